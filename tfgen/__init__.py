@@ -1,0 +1,71 @@
+"""Deep generative models in Keras: one command trains a named model on real images.
+
+import tfgen
+model = tfgen.build_model("dcgan", image_shape=(28, 28, 1))
+model.fit(images, batch_size=64, epochs=1)
+images = model.sample(16, seed=0)
+
+Names are imported on use: `import tfgen` alone does not start TensorFlow.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it.
+_NAMES = {
+    "model_names": "tfgen.models",
+    "build_model": "tfgen.models",
+    "register_model": "tfgen.models",
+    "dataset_names": "tfgen.data",
+    "load_dataset": "tfgen.data",
+    "register_dataset": "tfgen.data",
+    "Recipe": "tfgen.recipe",
+    "load_recipe": "tfgen.recipe",
+    "train": "tfgen.train",
+    "load_run": "tfgen.runs",
+    "GenerativeModel": "tfgen.training.base",
+    "Phase": "tfgen.training.base",
+    "AdversarialModel": "tfgen.training.adversarial",
+    "VariationalModel": "tfgen.training.variational",
+    "Loss": "tfgen.losses",
+    "UserError": "tfgen.errors",
+}
+_MODULES = {"augment", "likelihoods", "losses", "networks", "objectives", "penalties", "priors"}
+
+__all__ = sorted({*_NAMES, *_MODULES, "__version__"})
+
+
+def __getattr__(name):
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"tfgen.{name}")
+    else:
+        raise AttributeError(f"module 'tfgen' has no attribute {name!r}")
+    # Kept, so that the next use is a plain look-up, and so that the function `train` hides the module of that name.
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
+def _check_registry():
+    """Refuses a foreign module called `registry`, such as a registry.py in the folder a command is run from."""
+    loaded = sys.modules.get("registry")
+    spec = loaded.__spec__ if loaded else importlib.util.find_spec("registry")
+    ours = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "registry", "__init__.py")
+    origin = spec and (spec.origin or next(iter(spec.submodule_search_locations or []), None))
+    if origin and os.path.realpath(origin) == os.path.realpath(ours):
+        return
+    found = f"found {origin} instead; rename that file or run from another folder" if origin else "it is not installed"
+    # Named after the package, so that `python -m tfgen.run` prints this sentence without a traceback.
+    raise ImportError(f"tfgen needs its own package 'registry' (part of keras-tfgen), but {found}", name="tfgen")
+
+
+_check_registry()

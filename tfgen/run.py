@@ -1,0 +1,150 @@
+"""`python -m tfgen.run --model=dcgan`: trains a model. Flags in, one library call out."""
+
+import importlib
+import os
+import sys
+
+from tfgen import cli
+from tfgen.errors import UserError, nearest
+from tfgen.recipe import Recipe, default_recipe, load_recipe
+from tfgen.recipe_fields import PRECISIONS
+
+COMMAND = cli.Command(
+    "run",
+    "Trains a generative model and leaves samples, .keras files and a SavedModel in its folder.",
+    example="python -m tfgen.run --model=dcgan --set=latent_dim=64",
+)
+
+# Recipe fields without a flag of their own.
+_SETTABLE = {"schedule"}
+
+
+def _size(text):
+    sides = [int(side) for side in text.lower().split("x")]
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise ValueError
+    return sides[0], sides[-1]
+
+
+COMMAND.string("model", None, "what to train; --list_models shows the names")
+COMMAND.string("dataset", None, "a data set's name, or tfds:NAME, folder:PATH, npz:PATH, idx:PATH")
+COMMAND.string("config", None, "a recipe: a name in configs/ or a Python file with def recipe(); flags override it")
+COMMAND.string("workdir", None, "where the results go (default: runs/MODEL-DATASET)")
+COMMAND.integer("epochs", None, "how often to go through the data, in all", minimum=1)
+COMMAND.integer("steps", None, "how many training steps, in all; wins over --epochs", minimum=1)
+COMMAND.number("max_minutes", None, "stop after so much time at the latest", minimum=0)
+COMMAND.integer("batch_size", None, "images in one training step's update", minimum=1)
+COMMAND.integer("seed", None, "of the initial weights, the order of the data and the noise", minimum=0)
+COMMAND.parsed("image_size", None, "bring images to 28, or to HEIGHTxWIDTH: 28x32", _size, "a size such as 28 or 28x32")
+COMMAND.boolean("mirror", None, "mirror training images at random; --nomirror undoes a config's")
+COMMAND.string("data_dir", None, "where to look for data sets first")
+COMMAND.choice("precision", None, "of the computation; weights stay float32", PRECISIONS)
+COMMAND.integer("steps_per_execution", None, "training steps in one call of the graph", minimum=1)
+COMMAND.integer(
+    "checkpoint_steps", None, "a checkpoint every so many steps (default: each epoch, each 60 s)", minimum=1
+)
+COMMAND.choice("resume", "auto", "continue what is in the workdir", ("auto", "never", "must"))
+COMMAND.multiple("set", "name=value for an option of the model, repeatable; --list_options shows them")
+COMMAND.multiple("plugin", "a Python module that registers models or data sets, repeatable")
+COMMAND.boolean("dry_run", False, "print the resolved recipe, parameter counts and the steps to come, then stop")
+COMMAND.boolean("list_models", False, "print the models' names and exit")
+COMMAND.boolean("list_options", False, "print the options of --model and exit")
+
+
+@COMMAND.action
+def main(flags):
+    import_plugins(flags.plugin)
+    if flags.list_models:
+        return list_models()
+    recipe = recipe_from_flags(flags)
+    if flags.list_options:
+        return list_options(recipe.model)
+    import tfgen  # starts TensorFlow, now that the flags are known to be good
+
+    tfgen.train(recipe, flags.workdir, resume=flags.resume, dry_run=flags.dry_run)
+
+
+def recipe_from_flags(flags):
+    """The recipe of --config or --model with every other flag put over it.
+
+    Raises:
+        UserError, RegistryError: names neither, or one that does not exist, or a flag that does not fit.
+    """
+    if flags.config:
+        recipe = load_recipe(flags.config)
+        recipe = recipe.replace(model=flags.model) if flags.model else recipe
+    elif flags.model:
+        _check_model(flags.model)
+        recipe = default_recipe(flags.model, flags.dataset)
+    else:
+        raise UserError("give --model=NAME or --config=NAME; --list_models shows the models")
+    _check_model(recipe.model)
+    names = ("dataset", "epochs", "steps", "max_minutes", "batch_size", "seed", "image_size", "mirror", "data_dir")
+    names += ("precision", "steps_per_execution", "checkpoint_steps")
+    changes = {name: flags[name].value for name in names if flags[name].value is not None}
+    if "steps" in changes:
+        changes.pop("epochs", None)
+    return recipe.replace(**changes, **_set_values(flags.set, flags))
+
+
+def _set_values(texts, flags):
+    """Recipe changes that --set=name=value asks for: options of the model, and fields without a flag."""
+    options = cli.assignments(texts)
+    fields = {name: options.pop(name) for name in _SETTABLE if name in options}
+    for name, value in options.items():
+        if name in Recipe.__dataclass_fields__ and name in flags:
+            raise UserError(f"{name} has a flag of its own: write --{name}={value}")
+    return {**fields, "options": options}
+
+
+def _check_model(name):
+    from tfgen.models import MODELS
+
+    if name not in MODELS:
+        MODELS.get(name)  # raises, naming the nearest
+
+
+def import_plugins(names):
+    """Imports each named module, from the working directory too, so that it can register its models."""
+    # A console script's path does not have the working directory.
+    if names and not {"", os.getcwd()} & set(sys.path):
+        sys.path.append(os.getcwd())
+    for name in names:
+        if name.endswith(".py") or os.sep in name:
+            module = os.path.splitext(os.path.basename(name))[0]
+            raise UserError(f"--plugin expects a module's name, got the file {name!r}; write --plugin={module}")
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise UserError(f"plugin {name!r} cannot be imported: {error}") from error
+            files = [entry[:-3] for entry in os.listdir() if entry.endswith(".py")]
+            raise UserError(
+                f"there is no module {name!r} to import, neither installed nor in {os.getcwd()}{nearest(name, files)}"
+            ) from error
+        except Exception as error:
+            raise UserError(f"plugin {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def list_models():
+    from tfgen.models import MODELS
+
+    summaries = MODELS.summaries()
+    width = max(map(len, summaries), default=0)
+    for name, summary in summaries.items():
+        print(f"{name:<{width}}  {summary}")
+
+
+def list_options(model):
+    from tfgen import options
+    from tfgen.models import MODELS
+
+    rows = options.table(MODELS.get(model))
+    width = max((len(name) for name, _, _ in rows), default=0)
+    print(f"options of {model}, given as --set=name=value:")
+    for name, expected, default in rows:
+        print(f"  {name:<{width}}  {default}  ({expected})")
+
+
+if __name__ == "__main__":
+    sys.exit(COMMAND())
