@@ -1,0 +1,39 @@
+"""Packaging of keras-tfgen: the packages `tfgen` and `registry`, and `configs/` as `tfgen/configs`."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).resolve().parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfgen" / "__init__.py").read_text(encoding="utf-8")).group(1)
+README = HERE / "README.md"
+
+setup(
+    name="keras-tfgen",
+    version=VERSION,
+    description="Deep generative models in Keras: one command trains a named model on real images",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["tfgen", "tfgen.*", "registry", "registry.*"]), "tfgen.configs"],
+    package_dir={"tfgen.configs": "configs"},
+    package_data={"": ["*.npz", "*.json", "*.md", "*.txt"]},
+    entry_points={"console_scripts": ["tfgen = tfgen.cli:main"]},
+    install_requires=[
+        "tensorflow>=2.21",
+        "keras>=3.15",
+        "numpy>=1.26",
+        "absl-py>=2.0",
+        "pillow>=10.0",
+        "tensorflow-datasets>=4.9.10",
+        "importlib_resources",  # tensorflow-datasets imports it without declaring it
+    ],
+    extras_require={
+        "test": ["pytest>=8", "ruff", "scikit-learn", "setuptools>=64"],
+        "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
+        "backends": ["jax", "torch"],
+    },
+)
