@@ -59,6 +59,15 @@ def test_order_depends_on_seed_and_not_on_the_kind_of_source():
     np.testing.assert_array_equal(epochs(numbered(20), 5), epochs(Decoded(20), 5))
 
 
+def test_neighbouring_epochs_and_seeds_are_unrelated():
+    def order(**options):
+        return epochs({"label": np.arange(2000)}, 20, batch_size=200, **options).reshape(2, 2000).astype(float)
+
+    first = order(seed=0)
+    for other in first[::-1], order(seed=1), order(seed=2**40):
+        assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.08  # five standard deviations
+
+
 @pytest.mark.parametrize("seed", [-1, 2**40, 2**64 + 5])
 def test_any_integer_is_a_seed(seed):
     assert sorted(epochs(numbered(20), 5, seed=seed).ravel()) == list(range(20))
