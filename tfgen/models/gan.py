@@ -1,0 +1,117 @@
+"""Generative adversarial networks on images: `gan`, `dcgan`, `cgan`."""
+
+from typing import Literal
+
+import keras
+
+from tfgen.models.common import (
+    adversarial_model,
+    also_takes,
+    at_least_one,
+    condition_field,
+    image_shape_of,
+    make_condition,
+    only,
+)
+from tfgen.networks import dcgan_discriminator, dcgan_generator, dense_generator, maxout_discriminator
+
+
+def uniform_weights(scale):
+    """Initial weights U(-scale, scale), or Keras' own where `scale` is None."""
+    return {} if scale is None else {"kernel_initializer": keras.initializers.RandomUniform(-scale, scale)}
+
+
+@also_takes(adversarial_model)
+def gan(
+    fields,
+    *,
+    latent_dim: int = 100,
+    units: tuple[int, ...] = (512, 512),
+    maxout_units: tuple[int, ...] = (240, 240),
+    dropout: float = 0.3,
+    initial_scale: float | None = None,
+    output: Literal["tanh", "sigmoid"] = "tanh",
+    **options,
+):
+    """Generative adversarial network with dense networks (Goodfellow et al. 2014)."""
+    at_least_one(units=tuple(units), maxout_units=tuple(maxout_units))
+    shape, start = image_shape_of(fields, "gan"), uniform_weights(initial_scale)
+
+    def networks():
+        generator = dense_generator(shape, latent_dim, units, output, **start)
+        return generator, maxout_discriminator(shape, [(count, 5) for count in maxout_units], dropout, **start)
+
+    # the networks see the range that the generator's output can reach
+    value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
+    fields = only(fields, "image")
+    return adversarial_model(networks, fields, latent_dim=latent_dim, value_range=value_range, name="gan", **options)
+
+
+@also_takes(adversarial_model)
+def dcgan(
+    fields,
+    *,
+    latent_dim: int = 100,
+    width: int = 64,
+    kernel_size: int = 4,
+    depth: int | None = None,
+    stddev: float | None = 0.02,
+    normalize: bool = True,
+    dropout: float = 0.0,
+    **options,
+):
+    """Deep convolutional GAN (Radford et al. 2016)."""
+    at_least_one(width=width, kernel_size=kernel_size)
+    shape = image_shape_of(fields, "dcgan")
+
+    def networks():
+        generator = dcgan_generator(shape, latent_dim, width, kernel_size, depth, stddev)
+        return generator, dcgan_discriminator(shape, width, kernel_size, depth, stddev, normalize, dropout)
+
+    return adversarial_model(networks, only(fields, "image"), latent_dim=latent_dim, name="dcgan", **options)
+
+
+@also_takes(adversarial_model)
+def cgan(
+    fields,
+    *,
+    condition: str = "label",
+    network: Literal["conv", "dense"] = "conv",
+    latent_dim: int = 100,
+    width: int = 64,
+    kernel_size: int = 4,
+    depth: int | None = None,
+    stddev: float | None = 0.02,
+    normalize: bool = True,
+    dropout: float = 0.0,
+    initial_scale: float | None = None,
+    output: Literal["tanh", "sigmoid"] = "tanh",
+    **options,
+):
+    """Conditional GAN: images of a chosen class (Mirza and Osindero 2014).
+
+    `condition` names the field that the networks are given: `label`, which they turn into one-hot vectors, or any
+    float32 [B, D] field, one-hot or not. The dense networks are the paper's; the convolutional ones DCGAN's.
+    """
+    at_least_one(width=width, kernel_size=kernel_size)
+    shape, field = image_shape_of(fields, "cgan"), condition_field(fields, condition, "cgan")
+    start = uniform_weights(initial_scale)
+
+    def given(units=()):
+        return make_condition(condition, field, units)
+
+    def dense():
+        generator = dense_generator(shape, latent_dim, (200,), output, given((1000,)), (1200,), **start)
+        image_units, joint = ((240, 5),), ((240, 4),)
+        return generator, maxout_discriminator(shape, image_units, dropout, given(), joint, **start)
+
+    def conv():
+        generator = dcgan_generator(shape, latent_dim, width, kernel_size, depth, stddev, given())
+        return generator, dcgan_discriminator(
+            shape, width, kernel_size, depth, stddev, normalize, dropout, condition=given()
+        )
+
+    value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
+    fields = only(fields, "image", condition)
+    networks = {"dense": dense, "conv": conv}[network]
+    return adversarial_model(networks, fields, latent_dim=latent_dim, value_range=value_range, name="cgan", **options)

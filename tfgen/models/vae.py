@@ -1,0 +1,77 @@
+"""Autoencoders: `ae` and `vae`."""
+
+from typing import Literal
+
+from tfgen import likelihoods
+from tfgen.models.common import (
+    OptimizerName,
+    also_takes,
+    at_least_one,
+    binarized,
+    image_shape_of,
+    only,
+    seeded,
+    variational_model,
+)
+from tfgen.networks import conv_decoder, conv_encoder, dense_decoder, dense_encoder
+from tfgen.training.optimizers import make_optimizer
+from tfgen.training.variational import Autoencoder
+
+
+def coder_networks(shape, latent_dim, network, units, activation, width, outputs):
+    """`f(likelihood) -> (encoder, decoder)`: dense with mirrored `units`, or convolutional with `width` channels."""
+    at_least_one(units=tuple(units), width=width)
+
+    def dense(likelihood):
+        encoder = dense_encoder(shape, latent_dim, units, activation, outputs)
+        return encoder, dense_decoder(shape, latent_dim, likelihood, tuple(reversed(units)), activation)
+
+    def conv(likelihood):
+        encoder = conv_encoder(shape, latent_dim, width, outputs=outputs)
+        return encoder, conv_decoder(shape, latent_dim, likelihood, width)
+
+    return {"dense": dense, "conv": conv}[network]
+
+
+@also_takes(variational_model)
+def vae(
+    fields,
+    *,
+    latent_dim: int = 32,
+    network: Literal["dense", "conv"] = "conv",
+    units: tuple[int, ...] = (500,),
+    activation: Literal["tanh", "relu", "softplus", "gelu"] = "tanh",
+    width: int = 32,
+    **options,
+):
+    """Variational autoencoder (Kingma and Welling 2014)."""
+    shape = image_shape_of(fields, "vae")
+    networks = coder_networks(shape, latent_dim, network, units, activation, width, ("z_mean", "z_log_var"))
+    return variational_model(networks, only(fields, "image"), latent_dim=latent_dim, **options)
+
+
+def ae(
+    fields,
+    *,
+    latent_dim: int = 32,
+    network: Literal["dense", "conv"] = "conv",
+    units: tuple[int, ...] = (500,),
+    activation: Literal["tanh", "relu", "softplus", "gelu"] = "tanh",
+    width: int = 32,
+    likelihood: likelihoods.Likelihood = likelihoods.bernoulli(),
+    binarize: Literal["none", "static", "dynamic"] = "none",
+    optimizer: OptimizerName = "adam",
+    learning_rate: float = 1e-3,
+    ema: float | None = None,
+    seed: int = 0,
+):
+    """Plain autoencoder: the baseline that reconstructs and cannot generate."""
+    at_least_one(latent_dim=latent_dim)
+    shape, likelihood = image_shape_of(fields, "ae"), binarized(likelihood, binarize)
+    networks = coder_networks(shape, latent_dim, network, units, activation, width, ("latent",))
+    with seeded(seed):
+        encoder, decoder = networks(likelihood)
+    fields = only(fields, "image")
+    model = Autoencoder(encoder, decoder, likelihood=likelihood, ema=ema, seed=seed, fields=fields, name="ae")
+    model.compile(make_optimizer(optimizer, learning_rate))
+    return model

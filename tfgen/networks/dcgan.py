@@ -1,0 +1,120 @@
+"""Convolutional networks after DCGAN (Radford et al. 2016): functional `keras.Model`s of built-in layers."""
+
+import math
+
+import keras
+from keras import layers
+
+from tfgen.networks.conditions import network_inputs
+from tfgen.networks.shapes import grid, halvings, margins
+
+
+def weights(stddev):
+    """Initial weights N(0, stddev^2) of a layer (DCGAN: 0.02), or Keras' own where `stddev` is None."""
+    return {} if stddev is None else {"kernel_initializer": keras.initializers.RandomNormal(0.0, stddev)}
+
+
+def batch_norm(x, stddev, momentum=0.9):
+    """Batch normalisation whose gain starts at N(1, stddev^2), as DCGAN's does."""
+    gain = {} if stddev is None else {"gamma_initializer": keras.initializers.RandomNormal(1.0, stddev)}
+    return layers.BatchNormalization(momentum=momentum, **gain)(x)
+
+
+def as_map(condition, shape, name):
+    """A condition's vector as one more channel of an image [B, H, W, 1]."""
+    x = layers.Dense(math.prod(shape), name=name)(condition.vector)
+    return layers.Reshape((*shape, 1))(x)
+
+
+def upsampling_trunk(latent, image_shape, width, kernel_size, depth, stddev, condition=None):
+    """A dense projection to a small grid, then transposed convolutions of stride 2 up to [B, >= H, >= W, width]."""
+    rows, columns = grid(image_shape, depth)
+    channels = width * 2 ** max(depth - 1, 0)
+    x = latent if condition is None else layers.Concatenate()([latent, condition.vector])
+    x = layers.Dense(rows * columns * channels, use_bias=False, **weights(stddev))(x)
+    x = layers.Reshape((rows, columns, channels))(x)
+    x = layers.ReLU()(batch_norm(x, stddev))
+    for level in range(depth - 1, 0, -1):
+        count = width * 2 ** (level - 1)
+        x = layers.Conv2DTranspose(count, kernel_size, 2, "same", use_bias=False, **weights(stddev))(x)
+        x = layers.ReLU()(batch_norm(x, stddev))
+    return x
+
+
+def cropped(x, image_shape, depth):
+    """Cuts what was built at the next multiple of 2^depth to the image's size."""
+    edges = margins(image_shape, depth)
+    return layers.Cropping2D(edges)(x) if any(map(any, edges)) else x
+
+
+def dcgan_generator(image_shape, latent_dim, width=64, kernel_size=5, depth=None, stddev=0.02, condition=None):
+    """latent [B, latent_dim] (and a condition, joined to it) -> image float32 [B, H, W, C] in [-1, 1].
+
+    Batch norm everywhere but at the output, ReLU, tanh: Radford et al. 2016, section 3. `width` counts the channels
+    below the output, and doubles with every halving; `depth` is the number of halvings (by default down to 4 to 7).
+    """
+    depth = halvings(image_shape) if depth is None else depth
+    latent = keras.Input((latent_dim,), name="latent")
+    x = upsampling_trunk(latent, image_shape, width, kernel_size, depth, stddev, condition)
+    x = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", **weights(stddev))(x)
+    image = layers.Activation("tanh", dtype="float32", name="image")(cropped(x, image_shape, depth))
+    return keras.Model(network_inputs(latent, condition), image, name="generator")
+
+
+def downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout=0.0):
+    """Convolutions of stride 2, LeakyReLU 0.2, batch norm in all but the first where `normalize`; flattened."""
+    for level in range(depth):
+        x = layers.Conv2D(
+            width * 2**level, kernel_size, 2, "same", use_bias=not (normalize and level), **weights(stddev)
+        )(x)
+        if normalize and level:
+            x = batch_norm(x, stddev)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        if dropout:
+            x = layers.Dropout(dropout)(x)
+    return layers.Flatten()(x)
+
+
+def dcgan_discriminator(
+    image_shape, width=64, kernel_size=5, depth=None, stddev=0.02, normalize=True, dropout=0.0, condition=None
+):
+    """image [B, H, W, C] in [-1, 1] (and a condition, joined to it as one more channel) -> logit float32 [B, 1].
+
+    Radford et al. 2016, section 3: strided convolutions, LeakyReLU 0.2, no batch norm at the input.
+    """
+    depth = halvings(image_shape) if depth is None else depth
+    image = keras.Input(image_shape, name="image")
+    x = image
+    if condition is not None:
+        x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
+    x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout)
+    logit = layers.Dense(1, dtype="float32", name="logit", **weights(stddev))(x)
+    return keras.Model(network_inputs(image, condition), logit, name="discriminator")
+
+
+def conv_encoder(image_shape, latent_dim, width=32, kernel_size=4, depth=None, outputs=("z_mean", "z_log_var")):
+    """image [B, H, W, C] in [0, 1] -> a dict of `outputs`, each float32 [B, latent_dim]."""
+    depth = halvings(image_shape) if depth is None else depth
+    image = keras.Input(image_shape, name="image")
+    x = downsampling_trunk(image, width, kernel_size, depth, None, normalize=False)
+    x = layers.Dense(8 * width, activation="relu")(x)
+    heads = {name: layers.Dense(latent_dim, dtype="float32", name=name)(x) for name in outputs}
+    return keras.Model(image, heads, name="encoder")
+
+
+def conv_decoder(image_shape, latent_dim, likelihood, width=32, kernel_size=4, depth=None):
+    """latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
+    depth = halvings(image_shape) if depth is None else depth
+    latent = keras.Input((latent_dim,), name="latent")
+    rows, columns = grid(image_shape, depth)
+    x = layers.Dense(8 * width, activation="relu")(latent)
+    x = layers.Dense(rows * columns * width * 2 ** max(depth - 1, 0), activation="relu")(x)
+    x = layers.Reshape((rows, columns, width * 2 ** max(depth - 1, 0)))(x)
+    for level in range(depth - 1, 0, -1):
+        x = layers.Conv2DTranspose(width * 2 ** (level - 1), kernel_size, 2, "same", activation="relu")(x)
+
+    def raw(name):
+        y = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", name=f"raw_{name}")(x)
+        return cropped(y, image_shape, depth)
+
+    return keras.Model(latent, likelihood.heads(raw), name="decoder")

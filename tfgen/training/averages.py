@@ -1,0 +1,46 @@
+"""Means of logged values over an epoch, which survive a resume in the middle of it."""
+
+import keras
+import tensorflow as tf
+
+
+class Averages:
+    """Named `keras.metrics.Mean`, created when a name is first seen.
+
+    A plain object, so that Keras neither saves the metrics with a model nor refuses new ones once it is built.
+    """
+
+    def __init__(self):
+        self._means = {}
+        self._pending = {}
+
+    def update(self, name, value):
+        """Adds `value` and returns the mean so far; callable inside a `tf.function`."""
+        if name not in self._means:
+            with tf.init_scope():
+                self._means[name] = keras.metrics.Mean(name=name, dtype="float32")
+                self._apply(name)
+        mean = self._means[name]
+        mean.update_state(tf.cast(value, tf.float32))
+        return mean.result()
+
+    def metrics(self):
+        return list(self._means.values())
+
+    def reset(self):
+        for mean in self._means.values():
+            mean.reset_state()
+        for name in list(self._means):
+            self._apply(name)
+
+    def values(self):
+        """The accumulated sum and count of every name, as plain numbers for a checkpoint."""
+        return {name: [float(v.numpy()) for v in mean.variables] for name, mean in self._means.items()}
+
+    def resume(self, values):
+        """Starts the next epoch, which has been reached in part before, from `values` instead of from zero."""
+        self._pending = dict(values)
+
+    def _apply(self, name):
+        for variable, value in zip(self._means[name].variables, self._pending.pop(name, ()), strict=False):
+            variable.assign(value)
