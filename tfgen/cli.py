@@ -178,7 +178,7 @@ class Command:
         return "\n".join(lines + (["", f"example: {self.example}"] if self.example else []))
 
     def _fail(self, sentence):
-        print(f"tfgen {self.name}: {sentence}", file=sys.stderr)
+        print(f"tfgen {self.name}: {' '.join(str(sentence).split())}", file=sys.stderr)
         return 2
 
 

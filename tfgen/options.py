@@ -86,7 +86,10 @@ def annotation_of(builder, parameter):
     if isinstance(annotation, str):
         namespace = getattr(inspect.unwrap(builder), "__globals__", {})
         holder = types.SimpleNamespace(__annotations__={"it": annotation})
-        annotation = typing.get_type_hints(holder, globalns=namespace)["it"]
+        try:
+            annotation = typing.get_type_hints(holder, globalns=namespace)["it"]
+        except (NameError, AttributeError, SyntaxError):  # imported for type checkers alone
+            annotation = inspect.Parameter.empty
     if annotation is inspect.Parameter.empty and type(parameter.default) in (bool, int, float, str):
         return type(parameter.default)
     return annotation
@@ -107,7 +110,8 @@ def describe(annotation, names=12):
     if _is_object(annotation):
         found = list(_choices(annotation))
         shown = ", ".join(found[:names]) + (", ..." if len(found) > names else "")
-        return f"a {annotation.__name__}" + (f" ({shown})" if shown else "")
+        article = "an" if annotation.__name__[0] in "AEIOU" else "a"
+        return f"{article} {annotation.__name__}" + (f" ({shown})" if shown else "")
     return "a value"
 
 

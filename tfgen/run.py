@@ -84,17 +84,21 @@ def recipe_from_flags(flags):
     changes = {name: flags[name].value for name in names if flags[name].value is not None}
     if "steps" in changes:
         changes.pop("epochs", None)
-    return recipe.replace(**changes, **_set_values(flags.set, flags))
+    return recipe.replace(**changes, **_set_values(flags.set))
 
 
-def _set_values(texts, flags):
+def _set_values(texts):
     """Recipe changes that --set=name=value asks for: options of the model, and fields without a flag."""
     options = cli.assignments(texts)
     fields = {name: options.pop(name) for name in _SETTABLE if name in options}
     for name, value in options.items():
-        if name in Recipe.__dataclass_fields__ and name in flags:
+        if _has_flag(name):
             raise UserError(f"{name} has a flag of its own: write --{name}={value}")
     return {**fields, "options": options}
+
+
+def _has_flag(name):
+    return name in Recipe.__dataclass_fields__ and name not in _SETTABLE | {"options"}
 
 
 def _check_model(name):
@@ -139,7 +143,7 @@ def list_options(model):
     from tfgen import options
     from tfgen.models import MODELS
 
-    rows = options.table(MODELS.get(model))
+    rows = [row for row in options.table(MODELS.get(model)) if not _has_flag(row[0])]
     width = max((len(name) for name, _, _ in rows), default=0)
     print(f"options of {model}, given as --set=name=value:")
     for name, expected, default in rows:

@@ -1,0 +1,238 @@
+"""Options of a builder: which there are, how text becomes a value, what is said of mistakes."""
+
+import dataclasses
+import sys
+import types
+from typing import Literal
+
+import pytest
+
+from tfgen.errors import UserError
+from tfgen.options import resolve, table
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    sides: int = 4
+    name: str = "square"
+
+    def __post_init__(self):
+        if self.sides < 3:
+            raise UserError(f"a shape needs 3 sides, got {self.sides}")
+
+
+@pytest.fixture(autouse=True)
+def shapes(monkeypatch):
+    """A module with a class, two instances, two factories and functions that are none."""
+    module = types.ModuleType("shapes_for_tests")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(Shape, "__module__", module.__name__)
+    code = """
+square, triangle = Shape(), Shape(3, "triangle")
+number = 5
+
+def polygon(sides=5, name="polygon"):
+    return Shape(sides, name)
+
+def named(name) -> Shape:
+    return Shape(4, name)
+
+def area(width, height):
+    return width * height
+
+def version() -> str:
+    return "1"
+
+def _private():
+    return Shape()
+"""
+    module.Shape = Shape
+    exec(code, vars(module))
+    return module
+
+
+def builder(
+    fields,
+    *,
+    latent_dim: int = 100,
+    rate: float = 1e-3,
+    bias: bool = True,
+    text: str = "",
+    binarize: Literal["none", "static", "dynamic"] = "none",
+    ema: float | None = 0.999,
+    depth: int | None = None,
+    units: tuple[int, ...] = (500,),
+    pair: tuple[float, float] = (0.0, 1.0),
+    shape: Shape = Shape(),
+    maybe: Shape | None = None,
+    many: tuple[Shape, ...] = (),
+    word: Literal["none", "auto"] | None = None,
+    late: "int | None" = None,
+    bare=3,
+    anything=None,
+):
+    """For tests."""
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("latent_dim", "64", 64),
+        ("latent_dim", 64, 64),
+        ("latent_dim", "1e3", 1000),
+        ("latent_dim", 2.0, 2),
+        ("latent_dim", "12345678901234567891", 12345678901234567891),
+        ("rate", "1e-4", 1e-4),
+        ("rate", 1, 1.0),
+        ("rate", "3", 3.0),
+        ("bias", "false", False),
+        ("bias", "True", True),
+        ("bias", "0", False),
+        ("bias", False, False),
+        ("text", "12", "12"),
+        ("binarize", "static", "static"),
+        ("binarize", "none", "none"),
+        ("binarize", None, "none"),
+        ("ema", "none", None),
+        ("ema", "null", None),
+        ("ema", None, None),
+        ("ema", "0.9", 0.9),
+        ("depth", "3", 3),
+        ("units", "500,200", (500, 200)),
+        ("units", "(500, 200)", (500, 200)),
+        ("units", "[500]", (500,)),
+        ("units", "500", (500,)),
+        ("units", 500, (500,)),
+        ("units", [500, 200], (500, 200)),
+        ("units", "()", ()),
+        ("pair", "-1,1", (-1.0, 1.0)),
+        ("word", "none", "none"),
+        ("word", None, None),
+        ("late", "4", 4),
+        ("late", "none", None),
+        ("bare", "5", 5),
+        ("anything", "[1, 'a']", [1, "a"]),
+        ("anything", "free text", "free text"),
+    ],
+)
+def test_values_are_converted_by_annotation(name, given, expected):
+    value = resolve(builder, {name: given})[name]
+    assert value == expected and type(value) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("triangle", Shape(3, "triangle")),
+        ("polygon", Shape(5, "polygon")),
+        ("polygon()", Shape(5, "polygon")),
+        ("polygon(6)", Shape(6, "polygon")),
+        ("polygon(name='a, b', sides=7)", Shape(7, "a, b")),
+        ("named('x')", Shape(4, "x")),
+        (Shape(9), Shape(9)),
+    ],
+)
+def test_objects_are_named_or_called_with_literals(given, expected):
+    assert resolve(builder, {"shape": given}) == {"shape": expected}
+    assert resolve(builder, {"maybe": given}) == {"maybe": expected}
+
+
+def test_optional_and_repeated_objects():
+    assert resolve(builder, {"maybe": "none", "many": "square, polygon(6, 'x')"}) == {
+        "maybe": None,
+        "many": (Shape(), Shape(6, "x")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"latent_dmi": 3}, "builder has no option 'latent_dmi'; did you mean 'latent_dim'?"),
+        ({"fields": 3}, "builder has no option 'fields'"),
+        ({"latent_dim": 1.5}, "option 'latent_dim' expects an integer, got 1.5"),
+        ({"latent_dim": "many"}, "option 'latent_dim' expects an integer, got 'many'"),
+        ({"latent_dim": True}, "option 'latent_dim' expects an integer, got True"),
+        ({"latent_dim": "inf"}, "option 'latent_dim' expects an integer, got 'inf'"),
+        ({"latent_dim": None}, "option 'latent_dim' expects an integer, got None"),
+        ({"rate": "fast"}, "option 'rate' expects a number, got 'fast'"),
+        ({"rate": "nan"}, "option 'rate' expects a number, got 'nan'"),
+        ({"bias": "maybe"}, "option 'bias' expects true or false, got 'maybe'"),
+        ({"text": 3}, "option 'text' expects text, got 3"),
+        (
+            {"binarize": "dynamc"},
+            "option 'binarize' expects 'none' or 'static' or 'dynamic', got 'dynamc'; did you mean 'dynamic'?",
+        ),
+        ({"ema": "x"}, "option 'ema' expects a number or none, got 'x'"),
+        ({"units": "5,x"}, "option 'units' expects integers separated by commas, got '5,x'"),
+        ({"units": "5,1.5"}, "option 'units' expects integers separated by commas, got '5,1.5'"),
+        ({"pair": "1"}, "option 'pair' expects 2 numbers separated by commas, got '1'"),
+        ({"pair": [1, 2, 3]}, "option 'pair' expects 2 numbers separated by commas, got [1, 2, 3]"),
+        (
+            {"shape": "trangle"},
+            "option 'shape' expects a Shape (named, polygon, square, triangle), got 'trangle'; "
+            "did you mean 'triangle'?",
+        ),
+        ({"shape": "area"}, "option 'shape' expects a Shape (named, polygon, square, triangle), got 'area'"),
+        ({"shape": "version"}, "option 'shape' expects a Shape (named, polygon, square, triangle), got 'version'"),
+        ({"shape": "_private"}, "option 'shape' expects a Shape (named, polygon, square, triangle), got '_private'"),
+        ({"shape": 3}, "option 'shape' expects a Shape (named, polygon, square, triangle), got 3"),
+        ({"shape": "square(3)"}, "option 'shape': 'square' takes no arguments, got 'square(3)'; write square"),
+        (
+            {"shape": "polygon(2)"},
+            "option 'shape': 'polygon(2)' is refused (a shape needs 3 sides, got 2); "
+            "write it as polygon(sides=5, name='polygon')",
+        ),
+        (
+            {"shape": "polygon(side=2)"},
+            "option 'shape': 'polygon(side=2)' is refused (polygon() got an unexpected keyword argument 'side'); "
+            "write it as polygon(sides=5, name='polygon')",
+        ),
+    ],
+)
+def test_mistakes_say_what_was_expected(options, message):
+    with pytest.raises(UserError) as raised:
+        resolve(builder, options)
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["polygon(open('x'))", "polygon(1", "__import__('os')", "a.b", "polygon(*[1])", "1 +"])
+def test_text_is_never_evaluated(text):
+    with pytest.raises(UserError, match="option 'shape'"):
+        resolve(builder, {"shape": text})
+
+
+def test_a_long_integer_stays_exact_and_numpy_numbers_are_numbers():
+    numpy = pytest.importorskip("numpy")
+    assert resolve(builder, {"latent_dim": numpy.int64(7), "rate": numpy.float32(0.5)}) == {
+        "latent_dim": 7,
+        "rate": 0.5,
+    }
+
+
+def test_a_builder_may_take_whatever_comes():
+    def loose(fields, **options):
+        pass
+
+    assert resolve(loose, {"width": "5", "name": "x"}) == {"width": 5, "name": "x"}
+
+
+def test_an_annotation_for_type_checkers_alone_is_no_obstacle():
+    def lazy(fields, *, width: "NotImported" = 3):  # noqa: F821
+        pass
+
+    assert resolve(lazy, {"width": "5"}) == {"width": 5}
+
+
+def test_the_table_shows_defaults_as_they_are_typed(shapes):
+    def small(
+        fields, *, shape: Shape = shapes.triangle, units: tuple[int, ...] = (5, 6), ema: float | None = None, n: int
+    ):
+        pass
+
+    assert table(small) == [
+        ("shape", "a Shape (named, polygon, square, ...)", "triangle"),
+        ("units", "integers separated by commas", "5,6"),
+        ("ema", "a number or none", "none"),
+        ("n", "an integer", "required"),
+    ]
