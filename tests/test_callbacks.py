@@ -29,7 +29,7 @@ class StandIn:
         self.first_bad_step = tf.Variable(-1, dtype=tf.int64)
         self.stop_training, self.bad_weights, self.calls = False, [], []
 
-    def sample(self, n, seed=0, label=None):
+    def sample(self, n, seed=0, label=None, batch_size=None):
         self.calls.append((n, seed))
         values = np.full(n, seed) if label is None else 10 * np.asarray(label) + seed
         return np.broadcast_to(values.astype(np.uint8)[:, None, None, None], (n, 4, 4, 1))

@@ -53,7 +53,7 @@ class SampleGrid(keras.callbacks.Callback):
         if label is None and self.model.num_classes:
             label, columns = class_rows(self.model.num_classes, self.n, columns)
         number = self.n if label is None else len(label)
-        return images.grid(self.model.sample(number, seed=self.seed, label=label), columns)
+        return images.grid(self.model.sample(number, seed=self.seed, label=label, batch_size=number), columns)
 
     def _reconstructed(self):
         if self.originals is None:
