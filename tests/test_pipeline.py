@@ -65,7 +65,9 @@ def test_neighbouring_epochs_and_seeds_are_unrelated():
 
     first = order(seed=0)
     for other in first[::-1], order(seed=1), order(seed=2**40):
-        assert abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.08  # five standard deviations
+        assert (
+            abs(np.corrcoef(first.ravel(), other.ravel())[0, 1]) < 0.08
+        )  # nearly four standard deviations, of fixed draws
 
 
 @pytest.mark.parametrize("seed", [-1, 2**40, 2**64 + 5])

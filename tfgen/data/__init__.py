@@ -1,0 +1,90 @@
+"""Data sets by name. Nothing here imports TensorFlow or NumPy before a set is loaded.
+
+    source = tfgen.load_dataset("folder:photos", image_size=64)
+    source.splits["train"], source.fields["image"].shape, source.class_names, source.num_classes
+
+A data set of one's own is a function; it returns a `tfgen.data.Source`, or the arrays as a dict:
+
+    @tfgen.register_dataset("my_set")
+    def my_set(data_dir=None):
+        \"\"\"One line that lists show.\"\"\"
+        return {"x_train": images, "y_train": labels}     # and x_valid, x_test, ..., class_names
+"""
+
+import importlib
+import inspect
+
+from registry import Registry
+from tfgen.errors import UserError
+
+# A name with a colon is a kind of source: load_dataset("folder:photos") calls the row "folder:PATH" with "photos".
+_BUILTINS = {
+    "fashion_mnist_mini": ("tfgen.data.embedded:fashion_mnist_mini", "10,000 + 2,000 garments, part of tfgen, 28x28"),
+    "fashion_mnist": ("tfgen.data.idx:fashion_mnist", "60,000 + 10,000 garments, 28x28, 10 classes"),
+    "mnist": ("tfgen.data.idx:mnist", "60,000 + 10,000 handwritten digits, 28x28, 10 classes"),
+    "binarized_mnist": ("tfgen.data.npz:binarized_mnist", "MNIST in black and white as Larochelle fixed it, 28x28"),
+    "cifar10": ("tfgen.data.tfds:cifar10", "50,000 + 10,000 colour pictures, 32x32, 10 classes"),
+    "celeb_a": ("tfgen.data.tfds:celeb_a", "about 200,000 faces, cut to 64x64 unless --image_size says else"),
+    "folder:PATH": ("tfgen.data.folder:load", "a folder of pictures; its subfolders are the classes"),
+    "idx:PATH": ("tfgen.data.idx:load", "a folder of IDX files, as MNIST's"),
+    "npz:PATH": ("tfgen.data.npz:load", "a NumPy file with x_train, y_train, x_valid, x_test, ..."),
+    "tfds:NAME": ("tfgen.data.tfds:load", "any image set of TensorFlow Datasets, as tfds:NAME/CONFIG"),
+}
+
+DATASETS = Registry("dataset", _BUILTINS, group="tfgen.datasets")
+register_dataset = DATASETS.register
+dataset_names = DATASETS.names
+
+_LAZY = {
+    "Arrays": "source",
+    "Examples": "source",
+    "Field": "source",
+    "Source": "source",
+    "from_arrays": "arrays",
+    "step_indexed": "pipeline",
+    "steps_per_epoch": "pipeline",
+}
+
+
+def load_dataset(name, *, data_dir=None, image_size=None):
+    """Returns the `Source` called `name`, with the splits "train", "validation" and, where there is one, "test".
+
+    Args:
+        name: one of `dataset_names()`; `folder:photos`, `npz:data.npz`, `idx:FOLDER` and `tfds:NAME` take what follows
+            the colon.
+        data_dir: where files that are on disk already lie.
+        image_size: int or (height, width): images are cut to this shape about their centre and resized.
+
+    Raises:
+        UserError: the data is not there, or not as it should be. registry.UnknownName: with the nearest valid name.
+    """
+    from tfgen.data import arrays, pixels  # NumPy and Pillow: not at import
+
+    size = pixels.parse_size(image_size)
+    loader, arguments = _find(name)
+    accepted = inspect.signature(loader).parameters
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+    options = {"data_dir": data_dir, "image_size": size}
+    given = {key: value for key, value in options.items() if takes_all or key in accepted}
+    source = arrays.finish(loader(*arguments, **given), name)
+    return source if size is None or "image_size" in given else arrays.resize(source, size)
+
+
+def _find(name):
+    """Returns the loader and its positional arguments."""
+    kind, colon, argument = str(name).partition(":")
+    rows = [row for row in _BUILTINS if row.startswith(kind + ":")]
+    if not colon or not rows:
+        return DATASETS.get(name), []
+    placeholder = rows[0].partition(":")[2]
+    if not argument or argument == placeholder:
+        raise UserError(
+            f"dataset {kind!r} expects {rows[0]}, got {str(name)!r}: put a real {placeholder.lower()} there"
+        )
+    return DATASETS.get(rows[0]), [argument]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"tfgen.data.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'tfgen.data' has no attribute {name!r}")

@@ -1,0 +1,267 @@
+"""Arrays that a user gives: checked, each fault said in a sentence, and made into splits."""
+
+import numpy as np
+
+from tfgen.data import pixels
+from tfgen.data.source import Arrays, Field, Source, carve_validation, empty
+from tfgen.errors import UserError
+
+_SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
+_IMAGE_FIELDS = ("image", "source", "target")
+
+
+def from_arrays(images=None, labels=None, **fields):
+    """Returns the arrays as `Arrays`, checked and not copied where they are as they should be.
+
+    Args:
+        images: uint8 [N, H, W, C] or [N, H, W], or float in [0, 1], which becomes float32.
+        labels: integers [N] or [N, 1], 0 <= label; they become int64 [N].
+        fields: more by name: `source` and `target` are images, any other is float [N, D] and becomes float32.
+
+    Raises:
+        UserError: an array is not like that, or the arrays' lengths differ.
+    """
+    arrays = {"image": images, **fields}
+    arrays = {name: value for name, value in arrays.items() if value is not None}
+    checked = {name: _check_field(name, value) for name, value in arrays.items()}
+    if labels is not None:
+        checked["label"] = check_labels("labels", labels)
+    if not checked:
+        raise UserError("expected images or another field to train on, got no array")
+    lengths = {name: len(array) for name, array in checked.items()}
+    if len(set(lengths.values())) > 1:
+        raise UserError(f"expected as many examples in every array, got {_pairs(lengths)}")
+    if not min(lengths.values()):
+        raise UserError("expected at least one example, got arrays of length 0")
+    return Arrays(checked)
+
+
+def _check_field(name, value):
+    if name in _IMAGE_FIELDS:
+        return check_images(name, value)
+    array = np.asarray(value)
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise UserError(f"field {name!r}: expected numbers, got {array.dtype}")
+    array = array.astype(np.float32, copy=False)
+    if array.ndim == 0 or not np.isfinite(array).all():
+        raise UserError(f"field {name!r}: expected finite numbers [N, D], got {_describe(array)}")
+    return array
+
+
+def check_images(name, images):
+    """Returns images uint8 or float32 [N, H, W, C], floats in [0, 1]; raises `UserError` for any other."""
+    images = np.asarray(images)
+    if images.ndim not in (3, 4):
+        raise UserError(f"{name}: expected images [N, H, W] or [N, H, W, C], got shape {images.shape}")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.shape[-1] not in (1, 3):
+        raise UserError(f"{name}: expected 1 or 3 channels, last, got shape {images.shape}")
+    if 0 in images.shape[1:]:
+        raise UserError(f"{name}: expected images of at least 1x1 pixel, got shape {images.shape}")
+    if images.dtype == bool:
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype == np.uint8:
+        return _check_bytes(name, images)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise UserError(
+            f"{name}: expected uint8 or float in [0, 1], got {images.dtype}: "
+            "if it holds 0 to 255, convert it with .astype('uint8')"
+        )
+    if images.size:
+        _check_unit_range(name, images)
+    return images.astype(np.float32, copy=False)
+
+
+def _check_bytes(name, images):
+    if images.size and images.max() == 1:
+        raise UserError(
+            f"{name}: expected uint8 from 0 to 255, got only 0 and 1, which is black to the eye: multiply by 255"
+        )
+    return images
+
+
+def _check_unit_range(name, images):
+    low, high = images.min(), images.max()  # NaN if any pixel is
+    if np.isnan(low) or np.isnan(high):
+        raise UserError(f"{name}: expected finite pixels, got {np.isnan(images).sum()} NaN")
+    if low < 0 or high > 1:
+        hint = ": convert it with .astype('uint8')" if low >= 0 and high <= 255 else ""
+        hint = ": map it with (x + 1) / 2" if -1 <= low < 0 and high <= 1 else hint
+        raise UserError(
+            f"{name}: expected uint8, or float in [0, 1], got {images.dtype} from {low:g} to {high:g}{hint}"
+        )
+
+
+def check_labels(name, labels):
+    """Returns labels int64 [N], none negative; raises `UserError` for any other."""
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]  # Keras' cifar10
+    if labels.ndim != 1:
+        one_hot = ": turn one-hot rows into numbers with .argmax(-1)" if labels.ndim == 2 else ""
+        raise UserError(f"{name}: expected integers [N], got shape {labels.shape}{one_hot}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"{name}: expected integers [N], got {labels.dtype}: class numbers run from 0 to C - 1")
+    labels = labels.astype(np.int64, copy=False)
+    if len(labels) and labels.min() < 0:
+        raise UserError(f"{name}: expected labels from 0 to C - 1, got {labels.min()}")
+    return labels
+
+
+def from_splits(arrays, name, provenance=None):
+    """Makes a `Source` of Keras-like arrays.
+
+    Args:
+        arrays: dict with x_train, and perhaps y_train, x_valid (x_val, x_validation), y_valid, x_test, y_test,
+            class_names; or `images` and `labels`, as `tfgen.sample` writes them, for x_train and y_train.
+        name: the set's name, for messages.
+        provenance: of the `Source`; notes are added.
+    """
+    provenance = {**(provenance or {})}
+    notes = list(provenance.pop("notes", []))
+    splits = {}
+    for split, (x_key, y_key) in _split_keys(arrays, name).items():
+        images = arrays[x_key]
+        values = {"image": _to_bytes(f"{name}: {x_key}", images, notes)}
+        if y_key in arrays:
+            values["label"] = check_labels(f"{name}: {y_key}", arrays[y_key])
+            if len(values["label"]) != len(images):
+                raise UserError(
+                    f"{name}: expected as many labels as images, got {len(values['label'])} in {y_key} "
+                    f"and {len(images)} in {x_key}"
+                )
+        splits[split] = values
+    if notes:
+        provenance["notes"] = notes
+    return _assemble(splits, name, arrays.get("class_names"), provenance)
+
+
+def _split_keys(arrays, name):
+    """Returns split -> (key of the images, key of the labels)."""
+    if "x_train" not in arrays and "images" in arrays:
+        return {"train": ("images", "labels")}
+    keys = {}
+    for split, endings in _SPLITS.items():
+        for ending in endings:
+            if f"x_{ending}" in arrays:
+                keys.setdefault(split, (f"x_{ending}", f"y_{ending}"))
+    if "train" not in keys:
+        raise UserError(f"{name}: expected an array x_train, got {', '.join(sorted(arrays)) or 'no array'}")
+    return keys
+
+
+def _to_bytes(name, images, notes):
+    """Returns images uint8 [N, H, W, C]; floats are rounded, and that is noted."""
+    images = check_images(name, images)
+    if images.dtype == np.uint8:
+        return images
+    notes.append(f"{name.rpartition(': ')[2]}: floats in [0, 1] rounded to bytes")
+    out = empty(images.shape, np.uint8)
+    for start in range(0, len(images), 1024):  # in parts: no second float copy
+        out[start : start + 1024] = np.floor(images[start : start + 1024] * np.float32(255) + np.float32(0.5))
+    return out
+
+
+def _assemble(splits, name, class_names, provenance):
+    """Checks the splits against each other; `splits` is split -> field -> array."""
+    train = splits["train"]
+    if len(train["image"]) < 2:
+        raise UserError(f"{name}: expected at least 2 training images, got {len(train['image'])}")
+    for split, values in splits.items():
+        if not len(values["image"]):
+            raise UserError(f"{name}: expected images in the {split} split, got none")
+        if values["image"].shape[1:] != train["image"].shape[1:]:
+            shapes = f"{values['image'].shape[1:]} in {split} and {train['image'].shape[1:]} in train"
+            raise UserError(f"{name}: expected images of one shape, got {shapes}")
+        if ("label" in values) != ("label" in train):
+            labelled = "train" if "label" in train else split
+            raise UserError(f"{name}: expected labels in every split or in none, got them in {labelled} alone")
+    fields = {"image": Field(tuple(train["image"].shape[1:]), "uint8", (0, 255))}
+    if "label" in train:
+        classes = count_classes(name, [values["label"] for values in splits.values()])
+        fields["label"] = Field((), "int64", (0, classes))
+        class_names = check_class_names(name, class_names, classes)
+    examples = {split: Arrays(values, fields) for split, values in splits.items()}
+    return Source(name, fields, examples, class_names if "label" in train else None, provenance)
+
+
+def count_classes(name, labels):
+    """Returns C, or raises `UserError` where the labels of all splits together are not exactly 0 .. C - 1."""
+    found = np.unique(np.concatenate([np.unique(part) for part in labels]))
+    if not np.array_equal(found, np.arange(len(found))):
+        missing = np.setdiff1d(np.arange(found[-1] + 1), found)
+        raise UserError(
+            f"{name}: expected labels from 0 to C - 1 with none left out, got {found[0]} to {found[-1]} "
+            f"without {_some(missing)}: number the classes anew, with np.unique(y, return_inverse=True)[1]"
+        )
+    return len(found)
+
+
+def check_class_names(name, class_names, classes):
+    """Returns the names as a list of str, or None."""
+    if class_names is None:
+        return None
+    names = [str(item) for item in np.asarray(class_names).ravel()]
+    if len(names) != classes:
+        raise UserError(f"{name}: expected {classes} class names, one a label, got {len(names)}")
+    return names
+
+
+def finish(loaded, name):
+    """Returns what a loader gave as a `Source` with a validation split.
+
+    Raises:
+        UserError: it is neither a `Source` nor a dict of arrays, or too small to hold a validation split out.
+    """
+    source = from_splits(loaded, name) if isinstance(loaded, dict) else loaded
+    if not isinstance(source, Source):
+        raise UserError(
+            f"dataset {name!r}: expected its function to return a tfgen.data.Source or a dict of arrays, "
+            f"got {type(source).__name__}"
+        )
+    if "train" not in source.splits or len(source.splits["train"]) < 2:
+        raise UserError(f"dataset {name!r}: expected a train split of at least 2 examples")
+    if "validation" not in source.splits:
+        train, validation = carve_validation(source.splits["train"])
+        source.splits = {**source.splits, "train": train, "validation": validation}
+    source.name = name
+    return source
+
+
+def resize(source, size):
+    """Returns the source with its images cut about the centre and resized to `size`, (height, width).
+
+    Raises:
+        UserError: the set has no images in memory.
+    """
+    field = source.fields.get("image")
+    if field is None or field.dtype != "uint8":
+        raise UserError(f"dataset {source.name!r}: --image_size needs images as bytes, got {_pairs(source.fields)}")
+    if tuple(field.shape[:2]) == tuple(size):
+        return source
+    shape = (*size, field.shape[2])
+    fields = {**source.fields, "image": Field(shape, "uint8", field.range)}
+    done = {}  # train and validation are views of one array: it is resized once
+    splits = {}
+    for split, examples in source.splits.items():
+        if not isinstance(examples, Arrays):
+            raise UserError(f"dataset {source.name!r} streams, and its function takes no image_size")
+        if id(examples.arrays) not in done:
+            small = pixels.resize_all(examples.arrays["image"], size)
+            done[id(examples.arrays)] = Arrays({**examples.arrays, "image": small}, fields)
+        base = done[id(examples.arrays)]
+        splits[split] = base if examples.index is None else base.select(examples.index)
+    return Source(source.name, fields, splits, source.class_names, source.provenance)
+
+
+def _describe(array):
+    return f"{array.dtype} of shape {array.shape}" + ("" if np.isfinite(array).all() else " with NaN or infinity")
+
+
+def _pairs(mapping):
+    return ", ".join(f"{name} {value}" for name, value in mapping.items())
+
+
+def _some(values, limit=5):
+    return ", ".join(map(str, values[:limit])) + (" ..." if len(values) > limit else "")

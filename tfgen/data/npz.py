@@ -1,0 +1,113 @@
+"""NumPy files: npz:PATH, and binarized_mnist."""
+
+import hashlib
+import pathlib
+import zipfile
+
+import numpy as np
+
+from tfgen.data.arrays import from_splits
+from tfgen.data.source import empty
+from tfgen.errors import UserError
+
+_CHUNK = 1 << 20
+_BINARIZED_SHAPES = {"train": 50_000, "valid": 10_000, "test": 10_000}
+
+
+def load(path):
+    """a NumPy file with x_train, y_train, x_valid, x_test, ...
+
+    Args:
+        path: .npz with x_train uint8 or float in [0, 1], [N, H, W] or [N, H, W, C], and perhaps y_train, x_valid (or
+            x_val), y_valid, x_test, y_test, class_names; or with `images` and `labels`. Nothing is ever unpickled.
+    """
+    file = pathlib.Path(path).expanduser()
+    if not file.is_file():
+        raise UserError(f"npz: expected a file, but {file} is {'a folder' if file.is_dir() else 'not there'}")
+    provenance = {"source": str(file.resolve()), "sha256": {file.name: _digest(file)}}
+    return from_splits(read(file), f"npz:{path}", provenance)
+
+
+def binarized_mnist(data_dir=None):
+    """MNIST in black and white as Larochelle fixed it, 28x28
+
+    From `data_dir`: binarized_mnist.npz (x_train, x_valid, x_test: uint8 0 or 255), or the published
+    binarized_mnist_train.amat, _valid.amat and _test.amat. The test images are ordered by digit: take no first n.
+    """
+    folder = pathlib.Path(data_dir).expanduser() if data_dir is not None else pathlib.Path.cwd()
+    files = {split: folder / f"binarized_mnist_{split}.amat" for split in _BINARIZED_SHAPES}
+    packed = folder / "binarized_mnist.npz"
+    if packed.is_file():
+        source = load(packed)
+    elif all(file.is_file() for file in files.values()):
+        arrays = {f"x_{split}": _read_amat(file) for split, file in files.items()}
+        digests = {file.name: _digest(file) for file in files.values()}
+        source = from_splits(arrays, "binarized_mnist", {"source": str(folder.resolve()), "sha256": digests})
+    else:
+        raise UserError(
+            f"dataset 'binarized_mnist': expected binarized_mnist.npz, or binarized_mnist_train.amat, _valid.amat and "
+            f"_test.amat, in {folder}: say with --data_dir where they are"
+        )
+    for split, examples in source.splits.items():
+        images = examples.arrays["image"]
+        if not ((images == 0) | (images == 255)).all():
+            raise UserError(f"dataset 'binarized_mnist': expected pixels of 0 and 255, got other ones in {split}")
+    return source
+
+
+def _read_amat(path):
+    """Reads lines of 784 digits 0 or 1 with blanks between: uint8 [N, 28, 28], 0 or 255."""
+    characters = np.fromfile(path, np.uint8)
+    pixels = characters[characters > 32]
+    if pixels.size % 784 or not np.isin(pixels, (48, 49)).all():
+        raise UserError(f"{path}: expected lines of 784 digits, each 0 or 1: fetch the file again")
+    return (pixels.reshape(-1, 28, 28) - np.uint8(48)) * np.uint8(255)
+
+
+def read(path):
+    """Returns the arrays of an .npz as a dict. Nothing is unpickled.
+
+    Raises:
+        UserError: the file is damaged, or an array holds Python objects.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".npy")]
+            return {name[: -len(".npy")]: _read_member(archive, name, path) for name in names}
+    except UserError:
+        raise
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+        raise UserError(f"{path}: expected a NumPy .npz file, got a damaged or another one ({error})") from None
+
+
+def _read_member(archive, name, path):
+    """Reads one array into memory that TensorFlow uses in place, so that there never are two copies."""
+    with archive.open(name) as stream:
+        version = np.lib.format.read_magic(stream)
+        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in header:
+            raise UserError(f"{path}: {name} has the .npy version {version}, expected 1.0 or 2.0: save it again")
+        shape, columns_first, dtype = header[version](stream)
+        if dtype.hasobject:
+            raise UserError(f"{path}: {name} holds Python objects, which are not read: save numbers or texts")
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        if size > archive.getinfo(name).file_size:
+            raise UserError(f"{path}: {name} is truncated: its header promises {size} bytes")
+        array = empty(shape[::-1] if columns_first else shape, dtype)
+        if size:
+            _fill(memoryview(array.reshape(-1).view(np.uint8)), stream, f"{path}: {name}")
+        return array.T if columns_first else array
+
+
+def _fill(view, stream, what):
+    done = 0
+    while done < len(view):
+        count = stream.readinto(view[done : done + _CHUNK])
+        if not count:
+            raise UserError(f"{what} is truncated: expected {len(view)} bytes, got {done}")
+        done += count
+
+
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,110 @@
+"""One picture at a time: decoding whatever mode a file has, centre crop, antialiased resizing. Pillow and NumPy."""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from tfgen.data.source import empty
+from tfgen.errors import UserError
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")  # no other parser sees a file, whatever its name
+_GRAY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+def parse_size(image_size):
+    """Returns (height, width) of an int, a pair, or a text like 64 or 48x64; None stays None."""
+    if image_size is None:
+        return None
+    value = image_size
+    if isinstance(value, str):
+        value = value.lower().replace("x", ",").split(",")
+    sides = list(value) if isinstance(value, (list, tuple)) else [value, value]
+    try:
+        numbers = [int(side) for side in sides]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) == 1:
+        numbers *= 2
+    exact = all(isinstance(side, str) or side == number for side, number in zip(sides, numbers, strict=False))
+    if len(numbers) != 2 or min(numbers) < 1 or not exact:
+        raise UserError(f"image_size: expected 64 or (height, width), got {image_size!r}")
+    return tuple(numbers)
+
+
+def centre_box(width, height, size):
+    """Returns the largest box (left, top, right, bottom) about the centre with the shape of `size` (height, width)."""
+    scale = min(width / size[1], height / size[0])
+    wide, high = size[1] * scale, size[0] * scale
+    left, top = (width - wide) / 2, (height - high) / 2
+    return (left, top, min(left + wide, width), min(top + high, height))
+
+
+def resize(image, size):
+    """Cuts a Pillow image about its centre and resizes it to (height, width) with Lanczos, which is antialiased."""
+    if (image.height, image.width) == tuple(size):
+        return image
+    box = centre_box(image.width, image.height, size)
+    return image.resize((size[1], size[0]), Image.Resampling.LANCZOS, box=box)
+
+
+def resize_all(images, size):
+    """Returns images uint8 [N, H, W, C] at (height, width)."""
+    out = empty((len(images), *size, images.shape[3]), np.uint8)
+    for number, image in enumerate(images):
+        picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        out[number] = np.asarray(resize(picture, size)).reshape(out.shape[1:])
+    return out
+
+
+def is_gray(image):
+    """Whether a picture is gray by its mode (or its palette); the pixels are not looked at."""
+    if image.mode == "P":
+        colours = np.frombuffer(image.palette.tobytes(), np.uint8)
+        colours = colours.reshape(-1, len(image.palette.mode))[:, :3]
+        return bool((colours == colours[:, :1]).all())
+    return image.mode in _GRAY
+
+
+def traits(image):
+    """Returns which conversions a picture needs, as short phrases for a log line."""
+    found = []
+    if image.mode == "P":
+        found.append("palette, expanded")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        found.append("transparent, laid over white")
+    if image.mode == "CMYK":
+        found.append("CMYK, to RGB")
+    if image.mode.startswith("I"):
+        found.append("16-bit, scaled to 8")
+    if image.mode == "1":
+        found.append("1-bit, to gray")
+    if getattr(image, "is_animated", False):
+        found.append("animated, first frame")
+    return found
+
+
+def orientation(image):
+    """Returns the EXIF orientation 1 .. 8 that the header gives."""
+    if "exif" not in image.info:
+        return 1  # asking a PNG would decode all of it
+    return image.getexif().get(0x0112, 1)
+
+
+def to_array(image, channels, size=None):
+    """Decodes a Pillow image to uint8 [H, W, channels]: upright, over white, 8 bits, cut and resized to `size`."""
+    image = to_mode(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB")
+    if size is not None:
+        image = resize(image, size)
+    return np.asarray(image).reshape(image.height, image.width, channels)
+
+
+def to_mode(image, mode):
+    """Returns the picture as "L" or "RGB" without transparency."""
+    if image.mode.startswith("I"):
+        values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        image = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    elif image.mode in ("P", "CMYK", "YCbCr"):
+        image = image.convert("RGB")
+    return image if image.mode == mode else image.convert(mode)
