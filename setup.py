@@ -20,7 +20,7 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["tfgen", "tfgen.*", "registry", "registry.*"]), "tfgen.configs"],
     package_dir={"tfgen.configs": "configs"},
-    package_data={"": ["*.npz", "*.json", "*.md", "*.txt"]},
+    package_data={"": ["*.npz", "*.png", "*.json", "*.md", "*.txt"]},
     entry_points={"console_scripts": ["tfgen = tfgen.cli:main"]},
     install_requires=[
         "tensorflow>=2.21",
@@ -32,7 +32,7 @@ setup(
         "importlib_resources",  # tensorflow-datasets imports it without declaring it
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff", "scikit-learn", "setuptools>=64"],
+        "test": ["pytest>=8", "ruff", "scikit-learn", "setuptools>=70.1"],  # the tests build distributions
         "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
         "backends": ["jax", "torch"],
     },

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import types
 
 __version__ = "0.1.0"
 
@@ -46,13 +47,22 @@ def __getattr__(name):
         value = importlib.import_module(f"tfgen.{name}")
     else:
         raise AttributeError(f"module 'tfgen' has no attribute {name!r}")
-    # Kept, so that the next use is a plain look-up, and so that the function `train` hides the module of that name.
     globals()[name] = value
     return value
 
 
 def __dir__():
     return sorted({*globals(), *__all__})
+
+
+class _Package(types.ModuleType):
+    def __setattr__(self, name, value):
+        # Python sets this when it imports a submodule: `tfgen.train` stays the function, whoever imports its module.
+        if not (name in _NAMES and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def _check_registry():

@@ -158,7 +158,7 @@ def _run_config(path):
     if not callable(make):
         raise UserError(f"{path} has no function recipe(); a config is a module with `def recipe()` returning a Recipe")
     if not isinstance(recipe, Recipe):
-        raise UserError(f"recipe() in {path} returned a {type(recipe).__name__}, expected a tfgen.Recipe")
+        raise UserError(f"recipe() in {path} returned {recipe!r:.40}, expected a tfgen.Recipe")
     return recipe
 
 

@@ -87,7 +87,7 @@ def plain(name, value):
     if isinstance(value, numbers.Number) and hasattr(value, "item"):
         return value.item()
     raise UserError(
-        f"{name} of a recipe expects a plain value, got a {type(value).__name__}; write an object as text, "
+        f"{name} of a recipe expects a plain value, got one of type {type(value).__name__}; write an object as text, "
         "for example 'hinge' or 'uniform(-1, 1)'"
     )
 

@@ -1,0 +1,276 @@
+"""Commands: flags, help, exit codes; and what `tfgen.run` makes of its flags."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+import tfgen
+from tfgen import cli, recipe, run
+from tfgen.errors import UserError
+from tfgen.recipe import Recipe
+
+
+@pytest.fixture
+def command():
+    made = cli.Command("demo", "Does nothing.", example="python -m tfgen.demo --num=3")
+    made.integer("num", 100, "how many", minimum=1)
+    made.number("minutes", None, "how long", minimum=0)
+    made.choice("resume", "auto", "what to do", ("auto", "never", "must"))
+    made.boolean("mirror", None, "flip")
+    made.multiple("set", "name=value")
+    made.string("out", None, "where to")
+
+    @made.action
+    def main(flags):
+        print(flags.num, flags.minutes, flags.resume, flags.mirror, flags.set)
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        ([], "100 None auto None []"),
+        (["--num=5", "--mirror", "--minutes=1.5"], "5 1.5 auto True []"),
+        (["--num", "5", "--nomirror"], "5 None auto False []"),
+        (["--mirror=false", "--resume=must"], "100 None must False []"),
+        (["--set=a=1", "--set=b=x,y"], "100 None auto None ['a=1', 'b=x,y']"),
+    ],
+)
+def test_flags_are_parsed(command, capsys, arguments, printed):
+    assert command(arguments) == 0
+    assert capsys.readouterr().out.strip() == printed
+
+
+def test_a_second_call_starts_from_the_defaults(command, capsys):
+    command(["--num=5", "--set=a=1", "--mirror"])
+    command([])
+    assert capsys.readouterr().out.splitlines()[1] == "100 None auto None []"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--nun=3"], "unknown flag --nun; did you mean '--num'?"),
+        (["--zzzzzz"], "unknown flag --zzzzzz; --help lists the flags"),
+        (["--num=x"], "flag --num=x: expected an integer of at least 1, got 'x'"),
+        (["--num=0"], "flag --num=0: expected an integer of at least 1, got '0'"),
+        (["--num=1.5"], "flag --num=1.5: expected an integer of at least 1, got '1.5'"),
+        (["--num"], "missing value for flag --num; flags are written --name=value"),
+        (["--minutes=nan"], "flag --minutes=nan: expected a number of at least 0, got 'nan'"),
+        (["--resume=mus"], "flag --resume=mus: expected one of auto, never, must, got 'mus'; did you mean 'must'?"),
+        (["--mirror=maybe"], "flag --mirror=maybe: expected true or false, got 'maybe'"),
+        (["num=3"], "unexpected argument 'num=3'; flags are written --name=value"),
+        (["--num=3", "more", "--mirror"], "unexpected argument 'more'; flags are written --name=value"),
+        (["--flagfile=/no/such"], "cannot open the flag file: [Errno 2] No such file or directory: '/no/such'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(command, capsys, arguments, sentence):
+    assert command(arguments) == 2
+    assert capsys.readouterr() == ("", f"tfgen demo: {sentence}\n")
+
+
+def test_help_lists_every_flag_with_its_default_and_exits_0(command, capsys):
+    assert command(["--nonsense", "--help"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "usage: python -m tfgen.demo" in out
+    assert "  --num                 how many (default: 100)\n" in out
+    assert "  --resume=auto|never|must\n                        what to do (default: auto)\n" in out
+    assert "  --mirror              flip\n" in out
+    assert out.endswith("example: python -m tfgen.demo --num=3\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("do this\ninstead"), 2, "tfgen demo: do this instead\n"),
+        (FileNotFoundError(errno.ENOENT, "x", "/a/b"), 2, "tfgen demo: cannot use /a/b: there is no such file\n"),
+        (OSError(errno.ENOSPC, "x", "/a"), 2, "tfgen demo: cannot use /a: no space is left on the disk\n"),
+        (PermissionError(errno.EACCES, "x", b"/a"), 2, "tfgen demo: cannot use /a: permission denied\n"),
+        (KeyboardInterrupt(), 130, "\ntfgen demo: interrupted\n"),
+        (KeyboardInterrupt("stopped at step 7"), 130, "\ntfgen demo: stopped at step 7\n"),
+    ],
+)
+def test_what_an_action_raises_becomes_an_exit_code(command, capsys, error, code, said):
+    @command.action
+    def main(flags):
+        raise error
+
+    assert command([]) == code
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), OSError(errno.EIO, "x", "/a"), OSError("no file named")])
+def test_a_bug_keeps_its_traceback(command, error):
+    @command.action
+    def main(flags):
+        raise error
+
+    with pytest.raises(type(error)):
+        command([])
+
+
+def test_an_action_may_return_an_exit_code(command):
+    command.action(lambda flags: 3)
+    assert command([]) == 3
+
+
+@pytest.mark.parametrize("text", ["beta", "=3", "a b=3", "3=4"])
+def test_assignments_are_name_equals_value(text):
+    assert cli.assignments(["a=1", "b=x=y", "a= 2"]) == {"a": "2", "b": "x=y"}
+    with pytest.raises(UserError) as raised:
+        cli.assignments([text])
+    assert str(raised.value) == f"--set expects name=value, got {text!r}; write --set=latent_dim=64, for example"
+
+
+def test_the_console_script_hands_over(capsys, monkeypatch):
+    monkeypatch.setitem(cli.COMMANDS, "run", ("tfgen.run", "train"))
+    monkeypatch.setattr(run, "COMMAND", lambda arguments: arguments)
+    assert cli.main(["run", "--model=dcgan"]) == ["--model=dcgan"]
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == tfgen.__version__
+    assert cli.main(["--help"]) == 0
+    assert "  run         train\n" in capsys.readouterr().out
+    assert cli.main([]) == 2
+    assert cli.main(["rnu"]) == 2
+    assert capsys.readouterr().err == "tfgen: unknown command 'rnu'; did you mean 'run'?\n"
+
+
+def test_every_command_of_the_console_script_exists():
+    import importlib
+
+    for name, (module, _) in cli.COMMANDS.items():
+        assert importlib.import_module(module).COMMAND.name == name
+
+
+# ---- tfgen.run ----
+
+
+@pytest.fixture
+def trained(monkeypatch, tmp_path):
+    """What run.py passes to tfgen.train, which is not called; and a config folder with `vae`."""
+    calls = []
+    # Put into the namespace: reading the real one would start TensorFlow.
+    monkeypatch.setitem(vars(tfgen), "train", lambda *args, **kwargs: calls.append((args, kwargs)))
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    monkeypatch.setattr(recipe, "configs_folder", lambda: configs)
+    body = "import tfgen\ndef recipe():\n    return tfgen.Recipe('vae', epochs=7, batch_size=32, mirror=True, seed=4)\n"
+    (configs / "vae.py").write_text(body)
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+VAE = Recipe("vae", epochs=7, batch_size=32, mirror=True, seed=4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--model=vae"], VAE),
+        (["--config=vae"], VAE),
+        (["--config=configs/vae.py"], VAE),
+        (["--config=vae", "--model=dcgan"], VAE.replace(model="dcgan")),
+        (["--model=ae"], Recipe("ae", epochs=10)),
+        (["--model=vae", "--batch_size=8", "--seed=0"], VAE.replace(batch_size=8, seed=0)),
+        (["--model=vae", "--nomirror"], VAE.replace(mirror=False)),
+        (["--model=vae", "--steps=5"], VAE.replace(steps=5)),
+        (["--model=vae", "--steps=5", "--epochs=2"], VAE.replace(steps=5)),
+        (["--model=vae", "--epochs=2"], VAE.replace(epochs=2)),
+        (["--model=vae", "--image_size=20"], VAE.replace(image_size=(20, 20))),
+        (["--model=vae", "--image_size=28x32"], VAE.replace(image_size=(28, 32))),
+        (["--model=vae", "--dataset=folder:/a"], VAE.replace(dataset="folder:/a")),
+        (
+            ["--model=vae", "--set=beta=2", "--set=prior=uniform(-1, 1)"],
+            VAE.replace(options={"beta": "2", "prior": "uniform(-1, 1)"}),
+        ),
+        (["--model=vae", "--set=schedule=cosine"], VAE.replace(schedule="cosine")),
+        (
+            ["--model=vae", "--precision=mixed_bfloat16", "--max_minutes=2", "--data_dir=/d", "--checkpoint_steps=9"],
+            VAE.replace(precision="mixed_bfloat16", max_minutes=2.0, data_dir="/d", checkpoint_steps=9),
+        ),
+        (["--model=vae", "--steps_per_execution=4"], VAE.replace(steps_per_execution=4)),
+    ],
+)
+def test_flags_win_over_the_config_and_that_over_defaults(trained, arguments, expected):
+    assert run.COMMAND(arguments) == 0
+    assert trained == [((expected, None), {"resume": "auto", "dry_run": False})]
+
+
+def test_what_is_no_part_of_the_recipe_is_passed_beside_it(trained):
+    assert run.COMMAND(["--model=vae", "--workdir=w", "--resume=must", "--dry_run"]) == 0
+    assert trained == [((VAE, "w"), {"resume": "must", "dry_run": True})]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "give --model=NAME or --config=NAME; --list_models shows the models"),
+        (["--model=dcagn"], "unknown model 'dcagn'; did you mean 'dcgan'?"),
+        (["--config=vea"], "unknown config 'vea'; did you mean 'vae'?"),
+        (["--config=no.py"], "there is no config file no.py; a bare name means one of vae"),
+        (["--model=vae", "--set=beta"], "--set expects name=value, got 'beta'; write --set=latent_dim=64, for example"),
+        (["--model=vae", "--set=batch_size=3"], "batch_size has a flag of its own: write --batch_size=3"),
+        (["--model=vae", "--image_size=28x"], "flag --image_size=28x: expected a size such as 28 or 28x32, got '28x'"),
+        (["--model=vae", "--max_minutes=0"], "max_minutes expects a positive number, got 0.0"),
+        (
+            ["--model=vae", "--seed=4294967296"],
+            "seed expects an integer of at least 0 and at most 2147483647, got 4294967296",
+        ),
+        (
+            ["--model=vae", "--precision=bfloat16"],
+            "flag --precision=bfloat16: expected one of float32, mixed_bfloat16, got 'bfloat16'; "
+            "did you mean 'mixed_bfloat16'?",
+        ),
+        (["--plugin=a/b.py"], "--plugin expects a module's name, got the file 'a/b.py'; write --plugin=b"),
+        (["--plugin=broken_plugin"], "plugin 'broken_plugin' cannot be imported: ZeroDivisionError: division by zero"),
+        (["--plugin=lacks_plugin"], "plugin 'lacks_plugin' cannot be imported: No module named 'no_such_module'"),
+    ],
+)
+def test_mistakes_of_a_run(trained, capsys, tmp_path, arguments, sentence):
+    (tmp_path / "broken_plugin.py").write_text("1 / 0")
+    (tmp_path / "lacks_plugin.py").write_text("import no_such_module")
+    assert run.COMMAND(arguments) == 2
+    assert capsys.readouterr() == ("", f"tfgen run: {sentence}\n")
+    assert trained == []
+
+
+def test_a_missing_plugin_gets_the_nearest_file(trained, capsys, tmp_path):
+    (tmp_path / "my_plugin.py").write_text("")
+    assert run.COMMAND(["--plugin=my_plugni"]) == 2
+    said = f"there is no module 'my_plugni' to import, neither installed nor in {tmp_path}; did you mean 'my_plugin'?"
+    assert capsys.readouterr().err == f"tfgen run: {said}\n"
+
+
+def test_a_plugin_in_the_working_directory_registers_its_model(trained, capsys, tmp_path, monkeypatch):
+    from tfgen.models import MODELS
+
+    monkeypatch.setattr(MODELS, "_registered", {})
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != ""])
+    monkeypatch.delitem(sys.modules, "cwd_plugin", raising=False)
+    code = "import tfgen\n@tfgen.register_model('from_cwd')\ndef build(fields, *, width: int = 3):\n    'From here.'\n"
+    (tmp_path / "cwd_plugin.py").write_text(code)
+    assert run.COMMAND(["--plugin=cwd_plugin", "--list_models"]) == 0
+    assert "from_cwd  From here.\n" in capsys.readouterr().out
+    assert run.COMMAND(["--plugin=cwd_plugin", "--model=from_cwd", "--list_options"]) == 0
+    assert capsys.readouterr().out == "options of from_cwd, given as --set=name=value:\n  width  3  (an integer)\n"
+    assert run.COMMAND(["--plugin=cwd_plugin", "--model=from_cwd"]) == 0
+    assert trained[0][0][0] == Recipe("from_cwd", epochs=10)
+    sys.modules.pop("cwd_plugin")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--list_models"]])
+def test_help_and_list_models_import_no_tensorflow(arguments, tmp_path):
+    """From any directory, as a process, with the exit code that a shell sees."""
+    code = (
+        f"import sys; from tfgen import run; c = run.COMMAND({arguments}); sys.exit(c or 'tensorflow' in sys.modules)"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    environment = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--model" in done.stdout or "dcgan  Deep" in done.stdout
