@@ -1,6 +1,6 @@
 """ae on the embedded Fashion-MNIST images: a first recipe, its settings not yet tuned.
 
-    python -m tfgen.run --model=ae
+python -m tfgen.run --model=ae
 """
 
 import tfgen

@@ -1,6 +1,6 @@
 """cgan on the embedded Fashion-MNIST images: a first recipe, its settings not yet tuned.
 
-    python -m tfgen.run --model=cgan
+python -m tfgen.run --model=cgan
 """
 
 import tfgen

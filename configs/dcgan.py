@@ -1,6 +1,6 @@
 """dcgan on the embedded Fashion-MNIST images: a first recipe, its settings not yet tuned.
 
-    python -m tfgen.run --model=dcgan
+python -m tfgen.run --model=dcgan
 """
 
 import tfgen

@@ -1,6 +1,6 @@
 """gan on the embedded Fashion-MNIST images: a first recipe, its settings not yet tuned.
 
-    python -m tfgen.run --model=gan
+python -m tfgen.run --model=gan
 """
 
 import tfgen

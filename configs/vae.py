@@ -1,6 +1,6 @@
 """vae on the embedded Fashion-MNIST images: a first recipe, its settings not yet tuned.
 
-    python -m tfgen.run --model=vae
+python -m tfgen.run --model=vae
 """
 
 import tfgen

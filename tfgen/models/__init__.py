@@ -45,6 +45,14 @@ def build_model(name, image_shape=None, num_classes=None, fields=None, **options
     return builder(fields, **option_values.resolve(builder, options))
 
 
+def build_from_recipe(recipe, fields):
+    """The model of a `Recipe` for data of `fields`; its seed is the recipe's, where the builder takes one."""
+    from tfgen import options as option_values
+
+    takes_seed = "seed" in option_values.option_parameters(MODELS.get(recipe.model))
+    return build_model(recipe.model, fields=fields, **recipe.options, **({"seed": recipe.seed} if takes_seed else {}))
+
+
 def check_image(field):
     if field is None:
         return

@@ -101,7 +101,7 @@ def cgan(
         return make_condition(condition, field, units)
 
     def dense():
-        generator = dense_generator(shape, latent_dim, (200,), output, given((1000,)), (1200,), **start)
+        generator = dense_generator(shape, latent_dim, (200,), output, given((1000,)), (1200,), dropout, **start)
         image_units, joint = ((240, 5),), ((240, 4),)
         return generator, maxout_discriminator(shape, image_units, dropout, given(), joint, **start)
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import keras
+
 from tfgen import likelihoods
 from tfgen.models.common import (
     OptimizerName,
@@ -17,14 +19,22 @@ from tfgen.networks import conv_decoder, conv_encoder, dense_decoder, dense_enco
 from tfgen.training.optimizers import make_optimizer
 from tfgen.training.variational import Autoencoder
 
+Activation = Literal["tanh", "relu", "sigmoid", "softplus", "gelu"]
 
-def coder_networks(shape, latent_dim, network, units, activation, width, outputs):
+
+def normal_weights(stddev):
+    """Initial weights N(0, stddev^2) of dense layers, or Keras' own where `stddev` is None."""
+    return {} if stddev is None else {"kernel_initializer": keras.initializers.RandomNormal(0.0, stddev)}
+
+
+def coder_networks(shape, latent_dim, network, units, activation, width, outputs, stddev=None):
     """`f(likelihood) -> (encoder, decoder)`: dense with mirrored `units`, or convolutional with `width` channels."""
     at_least_one(units=tuple(units), width=width)
+    start = normal_weights(stddev)
 
     def dense(likelihood):
-        encoder = dense_encoder(shape, latent_dim, units, activation, outputs)
-        return encoder, dense_decoder(shape, latent_dim, likelihood, tuple(reversed(units)), activation)
+        encoder = dense_encoder(shape, latent_dim, units, activation, outputs, **start)
+        return encoder, dense_decoder(shape, latent_dim, likelihood, tuple(reversed(units)), activation, **start)
 
     def conv(likelihood):
         encoder = conv_encoder(shape, latent_dim, width, outputs=outputs)
@@ -40,13 +50,14 @@ def vae(
     latent_dim: int = 32,
     network: Literal["dense", "conv"] = "conv",
     units: tuple[int, ...] = (500,),
-    activation: Literal["tanh", "relu", "softplus", "gelu"] = "tanh",
+    activation: Activation = "tanh",
+    stddev: float | None = None,
     width: int = 32,
     **options,
 ):
     """Variational autoencoder (Kingma and Welling 2014)."""
     shape = image_shape_of(fields, "vae")
-    networks = coder_networks(shape, latent_dim, network, units, activation, width, ("z_mean", "z_log_var"))
+    networks = coder_networks(shape, latent_dim, network, units, activation, width, ("z_mean", "z_log_var"), stddev)
     return variational_model(networks, only(fields, "image"), latent_dim=latent_dim, **options)
 
 
@@ -56,7 +67,7 @@ def ae(
     latent_dim: int = 32,
     network: Literal["dense", "conv"] = "conv",
     units: tuple[int, ...] = (500,),
-    activation: Literal["tanh", "relu", "softplus", "gelu"] = "tanh",
+    activation: Activation = "tanh",
     width: int = 32,
     likelihood: likelihoods.Likelihood = likelihoods.bernoulli(),
     binarize: Literal["none", "static", "dynamic"] = "none",

@@ -8,9 +8,10 @@ from keras import layers
 from tfgen.networks.conditions import network_inputs
 
 
-def hidden_layers(x, units, activation, **kwargs):
+def hidden_layers(x, units, activation, dropout=0.0, **kwargs):
     for count in units:
         x = layers.Dense(count, activation=activation, **kwargs)(x)
+        x = layers.Dropout(dropout)(x) if dropout else x
     return x
 
 
@@ -47,17 +48,19 @@ def dense_decoder(image_shape, latent_dim, likelihood, units=(500,), activation=
     return keras.Model(latent, likelihood.heads(raw), name="decoder")
 
 
-def dense_generator(image_shape, latent_dim, units=(1200, 1200), output="tanh", condition=None, joint=(), **kwargs):
+def dense_generator(
+    image_shape, latent_dim, units=(1200, 1200), output="tanh", condition=None, joint=(), dropout=0.0, **kwargs
+):
     """latent [B, latent_dim] -> image [B, H, W, C]: ReLU layers (Goodfellow et al. 2014).
 
     With a `condition`, latent and condition pass through `units` and `condition.units` of their own before the `joint`
     layers (Mirza and Osindero 2014, section 4.1).
     """
     latent = keras.Input((latent_dim,), name="latent")
-    x = hidden_layers(latent, units, "relu", **kwargs)
+    x = hidden_layers(latent, units, "relu", dropout, **kwargs)
     if condition is not None:
-        x = layers.Concatenate()([x, hidden_layers(condition.vector, condition.units, "relu", **kwargs)])
-        x = hidden_layers(x, joint, "relu", **kwargs)
+        x = layers.Concatenate()([x, hidden_layers(condition.vector, condition.units, "relu", dropout, **kwargs)])
+        x = hidden_layers(x, joint, "relu", dropout, **kwargs)
     image = image_from_vector(x, image_shape, output, **kwargs)
     return keras.Model(network_inputs(latent, condition), image, name="generator")
 

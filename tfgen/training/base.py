@@ -132,7 +132,7 @@ class GenerativeModel(keras.Model):
         self.optimizers = {}
         counter = {"shape": (), "dtype": "int64", "trainable": False, "autocast": False}
         self.step = self.add_weight(name="step", initializer="zeros", **counter)
-        self._averages = Averages()
+        self.averages = Averages()
         self._frozen, self._training = frozenset(), False
         # Where the pipeline starts at its next iteration, and the first step whose loss was not finite: eager state
         # that no file needs, hence plain variables.
@@ -268,7 +268,7 @@ class GenerativeModel(keras.Model):
         self._training = False
         self.step.assign_add(1)
         self.update_averages()
-        return {name: self._averages.update(name, value) for name, value in logs.items()}
+        return {name: self.averages.update(name, value) for name, value in logs.items()}
 
     def run_phase(self, phase, batch, noise):
         """One update of the networks that `phase` trains; returns what is to be logged."""
@@ -298,7 +298,7 @@ class GenerativeModel(keras.Model):
             self._watched = {}
             terms = phase.terms(batch, noise.scope(phase.name))
             logs.update({**self.phase_logs(phase, terms, tf.add_n(list(terms.values()))), **self._watched})
-        return {name: self._averages.update(name, value) for name, value in logs.items()}
+        return {name: self.averages.update(name, value) for name, value in logs.items()}
 
     def after_update(self, phase):
         """Hook after a phase's update, e.g. for weight clipping."""
@@ -534,12 +534,12 @@ class GenerativeModel(keras.Model):
 
     @property
     def metrics(self):
-        return self._averages.metrics()
+        return self.averages.metrics()
 
     def reset_metrics(self):
         # Keras calls this at the start of every epoch, before it asks the pipeline for an iterator
         self._position.assign(self.step.value)
-        self._averages.reset()
+        self.averages.reset()
 
     def digest(self):
         """A short fingerprint of all weights, to tell whether two models are the same to the bit."""

@@ -1,0 +1,26 @@
+"""Hinton and Salakhutdinov 2006: the deep autoencoder 784-1000-500-250-30 on MNIST.
+
+    python -m tfgen.run --config=ae_paper
+
+There it was pre-trained layer by layer as Boltzmann machines and tuned by conjugate gradients; here Adam trains it from
+Keras' initial weights, which makes that unnecessary. Logistic units, cross-entropy. The paper's average squared error on
+the test set is 3.00 an image.
+"""
+
+import tfgen
+
+
+def recipe():
+    return tfgen.Recipe(
+        model="ae",
+        dataset="mnist",
+        batch_size=100,
+        epochs=100,
+        steps_per_execution=50,
+        options={
+            "network": "dense",
+            "units": [1000, 500, 250],
+            "latent_dim": 30,
+            "activation": "sigmoid",
+        },
+    )

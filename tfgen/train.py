@@ -1,0 +1,272 @@
+"""One run from its recipe to its files: data, model, resume, `fit`, samples, models, export."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+
+from tfgen.data import load_dataset
+from tfgen.data.pipeline import steps_per_epoch
+from tfgen.errors import UserError
+from tfgen.export.keras_files import save_keras_files
+from tfgen.export.savedmodel import export_savedmodel
+from tfgen.models import build_from_recipe
+from tfgen.runs import Layout, Run, save_record
+from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
+from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints
+from tfgen.training.optimizers import apply_schedule
+
+STARTED = time.monotonic()
+
+
+def train(recipe, workdir=None, *, resume="auto", dry_run=False):
+    """Trains what a recipe says, or goes on with it, and leaves the run's folder complete.
+
+    Args:
+        recipe: a `Recipe`.
+        workdir: the run's folder; by default `runs/<model>-<dataset>`.
+        resume: `auto` continues a run of the same recipe, `must` insists on one, `never` starts anew and keeps the old
+            folder under another name.
+        dry_run: print the recipe, the parameter counts and the steps to come, and do nothing.
+
+    Returns:
+        the `Run`, or None for a dry run.
+
+    Raises:
+        UserError: the recipe, the data or the folder do not fit; nothing in the folder has been changed.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been written.
+    """
+    if resume not in ("auto", "must", "never"):
+        raise UserError(f"resume must be auto, must or never, got {resume!r}")
+    paths = Layout(pathlib.Path(workdir or default_workdir(recipe)))
+    earlier = None if resume == "never" else earlier_run(paths, recipe, must=resume == "must")
+    source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size)
+    check_data(earlier, source)
+    with precision(recipe.precision):
+        job = Job(recipe, paths, source)
+        if dry_run:
+            print(job.plan())
+            return None
+        if resume == "never":
+            set_aside(paths.folder)
+        return job.run()
+
+
+class Job:
+    """A recipe with its data and its model, and how far it is to go."""
+
+    def __init__(self, recipe, paths, source):
+        self.recipe, self.paths, self.source = recipe, paths, source
+        self.model = build_from_recipe(recipe, source.fields)
+        self.model.steps_per_execution = recipe.steps_per_execution
+        self.examples = self.model.as_examples(source.splits["train"])
+        self.per_epoch = steps_per_epoch(self.examples, recipe.batch_size * self.model.parts)
+        self.total = recipe.steps or recipe.epochs * self.per_epoch
+        for phase in self.model.phases:
+            updates = (self.total * phase.steps, self.per_epoch * phase.steps)
+            apply_schedule(self.model.optimizers[phase.optimizer], recipe.schedule, *updates)
+
+    def plan(self):
+        """What is to be done, as text: the resolved recipe, parameter counts, steps."""
+        counts = {name: f"{network.count_params():,} parameters" for name, network in self.model.networks.items()}
+        per_step = self.recipe.batch_size * self.model.parts
+        steps = f"{self.total} steps of {per_step} images, {self.per_epoch} an epoch of {len(self.examples)} images"
+        return "\n".join(
+            [
+                json.dumps(self.recipe.to_json(), indent=2),
+                *(f"{name}: {count}" for name, count in counts.items()),
+                f"to do: {steps}, into {self.paths.folder}",
+            ]
+        )
+
+    def run(self):
+        """Trains to the end, writes everything, and says what to do next."""
+        self.paths.folder.mkdir(parents=True, exist_ok=True)
+        print(self.plan(), flush=True)
+        checkpoints = Checkpoints(self.model, self.paths.checkpoints)
+        begun = checkpoints.restore()
+        save_record(self.paths.folder, self.recipe, self.source.fields, **provenance(self.source))
+        if begun is not None:
+            print(f"resumed from step {begun}", flush=True)
+        if begun is not None and begun >= self.total:
+            print(f"this run is finished: step {begun} of {self.total}; raise --epochs or --steps to go on", flush=True)
+            if not self.paths.trainer.exists() or not self.paths.savedmodel.exists():
+                self.write_models()
+        else:
+            self.fit(checkpoints)
+            self.write_models()
+        print(self.farewell(), flush=True)
+        return Run(self.paths.folder)
+
+    def fit(self, checkpoints):
+        epochs = -(-self.total // self.per_epoch)
+        done = int(self.model.step) // self.per_epoch
+        with interruptible(self.model) as interrupted:
+            self.model.fit_examples(
+                self.examples,
+                self.recipe.batch_size,
+                epochs,
+                initial_epoch=done,
+                last_step=self.total,
+                mirror=self.recipe.mirror,
+                callbacks=self.callbacks(checkpoints, done) + [interrupted],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+        if interrupted.caught:
+            command = "give the same command again to go on"
+            raise KeyboardInterrupt(f"stopped after step {int(self.model.step)} of {self.total}, and saved; {command}")
+
+    def callbacks(self, checkpoints, done):
+        held_out = self.source.splits.get("validation", self.examples)
+        originals = held_out.gather(np.arange(min(len(held_out), 50)))["image"]
+        grid = SampleGrid(self.paths.samples, originals=originals, label=self.grid_conditions(held_out))
+        timed = [StopAfter(self.recipe.max_minutes, since=STARTED)] if self.recipe.max_minutes else []
+        return [
+            StopOnNonFinite(),
+            HistoryCSV(self.paths.history, resume_epoch=done),
+            grid,
+            TensorBoard(self.paths.tensorboard, samples=grid),
+            *timed,
+            SaveCheckpoints(checkpoints, self.per_epoch, self.total, self.recipe.checkpoint_steps),
+        ]
+
+    def grid_conditions(self, held_out):
+        """The conditions of the sample grid where they are no labels: those of held-out images."""
+        name = self.model.condition
+        if name in (None, "label"):
+            return None
+        return held_out.gather(np.arange(min(len(held_out), 100)))[name]
+
+    def write_models(self):
+        save_keras_files(self.model, self.paths.models)
+        export_savedmodel(self.model, self.paths.savedmodel)
+
+    def farewell(self):
+        folder = self.paths.folder
+        lines = [f"samples: {folder / 'samples'}    models: {folder / 'models'}    SavedModel: {self.paths.savedmodel}"]
+        if self.model.can_sample:
+            lines.append(f"next: python -m tfgen.sample --run={folder} --num=100 --out=samples.png")
+        lines.append(f'in Python: tfgen.load_run("{folder}").model; to train on: the same command with more --epochs')
+        return "\n".join(lines)
+
+
+def default_workdir(recipe):
+    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in recipe.dataset)
+    return pathlib.Path("runs") / f"{recipe.model}-{name}"
+
+
+def earlier_run(paths, recipe, must):
+    """The run that `paths` holds already, if it can be continued by `recipe`; None where there is none."""
+    if not paths.recipe.exists():
+        if must:
+            raise UserError(f"--resume=must, but {paths.folder} holds no run")
+        return None
+    run = Run(paths.folder)
+    differences = run.recipe.differences(recipe)
+    if differences:
+        raise UserError(
+            f"{paths.folder} holds a run of another recipe: {'; '.join(differences)}; choose another --workdir, or "
+            "--resume=never to start anew"
+        )
+    if must and not any(paths.checkpoints.glob("step_*")):
+        raise UserError(f"--resume=must, but {paths.folder} holds no checkpoint")
+    return run
+
+
+def check_data(earlier, source):
+    """Refuses to continue a run on other data than it began with."""
+    before = (earlier.record.get("data") or {}).get("sha256") if earlier else None
+    now = source.provenance.get("sha256")
+    if before and now and before != now:
+        raise UserError(
+            f"the data of {source.name} have changed since {earlier.folder} was begun (sha256 {str(before)[:12]}..., now "
+            f"{str(now)[:12]}...); choose another --workdir"
+        )
+
+
+def set_aside(folder):
+    """Renames a folder that holds a run, so that a new one can begin and nothing is lost."""
+    if not (folder / "recipe.json").exists():
+        return
+    number = next(i for i in range(1, 10_000) if not folder.with_name(f"{folder.name}.old{i}").exists())
+    old = folder.with_name(f"{folder.name}.old{number}")
+    shutil.move(folder, old)
+    print(f"the earlier run is kept in {old}", flush=True)
+
+
+def provenance(source):
+    """What recipe.json says besides the recipe: where the data and the code came from."""
+    packages = ("keras-tfgen", "tensorflow", "keras", "numpy")
+    versions = {"python": platform.python_version()}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return {
+        "data": {"name": source.name, **source.provenance},
+        "class_names": source.class_names,
+        "versions": versions,
+        "git_revision": git_revision(),
+    }
+
+
+def git_revision():
+    """The commit of the checkout that tfgen runs from, or None for an installed package."""
+    folder = pathlib.Path(__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip() or None
+    return None
+
+
+@contextlib.contextmanager
+def precision(policy):
+    """Keras' global dtype policy while a run is built and trained."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class Interrupted(keras.callbacks.Callback):
+    """Ends training after the current step once `caught` is set."""
+
+    caught = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.caught:
+            self.model.stop_training = True
+
+
+@contextlib.contextmanager
+def interruptible(model):
+    """Lets Ctrl-C and SIGTERM end training after the current step; a second one interrupts at once."""
+    callback, before = Interrupted(), {}
+
+    def catch(number, frame):
+        if callback.caught:
+            raise KeyboardInterrupt
+        callback.caught = True
+        os.write(2, b"\nstopping after this step; once more to stop at once\n")
+
+    with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, catch)
+    try:
+        yield callback
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
