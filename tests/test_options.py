@@ -184,7 +184,7 @@ def test_optional_and_repeated_objects():
         ),
         (
             {"shape": "polygon(side=2)"},
-            "option 'shape': 'polygon(side=2)' is refused (polygon() got an unexpected keyword argument 'side'); "
+            "option 'shape': 'polygon(side=2)' is refused (got an unexpected keyword argument 'side'); "
             "write it as polygon(sides=5, name='polygon')",
         ),
     ],

@@ -244,8 +244,10 @@ def _object(value, cls):
         if positional is not None:
             raise UserError(f"{name!r} takes no arguments, got {value!r}; write {name}")
         return found
+    positional = positional or []
     try:
-        made = found(*(positional or ()), **named)
+        inspect.signature(found).bind(*positional, **named)  # its words are the same in every version of Python
+        made = found(*positional, **named)
     except (TypeError, ValueError) as error:
         raise UserError(f"{value!r} is refused ({error}); write it as {name}{inspect.signature(found)}") from None
     return made if isinstance(made, cls) else _refuse()
