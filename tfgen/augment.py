@@ -1,4 +1,4 @@
-"""Differentiable augmentations `augment(images, noise)`, applied alike to real and fake images before the discriminator."""
+"""Differentiable augmentations `augment(images, noise)`: the same for real and for fake images, before D."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ class InstanceNoise(Augment):
 @serializable
 @dataclasses.dataclass(frozen=True)
 class Translate(Augment):
-    """Shifts every image by up to `fraction` of its size in both directions, zeros outside (DiffAugment, Zhao et al. 2020)."""
+    """Shifts every image by up to `fraction` of its size both ways, zeros outside (DiffAugment, Zhao et al. 2020)."""
 
     fraction: float = 0.125
 

@@ -42,7 +42,7 @@ class Likelihood(Value):
         return images
 
     def initial_bias(self, mean):
-        """The first parameter's bias at which p(x) has the training data's `mean` image (float32 [H, W, C]); or None."""
+        """The first parameter's bias at which p(x) has the `mean` image of the data (float32 [H, W, C]); or None."""
         return None
 
     def heads(self, raw):

@@ -115,7 +115,7 @@ def wasserstein_generator(fake, real=None):
 
 @serializable
 def relativistic_discriminator(real, fake):
-    """E[softplus(-(D(x) - D(G(z))))], pairs in order, Jolicoeur-Martineau 2018, equation 12; log 2 at the equilibrium."""
+    """E[softplus(-(D(x) - D(G(z))))], in pairs, Jolicoeur-Martineau 2018, equation 12; log 2 at equilibrium."""
     return tf.reduce_mean(tf.math.softplus(fake - real))
 
 

@@ -20,7 +20,9 @@ class Objective(Value):
 @serializable
 @dataclasses.dataclass(frozen=True)
 class Elbo(Objective):
-    """Negative ELBO, -E_q[log p(x|z)] + beta KL(q(z|x) || p(z)): Kingma and Welling 2014, equation 10; beta: Higgins et al. 2017.
+    """Negative ELBO, -E_q[log p(x|z)] + beta KL(q(z|x) || p(z)).
+
+    Kingma and Welling 2014, equation 10; beta: Higgins et al. 2017.
 
     Over the first `warmup_steps` steps the weight of the KL rises linearly from 0 to `beta` (Sonderby et al. 2016).
     """

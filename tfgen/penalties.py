@@ -41,7 +41,7 @@ class R1(Penalty):
 @serializable
 @dataclasses.dataclass(frozen=True)
 class Interpolated(Penalty):
-    """weight E[(|grad D(u x + (1 - u) G(z))| - 1)^2], u ~ U(0, 1) for every image, Gulrajani et al. 2017, equation 3."""
+    """weight E[(|grad D(u x + (1 - u) G(z))| - 1)^2], u ~ U(0, 1) an image: Gulrajani et al. 2017, equation 3."""
 
     weight: float = 10.0
 

@@ -189,7 +189,7 @@ def check_data(earlier, source):
     now = source.provenance.get("sha256")
     if before and now and before != now:
         raise UserError(
-            f"the data of {source.name} have changed since {earlier.folder} was begun (sha256 {str(before)[:12]}..., now "
+            f"the data of {source.name} have changed since {earlier.folder} began (sha256 {str(before)[:12]}..., now "
             f"{str(now)[:12]}...); choose another --workdir"
         )
 

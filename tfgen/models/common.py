@@ -127,8 +127,8 @@ def adversarial_model(
     )
     if beta_1 is None and optimizer in ("adam", "adamw"):
         beta_1 = 0.5  # Radford et al. 2016, section 3
-    settings = dict(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, momentum=momentum)
-    settings |= dict(final_momentum=final_momentum, momentum_steps=momentum_steps)
+    settings = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "momentum": momentum}
+    settings |= {"final_momentum": final_momentum, "momentum_steps": momentum_steps}
     rates = (generator_learning_rate or learning_rate, discriminator_learning_rate or learning_rate)
     model.compile(*(make_optimizer(optimizer, rate, **settings) for rate in rates))
     return model
@@ -177,7 +177,7 @@ def variational_model(
         fields=fields,
         name=name,
     )
-    settings = dict(beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, momentum=momentum)
+    settings = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "momentum": momentum}
     model.compile(make_optimizer(optimizer, learning_rate, **settings))
     return model
 

@@ -1,7 +1,6 @@
 """AdversarialModel: a generator and a discriminator in alternation (Goodfellow et al. 2014, algorithm 1)."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgen import losses, priors
@@ -28,7 +27,8 @@ class AdversarialModel(Sampler, GenerativeModel):
     """A GAN: `discriminator_steps` updates of D, each on fresh real images, then one of G.
 
     Args:
-        generator: `keras.Model`, `latent` float32 [B, latent_dim] (and a condition) -> image [B, H, W, C] in `value_range`.
+        generator: `keras.Model`, `latent` float32 [B, latent_dim] (and a condition) -> image [B, H, W, C] in
+            `value_range`.
         discriminator: `keras.Model`, `image` in `value_range` (and the condition) -> logit [B, 1].
         latent_dim: size of z.
         prior: p(z), of `tfgen.priors`.

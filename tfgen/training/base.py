@@ -20,7 +20,7 @@ class Phase:
 
     Attributes:
         name: how logs and noise streams call it.
-        trains: the networks whose variables the gradient is taken for; all others are held fixed, batch statistics too.
+        trains: the networks that it changes; all others are held fixed, batch statistics too.
         optimizer: the name of the optimizer that applies it.
         terms: `terms(batch, noise) -> dict[str, scalar]`, whose sum is minimised and whose items are logged.
         steps: how often it runs within one step, each time on a fresh part of the batch.
@@ -39,15 +39,15 @@ def copy_network(network):
         copy = type(network).from_config(network.get_config())
     except (NotImplementedError, TypeError) as error:
         raise UserError(
-            f"the network {network.name!r} cannot be copied ({str(error).splitlines()[0]}); use a functional or Sequential "
-            "keras.Model, or give the class get_config and from_config"
+            f"the network {network.name!r} cannot be copied ({str(error).splitlines()[0]}); use a functional or "
+            "Sequential keras.Model, or give the class get_config and from_config"
         ) from error
     copy.set_weights(network.get_weights())
     return copy
 
 
 def select_inputs(network, primary, fields):
-    """The arguments of `network` from a batch: `fields[primary]` for a single input of any name, else those it names."""
+    """The arguments of `network` from a batch: `fields[primary]` for its only input, else those it names."""
     inputs = getattr(network, "inputs", None) or []
     if len(inputs) <= 1:
         return fields[primary]

@@ -40,7 +40,7 @@ def make_optimizer(name="adam", learning_rate=1e-3, **settings):
     """A Keras optimizer from its lower-case name; settings that are None keep Keras' default.
 
     Raises:
-        UserError: an unknown name, a setting that this optimizer does not have, or a learning rate that is not positive.
+        UserError: an unknown name, a setting that this optimizer does not have, a learning rate that is not positive.
     """
     if name not in OPTIMIZERS:
         raise UserError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}{nearest(name, OPTIMIZERS)}")

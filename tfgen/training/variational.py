@@ -138,7 +138,7 @@ class VariationalModel(ImageAutoencoder):
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
     def draw(self, posterior, noise):
-        """z [L, B, D] = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I): Kingma and Welling 2014, section 2.4."""
+        """z [L, B, D] = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I): Kingma and Welling 2014, 2.4."""
         mean, log_var = posterior["z_mean"], posterior["z_log_var"]
         batch = tf.shape(mean)[0]
         # drawn [B, L, D], since it is the rows of a batch that replicas share
@@ -277,7 +277,7 @@ class Autoencoder(ImageAutoencoder):
 
     def sample(self, *args, **kwargs):
         raise UserError(
-            "a plain autoencoder cannot generate: its codes follow no known distribution; use reconstruct, or train a vae"
+            "a plain autoencoder cannot generate: its codes follow no known distribution; reconstruct, or train a vae"
         )
 
     def signatures(self):
