@@ -102,7 +102,8 @@ def test_samples_use_the_same_noise_each_epoch_and_end_as_a_film(tmp_path):
     grid.on_train_end()
     assert grid.model.calls == [(6, 7), (6, 7)]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["epoch_0001.png", "epoch_0002.png", "progress.gif"]
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "epoch_0002.png")), grid.latest[..., 0])
+    with Image.open(tmp_path / "epoch_0002.png") as picture:
+        assert np.array_equal(np.asarray(picture), grid.latest[..., 0])
     assert cells(grid.latest, 2, 3) == [[7, 7, 7], [7, 7, 7]]
 
 
@@ -111,14 +112,15 @@ def test_the_film_of_a_resumed_run_has_all_epochs(tmp_path):
         grid = attached(callbacks.SampleGrid(tmp_path, n=1, seed=epochs[0]))
         for epoch in epochs:
             epoch_of(grid, epoch, {})
-    images.save_png(tmp_path / "epoch_10000.png", np.full((8, 8), 9, np.uint8))
+    for number, value in ((9999, 8), (10000, 9)):
+        images.save_png(tmp_path / f"epoch_{number}.png", np.full((8, 8), value, np.uint8))
     grid.on_train_end()
     seen = []
     with Image.open(tmp_path / "progress.gif") as film:
         for i in range(film.n_frames):
             film.seek(i)
             seen.append(film.convert("L").getpixel((3, 3)))
-    assert seen == [0, 1, 9], "in the order of the numbers, not of the letters; Pillow joins equal frames"
+    assert seen == [0, 1, 8, 9], "in the order of the numbers, not of the letters; Pillow joins equal frames"
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,7 @@ def test_tensorboard_needs_no_tensorboard_package(tmp_path):
 
 
 def test_time_that_is_up_stops_training_and_says_so(capsys):
-    stop = attached(callbacks.StopAfter(1.0))
+    stop = attached(callbacks.StopAfter(1.0, since=time.monotonic() - 30))
     stop.on_train_batch_end(0)
     assert not stop.model.stop_training and not stop.stopped and not capsys.readouterr().out
     late = attached(callbacks.StopAfter(1.0, since=time.monotonic() - 61))

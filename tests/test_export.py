@@ -145,7 +145,11 @@ def test_without_keras_and_tfgen_every_signature_gives_what_the_model_gives(expo
                 "sample": {"seed": seeds},
                 "sample_png": {"seed": seeds},
                 "generate": {"latent": latents[0]},
-                "interpolate": {"latent_a": latents[0], "latent_b": latents[1], "fraction": np.float32([0, 1, 0.3, 0.5])},
+                "interpolate": {
+                    "latent_a": latents[0],
+                    "latent_b": latents[1],
+                    "fraction": np.float32([0, 1, 0.3, 0.5]),
+                },
             }.get(signature, {"image": images})
             length = len(next(iter(arrays.values())))
             arrays = {**arrays, **{field: values[:length] for field, values in cycle[name].items()}}
@@ -211,7 +215,8 @@ print(keras.backend.backend())
 
 
 @pytest.mark.parametrize(
-    "backend", [pytest.param("tensorflow", marks=pytest.mark.slow), "jax", pytest.param("torch", marks=pytest.mark.slow)]
+    "backend",
+    [pytest.param("tensorflow", marks=pytest.mark.slow), "jax", pytest.param("torch", marks=pytest.mark.slow)],
 )
 def test_networks_load_in_keras_alone_under_every_backend(exported, tmp_path, backend):
     pytest.importorskip(backend, reason=f"{backend} is not installed: pip install -e '.[backends]'")
@@ -229,7 +234,9 @@ def test_networks_load_in_keras_alone_under_every_backend(exported, tmp_path, ba
 def test_keras_files_hold_the_networks_and_the_trainer(exported, name):
     model, folder = exported[name]
     names = ["discriminator", "generator"] if name == "gan" else ["decoder", "encoder"]
-    assert sorted(path.name for path in (folder / "models").iterdir()) == [f"{n}.keras" for n in names] + ["trainer.keras"]
+    assert sorted(path.name for path in (folder / "models").iterdir()) == [f"{n}.keras" for n in names] + [
+        "trainer.keras"
+    ]
     trainer = keras.saving.load_model(folder / "models" / "trainer.keras")
     assert trainer.digest() == model.digest()
     exported_networks = model.exported_networks()

@@ -43,7 +43,8 @@ def test_grid_says_what_it_expects(wrong):
 def test_png_keeps_every_bit(tmp_path, channels):
     image = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
     images.save_png(tmp_path / "new" / "a.png", image)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "new" / "a.png")).reshape(image.shape), image)
+    with Image.open(tmp_path / "new" / "a.png") as read:
+        assert np.array_equal(np.asarray(read).reshape(image.shape), image)
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["a.png"]
 
 
@@ -73,7 +74,8 @@ def test_gif_takes_files_and_keeps_the_first_and_the_last_of_many(tmp_path):
 
 def test_gif_shrinks_large_pictures_and_needs_a_frame(tmp_path):
     images.save_gif(tmp_path / "p.gif", [np.zeros((100, 50, 1), np.uint8)], max_side=20)
-    assert Image.open(tmp_path / "p.gif").size == (10, 20)
+    with Image.open(tmp_path / "p.gif") as gif:
+        assert gif.size == (10, 20)
     with pytest.raises(UserError, match="at least one frame"):
         images.save_gif(tmp_path / "q.gif", [])
 

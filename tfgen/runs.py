@@ -194,5 +194,5 @@ def _not_a_run(folder):
     else:
         problem = f"{folder} is not the folder of a run: it has no recipe.json"
     near = folder if folder.is_dir() else folder.parent
-    runs = sorted(path.parent for path in near.glob("*/recipe.json"), key=str)[:5] if near.is_dir() else []
+    runs = sorted(path.parent for path in near.glob("*/recipe.json"))[:5] if near.is_dir() else []
     return f"{problem}; runs nearby: {', '.join(map(str, runs))}" if runs else f"{problem}; tfgen.run makes one"

@@ -26,7 +26,9 @@ COMMAND = cli.Command(
 COMMAND.string("run", None, "the run's folder")
 COMMAND.integer("num", 100, "how many images; the first ones of any larger number", minimum=1)
 COMMAND.integer("seed", 0, "names the sequence of images", minimum=0)
-COMMAND.string("label", None, "classes of a conditional model, numbers or names, taken in turn: 3,5; default: all in turn")
+COMMAND.string(
+    "label", None, "classes of a conditional model, numbers or names, taken in turn: 3,5; default: all in turn"
+)
 COMMAND.boolean("stochastic", False, "draw pixels from p(x|z) instead of giving its mean (variational models)")
 COMMAND.string("out", None, "FILE.npz, FILE.png (a grid) or a folder for one PNG an image; default: in RUN/samples")
 
@@ -82,7 +84,7 @@ def destination(flags, run):
 
 
 def kind(out):
-    """".npz", ".png", or "" for a folder."""
+    """ ".npz", ".png", or "" for a folder."""
     suffix = out.suffix.lower()
     return "" if out.is_dir() or suffix not in (".npz", ".png") else suffix
 
