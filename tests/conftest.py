@@ -1,0 +1,34 @@
+"""What several test files share. One thread everywhere, subprocesses too: sums in another order are other bits."""
+
+import os
+
+for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # before TensorFlow runs its first operation
+    os.environ[name] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """`photos(n, shape)`: n noise images uint8 [n, H, W, C], the same at every call."""
+
+    def make(n, shape):
+        return np.random.default_rng(n).integers(0, 256, (n, *shape), dtype=np.uint8)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def round_trip():
+    """`round_trip(thing)`: through Keras' serialisation and JSON, as saving and loading would bring it back."""
+    import json
+
+    import keras
+
+    def through(thing):
+        text = json.dumps(keras.saving.serialize_keras_object(thing))
+        return keras.saving.deserialize_keras_object(json.loads(text))
+
+    return through
