@@ -67,6 +67,7 @@ def builder(
     maybe: Shape | None = None,
     many: tuple[Shape, ...] = (),
     word: Literal["none", "auto"] | None = None,
+    swapped: None | Literal["none", "auto"] = None,
     late: "int | None" = None,
     bare=3,
     anything=None,
@@ -108,6 +109,7 @@ def builder(
         ("pair", "-1,1", (-1.0, 1.0)),
         ("word", "none", "none"),
         ("word", None, None),
+        ("swapped", "none", "none"),
         ("late", "4", 4),
         ("late", "none", None),
         ("bare", "5", 5),
@@ -208,6 +210,12 @@ def test_a_long_integer_stays_exact_and_numpy_numbers_are_numbers():
         "latent_dim": 7,
         "rate": 0.5,
     }
+
+
+def test_a_factory_must_return_the_object(shapes):
+    exec("def five():\n    return 5", vars(shapes))
+    with pytest.raises(UserError, match="expects a Shape .*, got 'five'"):
+        resolve(builder, {"shape": "five"})
 
 
 def test_a_builder_may_take_whatever_comes():
