@@ -58,8 +58,9 @@ def resize_all(images, size):
 def is_gray(image):
     """Whether a picture is gray by its mode (or its palette); the pixels are not looked at."""
     if image.mode == "P":
-        colours = np.frombuffer(image.palette.tobytes(), np.uint8)
-        colours = colours.reshape(-1, len(image.palette.mode))[:, :3]
+        order, colours = image.palette.getdata()  # getpalette() would decode the picture
+        colours = np.frombuffer(colours, np.uint8)
+        colours = colours[: len(colours) // len(order) * len(order)].reshape(-1, len(order))[:, :3]
         return bool((colours == colours[:, :1]).all())
     return image.mode in _GRAY
 
@@ -78,7 +79,7 @@ def traits(image):
     if image.mode == "1":
         found.append("1-bit, to gray")
     if getattr(image, "is_animated", False):
-        found.append("animated, first frame")
+        found.append("with several frames, the first taken")
     return found
 
 

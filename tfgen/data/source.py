@@ -8,6 +8,8 @@ from tfgen.errors import UserError
 
 ALIGNMENT = 64  # bytes; TensorFlow takes over a NumPy buffer without a copy only from such an address
 
+MEMORY_LIMIT = 2 << 30  # bytes of decoded pixels; larger sets are decoded batch by batch
+
 
 @dataclasses.dataclass(frozen=True)
 class Field:

@@ -1,0 +1,199 @@
+"""Image sets of TensorFlow Datasets: tfds:NAME, cifar10, celeb_a."""
+
+import hashlib
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from tfgen.data import npz, pixels
+from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Source, empty
+from tfgen.errors import UserError, nearest
+
+_SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
+_CELEB_A_SIZE = (64, 64)
+
+
+def cifar10(data_dir=None):
+    """50,000 + 10,000 colour pictures, 32x32, 10 classes
+
+    From cifar10.npz (x_train, y_train, x_test, y_test) in `data_dir`, else by TFDS.
+    """
+    packed = pathlib.Path(data_dir).expanduser() / "cifar10.npz" if data_dir is not None else None
+    if packed is None or not packed.is_file():
+        return load("cifar10", data_dir=data_dir)
+    source = npz.load(packed)
+    source.class_names = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    return source
+
+
+def celeb_a(data_dir=None, image_size=None):
+    """about 200,000 faces, cut to 64x64 unless --image_size says else"""
+    return load("celeb_a", data_dir=data_dir, image_size=image_size or _CELEB_A_SIZE)
+
+
+def load(name, data_dir=None, image_size=None, memory_limit=MEMORY_LIMIT):
+    """any image set of TensorFlow Datasets, as tfds:NAME/CONFIG
+
+    The feature `image` (or the first of the set's supervised keys) and, where it is a class, `label`. A set not yet
+    prepared is downloaded and prepared as ArrayRecord, which can be read in any order.
+
+    Args:
+        name: as TFDS spells it: NAME, NAME/CONFIG, NAME:VERSION.
+        data_dir: TFDS's folder of prepared sets; its own default if None.
+        image_size: (height, width).
+        memory_limit: bytes; a set that takes more when decoded is read batch by batch.
+
+    Raises:
+        UserError: no such set, no images in it, it cannot be prepared, or its sizes differ without `image_size`.
+    """
+    tfds = _import_tfds()
+    builder = _builder(tfds, name, data_dir)
+    image_key, label_key = _keys(tfds, builder.info, name)
+    field = _image_field(builder.info.features[image_key], name, image_size)
+    fields = {"image": field}
+    if label_key:
+        fields["label"] = Field((), "int64", (0, builder.info.features[label_key].num_classes))
+    available = list(builder.info.splits) or ["train", "test"]
+    wanted = {split: next((key for key in keys if key in available), None) for split, keys in _SPLITS.items()}
+    if wanted["train"] is None:
+        raise UserError(f"tfds:{name}: expected a split 'train', got {', '.join(available)}")
+    wanted = {split: key for split, key in wanted.items() if key}
+    parts = {split: Rows(_rows(builder, key), image_key, label_key, fields) for split, key in wanted.items()}
+    if sum(map(len, parts.values())) * int(np.prod(field.shape)) > memory_limit:
+        splits, digests = _check_streams(parts, name, builder), {}
+    else:
+        splits = {split: part.in_memory() for split, part in parts.items()}
+        digests = {split: hashlib.sha256(part.arrays["image"]).hexdigest() for split, part in splits.items()}
+    class_names = list(builder.info.features[label_key].names) if label_key else None
+    provenance = {"source": f"tfds:{builder.info.full_name}", "sha256": digests, "notes": []}
+    if image_size is not None:
+        provenance["notes"] = [f"cut about the centre and resized to {image_size[0]}x{image_size[1]} (height x width)"]
+    return Source(f"tfds:{name}", fields, splits, class_names, provenance)
+
+
+class Rows(Examples):
+    """Rows of a TFDS split. `rows` is a random-access data source, or a `tf.data.Dataset`, which can only be read through.
+
+    A row is a dict with `image_key` [h, w, c] and, unless None, `label_key`; `fields` are those to make of them.
+    """
+
+    def __init__(self, rows, image_key, label_key, fields):
+        self.rows, self.image_key, self.label_key = rows, image_key, label_key
+        self._fields = dict(fields)
+        self.random_access = hasattr(rows, "__getitem__")
+
+    def __len__(self):
+        return len(self.rows)
+
+    def fields(self):
+        return dict(self._fields)
+
+    def gather(self, indices):
+        return self._batch([self.rows[int(index)] for index in indices])
+
+    def in_memory(self):
+        """Decodes all rows, in their order, into `Arrays`."""
+        arrays = {name: empty((len(self), *field.shape), field.dtype) for name, field in self._fields.items()}
+        numbered = range(len(self)) if self.random_access else self.rows.as_numpy_iterator()
+        for place, row in enumerate(numbered):
+            batch = self._batch([self.rows[row] if self.random_access else row])
+            for name, array in arrays.items():
+                array[place] = batch[name][0]
+        return Arrays(arrays, self._fields)
+
+    def _batch(self, rows):
+        shape = self._fields["image"].shape
+        batch = {"image": np.stack([_fit(row[self.image_key], shape) for row in rows])}
+        if self.label_key:
+            batch["label"] = np.array([row[self.label_key] for row in rows], np.int64)
+        return batch
+
+
+def _fit(image, shape):
+    """Returns an image uint8 or uint16 [h, w, c] as uint8 of `shape`."""
+    image = np.asarray(image)
+    if image.dtype == np.uint16:
+        image = ((image.astype(np.int64) * 255 + 32767) // 65535).astype(np.uint8)
+    if image.shape == shape:
+        return image
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    return pixels.to_array(picture, shape[-1], shape[:2])
+
+
+def _import_tfds():
+    try:
+        import tensorflow_datasets
+    except ImportError as error:
+        raise UserError(
+            f"this set comes by TensorFlow Datasets, which cannot be imported ({error}): "
+            "pip install tensorflow-datasets importlib_resources"
+        ) from None
+    return tensorflow_datasets
+
+
+def _builder(tfds, name, data_dir):
+    """Returns a builder whose set is prepared on disk."""
+    place = None if data_dir is None else str(pathlib.Path(data_dir).expanduser())
+    try:
+        builder = tfds.builder(name, data_dir=place)
+        if not builder.is_prepared():
+            builder = tfds.builder(name, data_dir=place, file_format="array_record")
+    except tfds.core.DatasetNotFoundError:
+        names = tfds.list_builders(with_community_datasets=False)
+        raise UserError(f"tfds:{name}: TensorFlow Datasets has no such set{nearest(name, names)}") from None
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise UserError(f"tfds:{name}: {_first_line(error)}") from None
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # the network's errors have no common class
+        raise UserError(
+            f"tfds:{name}: cannot be downloaded and prepared in {builder.data_dir} "
+            f"({type(error).__name__}: {_first_line(error)}): say with --data_dir where a copy lies, or try again"
+        ) from error
+    return builder
+
+
+def _keys(tfds, info, name):
+    """Returns the names of the image feature and of the class feature, None where there is none."""
+    features = info.features
+    supervised = [key for key in info.supervised_keys or () if isinstance(key, str)]
+    images = [key for key in ["image", *supervised] if isinstance(_get(features, key), tfds.features.Image)]
+    if not images:
+        raise UserError(f"tfds:{name}: expected a feature 'image', got {', '.join(features)}")
+    labels = [key for key in ["label", *supervised] if isinstance(_get(features, key), tfds.features.ClassLabel)]
+    labels = [key for key in labels if features[key].num_classes]
+    return images[0], labels[0] if labels else None
+
+
+def _get(features, key):
+    return features[key] if key in features else None
+
+
+def _image_field(feature, name, image_size):
+    height, width, channels = feature.shape
+    if image_size is None and (height is None or width is None):
+        raise UserError(f"tfds:{name}: its images differ in size: give --image_size, for example --image_size=64")
+    size = tuple(image_size) if image_size is not None else (height, width)
+    return Field((*size, 1 if channels == 1 else 3), "uint8", (0, 255))
+
+
+def _rows(builder, split):
+    """Returns a random-access source where the files allow it, else a dataset in their order."""
+    try:
+        return builder.as_data_source(split)
+    except (NotImplementedError, ValueError):
+        return builder.as_dataset(split=split, shuffle_files=False)
+
+
+def _check_streams(parts, name, builder):
+    if not all(part.random_access for part in parts.values()):
+        raise UserError(
+            f"tfds:{name}: it is larger than memory allows and prepared in {builder.data_dir} in a format without random "
+            "access: give an empty --data_dir, and it is prepared as ArrayRecord, or a smaller --image_size"
+        )
+    return parts
+
+
+def _first_line(error):
+    return (str(error).strip().split("\n") or [""])[0][:200]
