@@ -23,6 +23,11 @@ class RampedSGD(keras.optimizers.SGD):
         super().__init__(learning_rate, momentum=momentum, **kwargs)
         self.final_momentum, self.momentum_steps = final_momentum, momentum_steps
 
+    def build(self, variables):
+        super().build(variables)
+        if not self.momentums:  # Keras makes none where the momentum starts at 0
+            self.momentums = self.add_optimizer_variables(variables, "momentum")
+
     def update_step(self, gradient, variable, learning_rate):
         share = tf.minimum(1.0, tf.cast(self.iterations.value, tf.float32) / self.momentum_steps)
         rate = self.momentum + share * (self.final_momentum - self.momentum)
@@ -54,7 +59,11 @@ def make_optimizer(name="adam", learning_rate=1e-3, **settings):
     for key in settings:
         if key not in known[name]:
             raise UserError(f"the optimizer {name!r} has no {key!r}; it takes {', '.join(known[name])}")
-    return kind(learning_rate, **settings)
+    try:
+        return kind(learning_rate, **settings)
+    except ValueError as error:
+        values = ", ".join(f"{key}={value}" for key, value in settings.items())
+        raise UserError(f"the optimizer {name!r} does not take {values}: {error}") from error
 
 
 @serializable
@@ -134,11 +143,23 @@ def parse_schedule(schedule):
     name = settings.pop("name", None)
     if name not in SCHEDULES:
         raise UserError(f"schedule must be one of {', '.join(SCHEDULES)}, got {name!r}{nearest(name, SCHEDULES)}")
-    for key in settings:
+    for key, value in settings.items():
         if key not in SCHEDULES[name]:
             takes = ", ".join(SCHEDULES[name]) or "no settings"
             raise UserError(f"the schedule {name!r} has no {key!r}; it takes {takes}{nearest(key, SCHEDULES[name])}")
+        listed = name == "stages"
+        numbers = value if listed and isinstance(value, (list, tuple)) else [value]
+        if listed != isinstance(value, (list, tuple)) or not all(is_size(number) for number in numbers):
+            expected = "a list of numbers" if listed else "a number"
+            raise UserError(f"the schedule {name!r} expects {key!r} to be {expected}, 0 or more, got {value!r}")
+    missing = [key for key in SCHEDULES[name] if key not in settings]
+    if missing and name == "stages":
+        raise UserError(f"the schedule 'stages' needs epochs and factors, two lists, got no {missing[0]!r}")
     return name, settings
+
+
+def is_size(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def apply_schedule(optimizer, schedule, steps, steps_per_epoch):
