@@ -1,0 +1,1 @@
+"""Training: phases, noise, checkpoints, callbacks."""
