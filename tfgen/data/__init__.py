@@ -78,9 +78,8 @@ def _find(name):
         return DATASETS.get(name), []
     placeholder = rows[0].partition(":")[2]
     if not argument or argument == placeholder:
-        raise UserError(
-            f"dataset {kind!r} expects {rows[0]}, got {str(name)!r}: put a real {placeholder.lower()} there"
-        )
+        what = placeholder.lower()
+        raise UserError(f"dataset {kind!r}: expected {rows[0]}, got {str(name)!r}: put a {what} after the colon")
     return DATASETS.get(rows[0]), [argument]
 
 

@@ -220,8 +220,9 @@ def finish(loaded, name):
             f"dataset {name!r}: expected its function to return a tfgen.data.Source or a dict of arrays, "
             f"got {type(source).__name__}"
         )
-    if "train" not in source.splits or len(source.splits["train"]) < 2:
-        raise UserError(f"dataset {name!r}: expected a train split of at least 2 examples")
+    least = 1 if "validation" in source.splits else 2
+    if len(source.splits.get("train", ())) < least:
+        raise UserError(f"dataset {name!r}: expected a train split with at least {least} examples")
     if "validation" not in source.splits:
         train, validation = carve_validation(source.splits["train"])
         source.splits = {**source.splits, "train": train, "validation": validation}

@@ -44,7 +44,7 @@ def _sheet(split, folder=None):
 
 
 def _read(path):
-    """Returns image uint8 [N, 28, 28, 1] and label int64 [N]. Example i is of class i mod 10: any prefix is balanced."""
+    """Returns image uint8 [N, 28, 28, 1] and label int64 [N]. Example i is of class i mod 10: prefixes are balanced."""
     with Image.open(path, formats=("PNG",)) as sheet:
         pixels = np.asarray(sheet)
     tiles = pixels.reshape(-1, _SIDE, _COLUMNS, _SIDE).swapaxes(1, 2).reshape(len(CLASS_NAMES), -1, _SIDE, _SIDE, 1)

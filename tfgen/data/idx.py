@@ -132,7 +132,7 @@ def _read_stream(stream, path, most):
     shape = tuple(int(side) for side in np.frombuffer(sides, ">u4"))
     dtype = np.dtype(_DTYPES[head[2]])
     size = math.prod(shape) * dtype.itemsize
-    if size > most:
+    if size > most:  # before the memory is asked for
         raise UserError(f"{path}: truncated: its header promises {size} bytes of shape {shape}, more than it can hold")
     array = empty(shape, dtype)
     view, done = memoryview(array.reshape(-1).view(np.uint8)), 0

@@ -86,8 +86,8 @@ def _int64(seed):
 def _indices(step, per_epoch, batch_size, size, seed):
     """Returns the examples of a step, int64 [B]: its part of the epoch's permutation.
 
-    `tf.random.experimental.index_shuffle` with the key (seed, epoch) reads 32 bits of the seed, and its four rounds leave
-    the orders of neighbouring epochs correlated (0.12 for 10,000 examples): hence a drawn key and more rounds.
+    `tf.random.experimental.index_shuffle` with the key (seed, epoch) reads 32 bits of the seed, and its four rounds
+    leave neighbouring epochs' orders correlated (0.12 for 10,000 examples): hence a drawn key and more rounds.
     """
     places = (step % per_epoch) * batch_size + tf.range(batch_size, dtype=tf.int64)
     pair = tf.stack([tf.constant(seed, tf.int64), step // per_epoch])

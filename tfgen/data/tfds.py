@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import warnings
 
 import numpy as np
 from PIL import Image
@@ -73,9 +74,10 @@ def load(name, data_dir=None, image_size=None, memory_limit=MEMORY_LIMIT):
 
 
 class Rows(Examples):
-    """Rows of a TFDS split. `rows` is a random-access data source, or a `tf.data.Dataset`, which can only be read through.
+    """Rows of a TFDS split.
 
-    A row is a dict with `image_key` [h, w, c] and, unless None, `label_key`; `fields` are those to make of them.
+    `rows` is a random-access data source, or a `tf.data.Dataset`, which can only be read through. A row is a dict with
+    `image_key` [h, w, c] and, unless None, `label_key`; `fields` are those to make of them.
     """
 
     def __init__(self, rows, image_key, label_key, fields):
@@ -123,7 +125,9 @@ def _fit(image, shape):
 
 def _import_tfds():
     try:
-        import tensorflow_datasets
+        with warnings.catch_warnings():  # of what it imports: nothing that a user can mend
+            warnings.simplefilter("ignore")
+            import tensorflow_datasets
     except ImportError as error:
         raise UserError(
             f"this set comes by TensorFlow Datasets, which cannot be imported ({error}): "
@@ -189,8 +193,8 @@ def _rows(builder, split):
 def _check_streams(parts, name, builder):
     if not all(part.random_access for part in parts.values()):
         raise UserError(
-            f"tfds:{name}: it is larger than memory allows and prepared in {builder.data_dir} in a format without random "
-            "access: give an empty --data_dir, and it is prepared as ArrayRecord, or a smaller --image_size"
+            f"tfds:{name}: it is larger than memory allows and prepared in {builder.data_dir} in a format without "
+            "random access: give an empty --data_dir, and it is prepared as ArrayRecord, or a smaller --image_size"
         )
     return parts
 

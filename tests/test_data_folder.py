@@ -1,0 +1,248 @@
+"""folder:PATH: labels, splits, sizes, damaged files, streaming."""
+
+import hashlib
+import io
+import logging
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfgen.data import folder, load_dataset, step_indexed
+from tfgen.errors import UserError
+
+
+def write(path, value=100, size=(6, 8), mode="L", **options):
+    """A picture of one value; `size` is (height, width)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = value if mode in ("L", "P") else (value,) * len(mode)
+    Image.new(mode, (size[1], size[0]), colour).save(path, **options)
+
+
+def make(root, count=8, classes=("ant", "bee"), **options):
+    """`count` PNG pictures of each class, of values 10, 11, ... 10 + count, 100, ..."""
+    for number, name in enumerate(classes):
+        for place in range(count):
+            write(root / name / f"{place:02}.png", 10 + 90 * number + place, **options)
+    return root
+
+
+def everything(source):
+    """split -> the gathered batch of all its examples."""
+    return {split: examples.gather(np.arange(len(examples))) for split, examples in source.splits.items()}
+
+
+def test_subfolders_are_the_classes(tmp_path):
+    source = load_dataset(f"folder:{make(tmp_path)}")
+    assert source.class_names == ["ant", "bee"] and source.num_classes == 2
+    assert source.fields["image"].shape == (6, 8, 1)
+    total = 0
+    for batch in everything(source).values():
+        np.testing.assert_array_equal(batch["label"], batch["image"][:, 0, 0, 0] >= 100)
+        assert batch["label"].dtype == np.int64 and batch["image"].dtype == np.uint8
+        total += len(batch["label"])
+    assert total == 16 and {"train", "validation"} <= set(source.splits)
+    assert source.provenance["source"] == str(tmp_path) and len(source.provenance["sha256"]["listing"]) == 64
+
+
+@pytest.mark.parametrize("classes", [("",), ("only",)])
+def test_no_choice_of_classes_means_no_labels(tmp_path, classes):
+    source = load_dataset(f"folder:{make(tmp_path, classes=classes)}")
+    assert source.class_names is None and source.num_classes is None and list(source.fields) == ["image"]
+
+
+def test_pictures_beside_the_subfolders_leave_out_the_labels(tmp_path):
+    write(make(tmp_path) / "stray.png")
+    assert load_dataset(f"folder:{tmp_path}").num_classes is None
+
+
+def test_train_and_test_folders_are_the_splits(tmp_path):
+    make(tmp_path / "train", count=10)
+    make(tmp_path / "test", count=3)
+    source = load_dataset(f"folder:{tmp_path}")
+    sizes = {split: len(examples) for split, examples in source.splits.items()}
+    assert sizes["test"] == 6 and sizes["train"] + sizes["validation"] == 20 and sizes["validation"] >= 1
+    assert source.class_names == ["ant", "bee"]
+    make(tmp_path / "valid", count=2)
+    sizes = {split: len(examples) for split, examples in load_dataset(f"folder:{tmp_path}").splits.items()}
+    assert sizes == {"train": 20, "validation": 4, "test": 6}
+
+
+def held_out(root):
+    """path -> split of every picture, from the values that `make` drew."""
+    paths = folder.scan(root)
+    splits, _, _ = folder._arrange(paths)
+    return {paths[row]: split for split, rows in splits.items() for row in rows}
+
+
+def test_a_new_file_moves_no_other(tmp_path):
+    before = held_out(make(tmp_path, count=100, size=(1, 1)))
+    counts = {split: list(before.values()).count(split) for split in ("train", "validation", "test")}
+    assert 3 <= counts["test"] <= 20 and 3 <= counts["validation"] <= 20
+    share = int(hashlib.sha256(b"ant/00.png").hexdigest()[:16], 16) / 2**64
+    assert before["ant/00.png"] == ("test" if share < 0.05 else "validation" if share < 0.1 else "train")
+    make(tmp_path, count=3, classes=("aardvark", "cat"), size=(1, 1))
+    after = held_out(tmp_path)
+    assert {path: after[path] for path in before} == before
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_few_pictures_still_give_train_and_validation(tmp_path, count):
+    source = load_dataset(f"folder:{make(tmp_path, count=count, classes=('',))}")
+    assert len(source.splits["train"]) >= 1 and len(source.splits["validation"]) >= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "jpeg", "webp", "bmp", "gif"])
+def test_formats(tmp_path, suffix):
+    for name in "abc":
+        write(tmp_path / f"{name}.{suffix}", 200, (8, 8), "RGB")
+    batch = everything(load_dataset(f"folder:{tmp_path}"))["train"]
+    assert abs(batch["image"].astype(int) - 200).max() <= 3
+
+
+def test_gray_only_if_all_are_gray(tmp_path):
+    make(tmp_path)
+    assert load_dataset(f"folder:{tmp_path}").fields["image"].shape == (6, 8, 1)
+    write(tmp_path / "ant" / "colour.png", 50, mode="RGB")
+    source = load_dataset(f"folder:{tmp_path}")
+    assert source.fields["image"].shape == (6, 8, 3)
+    assert "16 gray, made RGB" in source.provenance["notes"]
+
+
+def test_one_log_line_says_what_was_done(tmp_path, caplog):
+    for number in range(3):
+        write(tmp_path / f"{number}.png", 7, mode="RGBA")
+        write(tmp_path / f"{number}.gif", 7, mode="RGB")
+    Image.fromarray(np.full((6, 8), 9000, np.uint16)).save(tmp_path / "deep.png")
+    with caplog.at_level(logging.INFO, "tfgen"):
+        source = load_dataset(f"folder:{tmp_path}", image_size=(4, 4))
+    (line,) = [record.getMessage() for record in caplog.records]
+    for phrase in "7 pictures as RGB", "1 16-bit, scaled to 8", "3 transparent, laid over white", "resized to 4x4":
+        assert phrase in line and phrase in "; ".join(source.provenance["notes"])
+
+
+def test_mixed_sizes_need_image_size(tmp_path):
+    make(tmp_path)
+    write(tmp_path / "ant" / "big.png", 70, (30, 20))
+    with pytest.raises(UserError, match=r"got 2 sizes \(8x6, 20x30; width x height\): give --image_size"):
+        load_dataset(f"folder:{tmp_path}")
+    assert load_dataset(f"folder:{tmp_path}", image_size=4).fields["image"].shape == (4, 4, 1)
+
+
+def test_a_picture_turned_by_exif_counts_as_it_is_seen(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    write(tmp_path / "a.jpg", 70, (16, 8))
+    write(tmp_path / "b.jpg", 70, (8, 16), exif=exif)
+    source = load_dataset(f"folder:{tmp_path}")
+    assert source.fields["image"].shape == (16, 8, 1)
+    assert "1 turned as EXIF says" in source.provenance["notes"]
+
+
+def with_size(png, width, height):
+    """The file with another size in its header, whose checksum fits."""
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + png[24:29]
+    return png[:12] + header + zlib.crc32(header).to_bytes(4, "big") + png[33:]
+
+
+def spoil(root):
+    """Adds seven files that are no pictures."""
+    noise = np.random.default_rng(0).integers(0, 255, (6, 8), np.uint8)
+    files = {kind: io.BytesIO() for kind in ("PNG", "JPEG")}
+    for kind, file in files.items():
+        Image.fromarray(noise).save(file, kind)
+    png, jpeg = (file.getvalue() for file in files.values())
+    damaged = {
+        "empty.png": b"",
+        "text.jpg": b"not a picture",
+        "cut.png": png[: len(png) // 2],
+        "cut.jpg": jpeg[:-40],
+        "zero.png": with_size(png, 0, 8),
+        "bomb.png": with_size(png, 60_000, 60_000),
+        "postscript.bmp": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 8\n",
+    }
+    for name, content in damaged.items():
+        (root / "ant" / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("image_size", [None, (3, 3)])
+def test_damaged_files_are_named_in_one_warning(tmp_path, caplog, image_size):
+    spoil(make(tmp_path))
+    source = load_dataset(f"folder:{tmp_path}", image_size=image_size)
+    assert sum(map(len, source.splits.values())) == 16
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert "skipped 7 of 23 files: " in line and line.endswith(" and 2 more")
+    assert "ant/empty.png (empty)" in line and "ant/bomb.png (more pixels than Pillow's limit)" in line
+    assert "ant/cut.jpg (truncated)" in line
+    for batch in everything(source).values():
+        np.testing.assert_array_equal(batch["label"], batch["image"][:, 0, 0, 0] >= 100)
+
+
+def test_a_bomb_between_pillows_limits_is_skipped(tmp_path, caplog, monkeypatch):
+    write(make(tmp_path) / "ant" / "large.png", 7, (10, 10))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 80)  # Pillow alone warns up to 160
+    assert sum(map(len, load_dataset(f"folder:{tmp_path}").splits.values())) == 16
+    assert "large.png (more pixels" in caplog.text
+
+
+def test_a_class_without_a_readable_picture_is_no_class(tmp_path, caplog):
+    make(tmp_path, classes=("ant", "cat"))
+    (tmp_path / "bee").mkdir()
+    (tmp_path / "bee" / "empty.png").write_bytes(b"")
+    source = load_dataset(f"folder:{tmp_path}")
+    assert source.class_names == ["ant", "cat"]
+    assert set(np.concatenate([batch["label"] for batch in everything(source).values()])) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "files, message",
+    [
+        ({}, r"expected pictures \(.png, .jpg, .jpeg, .webp, .bmp, .gif\) in .*, got none"),
+        ({"notes.txt": b"x", ".hidden.png": b"x"}, "got none"),
+        ({"a.png": b"", "b.png": b"x"}, "expected at least 2 readable pictures in .*, got 0 of 2 files"),
+    ],
+)
+def test_too_little_is_an_error(tmp_path, files, message):
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_one_picture_is_too_little(tmp_path):
+    write(tmp_path / "a.png")
+    with pytest.raises(UserError, match="got 1 of 1 files"):
+        load_dataset(f"folder:{tmp_path}")
+
+
+def test_a_missing_folder_is_said(tmp_path):
+    with pytest.raises(UserError, match="but .*/nowhere is not there"):
+        load_dataset(f"folder:{tmp_path}/nowhere")
+
+
+def test_streaming_gives_what_memory_gives(tmp_path):
+    make(tmp_path, count=10)
+    in_memory = folder.load(tmp_path, image_size=(4, 4))
+    streamed = folder.load(tmp_path, image_size=(4, 4), memory_limit=100)
+    assert (
+        streamed.fields == in_memory.fields and "read from their files batch by batch" in streamed.provenance["notes"]
+    )
+    assert not hasattr(streamed.splits["train"], "arrays")
+    options = {"batch_size": 4, "seed": 1, "position": 1, "batches": 5}
+    batches = zip(*(step_indexed(source.splits["train"], **options) for source in (in_memory, streamed)), strict=True)
+    for one, other in batches:
+        np.testing.assert_array_equal(one["image"], other["image"])
+        np.testing.assert_array_equal(one["label"], other["label"])
+
+
+def test_a_streamed_picture_that_breaks_is_replaced_and_named_once(tmp_path, caplog):
+    make(tmp_path, count=10)
+    source = folder.load(tmp_path, memory_limit=100)
+    train = source.splits["train"]
+    broken = train.examples.paths[train.index[3]]
+    (tmp_path / broken).write_bytes(b"")
+    following = train.examples.gather([train.index[3] + 1])
+    for _ in range(2):
+        np.testing.assert_array_equal(train.gather([3])["image"], following["image"])
+    assert caplog.text.count(f"skipped {broken}") == 1
