@@ -1,10 +1,28 @@
-"""dcgan on the embedded Fashion-MNIST images: a first recipe, its settings not yet tuned.
+"""DCGAN on the embedded Fashion-MNIST images, sized and tuned for two CPU cores.
 
-python -m tfgen.run --model=dcgan
+    python -m tfgen.run --model=dcgan
+
+Against the paper (`dcgan_paper`): 32 channels instead of 128, 4 x 4 kernels, no batch norm in D, batches of 32,
+larger learning rates, twice as large for D as for G (Heusel et al. 2017), and an average of G's weights. README has
+the figures to expect.
 """
 
 import tfgen
 
 
 def recipe():
-    return tfgen.Recipe(model="dcgan", epochs=10)
+    return tfgen.Recipe(
+        model="dcgan",
+        batch_size=32,
+        epochs=20,
+        options={
+            "latent_dim": 100,
+            "width": 32,
+            "kernel_size": 4,
+            "normalize": False,
+            "generator_learning_rate": 5e-4,
+            "discriminator_learning_rate": 1e-3,
+            "beta_1": 0.5,
+            "ema": 0.999,
+        },
+    )

@@ -2,8 +2,9 @@
 
     python -m tfgen.run --config=vae_binarized_mnist_paper --data_dir=FOLDER_OF_BINARIZED_MNIST_NPZ
 
-784-200-200-50-200-200-784, tanh; decoder bias at the training log-odds; Adam with epsilon 1e-4, batches of 20; stage i of
-0..7 lasts 3^i epochs at 1e-3 * 10^(-i/7). To expect: 88.71 nats on the test set (importance-weighted bound, k = 5000).
+784-200-200-50-200-200-784, tanh; decoder bias at the training log-odds; Adam with epsilon 1e-4, batches of 20; stage
+i of 0..7 lasts 3^i epochs at 1e-3 * 10^(-i/7). To expect: 88.71 nats on the test set (importance-weighted bound, k =
+5000).
 """
 
 import tfgen

@@ -76,8 +76,10 @@ def condition_field(fields, name, model):
 
 
 def adversarial_model(
+    name,
     networks,
     fields,
+    value_range=(-1.0, 1.0),
     *,
     latent_dim: int,
     prior: priors.Prior = priors.uniform(-1, 1),
@@ -98,9 +100,7 @@ def adversarial_model(
     momentum: float | None = None,
     final_momentum: float | None = None,
     momentum_steps: int | None = None,
-    value_range=(-1.0, 1.0),
     seed: int = 0,
-    name: str = "gan",
 ):
     """A compiled `AdversarialModel` of `networks()` -> (generator, discriminator), built with weights from `seed`."""
     at_least_one(latent_dim=latent_dim, discriminator_steps=discriminator_steps)
@@ -135,6 +135,7 @@ def adversarial_model(
 
 
 def variational_model(
+    name,
     networks,
     fields,
     *,
@@ -155,7 +156,6 @@ def variational_model(
     epsilon: float | None = None,
     momentum: float | None = None,
     seed: int = 0,
-    name: str = "vae",
 ):
     """A compiled `VariationalModel` of `networks(likelihood)` -> (encoder, decoder), built with weights from `seed`."""
     at_least_one(latent_dim=latent_dim, samples=samples)

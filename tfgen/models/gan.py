@@ -44,7 +44,7 @@ def gan(
     # the networks see the range that the generator's output can reach
     value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
     fields = only(fields, "image")
-    return adversarial_model(networks, fields, latent_dim=latent_dim, value_range=value_range, name="gan", **options)
+    return adversarial_model("gan", networks, fields, value_range, latent_dim=latent_dim, **options)
 
 
 @also_takes(adversarial_model)
@@ -53,7 +53,7 @@ def dcgan(
     *,
     latent_dim: int = 100,
     width: int = 64,
-    kernel_size: int = 4,
+    kernel_size: int = 5,
     depth: int | None = None,
     stddev: float | None = 0.02,
     normalize: bool = True,
@@ -68,7 +68,7 @@ def dcgan(
         generator = dcgan_generator(shape, latent_dim, width, kernel_size, depth, stddev)
         return generator, dcgan_discriminator(shape, width, kernel_size, depth, stddev, normalize, dropout)
 
-    return adversarial_model(networks, only(fields, "image"), latent_dim=latent_dim, name="dcgan", **options)
+    return adversarial_model("dcgan", networks, only(fields, "image"), latent_dim=latent_dim, **options)
 
 
 @also_takes(adversarial_model)
@@ -79,11 +79,12 @@ def cgan(
     network: Literal["conv", "dense"] = "conv",
     latent_dim: int = 100,
     width: int = 64,
-    kernel_size: int = 4,
+    kernel_size: int = 5,
     depth: int | None = None,
     stddev: float | None = 0.02,
     normalize: bool = True,
     dropout: float = 0.0,
+    projection: int = 0,
     initial_scale: float | None = None,
     output: Literal["tanh", "sigmoid"] = "tanh",
     **options,
@@ -91,7 +92,8 @@ def cgan(
     """Conditional GAN: images of a chosen class (Mirza and Osindero 2014).
 
     `condition` names the field that the networks are given: `label`, which they turn into one-hot vectors, or any
-    float32 [B, D] field, one-hot or not. The dense networks are the paper's; the convolutional ones DCGAN's.
+    float32 [B, D] field, one-hot or not. The dense networks are the paper's; the convolutional ones DCGAN's, with a
+    `projection` of so many dimensions in the discriminator (Miyato and Koyama 2018) where it is not 0.
     """
     at_least_one(width=width, kernel_size=kernel_size)
     shape, field = image_shape_of(fields, "cgan"), condition_field(fields, condition, "cgan")
@@ -108,10 +110,10 @@ def cgan(
     def conv():
         generator = dcgan_generator(shape, latent_dim, width, kernel_size, depth, stddev, given())
         return generator, dcgan_discriminator(
-            shape, width, kernel_size, depth, stddev, normalize, dropout, condition=given()
+            shape, width, kernel_size, depth, stddev, normalize, dropout, given(), projection
         )
 
     value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
     fields = only(fields, "image", condition)
     networks = {"dense": dense, "conv": conv}[network]
-    return adversarial_model(networks, fields, latent_dim=latent_dim, value_range=value_range, name="cgan", **options)
+    return adversarial_model("cgan", networks, fields, value_range, latent_dim=latent_dim, **options)

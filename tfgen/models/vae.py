@@ -58,7 +58,7 @@ def vae(
     """Variational autoencoder (Kingma and Welling 2014)."""
     shape = image_shape_of(fields, "vae")
     networks = coder_networks(shape, latent_dim, network, units, activation, width, ("z_mean", "z_log_var"), stddev)
-    return variational_model(networks, only(fields, "image"), latent_dim=latent_dim, **options)
+    return variational_model("vae", networks, only(fields, "image"), latent_dim=latent_dim, **options)
 
 
 def ae(

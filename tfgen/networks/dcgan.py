@@ -22,7 +22,7 @@ def batch_norm(x, stddev, momentum=0.9):
 
 def as_map(condition, shape, name):
     """A condition's vector as one more channel of an image [B, H, W, 1]."""
-    x = layers.Dense(math.prod(shape), name=name)(condition.vector)
+    x = layers.Dense(math.prod(shape), name=name, **weights(0.05))(condition.vector)
     return layers.Reshape((*shape, 1))(x)
 
 
@@ -76,11 +76,20 @@ def downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout=
 
 
 def dcgan_discriminator(
-    image_shape, width=64, kernel_size=5, depth=None, stddev=0.02, normalize=True, dropout=0.0, condition=None
+    image_shape,
+    width=64,
+    kernel_size=5,
+    depth=None,
+    stddev=0.02,
+    normalize=True,
+    dropout=0.0,
+    condition=None,
+    projection=0,
 ):
     """image [B, H, W, C] in [-1, 1] (and a condition, joined to it as one more channel) -> logit float32 [B, 1].
 
-    Radford et al. 2016, section 3: strided convolutions, LeakyReLU 0.2, no batch norm at the input.
+    Radford et al. 2016, section 3: strided convolutions, LeakyReLU 0.2, no batch norm at the input. `projection` > 0
+    adds the inner product of condition and features in so many dimensions (Miyato and Koyama 2018, equation 3).
     """
     depth = halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
@@ -88,7 +97,12 @@ def dcgan_discriminator(
     if condition is not None:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
     x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout)
-    logit = layers.Dense(1, dtype="float32", name="logit", **weights(stddev))(x)
+    logit = layers.Dense(1, dtype="float32", **weights(stddev))(x)
+    if condition is not None and projection:
+        features = layers.Dense(projection)(x)
+        direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)
+        logit = layers.Add(dtype="float32")([logit, layers.Dot(1, dtype="float32")([features, direction])])
+    logit = layers.Activation("linear", dtype="float32", name="logit")(logit)
     return keras.Model(network_inputs(image, condition), logit, name="discriminator")
 
 

@@ -468,7 +468,7 @@ class GenerativeModel(keras.Model):
             model=self,
             verbose=1 if verbose == "auto" else verbose,
             epochs=epochs,
-            steps=steps_per_epoch or whole,
+            steps=max((batches for _, _, batches in segments), default=whole),
         )
         history = None
         for index, (first, last, batches) in enumerate(segments):
