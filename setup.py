@@ -32,7 +32,7 @@ setup(
         "importlib_resources",  # tensorflow-datasets imports it without declaring it
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff", "scikit-learn", "setuptools>=70.1"],  # the tests build distributions
+        "test": ["pytest>=8", "ruff", "scikit-learn", "jax", "setuptools>=70.1"],  # the tests build distributions
         "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
         "backends": ["jax", "torch"],
     },
