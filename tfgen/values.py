@@ -6,6 +6,12 @@ import keras
 
 from tfgen.errors import UserError
 
+if keras.backend.backend() != "tensorflow":
+    raise UserError(
+        f"tfgen trains with TensorFlow, but Keras runs on {keras.backend.backend()}: unset KERAS_BACKEND, or set it to "
+        "tensorflow (the .keras files that a run leaves load under any backend)"
+    )
+
 serializable = keras.saving.register_keras_serializable(package="tfgen")
 
 
