@@ -24,6 +24,7 @@ def test_grid_places_images_row_by_row_between_white_lines():
 @pytest.mark.parametrize("number, columns", [(1, None), (2, 10), (7, None)])
 def test_grid_holds_every_image_whatever_the_number_of_columns(number, columns):
     sheet = images.grid(numbered(number, 1, 1, 3), columns, padding=0)
+    assert sheet.shape[:2] == {1: (1, 1), 2: (1, 2), 7: (3, 3)}[number]
     assert [v for v in sheet[..., 0].ravel() if v != 255] == list(range(number))
 
 

@@ -129,3 +129,35 @@ def test_a_damaged_trainer_is_said_in_a_sentence(folder):
 def test_a_run_that_has_only_begun_has_no_model(folder):
     with pytest.raises(UserError, match="neither trainer.keras nor a checkpoint yet: train it first"):
         tfgen.load_run(folder).model  # noqa: B018
+
+
+def test_an_unfinished_run_gives_its_newest_checkpoint(folder):
+    from tfgen.export import save_keras_files
+    from tfgen.training.checkpoints import Checkpoints
+
+    model = small_vae()
+    for step, shift in ((3, 0.1), (5, 0.2)):
+        model.step.assign(step)
+        model.decoder.weights[0].assign_add(model.decoder.weights[0] * 0 + shift)
+        Checkpoints(model, folder / "checkpoints").save()
+        if step == 3:
+            save_keras_files(model, folder / "models")
+    images = model.sample(3)
+    for case in ("continued after its end", "never ended"):
+        found = tfgen.load_run(folder).model
+        assert int(found.step.numpy()) == 5 and np.array_equal(found.sample(3), images), case
+        (folder / "models" / "trainer.keras").unlink(missing_ok=True)
+
+
+def test_the_end_of_a_run_counts_more_than_its_checkpoint(folder):
+    from tfgen.export import save_keras_files
+    from tfgen.training.checkpoints import Checkpoints
+
+    model = small_vae()
+    model.step.assign(5)
+    save_keras_files(model, folder / "models")
+    images = model.sample(3)
+    model.step.assign(4)
+    model.decoder.weights[0].assign_add(model.decoder.weights[0] + 1)
+    Checkpoints(model, folder / "checkpoints").save()
+    assert np.array_equal(tfgen.load_run(folder).model.sample(3), images)

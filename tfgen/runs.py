@@ -97,11 +97,20 @@ class Run:
 
     @functools.cached_property
     def model(self):
-        """The trained, compiled model: of models/trainer.keras, or of the newest checkpoint if the run has not ended."""
+        """The trained, compiled model as it was last saved: by the end of a run, or by a later checkpoint."""
         from tfgen.models import MODELS
+        from tfgen.training.checkpoints import Checkpoints
 
         MODELS.get(self.recipe.model)  # a plugin's classes must be known to Keras before it loads them
-        return self._loaded() if self.paths.trainer.is_file() else self._restored()
+        ended = self.paths.trainer.is_file()
+        model = self._loaded() if ended else self._rebuilt()
+        checkpoints = Checkpoints(model, self.paths.checkpoints)
+        steps = checkpoints.steps()
+        if not (ended or steps):
+            raise UserError(f"{self.folder} has neither {self.paths.trainer.name} nor a checkpoint yet: train it first")
+        if steps and (not ended or steps[-1] > int(model.step.numpy())):
+            checkpoints.restore()
+        return model
 
     def _loaded(self):
         import keras
@@ -117,25 +126,17 @@ class Run:
                 f"cannot load {self.paths.trainer}: {reason}; delete it to use the newest checkpoint instead"
             ) from error
 
-    def _restored(self):
-        from tfgen.training.checkpoints import restore_latest
-
-        model = self._rebuilt()
-        if not self.paths.checkpoints.is_dir() or restore_latest(model, self.paths.checkpoints) is None:
-            raise UserError(f"{self.folder} has neither {self.paths.trainer.name} nor a checkpoint yet: train it first")
-        return model
-
     def _rebuilt(self):
         import keras
 
         from tfgen.data.source import Field
-        from tfgen.models import build_model
+        from tfgen.models import build_from_recipe
 
         fields = {name: Field(**_tuples(field)) for name, field in self.record["fields"].items()}
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(self.recipe.precision)
         try:
-            return build_model(self.recipe.model, fields=fields, **self.recipe.options)
+            return build_from_recipe(self.recipe, fields)
         finally:
             keras.config.set_dtype_policy(before)
 

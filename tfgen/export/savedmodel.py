@@ -31,8 +31,8 @@ def export_savedmodel(model, folder):
     archive, endpoints = keras.export.ExportArchive(), _Endpoints(model)
     for network in endpoints.networks.values():
         archive.track(network)
-    for name, (function, specs) in endpoints.all().items():
-        archive.add_endpoint(name, function, input_signature=specs)
+    for name, function in endpoints.all().items():
+        archive.add_endpoint(name, function)
     with replacing_folder(folder) as partial:
         try:
             archive.write_out(str(partial), verbose=False)
@@ -74,7 +74,7 @@ class _Endpoints:
             self.condition = [_spec(model.condition, field.shape, "int64" if field.dtype == "int64" else "float32")]
 
     def all(self):
-        """The signatures that fit the model: name -> (function, its `tf.TensorSpec`s)."""
+        """The signatures that fit the model: name -> traced `tf.function`."""
         seed = _spec("seed", (), tf.int64)
         ends = [_spec("latent_a", self.latent.shape[1:]), _spec("latent_b", self.latent.shape[1:])]
         known = {
@@ -89,7 +89,11 @@ class _Endpoints:
         names = set(self.model.signatures())
         if "sample" in names and self.image.shape[-1] in (1, 3, 4):
             names.add("sample_png")
-        fitting = {name: (f, [*specs, *self.condition]) for name, (f, specs) in known.items() if name in names}
+        fitting = {}
+        for name in sorted(known.keys() & names):
+            function, specs = known[name]
+            fitting[name] = tf.function(function, input_signature=[*specs, *self.condition], autograph=False)
+            fitting[name].get_concrete_function()
         return {"serving_default": fitting.get("generate") or fitting["reconstruct"], **fitting}
 
     def generate(self, latent, label=None):
