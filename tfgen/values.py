@@ -1,6 +1,7 @@
 """Small immutable objects (losses, priors, likelihoods, ...) that Keras can save and load by registered name."""
 
 import dataclasses
+import inspect
 
 import keras
 
@@ -42,6 +43,13 @@ def save_function(function):
             "@keras.saving.register_keras_serializable(package='my_package') and build the model again"
         )
     return name
+
+
+def save_object(value):
+    """A part of a model as Keras serialises it; a bare function must be registered, as in `save_function`."""
+    if inspect.isfunction(value):
+        save_function(value)
+    return keras.saving.serialize_keras_object(value)
 
 
 def load_function(name):

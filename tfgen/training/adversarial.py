@@ -8,7 +8,7 @@ from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.training.base import GenerativeModel, Phase, copy_network
 from tfgen.training.sampling import Sampler
-from tfgen.values import serializable
+from tfgen.values import save_object, serializable
 
 
 def fields_of(network, primary_shape):
@@ -187,4 +187,4 @@ class AdversarialModel(Sampler, GenerativeModel):
             "penalty": self.penalty,
             "augment": self.augment,
         }
-        return {**config, **{name: keras.saving.serialize_keras_object(value) for name, value in objects.items()}}
+        return {**config, **{name: save_object(value) for name, value in objects.items()}}

@@ -80,6 +80,11 @@ def epoch_segments(step, steps_per_epoch, initial_epoch, epochs, last_step=None,
         yield epoch + whole, epoch + whole + 1, rest
 
 
+def loaded_field(values):
+    """A `Field` from what a file holds, where tuples have become lists."""
+    return Field(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
 class JoinedCallbacks(keras.callbacks.CallbackList):
     """Callbacks that see several calls of Keras' `fit` as one training."""
 
@@ -119,7 +124,9 @@ class GenerativeModel(keras.Model):
     def __init__(self, networks, *, fields, value_range, ema=None, averaged=(), seed=0, **kwargs):
         super().__init__(**kwargs)
         self.networks = networks
-        self.fields = {name: field if isinstance(field, Field) else Field(**field) for name, field in fields.items()}
+        self.fields = {
+            name: field if isinstance(field, Field) else loaded_field(field) for name, field in fields.items()
+        }
         self.value_range = tuple(float(v) for v in value_range)
         if ema is not None and not 0 <= ema < 1:
             raise UserError(f"ema must lie in [0, 1) or be None, got {ema}")
@@ -237,6 +244,11 @@ class GenerativeModel(keras.Model):
         for index, state in enumerate(self.seed_states()):
             state.assign(states[f"seed_{index}"])
 
+    def save(self, filepath, *args, **kwargs):
+        """As in Keras; what cannot be saved by name is refused before the file is opened, which would empty it."""
+        self.get_config()
+        return super().save(filepath, *args, **kwargs)
+
     def state(self):
         """Every variable that training changes, by a stable name: what a checkpoint holds, dict of `tf.Variable`."""
         groups = {f"network/{name}": network.variables for name, network in self.networks.items()}
@@ -262,10 +274,12 @@ class GenerativeModel(keras.Model):
         noise = self.noise()
         logs = {}
         self._training = True
-        for phase in self.phases:
-            for index in range(phase.steps):
-                logs.update(self.run_phase(phase, parts[index], noise.scope(f"{phase.name}/{index}")))
-        self._training = False
+        try:
+            for phase in self.phases:
+                for index in range(phase.steps):
+                    logs.update(self.run_phase(phase, parts[index], noise.scope(f"{phase.name}/{index}")))
+        finally:  # a step may be refused while it is traced, and the model used all the same
+            self._training, self._frozen = False, frozenset()
         self.step.assign_add(1)
         self.update_averages()
         return {name: self.averages.update(name, value) for name, value in logs.items()}
@@ -372,7 +386,8 @@ class GenerativeModel(keras.Model):
     def as_unit_images(self, images):
         """float32 images [B, H, W, C] in [0, 1] from uint8, or from float in [0, 1]."""
         if images.dtype == tf.uint8:
-            images = tf.cast(images, tf.float32) / 255.0
+            # by way of float64: TensorFlow's graphs multiply a float32 by 1 / 255 instead, which is not what NumPy gives
+            images = tf.cast(images, tf.float64) / 255.0
         elif not images.dtype.is_floating:
             raise UserError(f"images must be uint8, or float in [0, 1], got {images.dtype.name}")
         images = tf.cast(images, tf.float32)
@@ -420,8 +435,11 @@ class GenerativeModel(keras.Model):
         if x is None or not isinstance(x, (np.ndarray, dict, Examples, tf.Tensor, list, tuple)):
             if isinstance(x, tf.data.Dataset):
                 self.check_first(x)
+                kwargs.setdefault("shuffle", False)  # Keras' own default makes it warn
             return super().fit(x, y, batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch, **kwargs)
-        unused = [name for name in ("sample_weight", "class_weight", "validation_split") if kwargs.get(name)]
+        if not kwargs.get("validation_split", True):  # 0, Keras' default
+            del kwargs["validation_split"]
+        unused = [n for n in ("sample_weight", "class_weight", "validation_split") if kwargs.get(n) is not None]
         if unused:
             raise UserError(f"fit of a generative model takes no {unused[0]!r}")
         kwargs.pop("shuffle", None)  # the order follows from the seed and the step
@@ -470,7 +488,6 @@ class GenerativeModel(keras.Model):
             epochs=epochs,
             steps=max((batches for _, _, batches in segments), default=whole),
         )
-        history = None
         for index, (first, last, batches) in enumerate(segments):
             kwargs["callbacks"].place(first=index == 0, last=index == len(segments) - 1)
             dataset = pipeline.step_indexed(
@@ -481,11 +498,11 @@ class GenerativeModel(keras.Model):
                 batches=batches,
                 mirror=mirror,
             )
-            history = super().fit(dataset, initial_epoch=first, epochs=last, shuffle=False, verbose=verbose, **kwargs)
+            super().fit(dataset, initial_epoch=first, epochs=last, shuffle=False, verbose=verbose, **kwargs)
             if self.stop_training:
                 break
         kwargs["callbacks"].finish()
-        return history
+        return self.history
 
     def as_examples(self, x, y=None):
         """`Examples` with the fields that this model needs, checked."""
@@ -523,8 +540,9 @@ class GenerativeModel(keras.Model):
                 )
 
     def check_first(self, dataset):
-        """Refuses a data set whose first float images leave [0, 1]: a common and silent mistake."""
+        """Refuses a data set whose first batch does not fit the model, or holds float images outside [0, 1]."""
         for data in dataset.take(1):
+            self.as_batch(data)
             images = data["image"] if isinstance(data, dict) else data[0] if isinstance(data, (tuple, list)) else data
             if images.dtype.is_floating and not bool(tf.reduce_all((images >= 0.0) & (images <= 1.0))):
                 raise UserError(

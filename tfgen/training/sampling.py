@@ -92,6 +92,8 @@ class Sampler:
         """
         if n < 0 or not 0 <= seed < 2**31:
             raise UserError(f"sample needs n >= 0 and a seed in 0..2^31-1, got n={n}, seed={seed}")
+        if batch_size < 1:
+            raise UserError(f"batch_size must be at least 1, got {batch_size}")
         conditions = self.condition_of(start + n, label)
         images = np.empty((n, *self.image_shape), np.uint8)
         for first in range(0, n, batch_size):
@@ -108,7 +110,7 @@ class Sampler:
     def sample_from_seeds(self):
         """`f(seeds int64 [B], label, stochastic) -> uint8 [B, H, W, C]` as one compiled function."""
         if getattr(self, "_sample_function", None) is None:
-            self._sample_function = tf.function(self.images_from_seeds, reduce_retracing=True)
+            self._sample_function = tf.function(self.images_from_seeds, reduce_retracing=True, autograph=False)
         return self._sample_function
 
     def images_from_seeds(self, seeds, label=None, stochastic=False, network=None):

@@ -10,7 +10,7 @@ from tfgen.training.adversarial import fields_of
 from tfgen.training.base import GenerativeModel, Phase, copy_network
 from tfgen.training.noise import Noise
 from tfgen.training.sampling import Sampler
-from tfgen.values import serializable
+from tfgen.values import save_object, serializable
 
 
 class ImageAutoencoder(Sampler, GenerativeModel):
@@ -216,7 +216,7 @@ class VariationalModel(ImageAutoencoder):
 
     def get_config(self):
         objects = {name: getattr(self, name) for name in ("encoder", "decoder", "likelihood", "prior", "objective")}
-        saved = {name: keras.saving.serialize_keras_object(value) for name, value in objects.items()}
+        saved = {name: save_object(value) for name, value in objects.items()}
         return {**super().get_config(), **saved, "samples": self.samples, "data_bias": self.data_bias}
 
 
@@ -285,4 +285,4 @@ class Autoencoder(ImageAutoencoder):
 
     def get_config(self):
         objects = {name: getattr(self, name) for name in ("encoder", "decoder", "likelihood")}
-        return {**super().get_config(), **{n: keras.saving.serialize_keras_object(v) for n, v in objects.items()}}
+        return {**super().get_config(), **{n: save_object(v) for n, v in objects.items()}}
