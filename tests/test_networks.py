@@ -88,7 +88,10 @@ def test_an_encoder_gives_named_codes(kind, shape):
     check_built_in(network)
     assert names(network) == {"image": ("float32", shape)}
     codes = network(np.ones((3, *shape), np.float32))
-    assert {name: tuple(code.shape) for name, code in codes.items()} == {"z_mean": (3, LATENT), "z_log_var": (3, LATENT)}
+    assert {name: tuple(code.shape) for name, code in codes.items()} == {
+        "z_mean": (3, LATENT),
+        "z_log_var": (3, LATENT),
+    }
     assert not np.array_equal(codes["z_mean"], codes["z_log_var"])
     assert set(ENCODERS[kind](shape, outputs=("latent",)).output) == {"latent"}
 
@@ -162,7 +165,16 @@ def test_dcgan_is_normalised_activated_and_initialised_as_published():
         "Activation",
     ]
     kinds = [type(layer).__name__ for layer in discriminator.layers]
-    assert kinds == ["InputLayer", "Conv2D", "LeakyReLU", "Conv2D", "BatchNormalization", "LeakyReLU", "Flatten", "Dense"]
+    assert kinds == [
+        "InputLayer",
+        "Conv2D",
+        "LeakyReLU",
+        "Conv2D",
+        "BatchNormalization",
+        "LeakyReLU",
+        "Flatten",
+        "Dense",
+    ]
     leaky = next(layer for layer in discriminator.layers if isinstance(layer, layers.LeakyReLU))
     assert leaky.negative_slope == pytest.approx(0.2)
 

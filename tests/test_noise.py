@@ -12,7 +12,6 @@ def test_stream_keys_are_the_same_in_every_process():
     assert -(2**63) <= stream_key("x") < 2**63
 
 
-
 def test_a_draw_is_repeated_by_the_same_seed_step_and_name_alone():
     first = Noise(1, 2, "a/").normal("x", (3, 4)).numpy()
     assert first.shape == (3, 4) and first.dtype == np.float32

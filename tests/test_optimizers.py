@@ -52,7 +52,12 @@ def test_stages_change_the_factor_at_their_boundaries():
 
 @pytest.mark.parametrize(
     "schedule",
-    [Cosine(1.0, 10, 2, 0.1), Linear(1.0, 10, 2, 0.1), Exponential(1.0, 1.5, 0.2), Stages(1.0, [2, 5], [1.0, 0.3, 0.1])],
+    [
+        Cosine(1.0, 10, 2, 0.1),
+        Linear(1.0, 10, 2, 0.1),
+        Exponential(1.0, 1.5, 0.2),
+        Stages(1.0, [2, 5], [1.0, 0.3, 0.1]),
+    ],
     ids=lambda s: type(s).__name__,
 )
 def test_a_schedule_survives_saving_inside_its_optimizer(schedule, round_trip):
