@@ -80,9 +80,11 @@ def epoch_segments(step, steps_per_epoch, initial_epoch, epochs, last_step=None,
         yield epoch + whole, epoch + whole + 1, rest
 
 
-def loaded_field(values):
-    """A `Field` from what a file holds, where tuples have become lists."""
-    return Field(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+def as_declared(field):
+    """A `Field`, also from what a file holds of one: a dict in which tuples have become lists."""
+    if isinstance(field, Field):
+        return field
+    return Field(**{name: tuple(value) if isinstance(value, list) else value for name, value in field.items()})
 
 
 class JoinedCallbacks(keras.callbacks.CallbackList):
@@ -124,9 +126,7 @@ class GenerativeModel(keras.Model):
     def __init__(self, networks, *, fields, value_range, ema=None, averaged=(), seed=0, **kwargs):
         super().__init__(**kwargs)
         self.networks = networks
-        self.fields = {
-            name: field if isinstance(field, Field) else loaded_field(field) for name, field in fields.items()
-        }
+        self.fields = {name: as_declared(field) for name, field in fields.items()}
         self.value_range = tuple(float(v) for v in value_range)
         if ema is not None and not 0 <= ema < 1:
             raise UserError(f"ema must lie in [0, 1) or be None, got {ema}")
@@ -386,7 +386,7 @@ class GenerativeModel(keras.Model):
     def as_unit_images(self, images):
         """float32 images [B, H, W, C] in [0, 1] from uint8, or from float in [0, 1]."""
         if images.dtype == tf.uint8:
-            # by way of float64: TensorFlow's graphs multiply a float32 by 1 / 255 instead, which is not what NumPy gives
+            # by way of float64: a graph multiplies float32 by 1 / 255 instead, which is not what NumPy gives
             images = tf.cast(images, tf.float64) / 255.0
         elif not images.dtype.is_floating:
             raise UserError(f"images must be uint8, or float in [0, 1], got {images.dtype.name}")
