@@ -193,11 +193,16 @@ def small_vae(**options):
 
 def test_a_dynamic_binarisation_is_drawn_once_from_the_seed():
     vae = small_vae(binarize="dynamic", network="dense", units=(8,))
+    for (
+        network
+    ) in vae.networks.values():  # q = p(z) and the decoder ignores z: every weight is p(x) of the pixels drawn
+        network.set_weights([np.zeros_like(w) for w in network.get_weights()])
+    vae.decoder.get_layer("raw_logits").bias.assign(np.linspace(-1.0, 1.0, 256))
     gray = np.full((5, 16, 16, 1), 128, np.uint8)
     bounds = importance_weighted_bound(vae, gray, k=6)
-    assert len(set(bounds.round(6))) == 5  # each image its own pixels
+    assert len(set(bounds.round(3))) == 5  # each image its own pixels
     np.testing.assert_allclose(importance_weighted_bound(vae, gray, k=6, rows=2), bounds, atol=1e-3)
-    assert not np.allclose(importance_weighted_bound(vae, gray, k=6, seed=1), bounds, atol=1e-3)
+    assert len(set(bounds.round(3)) | set(importance_weighted_bound(vae, gray, k=6, seed=1).round(3))) == 10
 
 
 def test_convolutional_networks_and_static_binarisation():
