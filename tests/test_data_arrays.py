@@ -141,7 +141,7 @@ def test_a_fixed_twentieth_is_held_out_for_validation(packed):
 
 
 def test_floats_in_a_file_are_rounded_and_that_is_noted(packed):
-    x, _ = many(12)
+    x, _ = many(256)
     source = load_dataset(packed(x_train=x.astype(np.float64) / 255))
     np.testing.assert_array_equal(source.splits["train"].arrays["image"][..., 0], x)
     assert source.provenance["notes"] == ["x_train: floats in [0, 1] rounded to bytes"]

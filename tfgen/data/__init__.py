@@ -67,7 +67,7 @@ def load_dataset(name, *, data_dir=None, image_size=None):
     options = {"data_dir": data_dir, "image_size": size}
     given = {key: value for key, value in options.items() if takes_all or key in accepted}
     source = arrays.finish(loader(*arguments, **given), name)
-    return source if size is None or "image_size" in given else arrays.resize(source, size)
+    return source if size is None else arrays.resize(source, size)
 
 
 def _find(name):

@@ -60,7 +60,7 @@ def load(path, image_size=None, memory_limit=MEMORY_LIMIT):
     """
     root = pathlib.Path(path).expanduser()
     files = _files(root)
-    with _strict_pillow():
+    with _quiet_pillow():
         pictures, problems = _probe(root, files)
         size = _common_size(root, pictures, image_size)
         channels = 1 if all(picture.gray for picture in pictures) else 3
@@ -191,7 +191,7 @@ def scan(root):
 
 
 def open_picture(path):
-    """Opens a file with the five formats' parsers alone; decoding comes later."""
+    """Opens a file with the five formats' parsers alone; decoding comes later. Raises for a decompression bomb."""
     image = Image.open(path, formats=pixels.FORMATS)
     if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         image.close()
@@ -200,11 +200,10 @@ def open_picture(path):
 
 
 @contextlib.contextmanager
-def _strict_pillow():
-    """Makes Pillow's warning of a decompression bomb an error of that file; its other ones stay off the screen."""
+def _quiet_pillow():
+    """Keeps Pillow's own warnings off the screen: what matters in them becomes a skipped file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
@@ -231,7 +230,7 @@ def _header(root, path):
 
 
 def _reason(error):
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+    if isinstance(error, Image.DecompressionBombError):
         return "more pixels than Pillow's limit"
     if isinstance(error, Image.UnidentifiedImageError):
         return "no picture"
