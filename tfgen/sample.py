@@ -42,8 +42,6 @@ def main(flags):
     label = parse_labels(flags.label, run.record.get("class_names"))
     check(out, flags.num)
     model = run.model
-    if not model.can_sample:
-        model.sample(1)  # raises the sentence that says why
     chunks = sampled(model, flags.num, flags.seed, label, flags.stochastic)
     labels = model.condition_of(flags.num, label) if model.condition == "label" else None
     write = {".npz": write_npz, ".png": write_grid}.get(kind(out), write_folder)
