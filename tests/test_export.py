@@ -275,14 +275,14 @@ def test_an_export_replaces_the_earlier_one_or_keeps_it(exported, tmp_path, monk
 
 
 def test_between_follows_the_prior():
-    a, b, half = np.float32([[2.0, 0.0]]), np.float32([[0.0, 2.0]]), np.float32([0.5])
-    straight = savedmodel.between(a, b, half, priors.uniform(-1, 1))
-    np.testing.assert_allclose(straight, [[1.0, 1.0]], atol=1e-6)
+    a, b, third = np.float32([[2.0, 0.0]]), np.float32([[0.0, 2.0]]), np.float32([1 / 3])
+    straight = savedmodel.between(a, b, third, priors.uniform(-1, 1))
+    np.testing.assert_allclose(straight, [[4 / 3, 2 / 3]], atol=1e-6)
     for prior in (priors.normal(), priors.spherical()):
-        great_circle = savedmodel.between(a, b, half, prior)
-        np.testing.assert_allclose(great_circle, [[2**0.5, 2**0.5]], rtol=1e-6)
-        np.testing.assert_allclose(savedmodel.between(a, a, half, prior), a, rtol=1e-6)
-        np.testing.assert_allclose(savedmodel.between(a, -a, half, prior), 0 * a, atol=1e-6)
+        great_circle = savedmodel.between(a, b, third, prior)
+        np.testing.assert_allclose(great_circle, [[3**0.5, 1.0]], rtol=1e-6)  # 30 of 90 degrees
+        np.testing.assert_allclose(savedmodel.between(a, a, third, prior), a, rtol=1e-6)
+        np.testing.assert_allclose(savedmodel.between(a, -a, third, prior), a / 3, atol=1e-6)
 
 
 def test_rounding_is_the_same_in_graph_and_array():
