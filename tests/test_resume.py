@@ -1,4 +1,4 @@
-"""Runs that are killed, interrupted or disturbed, and continued: the end is that of a run never disturbed, to the bit."""
+"""Runs that are killed, interrupted or disturbed, and continued: they end as a run never disturbed, to the bit."""
 
 import os
 import random
@@ -38,15 +38,14 @@ def small_recipe(model, **changes):
 def command(model, folder, **changes):
     recipe = small_recipe(model, **changes)
     flags = [f"--{name}={getattr(recipe, name)}" for name in ("dataset", "batch_size", "steps", "checkpoint_steps")]
-    options = [f"--set={name}={value}" for name, value in recipe.options.items()]
+    options = [f"--set={name}={value}" for name, value in {**recipe.options, "schedule": "constant"}.items()]
     return [sys.executable, "-m", "tfgen.run", f"--model={model}", f"--workdir={folder}", *flags, *options]
 
 
 def start(model, folder):
     threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    return subprocess.Popen(
-        command(model, folder), env={**os.environ, **threads}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command(model, folder), env={**os.environ, **threads}, **pipes)
 
 
 def newest_step(folder):
@@ -101,6 +100,15 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert "Traceback" not in output
     stopped = int(output.split("stopped after step ")[1].split()[0])
     assert newest_step(tmp_path) == stopped
+
+
+@pytest.mark.parametrize("first", [38, 45], ids=["at an epoch's end", "within an epoch"])
+def test_a_run_that_is_lengthened_has_the_history_of_a_long_one(first, tmp_path):
+    train(small_recipe("vae", steps=first), tmp_path / "short")
+    lengthened = train(small_recipe("vae", steps=57), tmp_path / "short")
+    long = train(small_recipe("vae", steps=57), tmp_path / "long")
+    assert lengthened.model.digest() == long.model.digest()
+    assert lengthened.paths.history.read_text() == long.paths.history.read_text()
 
 
 def test_another_recipe_is_refused_and_nothing_is_lost(tmp_path):

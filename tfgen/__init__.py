@@ -35,7 +35,7 @@ _NAMES = {
     "Loss": "tfgen.losses",
     "UserError": "tfgen.errors",
 }
-_MODULES = {"augment", "likelihoods", "losses", "networks", "objectives", "penalties", "priors"}
+_MODULES = {"augment", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors"}
 
 __all__ = sorted({*_NAMES, *_MODULES, "__version__"})
 

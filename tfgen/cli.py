@@ -9,6 +9,7 @@ import importlib
 import os
 import shutil
 import sys
+import tempfile
 import textwrap
 
 from absl import flags
@@ -180,6 +181,28 @@ class Command:
     def _fail(self, sentence):
         print(f"tfgen {self.name}: {' '.join(str(sentence).split())}", file=sys.stderr)
         return 2
+
+
+def start_tensorflow():
+    """Imports TensorFlow and wakes its devices, without what it says meanwhile of itself and of absent drivers.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach these lines, which are written to file descriptor 2 before logging is set up.
+    After a failure they are shown.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            tensorflow = importlib.import_module("tensorflow")
+            tensorflow.constant(0)
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def assignments(texts, flag="set"):

@@ -57,9 +57,10 @@ def main(flags):
     if flags.list_models:
         return list_models()
     recipe = recipe_from_flags(flags)
+    cli.start_tensorflow()  # now that the flags are known to be good
     if flags.list_options:
         return list_options(recipe.model)
-    import tfgen  # starts TensorFlow, now that the flags are known to be good
+    import tfgen
 
     tfgen.train(recipe, flags.workdir, resume=flags.resume, dry_run=flags.dry_run)
 

@@ -41,6 +41,7 @@ def main(flags):
     out = destination(flags, run)
     label = parse_labels(flags.label, run.record.get("class_names"))
     check(out, flags.num)
+    cli.start_tensorflow()
     model = run.model
     chunks = sampled(model, flags.num, flags.seed, label, flags.stochastic)
     labels = model.condition_of(flags.num, label) if model.condition == "label" else None

@@ -92,7 +92,7 @@ class Job:
     def run(self):
         """Trains to the end, writes everything, and says what to do next."""
         self.paths.folder.mkdir(parents=True, exist_ok=True)
-        print(self.plan(), flush=True)
+        print("\n".join([self.plan(), *self.source.provenance.get("notes", ())]), flush=True)
         checkpoints = Checkpoints(self.model, self.paths.checkpoints)
         begun = checkpoints.restore()
         save_record(self.paths.folder, self.recipe, self.source.fields, **provenance(self.source))
@@ -100,7 +100,7 @@ class Job:
             print(f"resumed from step {begun}", flush=True)
         if begun is not None and begun >= self.total:
             print(f"this run is finished: step {begun} of {self.total}; raise --epochs or --steps to go on", flush=True)
-            if not self.paths.trainer.exists() or not self.paths.savedmodel.exists():
+            if self.models_are_older(checkpoints.path(begun)):
                 self.write_models()
         else:
             self.fit(checkpoints)
@@ -151,6 +151,11 @@ class Job:
         save_keras_files(self.model, self.paths.models)
         export_savedmodel(self.model, self.paths.savedmodel)
 
+    def models_are_older(self, checkpoint):
+        """Whether a kill between the last checkpoint and the models has left these missing or behind."""
+        written = [self.paths.trainer, self.paths.savedmodel / "saved_model.pb"]
+        return any(not path.exists() or path.stat().st_mtime < checkpoint.stat().st_mtime for path in written)
+
     def farewell(self):
         folder = self.paths.folder
         lines = [f"samples: {folder / 'samples'}    models: {folder / 'models'}    SavedModel: {self.paths.savedmodel}"]
@@ -189,8 +194,8 @@ def check_data(earlier, source):
     now = source.provenance.get("sha256")
     if before and now and before != now:
         raise UserError(
-            f"the data of {source.name} have changed since {earlier.folder} began (sha256 {str(before)[:12]}..., now "
-            f"{str(now)[:12]}...); choose another --workdir"
+            f"the data of {source.name} have changed since {earlier.folder} began (their sha256 is another); choose "
+            "another --workdir"
         )
 
 

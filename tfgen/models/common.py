@@ -52,6 +52,13 @@ def at_least_one(**values):
             raise UserError(f"{name} must be at least 1, got {value}")
 
 
+def below_one(**values):
+    """Raises UserError for a share, such as a dropout rate, that is not in [0, 1)."""
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise UserError(f"{name} must lie in [0, 1), got {value}")
+
+
 def image_shape_of(fields, model):
     if "image" not in fields:
         raise UserError(f"{model} makes images, but the data set holds {', '.join(fields)}")
@@ -104,6 +111,7 @@ def adversarial_model(
 ):
     """A compiled `AdversarialModel` of `networks()` -> (generator, discriminator), built with weights from `seed`."""
     at_least_one(latent_dim=latent_dim, discriminator_steps=discriminator_steps)
+    below_one(label_smoothing=label_smoothing)
     if instance_noise < 0:
         raise UserError(f"instance_noise is a standard deviation and must not be negative, got {instance_noise}")
     with seeded(seed):
@@ -195,6 +203,7 @@ __all__ = [
     "adversarial_model",
     "also_takes",
     "at_least_one",
+    "below_one",
     "condition_field",
     "image_shape_of",
     "make_condition",

@@ -8,6 +8,7 @@ from tfgen.models.common import (
     adversarial_model,
     also_takes,
     at_least_one,
+    below_one,
     condition_field,
     image_shape_of,
     make_condition,
@@ -35,6 +36,7 @@ def gan(
 ):
     """Generative adversarial network with dense networks (Goodfellow et al. 2014)."""
     at_least_one(units=tuple(units), maxout_units=tuple(maxout_units))
+    below_one(dropout=dropout)
     shape, start = image_shape_of(fields, "gan"), uniform_weights(initial_scale)
 
     def networks():
@@ -61,7 +63,8 @@ def dcgan(
     **options,
 ):
     """Deep convolutional GAN (Radford et al. 2016)."""
-    at_least_one(width=width, kernel_size=kernel_size)
+    at_least_one(width=width, kernel_size=kernel_size, depth=depth)
+    below_one(dropout=dropout)
     shape = image_shape_of(fields, "dcgan")
 
     def networks():
@@ -95,7 +98,8 @@ def cgan(
     float32 [B, D] field, one-hot or not. The dense networks are the paper's; the convolutional ones DCGAN's, with a
     `projection` of so many dimensions in the discriminator (Miyato and Koyama 2018) where it is not 0.
     """
-    at_least_one(width=width, kernel_size=kernel_size)
+    at_least_one(width=width, kernel_size=kernel_size, depth=depth)
+    below_one(dropout=dropout)
     shape, field = image_shape_of(fields, "cgan"), condition_field(fields, condition, "cgan")
     start = uniform_weights(initial_scale)
 

@@ -252,8 +252,11 @@ class GenerativeModel(keras.Model):
     def state(self):
         """Every variable that training changes, by a stable name: what a checkpoint holds, dict of `tf.Variable`."""
         groups = {f"network/{name}": network.variables for name, network in self.networks.items()}
-        groups |= {f"average/{name}": network.variables for name, network in self.averaged_networks.items()}
-        groups |= {f"optimizer/{name}": optimizer.variables for name, optimizer in self.optimizers.items()}
+        groups |= {f"average/{name}": network.weights for name, network in self.averaged_networks.items()}
+        for name, optimizer in self.optimizers.items():
+            # a learning rate is a variable only where no schedule gives it: it belongs to the recipe, not to the state
+            rate = getattr(optimizer, "_learning_rate", None)
+            groups[f"optimizer/{name}"] = [variable for variable in optimizer.variables if variable is not rate]
         named = {f"{group}/{i:04d}": v.value for group, values in groups.items() for i, v in enumerate(values)}
         return {**named, "step": self.step.value}
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfgen.errors import UserError
 from tfgen.files import replacing_folder
+from tfgen.training.callbacks.guards import NonFiniteError, describe
 
 DAMAGE = (tf.errors.OpError, OSError, ValueError, KeyError, AssertionError)
 
@@ -37,15 +38,20 @@ class Checkpoints:
     def path(self, step):
         return self.folder / f"step_{step:08d}"
 
-    def save(self):
+    def save(self, within_epoch=True):
         """Writes a checkpoint of the present step, unless there is one, and drops the oldest.
 
+        Within an epoch it holds the means of what has been logged since the epoch began, too.
+
         Raises:
-            UserError: the disk is full or cannot be written to; the earlier checkpoints are left as they were.
+            UserError: the disk is full or cannot be written to, or a weight is not finite; the earlier checkpoints are
+            left as they were.
         """
         step = int(self.model.step)
         if step == self.newest:
             return
+        if bad := self.model.non_finite_weights():
+            raise NonFiniteError(describe(step, {}, bad))
         with replacing_folder(self.path(step)) as partial:
             partial.mkdir()
             try:
@@ -55,8 +61,8 @@ class Checkpoints:
                     f"cannot write a checkpoint to {self.folder}: {error.message.splitlines()[0]}; "
                     "the earlier checkpoints are kept: make room and give the same command again"
                 ) from error
-            averages = {"step": step, "averages": self.model.averages.values()}
-            (partial / "state.json").write_text(json.dumps(averages))
+            averages = self.model.averages.values() if within_epoch else {}
+            (partial / "state.json").write_text(json.dumps({"step": step, "averages": averages}))
             for path in partial.iterdir():
                 sync(path)
         self.newest = step
@@ -132,8 +138,8 @@ class SaveCheckpoints(keras.callbacks.Callback):
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._save()
+        self._save(within_epoch=int(self.model.step) % self.steps_per_epoch != 0)  # an epoch may be cut short
 
-    def _save(self):
-        self.checkpoints.save()
+    def _save(self, within_epoch=True):
+        self.checkpoints.save(within_epoch)
         self._saved_step, self._saved_at = int(self.model.step), time.monotonic()

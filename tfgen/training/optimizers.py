@@ -170,6 +170,10 @@ def apply_schedule(optimizer, schedule, steps, steps_per_epoch):
         settings["warmup"] = int(settings.get("warmup", 0) * steps)
         optimizer.learning_rate = (Cosine if name == "cosine" else Linear)(base, steps, **settings)
     elif name == "exponential":
+        if not settings.get("rate", 1.0) > 0:
+            raise UserError(
+                f"the schedule 'exponential' divides by its rate, which must be positive, got {settings['rate']}"
+            )
         optimizer.learning_rate = Exponential(base, **{"rate": 1.0, **settings})
     elif name == "stages":
         lengths, factors = settings["epochs"], settings["factors"]

@@ -121,6 +121,7 @@ class VariationalModel(ImageAutoencoder):
             return
         rows = np.linspace(0, len(examples) - 1, min(len(examples), 10_000)).astype(np.int64)
         images = self.as_unit_images(tf.constant(examples.gather(rows)["image"]))
+        images = self.likelihood.prepare(images, Noise(self.seed, 0, "adapt/"))
         bias = self.likelihood.initial_bias(tf.reduce_mean(images, axis=0))
         head = f"raw_{self.likelihood.parameters[0]}"
         for decoder in (self.decoder, self.averaged_networks.get("decoder")):
