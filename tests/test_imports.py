@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "tfgen.networks": BASE | {"tfgen.layers"},
     "tfgen.data": BASE | {"registry", "tfgen.files"},
     "tfgen.training": BASE | OBJECTS | {"registry", "tfgen.data", "tfgen.files", "tfgen.images", "tfgen.layers"},
+    "tfgen.metrics": BASE | OBJECTS | {"tfgen.training"},
     "tfgen.models": BASE | OBJECTS | {"registry", "tfgen.data", "tfgen.networks", "tfgen.options", "tfgen.training"},
 }
 HEAVY = ("tensorflow", "keras")

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import types
 
 import keras
 import numpy as np
@@ -359,44 +360,69 @@ def fitted(model, x, epochs=(2,), y=None, **options):
     return model
 
 
+def state(model):
+    return {name: variable.numpy() for name, variable in model.state().items()}
+
+
+def rewind(model, values):
+    for name, variable in model.state().items():
+        variable.assign(values[name])
+
+
 @pytest.fixture(scope="module")
-def trained(images):
-    """A GAN after two epochs of five steps; not to be trained further."""
-    return fitted(gan(), images)
-
-
-def test_two_fits_of_one_epoch_are_one_fit_of_two(trained, images):
-    again = fitted(gan(), images, epochs=(1, 1))
-    assert int(again.step) == int(trained.step) == 10
-    assert again.digest() == trained.digest()
-
-
-def test_another_seed_is_another_model(trained, images):
+def course(images):
+    """A GAN after two epochs of five steps, and its state before and after."""
     model = gan()
-    other = gan(seed=1)
-    assert model.digest() == gan().digest() != other.digest()
-    for mine, its in zip(other.networks.values(), model.networks.values(), strict=True):
-        mine.set_weights(its.get_weights())  # from here on, only noise and order differ
-    assert fitted(other, images).networks["generator"].get_weights()[0].tobytes() != (
-        trained.generator.get_weights()[0].tobytes()
-    )
+    start = state(model)
+    fitted(model, images)
+    return types.SimpleNamespace(model=model, start=start, end=state(model), digest=model.digest())
 
 
-def test_images_as_floats_train_to_the_same_bits_as_bytes(trained, images):
-    assert fitted(gan(), images.astype(np.float32) / 255.0).digest() == trained.digest()
+@pytest.fixture(scope="module")
+def trained(course):
+    """The model of `course`; not to be trained further."""
+    return course.model
 
 
-def test_several_steps_an_execution_are_the_same_steps(trained, images):
+@pytest.fixture
+def fresh(course):
+    """The model of `course` at its start: compiling a training step anew takes seconds."""
+    rewind(course.model, course.start)
+    yield course.model
+    rewind(course.model, course.end)
+
+
+def test_two_fits_of_one_epoch_are_one_fit_of_two(course, fresh, images):
+    assert fresh.digest() == gan().digest() != course.digest
+    fitted(fresh, images, epochs=(1, 1))
+    assert int(fresh.step) == 10 and fresh.digest() == course.digest
+
+
+def test_another_seed_is_another_model_and_another_course(photos):
+    one, same, other = gan(), gan(), gan(seed=1)
+    assert one.digest() == same.digest() != other.digest()
+    rewind(other, state(one))
+    for model in (one, same, other):
+        step(model, photos)
+    assert one.digest() == same.digest() != other.digest()
+
+
+def test_images_as_floats_train_to_the_same_bits_as_bytes(course, images):
+    assert fitted(gan(), images.astype(np.float32) / 255.0).digest() == course.digest
+
+
+def test_several_steps_an_execution_are_the_same_steps(course, images):
     model = gan()
     model.compile(*(keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)), steps_per_execution=4)
-    assert fitted(model, images).digest() == trained.digest()
+    assert fitted(model, images).digest() == course.digest
 
 
-def test_uncompiled_steps_are_the_compiled_ones_up_to_rounding(trained, images):
-    model = gan()
-    model.compile(*(keras.optimizers.Adam(2e-4, beta_1=0.5) for _ in range(2)), run_eagerly=True)
-    fitted(model, images)
-    for mine, its in zip(model.generator.get_weights(), trained.generator.get_weights(), strict=True):
+def test_a_compiled_step_is_the_plain_one_up_to_rounding(fresh, images):
+    plain = gan()
+    plain.run_eagerly = True
+    for model in (plain, fresh):
+        model.fit_examples(model.as_examples(images), BATCH, 1, last_step=3, verbose=0)
+    for mine, its in zip(plain.generator.get_weights(), fresh.generator.get_weights(), strict=True):
         np.testing.assert_allclose(mine, its, atol=1e-4)
 
 
@@ -423,8 +449,8 @@ class Events(keras.callbacks.Callback):
         self.seen.append("end")
 
 
-def test_a_training_stopped_within_an_epoch_goes_on_there_and_ends_on_the_same_bits(trained, images):
-    model, first, second = gan(), Events(stop_after=3), Events()
+def test_a_training_stopped_within_an_epoch_goes_on_there_and_ends_on_the_same_bits(course, fresh, images):
+    model, first, second = fresh, Events(stop_after=3), Events()
     fitted(model, images, callbacks=[first])
     assert first.seen == ["begin", 0, "step", "step", "step", "end"] and int(model.step) == 3
     examples = model.as_examples(images)
@@ -433,7 +459,7 @@ def test_a_training_stopped_within_an_epoch_goes_on_there_and_ends_on_the_same_b
     third = Events()
     history = model.fit_examples(examples, BATCH, 2, initial_epoch=1, verbose=0, callbacks=[third])
     assert third.seen == ["begin", 1, "step", "end"]
-    assert model.digest() == trained.digest()
+    assert model.digest() == course.digest
     assert history.epoch == [1] and set(history.history) == set(third.last_logs)
     # nothing is left to do: no step, and still a history
     history = model.fit_examples(examples, BATCH, 2, initial_epoch=2, verbose=0, callbacks=[Events()])
@@ -493,21 +519,34 @@ def test_validation_data_are_evaluated_at_each_epochs_end(images):
 def test_a_data_set_is_used_as_given(images):
     batches = tf.data.Dataset.from_tensor_slices(images).batch(2 * BATCH, drop_remainder=True)
     model = gan(discriminator_steps=2)
+    model.run_eagerly = True
     model.fit(batches.map(lambda image: {"image": image}), epochs=1, verbose=0)
     assert int(model.step) == 2 and int(model.optimizers["discriminator"].iterations) == 4
     with pytest.raises(UserError, match="got 0 to 255; divide by 255, or pass uint8"):
         model.fit(batches.map(lambda image: tf.cast(image, tf.float32)), verbose=0)
+    with pytest.raises(UserError, match=r"uint8, or float in \[0, 1\], got int32"):
+        model.fit(batches.map(lambda image: tf.cast(image, tf.int32)), verbose=0)
+    with pytest.raises(UserError, match=r"takes images of shape \(6, 5, 1\), got \(5, 5, 1\)"):
+        model.fit(batches.map(lambda image: image[:, 1:]), verbose=0)
+    with pytest.raises(UserError, match="a batch of 1 cannot be split into 2 parts"):
+        model.fit(batches.map(lambda image: image[:1]), verbose=0)
 
 
 def test_labels_come_as_a_second_array_a_dict_or_a_data_set(images):
     labels = np.arange(len(images)) % CLASSES
-    first = fitted(labelled_gan(), images, (1,), y=labels)
-    second = fitted(labelled_gan(), {"image": images, "label": labels[:, None].astype(np.int32)}, (1,))
-    assert first.digest() == second.digest() and first.num_classes == CLASSES and first.condition == "label"
-    pairs = tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH, drop_remainder=True)
-    fitted_on_pairs = labelled_gan()
-    fitted_on_pairs.fit(pairs, verbose=0)
-    assert int(fitted_on_pairs.step) == 5
+    model, rows = labelled_gan(), np.arange(5)
+    assert model.num_classes == CLASSES and model.condition == "label"
+    for examples in (
+        model.as_examples(images, labels),
+        model.as_examples({"image": images, "label": labels[:, None].astype(np.int32)}),
+    ):
+        np.testing.assert_array_equal(examples.gather(rows)["image"], images[:5])
+        np.testing.assert_array_equal(examples.gather(rows)["label"], labels[:5])
+    model.run_eagerly = True
+    model.fit(tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH, drop_remainder=True).take(1), verbose=0)
+    expected = labelled_gan()
+    expected.train_step({"label": tf.constant(labels[:BATCH]), "image": tf.constant(images[:BATCH])})
+    assert model.digest() == expected.digest()
 
 
 # Mistakes.

@@ -13,7 +13,7 @@ from tfgen.errors import UserError
 from tfgen.files import replacing_folder
 from tfgen.training.callbacks.guards import NonFiniteError, describe
 
-DAMAGE = (tf.errors.OpError, OSError, ValueError, KeyError, AssertionError)
+DAMAGE = (tf.errors.OpError, OSError, ValueError, TypeError, LookupError, AssertionError)
 
 
 class Checkpoints:
