@@ -11,4 +11,4 @@ import tfgen
 
 
 def recipe():
-    return tfgen.load_recipe("dcgan").replace(model="cgan", epochs=18, options={"projection": 128})
+    return tfgen.load_recipe("dcgan").replace(model="cgan", epochs=14, options={"projection": 128})

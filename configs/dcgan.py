@@ -14,7 +14,7 @@ def recipe():
     return tfgen.Recipe(
         model="dcgan",
         batch_size=32,
-        epochs=20,
+        epochs=15,
         options={
             "latent_dim": 100,
             "width": 32,
