@@ -35,11 +35,11 @@ def small_recipe(model, **changes):
     return tfgen.Recipe(model=model, dataset=small_recipe.dataset, **{**fields, **changes})
 
 
-def command(model, folder, **changes):
-    recipe = small_recipe(model, **changes)
-    flags = [f"--{name}={getattr(recipe, name)}" for name in ("dataset", "batch_size", "steps", "checkpoint_steps")]
-    options = [f"--set={name}={value}" for name, value in {**recipe.options, "schedule": "constant"}.items()]
-    return [sys.executable, "-m", "tfgen.run", f"--model={model}", f"--workdir={folder}", *flags, *options]
+def command(model, folder):
+    """The command that trains `small_recipe(model)`, given as a config: the model's own would add options."""
+    config = folder.parent / f"{model}_small.py"
+    config.write_text(f"import tfgen\n\n\ndef recipe():\n    return tfgen.{small_recipe(model)!r}\n")
+    return [sys.executable, "-m", "tfgen.run", f"--config={config}", f"--workdir={folder}"]
 
 
 def start(model, folder):

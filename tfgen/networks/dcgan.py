@@ -97,12 +97,13 @@ def dcgan_discriminator(
     if condition is not None:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
     x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout)
-    logit = layers.Dense(1, dtype="float32", **weights(stddev))(x)
-    if condition is not None and projection:
+    projects = condition is not None and projection > 0
+    logit = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))(x)
+    if projects:
         features = layers.Dense(projection)(x)
         direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)
-        logit = layers.Add(dtype="float32")([logit, layers.Dot(1, dtype="float32")([features, direction])])
-    logit = layers.Activation("linear", dtype="float32", name="logit")(logit)
+        agreement = layers.Dot(1, dtype="float32")([features, direction])
+        logit = layers.Add(dtype="float32", name="logit")([logit, agreement])
     return keras.Model(network_inputs(image, condition), logit, name="discriminator")
 
 
