@@ -102,7 +102,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert newest_step(tmp_path) == stopped
 
 
-@pytest.mark.parametrize("first", [38, 45], ids=["at an epoch's end", "within an epoch"])
+@pytest.mark.parametrize(
+    "first", [38, pytest.param(45, marks=pytest.mark.slow)], ids=["at an epoch's end", "within an epoch"]
+)
 def test_a_run_that_is_lengthened_has_the_history_of_a_long_one(first, tmp_path):
     train(small_recipe("vae", steps=first), tmp_path / "short")
     lengthened = train(small_recipe("vae", steps=57), tmp_path / "short")
