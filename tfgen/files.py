@@ -41,10 +41,10 @@ def replacing(path, sync=False):
         try:
             yield partial
             if sync:
-                _sync(partial)
+                sync_to_disk(partial)
             os.replace(partial, path)
             if sync:
-                _sync(path.parent)
+                sync_to_disk(path.parent)
         finally:
             with contextlib.suppress(OSError):
                 partial.unlink()
@@ -97,7 +97,8 @@ def _swap(partial, path, old):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _sync(path):
+def sync_to_disk(path):
+    """Waits until the bytes of a file or folder are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

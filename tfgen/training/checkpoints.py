@@ -1,7 +1,6 @@
 """Checkpoints: every variable that training changes, written whole or not at all, and read back to the bit."""
 
 import json
-import os
 import pathlib
 import shutil
 import time
@@ -10,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.files import replacing_folder
+from tfgen.files import replacing_folder, sync_to_disk
 from tfgen.training.callbacks.guards import NonFiniteError, describe
 
 DAMAGE = (tf.errors.OpError, OSError, ValueError, TypeError, LookupError, AssertionError)
@@ -64,7 +63,7 @@ class Checkpoints:
             averages = self.model.averages.values() if within_epoch else {}
             (partial / "state.json").write_text(json.dumps({"step": step, "averages": averages}))
             for path in partial.iterdir():
-                sync(path)
+                sync_to_disk(path)
         self.newest = step
         for old in self.steps()[: -self.keep]:
             shutil.rmtree(self.path(old), ignore_errors=True)
@@ -98,15 +97,6 @@ class Checkpoints:
         if int(self.model.step) != step:
             raise ValueError(f"it holds step {int(self.model.step)}")
         self.model.averages.resume(averages)
-
-
-def sync(path):
-    """Waits until the bytes of a file are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def restore_latest(model, folder):
