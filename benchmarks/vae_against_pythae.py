@@ -4,17 +4,15 @@
     /tmp/pythae/bin/pip install --no-deps pythae==0.1.2
     python benchmarks/vae_against_pythae.py --python=/tmp/pythae/bin/python
 
-Each side trains with its own trainer on the same images, in turns and in processes of their own; the first epoch, which
-holds compilation, does not count. Prints images a second of both and their ratio: 1.3 or more is wanted. Both minimise
-the same ELBO in float32; tfgen holds the images as bytes and pythae as it does, in float32. tfgen is shown with Keras'
-`steps_per_execution` of 1 and of `--steps_per_execution`, which changes no result.
+Each side trains with its own trainer on the same images, in a process of its own, and they take turns an epoch at a
+time; the first, which holds compilation, does not count. Prints images a second of both and their ratio: 1.3 or more is
+wanted. Both minimise the same ELBO in float32; tfgen holds the images as bytes and pythae as it does, in float32.
 """
 
 import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,14 +23,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 UNITS, LATENT = 512, 20
 
 
-def epoch_times(seconds, images):
-    """Prints, as JSON, images per second of wall time and of CPU time in each epoch after the first."""
-    rates = [[images / (b - a) for a, b in zip(before, after)] for before, after in zip(seconds, seconds[1:])]
-    print(json.dumps(rates[1:]), flush=True)
+class Turns:
+    """A child's epochs, each begun at a word from the parent, and answered with its images per second."""
 
+    def __init__(self, images):
+        self.images, self.began = images, None
 
-def clocks():
-    return time.perf_counter(), time.process_time()
+    def begin(self):
+        sys.stdin.readline()
+        self.began = time.perf_counter(), time.process_time()
+
+    def end(self):
+        now = time.perf_counter(), time.process_time()
+        print(json.dumps([self.images / (b - a) for a, b in zip(self.began, now)]), flush=True)
 
 
 def run_tfgen(images, args):
@@ -40,23 +43,20 @@ def run_tfgen(images, args):
 
     import tfgen
 
-    seconds = []
+    turns = Turns(len(images) // args.batch_size * args.batch_size)
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
-            if not seconds:
-                seconds.append(clocks())
+            turns.begin()
 
         def on_epoch_end(self, epoch, logs=None):
-            seconds.append(clocks())
+            turns.end()
 
     model = tfgen.build_model(
         "vae", image_shape=(28, 28, 1), network="dense", units=(UNITS,), activation="relu", latent_dim=LATENT
     )
-    model.steps_per_execution = args.steps_per_execution
     history = model.fit(images, batch_size=args.batch_size, epochs=args.epochs, verbose=0, callbacks=[Clock()])
     print(f"loss {history.history['loss'][-1]:.2f} nats", file=sys.stderr)
-    epoch_times(seconds, len(images) // args.batch_size * args.batch_size)
 
 
 def run_pythae(images, args):
@@ -72,7 +72,7 @@ def run_pythae(images, args):
     from torch import nn
 
     logging.disable(logging.INFO)
-    seconds, losses = [], []
+    turns, losses = Turns(len(images)), []
 
     class Encoder(BaseEncoder):
         def __init__(self):
@@ -94,11 +94,10 @@ def run_pythae(images, args):
 
     class Clock(TrainingCallback):
         def on_epoch_begin(self, training_config, **kwargs):
-            if not seconds:
-                seconds.append(clocks())
+            turns.begin()
 
         def on_epoch_end(self, training_config, **kwargs):
-            seconds.append(clocks())
+            turns.end()
 
         def on_log(self, training_config, logs, **kwargs):
             losses.append(logs["train_epoch_loss"])
@@ -121,19 +120,25 @@ def run_pythae(images, args):
         )
         trainer.train()
     print(f"loss {losses[-1]:.2f} nats", file=sys.stderr)
-    epoch_times(seconds, len(images))
 
 
-def child(args, side, python, steps_per_execution, file):
-    """Rates of one run of one side in a process of its own, list of [images/s, images/CPU s]."""
-    command = [python, __file__, f"--side={side}", f"--file={file}", f"--steps_per_execution={steps_per_execution}"]
-    command += [f"--batch_size={args.batch_size}", f"--epochs={args.epochs}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{side} failed:\n{done.stderr[-2000:]}")
-    loss = next((line for line in done.stderr.splitlines() if line.startswith("loss ")), "")
-    rates = json.loads(done.stdout.strip().splitlines()[-1])
-    return rates, loss
+def start(args, side, python, file):
+    """A process that trains one side, an epoch at a time."""
+    command = [python, __file__, f"--side={side}", f"--file={file}"]
+    command += [f"--batch_size={args.batch_size}", f"--epochs={args.epochs + 1}"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def epoch(name, process):
+    """Lets a process train one epoch; returns its [images/s, images/CPU s]."""
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    line = process.stdout.readline()
+    while line and not line.startswith("["):
+        line = process.stdout.readline()
+    if not line:
+        sys.exit(f"{name} failed:\n{process.stderr.read()[-2000:]}")
+    return json.loads(line)
 
 
 def compare(args):
@@ -141,20 +146,23 @@ def compare(args):
     import numpy as np
 
     images = np.ascontiguousarray(measuring.garments(args.data_dir, args.images))
-    sides = {"pythae": ("pythae", args.python, 1), "tfgen": ("tfgen", sys.executable, 1)}
-    if args.steps_per_execution > 1:
-        name = f"tfgen, steps_per_execution={args.steps_per_execution}"
-        sides[name] = ("tfgen", sys.executable, args.steps_per_execution)
-    rates = {name: [] for name in sides}
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "images.npy"
         np.save(file, images)
-        for turn in range(args.repeats):
-            for name, (side, python, steps) in sides.items():
-                rows, loss = child(args, side, python, steps, file)
-                rates[name].append([statistics.median(column) for column in zip(*rows)])
-                wall, cpu = rates[name][-1]
-                print(f"round {turn + 1}  {name:<32} {wall:8.0f} images/s {cpu:8.0f} images/CPU s  {loss}", flush=True)
+        sides = {
+            name: start(args, name, python, file)
+            for name, python in (("pythae", args.python), ("tfgen", sys.executable))
+        }
+        rates = {name: [] for name in sides}
+        for turn in range(args.epochs + 1):
+            for name, process in sides.items():
+                wall, cpu = epoch(name, process)
+                if turn:  # the first holds compilation
+                    rates[name].append([wall, cpu])
+                    print(f"round {turn:2d}  {name:<8} {wall:8.0f} images/s {cpu:8.0f} images/CPU s", flush=True)
+        for name, process in sides.items():
+            lines = process.communicate()[1].splitlines()
+            print(f"{name:<8} {next((line for line in lines if line.startswith('loss ')), '')}")
     measuring.report(rates, "pythae")
 
 
@@ -162,10 +170,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", help="python of an environment with pythae 0.1.2")
     parser.add_argument("--images", type=int, default=60_000)
-    parser.add_argument("--epochs", type=int, default=4, help="of each run; the first does not count")
+    parser.add_argument("--epochs", type=int, default=10, help="rounds that count, an epoch of each side in each")
     parser.add_argument("--batch_size", type=int, default=128)
-    parser.add_argument("--steps_per_execution", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=3, help="rounds")
     parser.add_argument("--data_dir", help="where Fashion-MNIST lies")
     parser.add_argument("--side", choices=["tfgen", "pythae"], help=argparse.SUPPRESS)
     parser.add_argument("--file", help=argparse.SUPPRESS)

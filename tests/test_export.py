@@ -13,11 +13,11 @@ from keras import layers
 
 import tfgen.export.savedmodel as savedmodel
 from tfgen import priors
+from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.export import export_savedmodel, save_keras_files
 from tfgen.images import to_uint8
 from tfgen.training.adversarial import AdversarialModel
-from tfgen.training.base import Field
 from tfgen.training.variational import Autoencoder, VariationalModel
 
 SHAPE, LATENT, CLASSES = (6, 5, 1), 3, 4

@@ -11,6 +11,7 @@ from tfgen.training.optimizers import (
     SCHEDULES,
     Cosine,
     Exponential,
+    FusedAdam,
     Linear,
     RampedSGD,
     Stages,
@@ -102,6 +103,40 @@ def test_ramped_sgd_survives_saving_with_its_velocity(round_trip):
     loaded = round_trip(ramped)
     assert isinstance(loaded, RampedSGD)
     assert updates(loaded, [1.0, 1.0, 1.0]) == updates(ramped, [1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-2},
+        {"weight_decay": 0.1, "clipnorm": 0.5},
+        {"gradient_accumulation_steps": 2},
+        {"learning_rate": Cosine(0.1, 10, warmup=2)},
+        {"amsgrad": True},
+    ],
+)
+def test_the_fused_adam_is_kerass(settings):
+    settings = {"learning_rate": 0.1, **settings}
+    gradients = [1.0, -3.0, 0.5, 2.0, -0.1, 0.02]
+    expected = updates(keras.optimizers.Adam(**settings), gradients)
+    assert updates(FusedAdam(**settings), gradients) == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_the_fused_adam_keeps_the_slots_of_kerass_and_trains_on_after_saving(round_trip):
+    keras_adam, fused = keras.optimizers.Adam(0.1), FusedAdam(0.1)
+    for adam in (keras_adam, fused):
+        updates(adam, [1.0, -2.0])
+    for ours, theirs in zip(fused.variables, keras_adam.variables, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6)
+    loaded = round_trip(FusedAdam(0.1, beta_1=0.5))
+    assert isinstance(loaded, FusedAdam) and loaded.beta_1 == 0.5
+
+
+def test_the_fused_adam_takes_bfloat16_gradients_and_weights():
+    weight = keras.Variable(np.ones(4, np.float32), dtype="bfloat16")
+    FusedAdam(0.5).apply([tf.ones(4, tf.bfloat16)], [weight])
+    np.testing.assert_allclose(np.float32(weight.numpy()), 0.5, rtol=1e-2)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -35,7 +35,7 @@ class Recipe:
         image_size: (height, width) that images are brought to, or one number for both; None keeps their size.
         mirror: whether training images are mirrored at random.
         schedule: of the learning rates: a name, or a dict with a "name" and its settings.
-        steps_per_execution: training steps in one call of the graph.
+        steps_per_execution: training steps in one call of the graph; None: 16 for dense networks, else 1.
         checkpoint_steps: a checkpoint every so many steps; None: every epoch and at least every 60 s.
         data_dir: where data sets are looked for first.
     """
@@ -52,7 +52,7 @@ class Recipe:
     image_size: tuple[int, int] | int | None = None
     mirror: bool = False
     schedule: str | dict = "constant"
-    steps_per_execution: int = 1
+    steps_per_execution: int | None = None
     checkpoint_steps: int | None = None
     data_dir: str | None = None
 

@@ -109,7 +109,7 @@ CHECKS = {
     "image_size": image_size,
     "mirror": boolean,
     "schedule": schedule,
-    "steps_per_execution": integer(1),
+    "steps_per_execution": integer(1, optional=True),
     "checkpoint_steps": integer(1, optional=True),
     "data_dir": path,
 }

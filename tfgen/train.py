@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
 import platform
@@ -68,7 +69,9 @@ class Job:
     def __init__(self, recipe, paths, source):
         self.recipe, self.paths, self.source = recipe, paths, source
         self.model = build_from_recipe(recipe, source.fields)
-        self.model.steps_per_execution = recipe.steps_per_execution
+        # a checkpoint every n steps needs a call of the graph to end there
+        every = math.gcd(self.model.steps_per_execution, recipe.checkpoint_steps or 0)
+        self.model.steps_per_execution = recipe.steps_per_execution or every
         self.examples = self.model.as_examples(source.splits["train"])
         self.per_epoch = steps_per_epoch(self.examples, recipe.batch_size * self.model.parts)
         self.total = recipe.steps or recipe.epochs * self.per_epoch

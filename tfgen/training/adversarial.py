@@ -1,12 +1,12 @@
 """AdversarialModel: a generator and a discriminator in alternation (Goodfellow et al. 2014, algorithm 1)."""
 
-import keras
 import tensorflow as tf
 
 from tfgen import losses, priors
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.training.base import GenerativeModel, Phase, copy_network
+from tfgen.training.optimizers import FusedAdam
 from tfgen.training.sampling import Sampler
 from tfgen.values import save_object, serializable
 
@@ -97,7 +97,7 @@ class AdversarialModel(Sampler, GenerativeModel):
         """Sets the two optimizers; by default Adam(2e-4, beta_1=0.5) each, as in DCGAN (Radford et al. 2016)."""
         optimizers = {"discriminator": discriminator_optimizer, "generator": generator_optimizer}
         adam = {"learning_rate": 2e-4, "beta_1": 0.5}
-        self.compile_optimizers({n: o or keras.optimizers.Adam(**adam) for n, o in optimizers.items()}, **kwargs)
+        self.compile_optimizers({n: o or FusedAdam(**adam) for n, o in optimizers.items()}, **kwargs)
 
     # The hooks of a variant.
 

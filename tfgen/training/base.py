@@ -8,10 +8,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.data.source import Examples, Field
+from tfgen.data.source import Field
 from tfgen.errors import UserError, nearest
 from tfgen.training.averages import Averages
-from tfgen.training.noise import Noise, stream_key
+from tfgen.training.batches import Batches
+from tfgen.training.fitting import StepIndexedFit
+from tfgen.training.noise import Noise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,26 +62,6 @@ def select_inputs(network, primary, fields):
     return {tensor.name: fields[tensor.name] for tensor in inputs}
 
 
-def epoch_segments(step, steps_per_epoch, initial_epoch, epochs, last_step=None, aligned=True):
-    """Yields (first epoch, end epoch, steps in each) of the runs of equally long epochs from `step` on.
-
-    A first epoch that has been trained in part before is short, as is a last one that `last_step` cuts.
-    """
-    epoch = initial_epoch
-    done = step % steps_per_epoch if aligned else 0
-    end = step - done + (epochs - initial_epoch) * steps_per_epoch
-    end = end if last_step is None else min(end, last_step)
-    if done and step < end:
-        batches = min(steps_per_epoch - done, end - step)
-        yield epoch, epoch + 1, batches
-        step, epoch = step + batches, epoch + 1
-    whole, rest = divmod(max(end - step, 0), steps_per_epoch)
-    if whole:
-        yield epoch, epoch + whole, steps_per_epoch
-    if rest:
-        yield epoch + whole, epoch + whole + 1, rest
-
-
 def as_declared(field):
     """A `Field`, also from what a file holds of one: a dict in which tuples have become lists."""
     if isinstance(field, Field):
@@ -87,29 +69,7 @@ def as_declared(field):
     return Field(**{name: tuple(value) if isinstance(value, list) else value for name, value in field.items()})
 
 
-class JoinedCallbacks(keras.callbacks.CallbackList):
-    """Callbacks that see several calls of Keras' `fit` as one training."""
-
-    def place(self, first, last):
-        self._first, self._last, self._logs, self._open = first, last, None, True
-
-    def on_train_begin(self, logs=None):
-        if self._first:
-            super().on_train_begin(logs)
-
-    def on_train_end(self, logs=None):
-        self._logs = logs
-        if self._last:
-            self.finish()
-
-    def finish(self):
-        """Ends the training, if that has not been said yet."""
-        if getattr(self, "_open", False):
-            self._open = False
-            super().on_train_end(self._logs)
-
-
-class GenerativeModel(keras.Model):
+class GenerativeModel(StepIndexedFit, Batches, keras.Model):
     """Networks, optimizers, phases, and all that is the same for every generative model.
 
     Args:
@@ -182,8 +142,14 @@ class GenerativeModel(keras.Model):
     # Compilation and saving.
 
     def compile_optimizers(self, optimizers, **kwargs):
-        """Compiles with a dict of named optimizers, one or more phases each."""
+        """Compiles with a dict of named optimizers, one or more phases each.
+
+        `steps_per_execution` is 16 where no network convolves, else 1, if it is not given.
+        """
         kwargs.setdefault("jit_compile", False)  # measured: XLA is slower for convolutions on a CPU
+        # measured: a call of the graph costs as much as the step of a dense network, and nothing beside a convolution
+        dense = all(len(w.shape) <= 2 for network in self.networks.values() for w in network.trainable_weights)
+        kwargs.setdefault("steps_per_execution", 16 if dense and not kwargs.get("run_eagerly") else 1)
         super().compile(optimizer=None, **kwargs)
         self.optimizers = {name: keras.optimizers.get(optimizer) for name, optimizer in optimizers.items()}
         for name, optimizer in self.optimizers.items():
@@ -362,196 +328,6 @@ class GenerativeModel(keras.Model):
             for average, weight in zip(network.weights, self.networks[name].weights, strict=True):
                 rate = tf.cast(1.0 - keep, weight.value.dtype)
                 average.value.assign_add(rate * (weight.value - average.value))
-
-    # Batches.
-
-    def as_batch(self, data):
-        """A dict of fields as the networks see them, from what a data set or `fit` gives."""
-        if not isinstance(data, dict):
-            values = data if isinstance(data, (tuple, list)) else (data,)
-            data = dict(zip([name for name in ("image", self.condition) if name], values, strict=False))
-        missing = [name for name in self.fields if data.get(name) is None]
-        if missing:
-            got = ", ".join(sorted(name for name in data if data[name] is not None)) or "nothing"
-            raise UserError(
-                f"{self.name} needs the field {missing[0]!r} in every batch, got {got}{nearest(missing[0], data)}"
-            )
-        return {name: self.as_field(name, data[name]) for name in self.fields}
-
-    def as_field(self, name, value):
-        value = tf.convert_to_tensor(value)
-        if name == "image":
-            return self.to_value_range(self.as_unit_images(value))
-        dtype = tf.int64 if self.fields[name].dtype == "int64" else tf.float32
-        value = tf.cast(value, dtype)
-        return tf.reshape(value, [-1]) if dtype == tf.int64 else value
-
-    def as_unit_images(self, images):
-        """float32 images [B, H, W, C] in [0, 1] from uint8, or from float in [0, 1]."""
-        if images.dtype == tf.uint8:
-            # by way of float64: a graph multiplies float32 by 1 / 255 instead, which is not what NumPy gives
-            images = tf.cast(images, tf.float64) / 255.0
-        elif not images.dtype.is_floating:
-            raise UserError(f"images must be uint8, or float in [0, 1], got {images.dtype.name}")
-        images = tf.cast(images, tf.float32)
-        if len(images.shape) == len(self.image_shape):
-            images = images[..., None]
-        if len(images.shape) != 4 or any(a is not None and a != b for a, b in zip(images.shape[1:], self.image_shape)):
-            raise UserError(f"{self.name} takes images of shape {self.image_shape}, got {tuple(images.shape[1:])}")
-        return images
-
-    def to_value_range(self, images):
-        low, high = self.value_range
-        return images if (low, high) == (0.0, 1.0) else low + (high - low) * images
-
-    def to_unit_range(self, images):
-        low, high = self.value_range
-        images = tf.cast(images, tf.float32)
-        return tf.clip_by_value((images - low) / (high - low), 0.0, 1.0)
-
-    def split(self, batch):
-        """The step's parts: equal shares of the batch, one for each repetition of a phase."""
-        if self.parts == 1:
-            return [batch]
-        size = next(iter(batch.values())).shape[0]
-        if size is not None and size < self.parts:
-            raise UserError(f"a batch of {size} cannot be split into {self.parts} parts, one a discriminator step")
-        rows = tf.shape(next(iter(batch.values())))[0] // self.parts if size is None else size // self.parts
-        return [{k: v[i * rows : (i + 1) * rows] for k, v in batch.items()} for i in range(self.parts)]
-
-    # Keras' fit over tfgen's own pipeline.
-
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, steps_per_epoch=None, **kwargs):
-        """Keras' `fit`; arrays go through the step-indexed pipeline, which goes on where `step` stands.
-
-        Args:
-            x: images uint8 (or float in [0, 1]) [N, H, W, C], a dict of fields, `Examples`, or any `tf.data.Dataset`,
-                which is used as it is.
-            y: the condition, where `x` is an array: labels int [N].
-            batch_size: images that one update sees (32 by default); one step of a model with k discriminator steps
-                takes k x batch_size.
-            epochs, steps_per_epoch, **kwargs: as in Keras. An epoch is N // (k x batch_size) steps.
-
-        Raises:
-            UserError: images of a wrong dtype, range or shape, missing labels, fewer images than one step needs.
-        """
-        if x is None or not isinstance(x, (np.ndarray, dict, Examples, tf.Tensor, list, tuple)):
-            if isinstance(x, tf.data.Dataset):
-                self.check_first(x)
-                kwargs.setdefault("shuffle", False)  # Keras' own default makes it warn
-            return super().fit(x, y, batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch, **kwargs)
-        if not kwargs.get("validation_split", True):  # 0, Keras' default
-            del kwargs["validation_split"]
-        unused = [n for n in ("sample_weight", "class_weight", "validation_split") if kwargs.get(n) is not None]
-        if unused:
-            raise UserError(f"fit of a generative model takes no {unused[0]!r}")
-        kwargs.pop("shuffle", None)  # the order follows from the seed and the step
-        return self.fit_examples(
-            self.as_examples(x, y), batch_size or 32, epochs, steps_per_epoch=steps_per_epoch, **kwargs
-        )
-
-    def fit_examples(
-        self,
-        examples,
-        batch_size,
-        epochs,
-        *,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        last_step=None,
-        mirror=False,
-        **kwargs,
-    ):
-        """Trains from where `step` stands, to the end of epoch `epochs` or to `last_step`, if that comes first."""
-        from tfgen.data import pipeline
-
-        batch_size *= self.parts
-        if len(examples) < batch_size:
-            raise UserError(f"one step takes {batch_size} images, got only {len(examples)}; lower batch_size")
-        if int(self.step) == 0:
-            self.adapt(examples)
-        whole = pipeline.steps_per_epoch(examples, batch_size)
-        segments = list(
-            epoch_segments(
-                int(self.step),
-                steps_per_epoch or whole,
-                initial_epoch,
-                epochs,
-                last_step,
-                aligned=steps_per_epoch is None,
-            )
-        )
-        verbose = kwargs.pop("verbose", "auto")
-        kwargs["callbacks"] = JoinedCallbacks(
-            kwargs.get("callbacks"),
-            add_history=True,
-            add_progbar=verbose != 0,
-            model=self,
-            verbose=1 if verbose == "auto" else verbose,
-            epochs=epochs,
-            steps=max((batches for _, _, batches in segments), default=whole),
-        )
-        for index, (first, last, batches) in enumerate(segments):
-            kwargs["callbacks"].place(first=index == 0, last=index == len(segments) - 1)
-            dataset = pipeline.step_indexed(
-                examples,
-                batch_size=batch_size,
-                seed=stream_key(self.seed, "order"),
-                position=self._position,
-                batches=batches,
-                mirror=mirror,
-            )
-            super().fit(dataset, initial_epoch=first, epochs=last, shuffle=False, verbose=verbose, **kwargs)
-            if self.stop_training:
-                break
-        kwargs["callbacks"].finish()
-        return self.history
-
-    def as_examples(self, x, y=None):
-        """`Examples` with the fields that this model needs, checked."""
-        from tfgen.data import from_arrays
-
-        if isinstance(x, Examples):
-            examples = x
-        else:
-            fields = (
-                dict(x)
-                if isinstance(x, dict)
-                else {"image": x, **({} if y is None else {self.condition or "label": y})}
-            )
-            fields = {name: np.asarray(value) for name, value in fields.items()}
-            if "image" not in fields:
-                raise UserError(f"fit needs images, got the fields {', '.join(sorted(fields)) or 'none'}")
-            examples = from_arrays(fields.pop("image"), fields.pop("label", None), **fields)
-        missing = [name for name in self.fields if name not in examples.fields()]
-        if missing:
-            raise UserError(
-                f"{self.name} is trained on {' and '.join(self.fields)}, but {missing[0]!r} was not given"
-                f"{nearest(missing[0], examples.fields())}"
-            )
-        first = {name: tf.convert_to_tensor(value) for name, value in examples.gather(np.arange(1)).items()}
-        self.as_batch(first)
-        self.check_labels(examples)
-        return examples
-
-    def check_labels(self, examples):
-        labels = getattr(examples, "arrays", {}).get("label")
-        if "label" in self.fields and self.num_classes and labels is not None and len(labels):
-            if labels.min() < 0 or labels.max() >= self.num_classes:
-                raise UserError(
-                    f"labels must lie in 0..{self.num_classes - 1}, got {int(labels.min())}..{int(labels.max())}"
-                )
-
-    def check_first(self, dataset):
-        """Refuses a data set whose first batch does not fit the model, or holds float images outside [0, 1]."""
-        for data in dataset.take(1):
-            self.as_batch(data)
-            images = data["image"] if isinstance(data, dict) else data[0] if isinstance(data, (tuple, list)) else data
-            if images.dtype.is_floating and not bool(tf.reduce_all((images >= 0.0) & (images <= 1.0))):
-                raise UserError(
-                    f"float images must lie in [0, 1], got {float(tf.reduce_min(images)):.3g} to "
-                    f"{float(tf.reduce_max(images)):.3g}; divide by 255, or pass uint8"
-                )
 
     @property
     def metrics(self):

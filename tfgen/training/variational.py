@@ -1,6 +1,5 @@
 """VariationalModel: an encoder q(z|x) and a decoder p(x|z) (Kingma and Welling 2014), and the plain autoencoder."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -9,6 +8,7 @@ from tfgen.errors import UserError
 from tfgen.training.adversarial import fields_of
 from tfgen.training.base import GenerativeModel, Phase, copy_network
 from tfgen.training.noise import Noise
+from tfgen.training.optimizers import FusedAdam
 from tfgen.training.sampling import Sampler
 from tfgen.values import save_object, serializable
 
@@ -29,7 +29,7 @@ class ImageAutoencoder(Sampler, GenerativeModel):
 
     def compile(self, optimizer=None, **kwargs):
         """Sets the optimizer of all networks; by default Adam(1e-3)."""
-        self.compile_optimizers({"elbo": optimizer or keras.optimizers.Adam(1e-3)}, **kwargs)
+        self.compile_optimizers({"elbo": optimizer or FusedAdam(1e-3)}, **kwargs)
 
     def best(self, name):
         """The averaged network where one is kept, else the trained one."""
