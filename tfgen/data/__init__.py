@@ -25,6 +25,16 @@ _BUILTINS = {
     "binarized_mnist": ("tfgen.data.npz:binarized_mnist", "MNIST in black and white as Larochelle fixed it, 28x28"),
     "cifar10": ("tfgen.data.tfds:cifar10", "50,000 + 10,000 colour pictures, 32x32, 10 classes"),
     "celeb_a": ("tfgen.data.tfds:celeb_a", "about 200,000 faces, cut to 64x64 unless --image_size says else"),
+    "shapes": (
+        "tfgen.data.shapes:shapes",
+        "17,280 drawings of known shape, scale, orientation and place, 32x32 grey, 3 classes",
+    ),
+    "stacked_mnist": (
+        "tfgen.data.stacked:stacked_mnist",
+        "128,000 + 26,000 colour pictures of three MNIST digits each, 28x28, 1000 classes",
+    ),
+    "ring": ("tfgen.data.mixtures:ring", "8 normal distributions on a circle, sigma 0.01: points of the plane"),
+    "grid": ("tfgen.data.mixtures:grid", "5 x 5 normal distributions over -4..4, sigma 0.05: points of the plane"),
     "folder:PATH": ("tfgen.data.folder:load", "a folder of pictures; its subfolders are the classes"),
     "idx:PATH": ("tfgen.data.idx:load", "a folder of IDX files, as MNIST's"),
     "npz:PATH": ("tfgen.data.npz:load", "a NumPy file with x_train, y_train, x_valid, x_test, ..."),
