@@ -5,7 +5,10 @@ import importlib
 _NAMES = {
     "elbo": "likelihood",
     "importance_weighted_bound": "likelihood",
+    "modes_covered": "modes",
     "precision_recall": "neighbours",
+    "stacked_digits": "modes",
+    "stacked_modes": "modes",
 }
 
 __all__ = sorted(_NAMES)
