@@ -128,7 +128,7 @@ def test_the_fused_adam_keeps_the_slots_of_kerass_and_trains_on_after_saving(rou
     for adam in (keras_adam, fused):
         updates(adam, [1.0, -2.0])
     for ours, theirs in zip(fused.variables, keras_adam.variables, strict=True):
-        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6)
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4)  # 1 - beta_2 in float32
     loaded = round_trip(FusedAdam(0.1, beta_1=0.5))
     assert isinstance(loaded, FusedAdam) and loaded.beta_1 == 0.5
 

@@ -453,6 +453,7 @@ class Events(keras.callbacks.Callback):
 
 def test_a_training_stopped_within_an_epoch_goes_on_there_and_ends_on_the_same_bits(course, fresh, images):
     model, first, second = fresh, Events(stop_after=3), Events()
+    model.steps_per_execution = 1  # a callback sees every step
     fitted(model, images, callbacks=[first])
     assert first.seen == ["begin", 0, "step", "step", "step", "end"] and int(model.step) == 3
     examples = model.as_examples(images)

@@ -14,28 +14,21 @@ class FusedAdam(keras.optimizers.Adam):
     Measured: an MLP `vae` trains 1.2 times as fast on a CPU.
     """
 
-    def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        # once for all variables: alpha_t = alpha sqrt(1 - beta_2^t) / (1 - beta_1^t), Kingma and Ba 2015, section 2
-        count = tf.cast(tf.convert_to_tensor(self.iterations) + 1, tf.float32)
-        correction = tf.sqrt(1.0 - tf.pow(self.beta_2, count)) / (1.0 - tf.pow(self.beta_1, count))
-        rate = tf.cast(tf.convert_to_tensor(learning_rate), tf.float32)
-        super()._backend_update_step(grads, trainable_variables, rate if self.amsgrad else rate * correction)
-
     def update_step(self, gradient, variable, learning_rate):
-        if self.amsgrad:
+        dtype = tf.as_dtype(variable.dtype)
+        if self.amsgrad or dtype.size < 4:  # in bfloat16 the kernel takes beta_2 for 1
             return super().update_step(gradient, variable, learning_rate)
-        index, dtype = self._get_variable_index(variable), variable.dtype
+        index, count = self._get_variable_index(variable), tf.cast(self.iterations + 1, dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            # powers of 0: the rate is corrected already
-            beta1_power=tf.zeros([], dtype),
-            beta2_power=tf.zeros([], dtype),
-            lr=tf.cast(learning_rate, dtype),
-            beta1=tf.cast(self.beta_1, dtype),
-            beta2=tf.cast(self.beta_2, dtype),
-            epsilon=tf.cast(self.epsilon, dtype),
+            beta1_power=tf.pow(tf.constant(self.beta_1, dtype), count),
+            beta2_power=tf.pow(tf.constant(self.beta_2, dtype), count),
+            lr=tf.cast(tf.convert_to_tensor(learning_rate), dtype),
+            beta1=tf.constant(self.beta_1, dtype),
+            beta2=tf.constant(self.beta_2, dtype),
+            epsilon=tf.constant(self.epsilon, dtype),
             grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
         )
 
