@@ -451,8 +451,8 @@ class Events(keras.callbacks.Callback):
         self.seen.append("end")
 
 
-def test_a_training_stopped_within_an_epoch_goes_on_there_and_ends_on_the_same_bits(course, fresh, images):
-    model, first, second = fresh, Events(stop_after=3), Events()
+def test_a_training_stopped_within_an_epoch_goes_on_there_and_ends_on_the_same_bits(course, images):
+    model, first, second = gan(), Events(stop_after=3), Events()
     model.steps_per_execution = 1  # a callback sees every step
     fitted(model, images, callbacks=[first])
     assert first.seen == ["begin", 0, "step", "step", "step", "end"] and int(model.step) == 3
