@@ -20,12 +20,14 @@ MAY_IMPORT = {
     "tfgen.networks": BASE | {"tfgen.layers"},
     "tfgen.data": BASE | {"registry", "tfgen.files"},
     "tfgen.training": BASE | OBJECTS | {"registry", "tfgen.data", "tfgen.files", "tfgen.images", "tfgen.layers"},
-    "tfgen.metrics": BASE | OBJECTS | {"tfgen.training"},
+    # the recipe that trains the shipped extractors is a command
+    "tfgen.metrics": BASE | OBJECTS | {"registry", "tfgen.cli", "tfgen.data", "tfgen.files", "tfgen.training"},
+    "tfgen.evaluation": BASE | {"tfgen.data", "tfgen.files", "tfgen.images", "tfgen.metrics"},
     "tfgen.models": BASE | OBJECTS | {"registry", "tfgen.data", "tfgen.networks", "tfgen.options", "tfgen.training"},
 }
 HEAVY = ("tensorflow", "keras")
 LIGHT = ("registry", "tfgen", "tfgen.errors", "tfgen.options", "tfgen.recipe", "tfgen.cli", "tfgen.run", "tfgen.sample")
-LIGHT += ("tfgen.models", "tfgen.data")
+LIGHT += ("tfgen.models", "tfgen.data", "tfgen.evaluate", "tfgen.leaderboard", "tfgen.metrics.extractors")
 
 
 def imports_of(path):

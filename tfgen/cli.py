@@ -21,6 +21,8 @@ from tfgen.errors import UserError, nearest
 COMMANDS = {
     "run": ("tfgen.run", "train a model on a data set"),
     "sample": ("tfgen.sample", "draw images from a trained run"),
+    "evaluate": ("tfgen.evaluate", "measure how good a run or a file of samples is"),
+    "leaderboard": ("tfgen.leaderboard", "train models under one equal budget and rank them"),
 }
 
 USER_ERRORS = (UserError, registry.RegistryError)
@@ -203,6 +205,28 @@ def start_tensorflow():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def import_plugins(names):
+    """Imports each named module, from the working directory too, so that it can register its models."""
+    # A console script's path does not have the working directory.
+    if names and not {"", os.getcwd()} & set(sys.path):
+        sys.path.append(os.getcwd())
+    for name in names:
+        if name.endswith(".py") or os.sep in name:
+            module = os.path.splitext(os.path.basename(name))[0]
+            raise UserError(f"--plugin expects a module's name, got the file {name!r}; write --plugin={module}")
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise UserError(f"plugin {name!r} cannot be imported: {error}") from error
+            files = [entry[:-3] for entry in os.listdir() if entry.endswith(".py")]
+            raise UserError(
+                f"there is no module {name!r} to import, neither installed nor in {os.getcwd()}{nearest(name, files)}"
+            ) from error
+        except Exception as error:
+            raise UserError(f"plugin {name!r} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def assignments(texts, flag="set"):

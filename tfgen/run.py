@@ -1,11 +1,9 @@
 """`python -m tfgen.run --model=dcgan`: trains a model. Flags in, one library call out."""
 
-import importlib
-import os
 import sys
 
 from tfgen import cli
-from tfgen.errors import UserError, nearest
+from tfgen.errors import UserError
 from tfgen.recipe import Recipe, default_recipe, load_recipe
 from tfgen.recipe_fields import PRECISIONS
 
@@ -33,6 +31,7 @@ COMMAND.string("workdir", None, "where the results go (default: runs/MODEL-DATAS
 COMMAND.integer("epochs", None, "how often to go through the data, in all", minimum=1)
 COMMAND.integer("steps", None, "how many training steps, in all; wins over --epochs", minimum=1)
 COMMAND.number("max_minutes", None, "stop after so much time at the latest", minimum=0)
+COMMAND.string("stop", None, "stop early: equilibrium, kid, divergence, or some of them; none undoes a config's")
 COMMAND.integer("batch_size", None, "images in one training step's update", minimum=1)
 COMMAND.integer("seed", None, "of the initial weights, the order of the data and the noise", minimum=0)
 COMMAND.parsed("image_size", None, "bring images to 28, or to HEIGHTxWIDTH: 28x32", _size, "a size such as 28 or 28x32")
@@ -53,7 +52,7 @@ COMMAND.boolean("list_options", False, "print the options of --model and exit")
 
 @COMMAND.action
 def main(flags):
-    import_plugins(flags.plugin)
+    cli.import_plugins(flags.plugin)
     if flags.list_models:
         return list_models()
     recipe = recipe_from_flags(flags)
@@ -81,7 +80,7 @@ def recipe_from_flags(flags):
         raise UserError("give --model=NAME or --config=NAME; --list_models shows the models")
     _check_model(recipe.model)
     names = ("dataset", "epochs", "steps", "max_minutes", "batch_size", "seed", "image_size", "mirror", "data_dir")
-    names += ("precision", "steps_per_execution", "checkpoint_steps")
+    names += ("stop", "precision", "steps_per_execution", "checkpoint_steps")
     changes = {name: flags[name].value for name in names if flags[name].value is not None}
     if "steps" in changes:
         changes.pop("epochs", None)
@@ -107,28 +106,6 @@ def _check_model(name):
 
     if name not in MODELS:
         MODELS.get(name)  # raises, naming the nearest
-
-
-def import_plugins(names):
-    """Imports each named module, from the working directory too, so that it can register its models."""
-    # A console script's path does not have the working directory.
-    if names and not {"", os.getcwd()} & set(sys.path):
-        sys.path.append(os.getcwd())
-    for name in names:
-        if name.endswith(".py") or os.sep in name:
-            module = os.path.splitext(os.path.basename(name))[0]
-            raise UserError(f"--plugin expects a module's name, got the file {name!r}; write --plugin={module}")
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise UserError(f"plugin {name!r} cannot be imported: {error}") from error
-            files = [entry[:-3] for entry in os.listdir() if entry.endswith(".py")]
-            raise UserError(
-                f"there is no module {name!r} to import, neither installed nor in {os.getcwd()}{nearest(name, files)}"
-            ) from error
-        except Exception as error:
-            raise UserError(f"plugin {name!r} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def list_models():

@@ -58,6 +58,26 @@ def load(path, image_size=None, memory_limit=MEMORY_LIMIT):
     Raises:
         UserError: no such folder, fewer than 2 readable pictures, or sizes that differ without `image_size`.
     """
+    pictures, images, stored = read_all(path, image_size, memory_limit)
+    root, in_memory, channels = stored.root, images is not None, stored.channels
+    splits, labels, names = _arrange([picture.path for picture in pictures])
+    stored.label(labels, names)
+    fields = stored.fields()
+    arrays = {"image": images} if labels is None else {"image": images, "label": labels}
+    whole = Arrays(arrays, fields) if in_memory else stored
+    notes = _notes(pictures, channels, image_size, names, in_memory)
+    log.info("%s: %s", root, "; ".join(notes))
+    provenance = {"source": str(root.resolve()), "sha256": {"listing": _listing_digest(root, pictures)}, "notes": notes}
+    views = {split: whole.select(rows) for split, rows in splits.items()}
+    return Source(f"folder:{path}", fields, views, names, provenance)
+
+
+def read_all(path, image_size=None, memory_limit=MEMORY_LIMIT):
+    """Every readable picture of a folder, in the order of their paths; arguments and errors as in `load`.
+
+    Returns:
+        (list of `Picture`, images uint8 [N, H, W, C] or None where they take more than `memory_limit`, `Files`).
+    """
     root = pathlib.Path(path).expanduser()
     files = _files(root)
     with _quiet_pillow():
@@ -72,16 +92,7 @@ def load(path, image_size=None, memory_limit=MEMORY_LIMIT):
     if len(pictures) < 2:
         found = f"{len(pictures)} of {len(files)} files"
         raise UserError(f"folder: expected at least 2 readable pictures in {root}, got {found}")
-    splits, labels, names = _arrange([picture.path for picture in pictures])
-    stored.label(labels, names)
-    fields = stored.fields()
-    arrays = {"image": images} if labels is None else {"image": images, "label": labels}
-    whole = Arrays(arrays, fields) if in_memory else stored
-    notes = _notes(pictures, channels, image_size, names, in_memory)
-    log.info("%s: %s", root, "; ".join(notes))
-    provenance = {"source": str(root.resolve()), "sha256": {"listing": _listing_digest(root, pictures)}, "notes": notes}
-    views = {split: whole.select(rows) for split, rows in splits.items()}
-    return Source(f"folder:{path}", fields, views, names, provenance)
+    return pictures, images, stored
 
 
 class Files(Examples):

@@ -1,0 +1,296 @@
+"""Evaluation: scores and their protocols, the cache, controls, and the command, with a stand-in for the extractor."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfgen.data.arrays import finish
+from tfgen.errors import UserError
+from tfgen.evaluation import Score, Settings, check_comparable, evaluate_samples
+from tfgen.evaluation.cache import Cache
+from tfgen.evaluation.corruptions import blurred, noisy, without_a_class
+from tfgen.evaluation.files import read_samples
+from tfgen.evaluation.real import RealData, Side, chosen
+from tfgen.evaluation.scores import around, mean_of, share, table
+
+SHAPE = (16, 16, 1)
+
+
+class Means:
+    """An extractor without a network: features are the means of 4x4 blocks, classes the brightest quarter."""
+
+    name, version, sha256, resize, classes, image_size, channels = "means", "1", "0" * 64, "none", 4, (16, 16), 1
+
+    def __init__(self):
+        self.calls = 0
+
+    def features(self, images):
+        return self.features_and_probabilities(images)[0]
+
+    def probabilities(self, images):
+        return self.features_and_probabilities(images)[1]
+
+    def features_and_probabilities(self, images):
+        self.calls += 1
+        blocks = images.astype(np.float64).reshape(len(images), 4, 4, 4, 4).mean(axis=(2, 4)) / 255
+        quarters = blocks.reshape(len(images), 2, 2, 2, 2).mean(axis=(2, 4)).reshape(len(images), 4)
+        powers = np.exp(20 * quarters)
+        return blocks.reshape(len(images), 16).astype(np.float32), powers / powers.sum(axis=1, keepdims=True)
+
+    def describe(self):
+        return {name: getattr(self, name) for name in ("name", "version", "sha256", "resize")}
+
+
+def quarters(count, seed):
+    """Images with one bright quarter, and which it is."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 4
+    images = random.integers(0, 120, (count, *SHAPE))
+    for image, label in zip(images, labels):
+        image[8 * (label // 2) :, 8 * (label % 2) :][:8, :8] += 120
+    return images.astype(np.uint8), labels
+
+
+@pytest.fixture(scope="module")
+def source():
+    arrays = {}
+    for index, (split, count) in enumerate({"train": 600, "valid": 80, "test": 200}.items()):
+        arrays[f"x_{split}"], arrays[f"y_{split}"] = quarters(count, index)
+    return finish(arrays, "quarters")
+
+
+@pytest.fixture
+def extractor(monkeypatch):
+    means = Means()
+    monkeypatch.setattr("tfgen.evaluation.evaluation.load_extractor", lambda name: means)
+    return means
+
+
+# Scores.
+
+
+def test_a_share_has_wilsons_interval():
+    score = share(0.5, 100)
+    assert (score.value, score.low, score.high) == pytest.approx((0.5, 0.4038, 0.5962), abs=1e-4)
+    assert share(0.0, 10).low == 0.0 and share(0.0, 10).high == pytest.approx(0.2775, abs=1e-4)
+
+
+def test_a_mean_has_196_standard_errors_to_either_side():
+    score = mean_of([1.0, 2.0, 3.0])  # standard deviation 1
+    assert (score.value, score.low, score.high) == pytest.approx((2.0, 2 - 1.96 / 3**0.5, 2 + 1.96 / 3**0.5))
+    assert around(1.0, 0.5).high == pytest.approx(1.98)
+
+
+def test_a_score_has_five_keys_and_null_for_what_is_not_there():
+    found = json.loads(json.dumps(Score(1.5, floor=float("nan"), protocol={"k": 3}).to_json(), allow_nan=False))
+    assert found == {"value": 1.5, "low": None, "high": None, "floor": None, "protocol": {"k": 3}}
+
+
+def test_figures_of_different_protocols_are_not_compared():
+    one = Score(1.0, protocol={"real": {"split": "test", "count": 10}, "k": 3})
+    check_comparable([one, Score(2.0, protocol={"real": {"split": "test", "count": 10}, "k": 3})])
+    other = Score(1.0, protocol={"real": {"split": "validation", "count": 10}, "k": 3}).to_json()
+    with pytest.raises(UserError, match="a.json and b.json .* real.split is test and validation; evaluate both alike"):
+        check_comparable([one, other], ["a.json", "b.json"])
+
+
+def test_the_table_shows_value_interval_and_floor():
+    text = table({"fd": Score(1.25, 1.0, 1.5, 0.125), "modes": Score(8)})
+    assert text.splitlines()[1].split() == ["fd", "1.25", "1", "..", "1.5", "0.125"]
+    assert text.splitlines()[2].split() == ["modes", "8"]
+
+
+# The cache.
+
+
+def test_what_was_computed_is_not_computed_again(tmp_path):
+    calls = []
+
+    def make():
+        calls.append(1)
+        return {"features": np.arange(3.0)}
+
+    for _ in range(2):
+        assert Cache(tmp_path).get({"a": 1}, make)["features"].tolist() == [0, 1, 2]
+    assert len(calls) == 1
+    Cache(tmp_path).get({"a": 2}, make)
+    Cache(None).get({"a": 1}, make)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-40], lambda data: b"no zip" * 100])
+def test_a_damaged_cache_is_remade_and_said(tmp_path, damage):
+    said = []
+    cache = Cache(tmp_path, said.append)
+    cache.get({"a": 1}, lambda: {"features": np.zeros(3)})
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(damage(file.read_bytes()))
+    assert cache.get({"a": 1}, lambda: {"features": np.ones(3)})["features"].tolist() == [1, 1, 1]
+    assert len(said) == 1 and "damaged" in said[0]
+    assert cache.get({"a": 1}, lambda: None)["features"].tolist() == [1, 1, 1]
+
+
+def test_a_cache_of_other_data_is_not_believed(tmp_path):
+    said = []
+    cache = Cache(tmp_path, said.append)
+    cache.get({"a": 1}, lambda: {"features": np.zeros(3)})
+    (file,) = tmp_path.iterdir()
+    with np.load(file) as stored:
+        np.savez(file, key=np.array("{}"), features=stored["features"])
+    cache.get({"a": 1}, lambda: {"features": np.ones(3)})
+    assert "other data" in said[0]
+
+
+def test_an_evaluation_goes_on_where_nothing_can_be_kept(tmp_path):
+    said = []
+    (tmp_path / "file").write_text("")
+    found = Cache(tmp_path / "file" / "cache", said.append).get({}, lambda: {"features": np.ones(1)})
+    assert found["features"] == 1 and "not kept" in said[-1]
+
+
+# The real side.
+
+
+def test_features_depend_on_the_pixels(source, tmp_path):
+    extractor = Means()
+    for _ in range(2):
+        assert len(RealData(source, extractor, Cache(tmp_path)).reference) == 200
+    assert extractor.calls == 1
+    images, labels = quarters(600, 0)
+    images[5, 3, 3] ^= 1
+    changed = finish({"x_train": images, "y_train": labels}, "quarters")
+    RealData(changed, extractor, Cache(tmp_path), "train").whole("train")
+    RealData(source, extractor, Cache(tmp_path), "train").whole("train")
+    assert extractor.calls == 3
+
+
+def test_labels_stay_with_their_features(source):
+    side = RealData(source, Means(), Cache(), limit=50).reference
+    assert len(side) == 50 and (side.probabilities.argmax(axis=1) == side.labels).all()
+    assert (chosen(10, 3, 0) == chosen(10, 3, 0)).all() and chosen(3, 10, 0).tolist() == [0, 1, 2]
+
+
+def test_a_split_that_is_not_there_is_said(source):
+    with pytest.raises(UserError, match="has no split 'tset'"):
+        RealData(source, Means(), Cache(), "tset")
+
+
+# Faults.
+
+
+def test_faults_are_what_they_are_called():
+    image = np.zeros((1, 5, 5, 1), np.uint8)
+    image[0, 2, 2] = 90
+    assert blurred(image)[0, 1:4, 1:4, 0].tolist() == [[10] * 3] * 3 and blurred(image).sum() == 90
+    gray = np.full((4, 32, 32, 1), 128, np.uint8)
+    assert (noisy(gray).astype(float) - 128).std() == pytest.approx(16, rel=0.05)
+    side = Side(np.arange(6.0)[:, None], labels=np.array([0, 1, 1, 1, 2, 2]))
+    assert without_a_class(side).features.ravel().tolist() == [0, 4, 5]
+    assert without_a_class(Side(np.zeros((2, 1)))) is None
+
+
+# The whole.
+
+
+def evaluate(source, images, labels=None, **settings):
+    return evaluate_samples(images, source, Settings(**settings), labels, say=lambda line: None)
+
+
+def test_real_images_score_as_their_floor_and_faults_worse(source, extractor):
+    images, labels = quarters(200, 7)
+    evaluation = evaluate(source, images, labels)
+    scores = evaluation.scores
+    assert set(scores) == {
+        *("fd", "fd_infinity", "kid", "precision", "recall", "density", "coverage", "inception_score"),
+        *("smallest_class", "authenticity", "fd_train", "label_agreement", "fd_per_class"),
+    }
+    for name, score in scores.items():
+        assert score.value == pytest.approx(score.floor, rel=0.5, abs=0.1), name
+        assert score.protocol["real"] == {**score.protocol["real"], "split": "test", "count": 200}
+        assert score.protocol["fake"] == {"count": 200} and score.protocol["extractor"]["name"] == "means"
+    assert scores["label_agreement"].value == 1 and scores["smallest_class"].value == 0.25
+    assert evaluation.controls["noise of 16/255"]["fd"] > 0
+    assert evaluation.controls["a class dropped"]["fd"] > 3 * evaluation.controls["real"]["fd"]
+    assert evaluation.controls["copies of training images"]["authenticity"] == 0
+    json.dumps(evaluation.to_json(), allow_nan=False)
+
+
+def test_copies_are_no_authentic_samples_and_lost_classes_show(source, extractor):
+    copies = source.splits["train"].gather(np.arange(200))["image"]
+    scores = evaluate(source, copies, metrics=("authenticity", "fd")).scores
+    assert scores["authenticity"].value == 0 and set(scores) == {"authenticity", "fd"}
+    one_class = quarters(400, 9)[0][::4]
+    scores = evaluate(source, one_class, controls=False).scores
+    assert scores["smallest_class"].value == 0 and scores["recall"].value < 0.5 and "label_agreement" not in scores
+    assert scores["fd"].value > 10 * scores["fd"].floor
+
+
+def test_the_picture_shows_samples_above_what_they_were_copied_from(source, extractor, tmp_path):
+    from PIL import Image
+
+    from tfgen.images import grid
+
+    copies = source.splits["train"].gather(np.arange(30))["image"]
+    evaluation = evaluate_samples(copies, source, Settings(), picture=tmp_path / "nearest.png", say=lambda line: None)
+    assert all(sample == original and distance == 0 for sample, original, distance in evaluation.details["nearest"])
+    assert Image.open(tmp_path / "nearest.png").size == grid(np.repeat(copies, 2, axis=0), 10).shape[1::-1]
+
+
+@pytest.mark.parametrize(
+    "images, settings, sentence",
+    [
+        (quarters(40, 0)[0][:, :8], {}, "the samples are 8x16x1, the images of quarters 16x16x1"),
+        (quarters(2, 0)[0], {}, "sample"),
+        (quarters(40, 0)[0], {"metrics": ("fdi",)}, "unknown metric 'fdi'; did you mean 'fd'"),
+        (quarters(40, 0)[0], {"metrics": ("label_agreement",)}, "label_agreement needs labels"),
+        (quarters(40, 0)[0], {"split": "tset"}, "no split 'tset'"),
+    ],
+)
+def test_mistakes_are_sentences(source, extractor, images, settings, sentence):
+    with pytest.raises(UserError, match=sentence):
+        evaluate(source, images, **settings)
+
+
+# Files of samples.
+
+
+def test_samples_are_read_from_an_npz_and_from_a_folder(tmp_path):
+    from tfgen.images import save_png
+
+    images, labels = quarters(4, 0)
+    np.savez(tmp_path / "s.npz", images=images, labels=labels)
+    np.savez(tmp_path / "f.npz", images=images / np.float32(255))
+    (tmp_path / "folder").mkdir()
+    for i, image in enumerate(images):
+        save_png(tmp_path / "folder" / f"{i:06d}.png", image)
+    rows = "".join(f"{i:06d}.png,{label}\n" for i, label in enumerate(labels))
+    for name in ("s.npz", "folder"):
+        (tmp_path / "folder" / "labels.csv").write_text("file,label\n" + rows)
+        read = read_samples(tmp_path / name)
+        assert (read[0] == images).all() and (read[1] == labels).all()
+    assert (read_samples(tmp_path / "f.npz")[0] == images).all() and read_samples(tmp_path / "f.npz")[1] is None
+
+
+@pytest.mark.parametrize(
+    "arrays, sentence",
+    [
+        ({"image": np.zeros((2, 4, 4, 1), np.uint8)}, "expected an array 'images', got image"),
+        ({"images": np.full((2, 4, 4, 1), np.nan, np.float32)}, "NaN"),
+        ({"images": np.full((2, 4, 4, 1), 7, np.float32)}, r"float in \[0, 1\], got float32 from 7 to 7"),
+        ({"images": np.zeros((0, 4, 4, 1), np.uint8)}, "at least one image"),
+        ({"images": np.zeros((2, 4, 4, 1), np.uint8), "labels": np.zeros(3, np.int64)}, "as many labels as images"),
+        ({"points": np.full((2, 2), np.inf)}, "finite points"),
+    ],
+)
+def test_a_file_that_holds_no_samples_is_refused(tmp_path, arrays, sentence):
+    np.savez(tmp_path / "s.npz", **arrays)
+    with pytest.raises(UserError, match=sentence):
+        read_samples(tmp_path / "s.npz")
+
+
+def test_a_file_that_is_not_there_or_no_archive_is_refused(tmp_path):
+    (tmp_path / "s.npz").write_text("hello")
+    for name in ("s.npz", "t.npz"):
+        with pytest.raises(UserError, match=name):
+            read_samples(tmp_path / name)

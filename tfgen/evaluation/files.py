@@ -1,0 +1,72 @@
+"""Samples that lie in files: an .npz as `tfgen.sample` writes it, or a folder of pictures."""
+
+import csv
+import hashlib
+import pathlib
+
+import numpy as np
+
+from tfgen.data import folder, npz
+from tfgen.data.arrays import check_images, check_labels
+from tfgen.errors import UserError, nearest
+from tfgen.images import to_uint8
+
+
+def read_samples(path):
+    """Reads samples.
+
+    Args:
+        path: FILE.npz with `images` uint8 or float in [0, 1] [N, H, W, C] (and `labels` int [N]), or `points` float
+            [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`).
+
+    Returns:
+        (images uint8 [N, H, W, C] or points float32 [N, 2], labels int64 [N] or None).
+
+    Raises:
+        UserError: it holds nothing of the kind.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return _from_folder(path)
+    if not path.is_file():
+        raise UserError(f"--samples: there is no file or folder {path}")
+    arrays = npz.read(path)
+    if "points" in arrays:
+        points = np.asarray(arrays["points"], np.float32)
+        if points.ndim != 2 or not np.isfinite(points).all():
+            raise UserError(f"{path}: expected finite points [N, 2], got shape {points.shape}")
+        return points, None
+    if "images" not in arrays:
+        close = nearest("images", arrays)
+        raise UserError(f"{path}: expected an array 'images', got {', '.join(sorted(arrays)) or 'none'}{close}")
+    images = check_images(str(path), arrays["images"])
+    if not len(images):
+        raise UserError(f"{path}: expected at least one image, got none")
+    labels = check_labels(f"{path}: labels", arrays["labels"]) if "labels" in arrays else None
+    if labels is not None and len(labels) != len(images):
+        raise UserError(f"{path}: expected as many labels as images, got {len(labels)} and {len(images)}")
+    return images if images.dtype == np.uint8 else to_uint8(images), labels
+
+
+def _from_folder(path):
+    pictures, images, stored = folder.read_all(path)
+    if images is None:
+        images = stored.gather(np.arange(len(stored)))["image"]
+    return images, _labels(path / "labels.csv", [picture.path for picture in pictures])
+
+
+def _labels(path, names):
+    if not path.is_file():
+        return None
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        known = {row["file"]: int(row["label"]) for row in rows}
+        return np.array([known[name] for name in names], np.int64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: expected columns file and label with a row for every picture ({error})") from None
+
+
+def digest(samples):
+    """sha256 of the samples' bytes."""
+    return hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()

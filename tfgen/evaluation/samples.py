@@ -1,0 +1,218 @@
+"""Samples against real images: every metric, what real images score in the samples' place, and controls."""
+
+import dataclasses
+import time
+
+import numpy as np
+
+from tfgen import metrics
+from tfgen.errors import UserError, nearest
+from tfgen.evaluation import corruptions
+from tfgen.evaluation.real import Side, as_side
+from tfgen.evaluation.scores import Score, around, share
+
+SUBSETS, SUBSET_SIZE = 100, 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """What a metric is a function of.
+
+    Attributes:
+        real: the reference `Side`. fake: the samples. floor: as many training images as there are samples, in their
+            place. train: all training images.
+        protocol: what every figure states.
+        seed: of bootstraps and subsets.
+    """
+
+    real: Side
+    fake: Side
+    floor: Side
+    train: Side
+    protocol: dict
+    seed: int = 0
+
+    def stated(self, **parameters):
+        """The protocol of one metric, with its own parameters."""
+        return {**self.protocol, "fake": {"count": len(self.fake)}, "parameters": parameters}
+
+
+# Every family is a function `f(contest) -> (dict of Score, dict of details)`.
+
+
+def frechet(contest):
+    """fd, fd_infinity."""
+    real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
+    low, high = metrics.frechet_bootstrap(real, fake, seed=contest.seed)
+    bootstrap = contest.stated(interval="bootstrap over images of both sides: spread, not bias")
+    value = metrics.frechet_distance(real, fake)
+    scores = {"fd": Score(value, low, high, metrics.frechet_distance(real, floor), bootstrap)}
+    limit, error = metrics.frechet_infinity(real, fake, seed=contest.seed)
+    limit_floor, _ = metrics.frechet_infinity(real, floor, seed=contest.seed)
+    stated = contest.stated(interval="of the fit over 1/N, 1.96 standard errors", seed=contest.seed)
+    scores["fd_infinity"] = around(limit, error, floor=limit_floor, protocol=stated)
+    return scores, {}
+
+
+def kernel(contest):
+    """kid."""
+    settings = {"subsets": SUBSETS, "subset_size": SUBSET_SIZE, "seed": contest.seed}
+    value, error = metrics.kernel_distance(contest.real.features, contest.fake.features, **settings)
+    floor, _ = metrics.kernel_distance(contest.real.features, contest.floor.features, **settings)
+    stated = contest.stated(**settings, interval="jackknife over images, 1.96 standard errors")
+    return {"kid": around(value, error, floor=floor, protocol=stated)}, {}
+
+
+def neighbours(contest):
+    """precision, recall, density, coverage."""
+    k_pr, k_dc = 3, 5
+    values = metrics.neighbour_scores(contest.real.features, contest.fake.features, k_pr, k_dc)
+    floors = metrics.neighbour_scores(contest.real.features, contest.floor.features, k_pr, k_dc)
+    scores = {}
+    for name in ("precision", "recall", "density", "coverage"):
+        count = len(contest.fake) if name == "precision" else len(contest.real)
+        parameters = {"k": k_pr if name in ("precision", "recall") else k_dc}
+        if name == "density":  # not a share: it may exceed 1
+            scores[name] = Score(values[name], floor=floors[name], protocol=contest.stated(**parameters))
+        else:
+            stated = contest.stated(**parameters, interval="binomial, the neighbourhoods held fixed")
+            scores[name] = share(values[name], count, floor=floors[name], protocol=stated)
+    return scores, {}
+
+
+def inception(contest):
+    """inception_score."""
+    mean, spread = metrics.inception_score(contest.fake.probabilities)
+    floor, _ = metrics.inception_score(contest.floor.probabilities)
+    stated = contest.stated(splits=10, interval="-+ the standard deviation over 10 splits")
+    return {"inception_score": Score(mean, mean - spread, mean + spread, floor, stated)}, {}
+
+
+def classes(contest):
+    """smallest_class: the share of the class that is made least."""
+    number = contest.fake.probabilities.shape[1]
+    shares = metrics.class_histogram(contest.fake.probabilities, number)
+    floors = metrics.class_histogram(contest.floor.probabilities, number)
+    stated = contest.stated(interval="binomial")
+    smallest = share(float(shares.min()), len(contest.fake), floor=float(floors.min()), protocol=stated)
+    histogram = {"samples": shares.tolist(), "real": floors.tolist()}
+    return {"smallest_class": smallest}, {"class_histogram": histogram}
+
+
+def memorisation(contest):
+    """authenticity, fd_train."""
+    train, fake, real = contest.train.features, contest.fake.features, contest.real.features
+    stated = contest.stated(train_count=len(train), interval="binomial")
+    scores = {
+        "authenticity": share(
+            metrics.authenticity(train, fake), len(fake), floor=metrics.authenticity(train, real), protocol=stated
+        ),
+        "fd_train": Score(
+            metrics.frechet_distance(train, fake),
+            floor=metrics.frechet_distance(train, real),
+            protocol=contest.stated(train_count=len(train)),
+        ),
+    }
+    return scores, {}
+
+
+def conditional(contest):
+    """label_agreement, fd_per_class."""
+    fake, real, floor = contest.fake, contest.real, contest.floor
+    scores, details = {}, {}
+    if fake.probabilities is not None:
+        scores["label_agreement"] = share(
+            metrics.label_agreement(fake.probabilities, fake.labels),
+            len(fake),
+            floor=metrics.label_agreement(real.probabilities, real.labels),
+            protocol=contest.stated(interval="binomial"),
+        )
+    per_class = metrics.per_class_frechet(real.features, real.labels, fake.features, fake.labels)
+    floors = metrics.per_class_frechet(real.features, real.labels, floor.features, floor.labels)
+    means = [float(np.mean(list(values.values()))) for values in (per_class, floors)]
+    scores["fd_per_class"] = Score(means[0], floor=means[1], protocol=contest.stated(classes=len(per_class)))
+    details["fd_per_class"] = {str(label): value for label, value in per_class.items()}
+    return scores, details
+
+
+# Family -> (function, the scores that it gives, whether it needs class probabilities, whether it needs labels).
+FAMILIES = {
+    "frechet": (frechet, ("fd", "fd_infinity"), False, False),
+    "kernel": (kernel, ("kid",), False, False),
+    "neighbours": (neighbours, ("precision", "recall", "density", "coverage"), False, False),
+    "inception": (inception, ("inception_score",), True, False),
+    "classes": (classes, ("smallest_class",), True, False),
+    "memorisation": (memorisation, ("authenticity", "fd_train"), False, False),
+    "conditional": (conditional, ("label_agreement", "fd_per_class"), False, True),
+}
+SAMPLE_METRICS = tuple(name for _, names, _, _ in FAMILIES.values() for name in names)
+
+
+def check_names(names):
+    """Refuses an unknown metric, naming the nearest."""
+    for name in names or ():
+        if name not in SAMPLE_METRICS:
+            close = nearest(name, SAMPLE_METRICS) or f"; expected some of {', '.join(SAMPLE_METRICS)}"
+            raise UserError(f"unknown metric {name!r}{close}")
+
+
+def score_samples(contest, names=None, say=print):
+    """All scores that fit, or those in `names`: (dict of `Score`, dict of details, dict of seconds a family took).
+
+    Raises:
+        UserError: an unknown name; a metric that was asked for needs labels or probabilities that are not there.
+    """
+    check_names(names)
+    scores, details, seconds = {}, {}, {}
+    for family, (function, gives, needs_classes, needs_labels) in FAMILIES.items():
+        wanted = [name for name in gives if names is None or name in names]
+        missing = _missing(contest, needs_classes, needs_labels)
+        if not wanted or (missing and names is None):
+            continue
+        if missing:
+            raise UserError(f"{wanted[0]} needs {missing}")
+        start = time.perf_counter()
+        found, more = function(contest)
+        seconds[family] = round(time.perf_counter() - start, 2)
+        scores |= {name: score for name, score in found.items() if name in wanted}
+        details |= more
+        say(f"  {', '.join(wanted)}: {seconds[family]:.1f} s")
+    return scores, details, seconds
+
+
+def _missing(contest, needs_classes, needs_labels):
+    if needs_classes and contest.fake.probabilities is None:
+        return "class probabilities, which this extractor does not give"
+    if needs_labels and (contest.fake.labels is None or contest.real.labels is None):
+        return "labels of the samples and of the real images"
+    return None
+
+
+def control(real, other):
+    """The scores that a control is shown by: fd, kid."""
+    value, _ = metrics.kernel_distance(real.features, other.features, SUBSETS, SUBSET_SIZE)
+    return {"fd": metrics.frechet_distance(real.features, other.features), "kid": value}
+
+
+def controls(contest, extractor, images, cache, key):
+    """What known faults score in the samples' place: noise, blur, a class dropped, copies of training images.
+
+    Args:
+        contest: the `Contest`. extractor: its `Extractor`.
+        images: uint8 [N, H, W, C], the pictures of `contest.floor`.
+        cache, key: `Cache` for the features of the corrupted pictures, and what names these pictures.
+    """
+    found = {"real": control(contest.real, contest.floor)}
+    for name, corrupt in corruptions.LADDER.items():
+
+        def computed(corrupt=corrupt):
+            return {"features": as_side(extractor, corrupt(images)).features}
+
+        features = cache.get({**key, "corruption": name, "count": len(images)}, computed)["features"]
+        found[name] = control(contest.real, Side(features))
+    dropped = corruptions.without_a_class(contest.floor)
+    if dropped is not None:
+        found["a class dropped"] = control(contest.real, dropped)
+    copies = control(contest.real, contest.floor)
+    copies["authenticity"] = metrics.authenticity(contest.train.features, contest.floor.features)
+    return {**found, "copies of training images": copies}
