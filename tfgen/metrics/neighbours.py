@@ -3,8 +3,9 @@
 import numpy as np
 
 from tfgen.errors import UserError
+from tfgen.metrics.checks import check_pair
 
-PAIRS = 1 << 23  # squared distances held at once, 64 MB
+PAIRS = 1 << 20  # squared distances held at once, 8 MB: they stay in the processor's cache
 ROUNDING = 1e-12  # of a squared distance, relative to the squared norms: so far apart, two distances are equal
 
 
@@ -25,68 +26,119 @@ def precision_recall(real, fake, k=3):
     Raises:
         UserError: too few rows, features of different lengths, or values that are not finite.
     """
-    real, fake = check_features(real, fake, k)
-    return covered_share(fake, real, radii(real, k)), covered_share(real, fake, radii(fake, k))
+    scores = neighbour_scores(real, fake, k_pr=k, k_dc=None)
+    return scores["precision"], scores["recall"]
 
 
-def check_features(real, fake, k):
-    """Both sets as float64, checked: more than k rows each, of the same length, finite."""
-    if k < 1:
-        raise UserError(f"k must be at least 1, got {k}")
-    checked = [_features("real", real), _features("fake", fake)]
-    for name, array in zip(("real", "fake"), checked):
-        if len(array) <= k:
-            raise UserError(f"k={k} neighbours need at least {k + 1} samples, but {name} has {len(array)}")
-    if checked[0].shape[1] != checked[1].shape[1]:
-        lengths = " and ".join(str(array.shape[1]) for array in checked)
-        raise UserError(f"real and fake must have features of the same length, got {lengths}")
-    return checked
+def density_coverage(real, fake, k=5):
+    """Density and coverage: Naeem et al. 2020, equations 3 and 4, as the authors' package `prdc` counts.
+
+    Each real image has a ball that reaches to its k-th nearest other real image; what lies on its surface is outside.
+    Density is the number of balls that hold a fake, over k, averaged over fakes: about 1 for equal distributions, and
+    more where fakes crowd where reals are dense. Coverage is the share of balls that hold a fake at all: for equal
+    distributions 1 - prod_{i<k} (N-1-i) / (M+N-1-i) in expectation, so give N and M with it.
+
+    Args:
+        real, fake: features, [N, F] and [M, F] real numbers, each of more than k rows.
+        k: which neighbour sets the radius.
+
+    Returns:
+        (density, coverage), floats: at least 0, and in [0, 1].
+
+    Raises:
+        UserError: as `precision_recall`.
+    """
+    scores = neighbour_scores(real, fake, k_pr=None, k_dc=k)
+    return scores["density"], scores["coverage"]
 
 
-def _features(name, array):
-    array = np.asarray(array)
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise UserError(f"{name} must be features [N, F] of real numbers, got {array.dtype} of shape {array.shape}")
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
-    if len(bad):
-        raise UserError(f"{name} has {len(bad)} of {len(array)} rows with NaN or infinity, the first is row {bad[0]}")
-    return array.astype(np.float64)
+def neighbour_scores(real, fake, k_pr=3, k_dc=5):
+    """`precision_recall` at k_pr and `density_coverage` at k_dc, from one pass over the distances.
+
+    Returns:
+        {"precision", "recall", "density", "coverage"}: floats; a k of None leaves its two out.
+    """
+    ks = [k for k in (k_pr, k_dc) if k is not None]
+    real, fake = _checked(real, fake, ks)
+    real_radii = dict(zip(ks, radii(real, ks)))
+    tallies = []
+    if k_pr is not None:
+        tallies.append(_PrecisionRecall(real_radii[k_pr], radii(fake, [k_pr])[0]))
+    if k_dc is not None:
+        tallies.append(_DensityCoverage(real_radii[k_dc], squared_norms(real), squared_norms(fake), k_dc))
+    for rows, distances in squared_distances(real, fake, ROUNDING):
+        for tally in tallies:
+            tally.add(rows, distances)
+    return {name: value for tally in tallies for name, value in tally.scores().items()}
 
 
-def radii(features, k):
-    """The squared distance of every row from its k-th nearest other row, float64 [N]."""
-    found = np.empty(len(features))
-    for rows in _chunks(len(features), len(features)):
-        distances = squared_distances(features[rows], features)
-        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = -1.0  # itself comes first
-        found[rows] = np.partition(distances, k, axis=1)[:, k]
+class _PrecisionRecall:
+    """Covered are those that may lie on the surface of a ball, by the least that the rounded distance can be."""
+
+    def __init__(self, real_radii, fake_radii):
+        self.real_radii, self.fake_radii = real_radii, fake_radii
+        self.precise, self.recalled = np.zeros(len(fake_radii), bool), 0
+
+    def add(self, rows, least):
+        self.precise |= (least <= self.real_radii[rows, None]).any(axis=0)
+        self.recalled += np.count_nonzero((least <= self.fake_radii).any(axis=1))
+
+    def scores(self):
+        return {"precision": float(self.precise.mean()), "recall": float(self.recalled / len(self.real_radii))}
+
+
+class _DensityCoverage:
+    """Inside a ball are those surely nearer than its surface, by the most that the rounded distance can be."""
+
+    def __init__(self, real_radii, real_norms, fake_norms, k):
+        self.limits, self.margins = real_radii - 2.0 * ROUNDING * real_norms, 2.0 * ROUNDING * fake_norms
+        self.k, self.inside, self.covered = k, 0, 0
+
+    def add(self, rows, least):
+        most = np.add(least, self.margins, out=least)  # the last use of this chunk
+        self.inside += np.count_nonzero(most < self.limits[rows, None])
+        self.covered += np.count_nonzero(most.min(axis=1) < self.limits[rows])
+
+    def scores(self):
+        density = self.inside / (self.k * len(self.margins))
+        return {"density": float(density), "coverage": float(self.covered / len(self.limits))}
+
+
+def _checked(real, fake, ks):
+    """Both sets as float64, about the reals' mean: distances are the same and their rounding is smaller."""
+    for k in ks:
+        if k < 1:
+            raise UserError(f"k must be at least 1, got {k}")
+    real, fake = check_pair(real, fake, rows=max(ks) + 1, need=f"k={max(ks)} neighbours need")
+    centre = real.mean(axis=0)
+    return real - centre, fake - centre
+
+
+def radii(features, ks):
+    """The squared distances of every row from its k-th nearest other row, for each k: float64 [len(ks), N]."""
+    found = np.empty((len(ks), len(features)))
+    for rows, distances in squared_distances(features, features):
+        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = -np.inf  # itself comes first
+        distances.partition(max(ks), axis=1)  # several places at once take several times as long
+        found[:, rows] = np.sort(distances[:, : max(ks) + 1], axis=1)[:, ks].T
     return found
 
 
-def covered_share(queries, features, squared_radii):
-    """The share of `queries` that lie within the ball of at least one of `features`."""
-    covered, limit = 0, squared_radii + ROUNDING * _squared_norms(features)
-    for rows in _chunks(len(queries), len(features)):
-        distances = squared_distances(queries[rows], features)
-        distances -= ROUNDING * _squared_norms(queries[rows])[:, None]
-        covered += np.count_nonzero((distances <= limit).any(axis=1))
-    return float(covered / len(queries))
+def squared_distances(a, b, rounding=0.0):
+    """Yields |a_i - b_j|^2 of features [N, F] and [M, F] in chunks: (slice of i, float64 [rows, M]).
+
+    They are exact up to 1e-15 (|a_i|^2 + |b_j|^2), and may be below 0 by that; `rounding` of it is taken off.
+    """
+    scale = 1.0 - rounding
+    # |a|^2 + |b|^2 - 2 a'b as one matrix product
+    right = np.column_stack([b, np.ones(len(b)), scale * squared_norms(b)]).T
+    size = max(1, PAIRS // len(b))
+    for start in range(0, len(a), size):
+        part = a[start : start + size]
+        left = np.column_stack([-2.0 * part, scale * squared_norms(part), np.ones(len(part))])
+        yield slice(start, start + len(part)), left @ right
 
 
-def squared_distances(a, b):
-    """|a_i - b_j|^2, float64 [N, M], of features [N, F] and [M, F]; rounded by up to 1e-15 (|a_i|^2 + |b_j|^2)."""
-    distances = a @ b.T
-    distances *= -2.0
-    distances += _squared_norms(a)[:, None]
-    distances += _squared_norms(b)
-    return np.maximum(distances, 0.0, out=distances)
-
-
-def _squared_norms(a):
-    return np.einsum("nf,nf->n", a, a)
-
-
-def _chunks(rows, columns):
-    """Slices of `rows` whose distances to `columns` others fit into memory."""
-    size = max(1, PAIRS // columns)
-    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+def squared_norms(features):
+    """|x|^2 of every row, float64 [N]."""
+    return np.einsum("nf,nf->n", features, features)

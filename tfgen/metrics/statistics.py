@@ -1,0 +1,115 @@
+"""Mean and covariance of features, gathered batch by batch in float64 and kept in a file."""
+
+import zipfile
+import zlib
+
+import numpy as np
+
+from tfgen.errors import UserError
+from tfgen.files import replacing
+from tfgen.metrics.checks import check_features, check_lengths
+
+ROWS = 4096  # centred at once in float64: 64 MB of 2,048 features
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError, RuntimeError)
+
+
+class FeatureStatistics:
+    """The number, mean and covariance of features that come in batches; memory depends on their length F alone.
+
+    Batches are centred before they are squared, and merged by Chan, Golub and LeVeque 1979, equation 2.1, so that a
+    mean that is large beside the spread costs no digits.
+
+    Attributes:
+        count: features seen so far.
+        mean: float64 [F], or None before the first.
+        scatter: float64 [F, F], the sum of (x - mean)(x - mean)^T, or None.
+    """
+
+    def __init__(self):
+        self.count, self.mean, self.scatter = 0, None, None
+
+    @property
+    def covariance(self):
+        """The unbiased estimate (ddof 1), float64 [F, F]; raises `UserError` before the second sample."""
+        if self.count < 2:
+            raise UserError(f"a covariance needs at least 2 samples, but there are {self.count}")
+        return self.scatter / (self.count - 1)
+
+    def update(self, features):
+        """Adds features [N, F] and returns itself; raises `UserError`, itself unchanged, where they are none."""
+        features = check_features("features", features)
+        self._check_length(features.shape[1])
+        for start in range(0, len(features), ROWS):
+            batch = features[start : start + ROWS].astype(np.float64)
+            mean = batch.mean(axis=0)
+            batch -= mean
+            self._merge(len(batch), mean, batch.T @ batch)
+        return self
+
+    def merge(self, other):
+        """Adds what another one has seen and returns itself."""
+        if other.count:
+            self._check_length(len(other.mean))
+            self._merge(other.count, other.mean, other.scatter)
+        return self
+
+    def save(self, path):
+        """Writes an .npz of `count`, `mean` and `scatter`, whole or not at all."""
+        if not self.count:
+            raise UserError(f"there are no statistics to save to {path}: update them with features first")
+        with replacing(path) as partial, open(partial, "wb") as file:
+            np.savez(file, count=np.int64(self.count), mean=self.mean, scatter=self.scatter)
+
+    @classmethod
+    def load(cls, path):
+        """Reads what `save` wrote; raises `UserError` for a missing, damaged or other file. Nothing is unpickled."""
+        arrays = _read(path)
+        statistics = cls()
+        statistics.count, statistics.mean, statistics.scatter = int(arrays["count"]), arrays["mean"], arrays["scatter"]
+        return statistics
+
+    def _check_length(self, length):
+        if self.count:
+            check_lengths(len(self.mean), length, ("these statistics", "the new features"))
+
+    def _merge(self, count, mean, scatter):
+        if not self.count:
+            self.count, self.mean, self.scatter = count, mean.copy(), scatter.copy()
+            return
+        total, delta = self.count + count, mean - self.mean
+        self.scatter = self.scatter + scatter + np.outer(delta, delta) * (self.count * count / total)
+        self.mean = self.mean + delta * (count / total)
+        self.count = total
+
+
+def _read(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():  # by checksum, before any header is believed
+                raise UserError(f"{path}: {damaged} is damaged: make the statistics again")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ("count", "mean", "scatter")}
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file of statistics") from None
+    except _DAMAGE as error:
+        if isinstance(error, UserError):
+            raise
+        what = f"expected statistics in an .npz with count, mean and scatter, got a damaged or another file ({error})"
+        raise UserError(f"{path}: {what}") from None
+    _check_arrays(path, **arrays)
+    return arrays
+
+
+def _check_arrays(path, count, mean, scatter):
+    length = mean.size
+    right = (
+        (count.shape, mean.shape, scatter.shape) == ((), (length,), (length, length))
+        and (count.dtype, mean.dtype, scatter.dtype) == (np.int64, np.float64, np.float64)
+        and length > 0
+        and count > 0
+        and np.isfinite(mean).all()
+        and np.isfinite(scatter).all()
+        and np.array_equal(scatter, scatter.T)
+    )
+    if not right:
+        raise UserError(f"{path}: count, mean and scatter are not those of features: make the statistics again")
