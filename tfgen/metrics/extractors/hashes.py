@@ -1,0 +1,38 @@
+"""Which file it is: sha256 of weights, before anything is made of them."""
+
+import hashlib
+import pathlib
+
+from tfgen.errors import UserError
+
+
+def check_sha256(path, expected, advice):
+    """Raises `UserError` where the file's sha256 is not `expected`; `advice` says what to do then."""
+    found = sha256_of(path)
+    if found != expected:
+        raise UserError(
+            f"{path} is damaged or another file: its sha256 is {found[:12]}..., expected {expected[:12]}...; {advice}"
+        )
+
+
+def sha256_of(path):
+    """Returns the sha256 of a file, or of a folder's files, names and contents in the order of their paths, as hex.
+
+    Raises:
+        UserError: there is no such file, or it cannot be read.
+    """
+    path = pathlib.Path(path)
+    digest = hashlib.sha256()
+    try:
+        if not path.is_dir():
+            return _digest(path)
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()}\0{_digest(file)}\n".encode())
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
