@@ -135,8 +135,8 @@ def test_a_label_becomes_one_hot_by_a_table_that_is_not_trained():
 def test_maxout_takes_the_largest_of_each_units_pieces():
     vector = keras.Input((2,))
     network = keras.Model(vector, mlp.maxout(vector, 3, 2))
-    kernel = np.float32([[1, 2, -1, -2, 0, 5], [0, 1, 1, 0, -3, 0]])
-    network.layers[1].set_weights([kernel, np.float32([0, 0, 0, 0, 1, -20])])
+    kernel = np.float32([[1, -1, 0, 2, -2, 5], [0, 1, -3, 1, 0, 0]])  # first pieces, then second ones
+    network.layers[1].set_weights([kernel, np.float32([0, 0, 1, 0, 0, -20])])
     # x = (2, 3): linear maps 2, 7 | 1, -4 | -8, -10; x = (-1, 0): -1, -2 | 1, 2 | 1, -25
     np.testing.assert_array_equal(network(np.float32([[2, 3], [-1, 0]])), [[7, 1, -8], [-1, 2, 1]])
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from tfgen.errors import UserError
 from tfgen.values import Value, serializable
 
 
@@ -33,6 +34,8 @@ class Translate(Augment):
     fraction: float = 0.125
 
     def __call__(self, images, noise):
+        if len(images.shape) != 4:
+            raise UserError("augment: translate shifts images, and there are none in this data set: leave it out")
         height, width = images.shape[1], images.shape[2]
         rows, columns = int(height * self.fraction + 0.5), int(width * self.fraction + 0.5)
         padded = tf.pad(images, [[0, 0], [rows, rows], [columns, columns], [0, 0]])

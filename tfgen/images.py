@@ -56,6 +56,40 @@ def grid(images, columns=None, padding=2):
     return np.pad(sheet, ((0, padding), (0, padding), (0, 0)), constant_values=BACKGROUND)
 
 
+def scatter(points, reference=None, side=480):
+    """Draws points of the plane, each a small blue square, over others in gray.
+
+    Args:
+        points: float [N, 2].
+        reference: float [M, 2], real ones, which then decide what part of the plane is shown: theirs and a fifth more.
+            Points outside it are drawn at its edge.
+        side: of the picture, in pixels.
+
+    Returns:
+        uint8 [side, side, 3]; y grows upwards.
+    """
+    points = np.asarray(points, np.float64).reshape(-1, 2)
+    frame = points if reference is None else np.asarray(reference, np.float64).reshape(-1, 2)
+    frame = frame[np.isfinite(frame).all(axis=1)]
+    low, high = (frame.min(axis=0), frame.max(axis=0)) if len(frame) else (-np.ones(2), np.ones(2))
+    reach = 0.6 * max((high - low).max(), 1e-6)
+    picture = np.full((side, side, 3), BACKGROUND, np.uint8)
+    for drawn, colour in ((reference, (190, 190, 190)), (points, (20, 80, 200))):
+        if drawn is not None:
+            _dots(picture, (drawn - (low + high) / 2) / reach, colour)
+    return picture
+
+
+def _dots(picture, places, colour, size=3):
+    """Paints squares at `places` [N, 2] of the plane from -1 to 1, x to the right and y upwards."""
+    side = len(picture)
+    places = places[np.isfinite(places).all(axis=1)]
+    corners = np.clip((np.clip(places, -1, 1) * [1, -1] + 1) / 2 * side - size / 2, 0, side - size).round().astype(int)
+    for across in range(size):
+        for down in range(size):
+            picture[corners[:, 1] + down, corners[:, 0] + across] = colour
+
+
 def save_png(path, image):
     """Writes one image, uint8 [H, W] or [H, W, C] with C 1, 3 or 4, as PNG, whole or not at all."""
     with replacing(path) as partial:

@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 
 from tfgen import cli
+from tfgen.data.source import data_field
 from tfgen.errors import UserError, nearest
 from tfgen.files import replacing, write_text
 from tfgen.runs import load_run
@@ -40,18 +41,19 @@ def main(flags):
     run = load_run(flags.run)
     out = destination(flags, run)
     label = parse_labels(flags.label, run.record.get("class_names"))
-    check(out, flags.num)
+    check(out, flags.num, data_field(run.record.get("fields") or {}))
     cli.start_tensorflow()
     model = run.model
     chunks = sampled(model, flags.num, flags.seed, label, flags.stochastic)
     labels = model.condition_of(flags.num, label) if model.condition == "label" else None
-    write = {".npz": write_npz, ".png": write_grid}.get(kind(out), write_folder)
-    write(out, chunks, flags.num, model.image_shape, labels)
+    picture = write_grid if model.data_field == "image" else write_scatter
+    write = {".npz": write_npz, ".png": picture}.get(kind(out), write_folder)
+    write(out, chunks, (flags.num, *model.data_shape), labels)
     print(out)
 
 
 def sampled(model, num, seed, label=None, stochastic=False):
-    """Yields images 0..num-1 of `seed` in order, uint8 arrays of at most `CHUNK`, and shows progress on stderr."""
+    """Yields images (or points) 0..num-1 of `seed` in order, at most `CHUNK` at once, and shows progress on stderr."""
     for start in range(0, num, CHUNK):
         count = min(CHUNK, num - start)
         yield model.sample(count, seed=seed, label=label, stochastic=stochastic, start=start)
@@ -88,8 +90,12 @@ def kind(out):
     return "" if out.is_dir() or suffix not in (".npz", ".png") else suffix
 
 
-def check(out, num):
+def check(out, num, field="image"):
     """Refuses, before any work, an `out` that could not be written or would mix two sets of images."""
+    if field == "point":
+        if not kind(out):
+            raise UserError(f"points are written as --out=FILE.npz or FILE.png (a scatter plot), got {out}")
+        return
     if kind(out) == ".png" and num > MAX_GRID:
         raise UserError(f"a grid holds {MAX_GRID} images, got --num={num}; give --out=FILE.npz or a folder for more")
     if kind(out):
@@ -106,20 +112,24 @@ def check(out, num):
         )
 
 
-def write_npz(out, chunks, num, shape, labels=None):
-    """Writes `images` uint8 [num, H, W, C] and `labels` int64 [num], chunk by chunk: memory does not grow with num."""
+def write_npz(out, chunks, shape, labels=None):
+    """Writes `images` uint8 [num, H, W, C], or `points` float32 [num, 2], and `labels` int64 [num].
+
+    Chunk by chunk: memory does not grow with the number, the first of `shape`.
+    """
+    name, kind_of_number = ("images", "|u1") if len(shape) == 4 else ("points", "<f4")
     with replacing(out) as partial, zipfile.ZipFile(partial, "w") as archive:
-        with archive.open("images.npy", "w", force_zip64=True) as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": (num, *shape)}
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+            header = {"descr": kind_of_number, "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for images in chunks:
-                file.write(images.tobytes())
+            for chunk in chunks:
+                file.write(chunk.astype(kind_of_number, copy=False).tobytes())
         if labels is not None:
             with archive.open("labels.npy", "w") as file:
                 np.lib.format.write_array(file, np.asarray(labels, np.int64))
 
 
-def write_grid(out, chunks, num, shape, labels=None):
+def write_grid(out, chunks, shape, labels=None):
     """Writes one PNG; where classes come in turn, each has a column."""
     from tfgen import images
 
@@ -128,7 +138,14 @@ def write_grid(out, chunks, num, shape, labels=None):
     images.save_png(out, images.grid(np.concatenate(list(chunks)), columns))
 
 
-def write_folder(out, chunks, num, shape, labels=None):
+def write_scatter(out, chunks, shape, labels=None):
+    """Writes one PNG with a dot for every point."""
+    from tfgen import images
+
+    images.save_png(out, images.scatter(np.concatenate(list(chunks))))
+
+
+def write_folder(out, chunks, shape, labels=None):
     """Writes 000000.png and so on, and where there are labels labels.csv (`file`, `label`)."""
     from tfgen import images
 

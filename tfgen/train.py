@@ -24,6 +24,7 @@ from tfgen.export.savedmodel import export_savedmodel
 from tfgen.models import build_from_recipe
 from tfgen.runs import Layout, Run, save_record
 from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
+from tfgen.training.callbacks.samples import POINTS
 from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints
 from tfgen.training.optimizers import apply_schedule
 
@@ -69,6 +70,8 @@ class Job:
     def __init__(self, recipe, paths, source):
         self.recipe, self.paths, self.source = recipe, paths, source
         self.model = build_from_recipe(recipe, source.fields)
+        if recipe.mirror and self.model.data_field != "image":
+            raise UserError(f"mirror flips images, and {source.name} has none: leave it out")
         # a checkpoint every n steps needs a call of the graph to end there
         every = math.gcd(self.model.steps_per_execution, recipe.checkpoint_steps or 0)
         self.model.steps_per_execution = recipe.steps_per_execution or every
@@ -83,7 +86,8 @@ class Job:
         """What is to be done, as text: the resolved recipe, parameter counts, steps."""
         counts = {name: f"{network.count_params():,} parameters" for name, network in self.model.networks.items()}
         per_step = self.recipe.batch_size * self.model.parts
-        steps = f"{self.total} steps of {per_step} images, {self.per_epoch} an epoch of {len(self.examples)} images"
+        kind = f"{self.model.data_field}s"
+        steps = f"{self.total} steps of {per_step} {kind}, {self.per_epoch} an epoch of {len(self.examples)} {kind}"
         return "\n".join(
             [
                 json.dumps(self.recipe.to_json(), indent=2),
@@ -131,7 +135,8 @@ class Job:
 
     def callbacks(self, checkpoints, done):
         held_out = self.source.splits.get("validation", self.examples)
-        originals = held_out.gather(np.arange(min(len(held_out), 50)))["image"]
+        number = min(len(held_out), 50 if self.model.data_field == "image" else POINTS)
+        originals = held_out.gather(np.arange(number))[self.model.data_field]
         grid = SampleGrid(self.paths.samples, originals=originals, label=self.grid_conditions(held_out))
         timed = [StopAfter(self.recipe.max_minutes, since=STARTED)] if self.recipe.max_minutes else []
         return [

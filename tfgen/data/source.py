@@ -24,6 +24,11 @@ class Field:
     range: tuple | None = None
 
 
+def data_field(fields):
+    """Returns the name of the field that a model makes: `image`, or `point` in a data set of points alone."""
+    return "point" if "point" in fields and "image" not in fields else "image"
+
+
 class Examples:
     """A split: examples 0 .. len - 1, of which any batch can be had at any time."""
 

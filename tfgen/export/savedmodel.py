@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tfgen.errors import UserError
 from tfgen.files import replacing_folder
-from tfgen.images import to_uint8
 from tfgen.priors import Normal, Spherical
 
 
@@ -18,6 +17,7 @@ def export_savedmodel(model, folder):
     {latent_a, latent_b, fraction} -> {image}, `discriminate` {image} -> {logit, probability}, `encode` {image} ->
     {z_mean, z_log_var} (a plain autoencoder: {latent}), `reconstruct` {image} -> {image}. Images are float32
     [B, H, W, C] in [0, 1], but uint8 from `sample`, where `(seed << 32) + i` gives image i of `model.sample(n, seed)`.
+    A model of points has {point} float32 [B, 2] in the place of every {image}.
     A conditional model takes its condition beside them, `label` int64 [B]. `serving_default` is `generate`, or
     `reconstruct` where the model cannot generate.
 
@@ -66,7 +66,7 @@ class _Endpoints:
         self.networks = model.exported_networks()
         self.encoder, self.discriminator = self.networks.get("encoder"), self.networks.get("discriminator")
         self.decoder = self.networks[model.decoder_name]
-        self.image = _spec("image", model.image_shape)
+        self.data = _spec(model.data_field, model.data_shape)
         self.latent = _spec("latent", (model.latent_dim,))
         self.condition = []
         if model.conditional:
@@ -82,12 +82,12 @@ class _Endpoints:
             "sample": (self.sample, [seed]),
             "sample_png": (self.sample_png, [seed]),
             "interpolate": (self.interpolate, [*ends, _spec("fraction", ())]),
-            "discriminate": (self.discriminate, [self.image]),
-            "encode": (self.encode, [self.image]),
-            "reconstruct": (self.reconstruct, [self.image]),
+            "discriminate": (self.discriminate, [self.data]),
+            "encode": (self.encode, [self.data]),
+            "reconstruct": (self.reconstruct, [self.data]),
         }
         names = set(self.model.signatures())
-        if "sample" in names and self.image.shape[-1] in (1, 3, 4):
+        if "sample" in names and self.data.name == "image" and self.data.shape[-1] in (1, 3, 4):
             names.add("sample_png")
         fitting = {}
         for name in sorted(known.keys() & names):
@@ -97,11 +97,10 @@ class _Endpoints:
         return {"serving_default": fitting.get("generate") or fitting["reconstruct"], **fitting}
 
     def generate(self, latent, label=None):
-        return {"image": self.model.decode_latents(latent, label, network=self.decoder)}
+        return {self.data.name: self.model.decode_latents(latent, label, network=self.decoder)}
 
     def sample(self, seed, label=None):
-        latents = self.model.latents_from_seeds(seed)
-        return {"image": to_uint8(self.model.decode_latents(latents, label, network=self.decoder))}
+        return {self.data.name: self.model.images_from_seeds(seed, label, network=self.decoder)}
 
     def sample_png(self, seed, label=None):
         images = self.sample(seed, label)["image"]
@@ -110,8 +109,8 @@ class _Endpoints:
     def interpolate(self, latent_a, latent_b, fraction, label=None):
         return self.generate(between(latent_a, latent_b, fraction, self.model.prior), label)
 
-    def discriminate(self, image, label=None):
-        logit = self.model.discriminate_images(image, label, network=self.discriminator)
+    def discriminate(self, data, label=None):
+        logit = self.model.discriminate_images(data, label, network=self.discriminator)
         return {"logit": logit, "probability": tf.sigmoid(logit)}
 
     def encode(self, image, label=None):

@@ -42,6 +42,7 @@ def build_model(name, image_shape=None, num_classes=None, fields=None, **options
         if num_classes is not None:
             fields["label"] = Field((), "int64", (0, int(num_classes)))
     check_image(fields.get("image"))
+    check_point(fields.get("point"))
     return builder(fields, **option_values.resolve(builder, options))
 
 
@@ -63,3 +64,8 @@ def check_image(field):
         raise UserError(
             f"images must be 16 to 128 pixels a side, got {shape[0]}x{shape[1]}; give image_size to resize them"
         )
+
+
+def check_point(field):
+    if field is not None and (tuple(field.shape) != (2,) or field.dtype != "float32"):
+        raise UserError(f"points must be float32 [2], in the plane, got {field.dtype} {list(field.shape)}")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from tfgen import augment as augments
 from tfgen import likelihoods, losses, objectives, penalties, priors
+from tfgen.data.source import data_field
 from tfgen.errors import UserError
 from tfgen.networks import make_condition
 from tfgen.training.adversarial import AdversarialModel
@@ -63,6 +64,14 @@ def image_shape_of(fields, model):
     if "image" not in fields:
         raise UserError(f"{model} makes images, but the data set holds {', '.join(fields)}")
     return tuple(fields["image"].shape)
+
+
+def data_of(fields, model):
+    """The name and the shape of what `model` is to make: images or points."""
+    name = data_field(fields)
+    if name not in fields:
+        raise UserError(f"{model} makes images or points, but the data set holds {', '.join(fields)}")
+    return name, tuple(fields[name].shape)
 
 
 def only(fields, *names):
@@ -205,6 +214,7 @@ __all__ = [
     "at_least_one",
     "below_one",
     "condition_field",
+    "data_of",
     "image_shape_of",
     "make_condition",
     "only",

@@ -1,4 +1,4 @@
-"""Generative adversarial networks on images: `gan`, `dcgan`, `cgan`."""
+"""Generative adversarial networks: `gan` of images or points, `dcgan` and `cgan` of images."""
 
 from typing import Literal
 
@@ -10,6 +10,7 @@ from tfgen.models.common import (
     at_least_one,
     below_one,
     condition_field,
+    data_of,
     image_shape_of,
     make_condition,
     only,
@@ -31,22 +32,27 @@ def gan(
     maxout_units: tuple[int, ...] = (240, 240),
     dropout: float = 0.3,
     initial_scale: float | None = None,
+    normalize: bool = False,
     output: Literal["tanh", "sigmoid"] = "tanh",
     **options,
 ):
-    """Generative adversarial network with dense networks (Goodfellow et al. 2014)."""
+    """Generative adversarial network with dense networks (Goodfellow et al. 2014).
+
+    `normalize` puts batch norm into G. In data sets of points its output is unbounded, and `output` has no say.
+    """
     at_least_one(units=tuple(units), maxout_units=tuple(maxout_units))
     below_one(dropout=dropout)
-    shape, start = image_shape_of(fields, "gan"), uniform_weights(initial_scale)
+    (name, shape), start = data_of(fields, "gan"), uniform_weights(initial_scale)
+    activation = output if name == "image" else None
 
     def networks():
-        generator = dense_generator(shape, latent_dim, units, output, **start)
-        return generator, maxout_discriminator(shape, [(count, 5) for count in maxout_units], dropout, **start)
+        generator = dense_generator(shape, latent_dim, units, activation, normalize=normalize, name=name, **start)
+        pieces = [(count, 5) for count in maxout_units]
+        return generator, maxout_discriminator(shape, pieces, dropout, name=name, **start)
 
     # the networks see the range that the generator's output can reach
     value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
-    fields = only(fields, "image")
-    return adversarial_model("gan", networks, fields, value_range, latent_dim=latent_dim, **options)
+    return adversarial_model("gan", networks, only(fields, name), value_range, latent_dim=latent_dim, **options)
 
 
 @also_takes(adversarial_model)

@@ -12,12 +12,16 @@ from tfgen.values import save_object, serializable
 
 
 def fields_of(network, primary_shape):
-    """The fields that a network's named inputs ask for, the image first; class counts are unknown."""
-    fields = {"image": Field(tuple(primary_shape), "uint8", (0, 255))}
+    """The fields that a network's named inputs ask for, the data first; class counts are unknown.
+
+    `primary_shape` is that of an image (H, W, C), or of a point (D,).
+    """
+    image = Field(tuple(primary_shape), "uint8", (0, 255))
+    fields = {"image": image} if len(primary_shape) > 1 else {"point": Field(tuple(primary_shape), "float32")}
     for tensor in (getattr(network, "inputs", None) or [])[:]:
         if tensor.name == "label":
             fields["label"] = Field((), "int64", None)
-        elif tensor.name not in ("latent", "image") and len(network.inputs) > 1:
+        elif tensor.name not in ("latent", *fields) and len(network.inputs) > 1:
             fields[tensor.name] = Field(tuple(tensor.shape[1:]), "float32", None)
     return fields
 
@@ -28,8 +32,8 @@ class AdversarialModel(Sampler, GenerativeModel):
 
     Args:
         generator: `keras.Model`, `latent` float32 [B, latent_dim] (and a condition) -> image [B, H, W, C] in
-            `value_range`.
-        discriminator: `keras.Model`, `image` in `value_range` (and the condition) -> logit [B, 1].
+            `value_range`, or point [B, 2].
+        discriminator: `keras.Model`, `image` in `value_range` (or `point`; and the condition) -> logit [B, 1].
         latent_dim: size of z.
         prior: p(z), of `tfgen.priors`.
         loss: a pair of functions on logits, of `tfgen.losses`.
@@ -42,7 +46,7 @@ class AdversarialModel(Sampler, GenerativeModel):
         fields: what a batch holds; by default read off the networks' inputs.
     """
 
-    primary_inputs = {"generator": "latent", "discriminator": "image"}
+    primary_inputs = {"generator": "latent"}
 
     def __init__(
         self,
@@ -103,21 +107,21 @@ class AdversarialModel(Sampler, GenerativeModel):
 
     def draw_latents(self, batch, noise):
         """z ~ p(z), float32 [B, latent_dim], one for each image of the batch."""
-        shape = [tf.shape(batch["image"])[0], self.latent_dim]
+        shape = [tf.shape(batch[self.data_field])[0], self.latent_dim]
         return noise.draw("latent", shape, self.prior.sample)
 
     def generate(self, inputs):
-        """G(z): images [B, H, W, C] in `value_range`, from the fields `latent` and the condition."""
+        """G(z): images [B, H, W, C] in `value_range` (or points), from the fields `latent` and the condition."""
         return self.run_network("generator", inputs)
 
     def discriminate(self, inputs):
-        """Logits float32 [B, 1] of the fields `image` and the condition."""
+        """Logits float32 [B, 1] of the fields `image` (or `point`) and the condition."""
         return tf.cast(self.run_network("discriminator", inputs), tf.float32)
 
     def discriminator_terms(self, batch, noise):
         """What D minimises; real and fake images pass through it in batches of their own."""
-        real, fake = self.augmented(batch["image"], noise), self.augmented(self.fake_images(batch, noise), noise)
-        fake = tf.stop_gradient(fake)
+        real = self.augmented(batch[self.data_field], noise)
+        fake = tf.stop_gradient(self.augmented(self.fake_images(batch, noise), noise))
         real_logits, fake_logits = self.judge(batch, real), self.judge(batch, fake)
         self.watch("real_score", tf.reduce_mean(tf.sigmoid(real_logits)))
         self.watch("fake_score", tf.reduce_mean(tf.sigmoid(fake_logits)))
@@ -132,7 +136,7 @@ class AdversarialModel(Sampler, GenerativeModel):
         fake_logits = self.judge(batch, self.augmented(self.fake_images(batch, noise), noise))
         real_logits = None
         if self.loss_functions.needs_real:
-            real_logits = self.judge(batch, self.augmented(batch["image"], noise))
+            real_logits = self.judge(batch, self.augmented(batch[self.data_field], noise))
         return {"generator_loss": self.loss_functions.generator_loss(fake_logits, real_logits)}
 
     def fake_images(self, batch, noise):
@@ -145,7 +149,7 @@ class AdversarialModel(Sampler, GenerativeModel):
 
     def judge(self, batch, images):
         """D on images under the conditions of the batch."""
-        return self.discriminate({**batch, "image": images})
+        return self.discriminate({**batch, self.data_field: images})
 
     # Beyond training.
 
@@ -154,15 +158,15 @@ class AdversarialModel(Sampler, GenerativeModel):
         return "generator"
 
     def decode_latents(self, latents, label=None, network=None):
-        """Images float32 [B, H, W, C] in [0, 1] from latents [B, latent_dim], by the averaged generator."""
+        """Images float32 [B, H, W, C] in [0, 1] (or points) from latents [B, latent_dim], by the averaged generator."""
         network = network or self.averaged_networks.get("generator", self.generator)
         return self.to_unit_range(self.run_decoder(network, latents, label))
 
     def discriminate_images(self, images, label=None, network=None):
-        """Logits float32 [B, 1] of images float [B, H, W, C] in [0, 1]."""
+        """Logits float32 [B, 1] of images float [B, H, W, C] in [0, 1] (or of points)."""
         network = network or self.discriminator
-        fields = {"image": self.to_value_range(tf.cast(images, tf.float32)), **self.condition_field(label)}
-        return tf.cast(self.call_plain(network, "image", fields), tf.float32)
+        fields = {self.data_field: self.to_value_range(tf.cast(images, tf.float32)), **self.condition_field(label)}
+        return tf.cast(self.call_plain(network, self.data_field, fields), tf.float32)
 
     def exported_networks(self):
         averaged = self.averaged_networks.get("generator", self.generator)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.data.source import Field
+from tfgen.data.source import Field, data_field
 from tfgen.errors import UserError, nearest
 from tfgen.training.averages import Averages
 from tfgen.training.batches import Batches
@@ -74,20 +74,21 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
 
     Args:
         networks: dict of `keras.Model`.
-        fields: what a batch holds, dict of `Field`; the image's shape decides what the model makes.
-        value_range: the range in which the networks see images; outside they are uint8, or float32 in [0, 1].
+        fields: what a batch holds, dict of `Field`; the model makes the one that is called `image`, or `point`.
+        value_range: the range in which the networks see images; outside they are uint8, or float32 in [0, 1]. Points
+            are the same inside and outside, and have none.
         ema: decay of the moving average that is kept of the networks named in `averaged`, or None for none.
         averaged: names of these networks.
         seed: integer from which all noise and the order of the data derive.
     """
 
-    primary_inputs: dict = {}
+    primary_inputs: dict = {}  # of networks that take something else than the data
 
     def __init__(self, networks, *, fields, value_range, ema=None, averaged=(), seed=0, **kwargs):
         super().__init__(**kwargs)
         self.networks = networks
         self.fields = {name: as_declared(field) for name, field in fields.items()}
-        self.value_range = tuple(float(v) for v in value_range)
+        self.value_range = tuple(float(v) for v in value_range) if self.data_field == "image" else None
         if ema is not None and not 0 <= ema < 1:
             raise UserError(f"ema must lie in [0, 1) or be None, got {ema}")
         self.ema, self.seed = ema, int(seed)
@@ -116,13 +117,28 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
         raise NotImplementedError
 
     @property
+    def data_field(self):
+        """The name of the field that the model learns to make: `image` or `point`; all others condition it."""
+        return data_field(self.fields)
+
+    @property
+    def data_shape(self):
+        """The shape of one image or point."""
+        return tuple(self.fields[self.data_field].shape)
+
+    @property
+    def data_dtype(self):
+        """What samples are: images are bytes, points float32."""
+        return "uint8" if self.data_field == "image" else "float32"
+
+    @property
     def image_shape(self):
         return self.fields["image"].shape
 
     @property
     def condition(self):
         """The name of the field that conditions the model, or None."""
-        return next((name for name in self.fields if name != "image"), None)
+        return next((name for name in self.fields if name != self.data_field), None)
 
     @property
     def conditional(self):
@@ -306,7 +322,7 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
         While a phase that does not train it is running, its batch statistics are left as they are.
         """
         network = self.networks[name]
-        inputs = select_inputs(network, self.primary_inputs[name], fields)
+        inputs = select_inputs(network, self.primary_inputs.get(name, self.data_field), fields)
         if name not in self._frozen:
             return network(inputs, training=self._training)
         trained = [v.value for v in network.trainable_variables]

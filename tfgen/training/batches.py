@@ -3,16 +3,17 @@
 import tensorflow as tf
 
 from tfgen.errors import UserError, nearest
+from tfgen.images import to_uint8
 
 
 class Batches:
-    """The part of `GenerativeModel` that checks and converts batches; it reads `fields` and `value_range`."""
+    """The part of `GenerativeModel` that checks and converts batches, by its `fields` and `value_range`."""
 
     def as_batch(self, data):
         """A dict of fields as the networks see them, from what a data set or `fit` gives."""
         if not isinstance(data, dict):
             values = data if isinstance(data, (tuple, list)) else (data,)
-            data = dict(zip([name for name in ("image", self.condition) if name], values, strict=False))
+            data = dict(zip([name for name in (self.data_field, self.condition) if name], values, strict=False))
         missing = [name for name in self.fields if data.get(name) is None]
         if missing:
             got = ", ".join(sorted(name for name in data if data[name] is not None)) or "nothing"
@@ -27,7 +28,13 @@ class Batches:
             return self.to_value_range(self.as_unit_images(value))
         dtype = tf.int64 if self.fields[name].dtype == "int64" else tf.float32
         value = tf.cast(value, dtype)
-        return tf.reshape(value, [-1]) if dtype == tf.int64 else value
+        return tf.reshape(value, [-1]) if dtype == tf.int64 else self.check_shape(name, value)
+
+    def check_shape(self, name, value):
+        expected = tuple(self.fields[name].shape)
+        if not value.shape[1:].is_compatible_with(expected):
+            raise UserError(f"{self.name} takes the field {name!r} of shape {expected}, got {tuple(value.shape[1:])}")
+        return value
 
     def as_unit_images(self, images):
         """float32 images [B, H, W, C] in [0, 1] from uint8, or from float in [0, 1]."""
@@ -43,14 +50,22 @@ class Batches:
             raise UserError(f"{self.name} takes images of shape {self.image_shape}, got {tuple(images.shape[1:])}")
         return images
 
-    def to_value_range(self, images):
-        low, high = self.value_range
-        return images if (low, high) == (0.0, 1.0) else low + (high - low) * images
+    def to_value_range(self, data):
+        """What the networks see of images in [0, 1]; points are left as they are."""
+        low, high = self.value_range or (0.0, 1.0)
+        return data if (low, high) == (0.0, 1.0) else low + (high - low) * data
 
-    def to_unit_range(self, images):
+    def to_unit_range(self, made):
+        """Images float32 in [0, 1] of what a network made; points are left as they are."""
+        made = tf.cast(made, tf.float32)
+        if self.value_range is None:
+            return made
         low, high = self.value_range
-        images = tf.cast(images, tf.float32)
-        return tf.clip_by_value((images - low) / (high - low), 0.0, 1.0)
+        return tf.clip_by_value((made - low) / (high - low), 0.0, 1.0)
+
+    def as_stored(self, data):
+        """What a data set would hold: uint8 of images in [0, 1], rounded; points float32."""
+        return to_uint8(data) if self.data_dtype == "uint8" else data
 
     def split(self, batch):
         """The step's parts: equal shares of the batch, one for each repetition of a phase."""

@@ -150,12 +150,13 @@ class StepIndexedFit:
             fields = (
                 dict(x)
                 if isinstance(x, dict)
-                else {"image": x, **({} if y is None else {self.condition or "label": y})}
+                else {self.data_field: x, **({} if y is None else {self.condition or "label": y})}
             )
             fields = {name: np.asarray(value) for name, value in fields.items()}
-            if "image" not in fields:
-                raise UserError(f"fit needs images, got the fields {', '.join(sorted(fields)) or 'none'}")
-            examples = from_arrays(fields.pop("image"), fields.pop("label", None), **fields)
+            if self.data_field not in fields:
+                got = ", ".join(sorted(fields)) or "none"
+                raise UserError(f"fit needs {self.data_field}s, got the fields {got}")
+            examples = from_arrays(fields.pop("image", None), fields.pop("label", None), **fields)
         missing = [name for name in self.fields if name not in examples.fields()]
         if missing:
             raise UserError(
@@ -179,6 +180,8 @@ class StepIndexedFit:
         """Refuses a data set whose first batch does not fit the model, or holds float images outside [0, 1]."""
         for data in dataset.take(1):
             self.as_batch(data)
+            if self.data_field != "image":
+                return
             images = data["image"] if isinstance(data, dict) else data[0] if isinstance(data, (tuple, list)) else data
             if images.dtype.is_floating and not bool(tf.reduce_all((images >= 0.0) & (images <= 1.0))):
                 raise UserError(

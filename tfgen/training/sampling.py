@@ -88,14 +88,14 @@ class Sampler:
             start: index of the first image.
 
         Returns:
-            uint8 [n, H, W, C].
+            uint8 [n, H, W, C]; of a model of points, float32 [n, 2].
         """
         if n < 0 or not 0 <= seed < 2**31:
             raise UserError(f"sample needs n >= 0 and a seed in 0..2^31-1, got n={n}, seed={seed}")
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}")
         conditions = self.condition_of(start + n, label)
-        images = np.empty((n, *self.image_shape), np.uint8)
+        images = np.empty((n, *self.data_shape), self.data_dtype)
         for first in range(0, n, batch_size):
             index = np.arange(start + first, start + first + batch_size, dtype=np.int64)
             count = min(batch_size, n - first)
@@ -108,19 +108,19 @@ class Sampler:
 
     @property
     def sample_from_seeds(self):
-        """`f(seeds int64 [B], label, stochastic) -> uint8 [B, H, W, C]` as one compiled function."""
+        """`f(seeds int64 [B], label, stochastic) -> uint8 [B, H, W, C]` (or points) as one compiled function."""
         if getattr(self, "_sample_function", None) is None:
             self._sample_function = tf.function(self.images_from_seeds, reduce_retracing=True, autograph=False)
         return self._sample_function
 
     def images_from_seeds(self, seeds, label=None, stochastic=False, network=None):
-        """uint8 images [B, H, W, C], row i from seeds[i] alone; traceable."""
+        """uint8 images [B, H, W, C] (or points), row i from seeds[i] alone; traceable."""
         latents = self.latents_from_seeds(seeds)
         if stochastic:
             images = self.draw_pixels(latents, label, seeds, network)
         else:
             images = self.decode_latents(latents, label, network)
-        return tf.cast(tf.floor(images * 255.0 + 0.5), tf.uint8)
+        return self.as_stored(images)
 
     def draw_pixels(self, latents, label, seeds, network=None):
         raise UserError(f"{self.name} has no distribution of pixels given z: leave out stochastic")

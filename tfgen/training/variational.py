@@ -16,7 +16,7 @@ from tfgen.values import save_object, serializable
 class ImageAutoencoder(Sampler, GenerativeModel):
     """What all models of one encoder, one decoder and one optimizer share."""
 
-    primary_inputs = {"encoder": "image", "decoder": "latent"}
+    primary_inputs = {"decoder": "latent"}
     decoder_name = "decoder"
 
     @property

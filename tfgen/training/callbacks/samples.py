@@ -9,13 +9,14 @@ from tfgen import images
 from tfgen.errors import UserError
 
 MAX_CLASSES = 20
+POINTS = 2500  # in a picture of points
 
 
 class SampleGrid(keras.callbacks.Callback):
     """Writes `epoch_0001.png` and so on, and `progress.gif` at the end of training.
 
     A model conditioned on labels shows one class a row. A model that cannot sample shows rows of originals, each above
-    the row of their reconstructions.
+    the row of their reconstructions. A model of points shows `POINTS` of them over the originals.
 
     Args:
         folder: where the pictures go.
@@ -23,7 +24,7 @@ class SampleGrid(keras.callbacks.Callback):
         columns: images in a row, at most.
         seed: of the noise, the same in every epoch.
         label: the condition of every image, [n] or [n, D]; the default is one class a row.
-        originals: uint8 [N, H, W, C], held-out images for models that cannot sample.
+        originals: uint8 [N, H, W, C], held-out images for models that cannot sample; or points float [N, 2].
 
     Attributes:
         latest: the last grid, uint8 [H, W, C], or None before the first.
@@ -35,7 +36,7 @@ class SampleGrid(keras.callbacks.Callback):
         self.label, self.originals, self.latest = label, originals, None
 
     def on_epoch_end(self, epoch, logs=None):
-        self.latest = self._sampled() if self.model.can_sample else self._reconstructed()
+        self.latest = self._drawn()
         images.save_png(self.folder / f"epoch_{epoch + 1:04d}.png", self.latest)
 
     def on_train_end(self, logs=None):
@@ -47,6 +48,11 @@ class SampleGrid(keras.callbacks.Callback):
         frames = sorted(self.folder.glob("epoch_*.png"), key=lambda path: int(path.stem.split("_")[1]))
         if frames:
             images.save_gif(self.folder / "progress.gif", frames)
+
+    def _drawn(self):
+        if self.model.data_field == "point":
+            return images.scatter(self.model.sample(POINTS, seed=self.seed, label=self.label), self.originals)
+        return self._sampled() if self.model.can_sample else self._reconstructed()
 
     def _sampled(self):
         label, columns = self.label, self.columns
