@@ -32,10 +32,12 @@ class Likelihood(Value):
     Attributes:
         parameters: names of the raw maps [B, H, W, C] that the decoder gives besides `image`.
         exact: whether `log_prob` is the log of a normalised probability or density of the data as they are fed.
+        discrete: whether it is, if exact, a probability of pixels that take few values, and no density.
     """
 
     parameters: tuple[str, ...] = ()
     exact = True
+    discrete = False
 
     def prepare(self, images, noise):
         """What the model is trained on, from images in [0, 1]; binarisation happens here."""
@@ -57,6 +59,10 @@ class Likelihood(Value):
         """Pixels drawn from p(x|z), float32 [B, H, W, C] in [0, 1]."""
         raise NotImplementedError
 
+    def simulate(self, decoded, noise):
+        """As `draw`, but of p(x|z) itself, where that has mass outside [0, 1]."""
+        return self.draw(decoded, noise)
+
 
 @serializable
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Bernoulli(Likelihood):
 
     binarize: Literal["none", "static", "dynamic"] = "none"
     parameters = ("logits",)
+    discrete = True
 
     def __post_init__(self):
         if self.binarize not in ("none", "static", "dynamic"):
@@ -139,8 +146,11 @@ class Gaussian(Likelihood):
         return sum_pixels(normal_log_prob(x, decoded["image"], self.log_var(decoded)))
 
     def draw(self, decoded, noise):
+        return tf.clip_by_value(self.simulate(decoded, noise), 0.0, 1.0)
+
+    def simulate(self, decoded, noise):
         drawn = noise.normal("pixels", tf.shape(decoded["image"])) * tf.exp(0.5 * self.log_var(decoded))
-        return tf.clip_by_value(decoded["image"] + drawn, 0.0, 1.0)
+        return decoded["image"] + drawn
 
 
 @serializable
@@ -149,6 +159,7 @@ class DiscretizedLogistic(Likelihood):
     """Probabilities of the 256 pixel values under a logistic, Kingma et al. 2016, appendix C; edges take the tails."""
 
     parameters = ("mean", "log_scale")
+    discrete = True
 
     def heads(self, raw):
         mean = float32(raw("mean"), "mean_float32")

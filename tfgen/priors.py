@@ -32,6 +32,13 @@ class Prior(Value):
         """log p(z) of z [..., D], in nats, float32 [...]."""
         raise NotImplementedError
 
+    def from_normal(self, epsilon):
+        """z ~ p(z) as a smooth function of epsilon [..., D] ~ N(0, I), for chains that want a space without borders."""
+        raise UserError(
+            f"the prior {type(self).__name__} is not known as a function of N(0, I); "
+            "expected a normal, a uniform or a spherical one"
+        )
+
 
 @serializable
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +50,9 @@ class Normal(Prior):
 
     def log_prob(self, z):
         return tf.reduce_sum(normal_log_prob(z, 0.0, 0.0), axis=-1)
+
+    def from_normal(self, epsilon):
+        return epsilon
 
 
 @serializable
@@ -65,6 +75,10 @@ class Uniform(Prior):
         density = -math.log(self.high - self.low) * tf.cast(tf.shape(z)[-1], z.dtype)
         return tf.where(inside, density, -math.inf)
 
+    def from_normal(self, epsilon):
+        # low + (high - low) Phi(epsilon), Phi the normal distribution function
+        return self.low + (self.high - self.low) * 0.5 * (1.0 + tf.math.erf(epsilon * math.sqrt(0.5)))
+
 
 @serializable
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +86,10 @@ class Spherical(Prior):
     """Uniform on the sphere of radius sqrt(D), where the mass of N(0, I) lies (White 2016)."""
 
     def sample(self, seed, shape):
-        z = stateless_normal(seed, shape)
-        return z * tf.math.rsqrt(tf.reduce_mean(tf.square(z), axis=-1, keepdims=True))
+        return self.from_normal(stateless_normal(seed, shape))
+
+    def from_normal(self, epsilon):
+        return epsilon * tf.math.rsqrt(tf.reduce_mean(tf.square(epsilon), axis=-1, keepdims=True))
 
     def log_prob(self, z):
         raise UserError("a spherical prior has no density on R^D; give a variational model priors.normal()")

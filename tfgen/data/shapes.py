@@ -1,4 +1,4 @@
-"""Drawings whose every factor is known, for measures of disentanglement; in the manner of dSprites (Matthey et al. 2017).
+"""Drawings whose every factor is known, for measures of disentanglement; after dSprites (Matthey et al. 2017).
 
 Unlike there, angles cover a quarter turn only, so that no two examples look the same: a square comes back after it.
 """

@@ -7,6 +7,8 @@ _NAMES = {
     "active_units": "latents",
     "authentic": "memorisation",
     "authenticity": "memorisation",
+    "annealed_importance_sampling": "annealing",
+    "bidirectional_monte_carlo": "annealing",
     "bits_per_dimension": "likelihood",
     "class_histogram": "scores",
     "density_coverage": "neighbours",

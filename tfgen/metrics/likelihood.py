@@ -1,19 +1,16 @@
-"""Bounds on log p(x) of variational models by importance sampling."""
+"""Bounds on log p(x) of variational models by importance sampling, the ELBO's parts, and bits per dimension."""
 
 import math
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgen.errors import UserError
+from tfgen.metrics.posteriors import Posteriors, check_model, compiled, decoder_rows
 from tfgen.priors import LOG_2PI
-from tfgen.training.noise import Noise, stream_key
+from tfgen.training.noise import stream_key
 
 BLOCK = 10_000  # draws that one seed gives: results depend on it, so it is the same for everyone
-ROWS = 1_000  # latents decoded at once: more of them fall out of the processor's cache
-ACTIVATIONS = 256 << 20  # bytes of all the layers' outputs: fewer rows where images are large
-IMAGES = 100  # encoded at once, where k is small
 
 
 def importance_weighted_bound(model, images, k=5000, seed=0, *, label=None, rows=None, progress=None):
@@ -38,8 +35,9 @@ def importance_weighted_bound(model, images, k=5000, seed=0, *, label=None, rows
     Raises:
         UserError: the model has no likelihood, or the arguments are not as above.
     """
-    log_weights = _LogWeights(model, images, k, seed, label, rows)
-    return log_weights.reduced(np.logaddexp.reduce, progress) - math.log(k)
+    check_model(model)
+    (sums,) = Draws(model, images, k, seed, label, rows).reduced(_log_weight, np.logaddexp.reduce, progress)
+    return sums - math.log(k)
 
 
 def elbo(model, images, samples=1, seed=0, *, label=None, rows=None, progress=None):
@@ -47,59 +45,138 @@ def elbo(model, images, samples=1, seed=0, *, label=None, rows=None, progress=No
 
     Arguments as in `importance_weighted_bound`, whose draws these are; no closed form of the KL is used.
     """
-    log_weights = _LogWeights(model, images, samples, seed, label, rows)
-    return log_weights.reduced(np.add.reduce, progress) / samples
+    check_model(model)
+    (sums,) = Draws(model, images, samples, seed, label, rows).reduced(_log_weight, np.add.reduce, progress)
+    return sums / samples
 
 
-class _LogWeights:
-    """log w = log p(x|z) + log p(z) - log q(z|x) of k draws of z for every image, a bounded part at a time."""
+def elbo_parts(model, images, samples=1, seed=0, *, label=None, rows=None, progress=None):
+    """The two terms of the ELBO apart, for every image, in nats.
+
+    The KL is taken in closed form where the prior has one, else over the draws, which are those of `elbo`.
+    Arguments as in `importance_weighted_bound`.
+
+    Returns:
+        dict of float64 [N]: `reconstruction` = -E_q[log p(x|z)], `kl` = KL(q(z|x) || p(z)), and `elbo`, minus their
+        sum. For a Bernoulli likelihood on gray pixels, which bounds nothing, `cross_entropy` and `kl` alone.
+    """
+    check_model(model, exact=False)
+    draws = Draws(model, images, samples, seed, label, rows)
+    sums = draws.reduced(lambda log_px, log_ratio: (log_px, log_ratio), np.add.reduce, progress)
+    log_px, log_ratio = (values / samples for values in sums)
+    kl = draws.posteriors.kl()
+    kl = -log_ratio if kl is None else kl
+    if not model.likelihood.exact:
+        return {"cross_entropy": -log_px, "kl": kl}
+    return {"elbo": log_px - kl, "reconstruction": -log_px, "kl": kl}
+
+
+def reconstruction_error(model, images, seed=0, *, label=None, progress=None):
+    """How far the decoder's image at the encoder's mean is from every image; also of plain autoencoders.
+
+    Arguments as in `importance_weighted_bound`; no z is drawn.
+
+    Returns:
+        dict of float64 [N]: `mse`, the mean over pixels of the squared difference, pixels in [0, 1] and binarised where
+        the model is trained so; and `nats` = -log p(x|z), or `cross_entropy` where that is no probability.
+    """
+    posteriors = Posteriors(model, images, seed, label)
+
+    @compiled
+    def errors(x, mean, label):
+        decoded = model.decode(mean, model.best("decoder"), label)
+        squares = tf.square(tf.cast(x - decoded["image"], tf.float64))
+        log_px = tf.cast(model.likelihood.log_prob(x, decoded), tf.float64)
+        return tf.stack([tf.reduce_mean(squares, axis=[1, 2, 3]), -log_px])
+
+    results = np.empty((2, len(posteriors)), np.float64)
+    for batch in posteriors.batches(decoder_rows(model)):
+        results[:, batch.index] = errors(batch.x, batch.mean, batch.label)
+        if progress is not None:
+            progress(int(batch.index[-1]) + 1, len(posteriors))
+    return {"mse": results[0], "nats" if model.likelihood.exact else "cross_entropy": results[1]}
+
+
+def dequantize(images, seed=0):
+    """(x + u) / 256, u ~ U[0, 1): float32 in [0, 1] from uint8 pixels (Theis et al. 2016, section 3.1).
+
+    The mean log density of these is at most the log probability of the bytes; a density at the bytes says nothing.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise UserError(f"dequantisation takes uint8 images, got {images.dtype}")
+    uniform = np.random.default_rng(stream_key(seed, "dequantize") % 2**63).random(images.shape, np.float32)
+    return (images + uniform) / np.float32(256)
+
+
+def bits_per_dimension(log_px, dims, likelihood, dequantized=False, levels=256):
+    """Bits that a code for an image would take, per pixel and channel.
+
+    Args:
+        log_px: log p(x) or a bound on it, in nats, as `importance_weighted_bound` gives it: a float or an array.
+        dims: H W C, the numbers in an image.
+        likelihood: the model's, of `tfgen.likelihoods`; it says whether p is a probability of pixels or a density.
+        dequantized: the density was taken at pixels made by `dequantize`; log2 of the pixel scale is added.
+        levels: values of a pixel, the pixel scale.
+
+    Returns:
+        float64, of the shape of `log_px`.
+
+    Raises:
+        UserError: the likelihood is a cross-entropy, or a density at pixels that were not dequantised.
+    """
+    if dims < 1:
+        raise UserError(f"bits per dimension need the numbers in an image, at least 1, got {dims}")
+    if not likelihood.exact:
+        raise UserError(f"{likelihood} on gray pixels is a cross-entropy and has no bits per dimension")
+    if likelihood.discrete and dequantized:
+        raise UserError(f"{likelihood} is a probability of pixel values: give it the bytes, not dequantised ones")
+    if not likelihood.discrete and not dequantized:
+        raise UserError(
+            f"{likelihood} is a density, which gives bytes no code length: take it at "
+            "tfgen.metrics.dequantize(images), and say dequantized=True"
+        )
+    bits = -np.asarray(log_px, np.float64) / (dims * math.log(2.0))
+    return bits if likelihood.discrete else bits + math.log2(levels)
+
+
+def _log_weight(log_px, log_ratio):
+    return (log_px + log_ratio,)
+
+
+class Draws:
+    """log p(x|z) and log p(z) - log q(z|x) of k draws z ~ q(z|x) for every image, a bounded part at a time."""
 
     def __init__(self, model, images, k, seed, label, rows):
-        check_model(model)
         if k < 1:
             raise UserError(f"k must be at least 1, got {k}")
         self.model, self.k, self.seed = model, int(k), int(seed)
-        self.images, self.label = check_images(model, images), check_label(model, label, len(images))
+        self.posteriors = Posteriors(model, images, seed, label)
         self.decoder, self.rows = model.best("decoder"), rows or decoder_rows(model)
-        self.encode, self.weigh = tf.function(self._encode), tf.function(self._weigh)
+        self.weigh = compiled(self._weigh)
 
-    def reduced(self, reduce, progress=None):
-        """`reduce(values, axis)` over the k values of every image, float64 [N]; it must be associative."""
-        results = np.empty(len(self.images), np.float64)
-        batch = min(max(1, self.rows // self.k), IMAGES, max(1, len(results)))
-        for first in range(0, len(results), batch):
-            index = np.minimum(np.arange(first, first + batch), len(results) - 1)  # the last batch is filled up
-            label = None if self.label is None else tf.constant(self.label[index])
-            encoded = self.encode(tf.constant(self.images[index]), tf.constant(index), label)
-            blocks = [reduce(values, axis=1) for values in self._blocks(index, encoded, label)]
-            results[index] = reduce(np.stack(blocks), axis=0)
+    def reduced(self, choose, reduce, progress=None):
+        """`reduce(values, axis)` over the k draws of every image, float64 [len(choice), N]; it must be associative.
+
+        `choose(log_px, log_ratio)` says of what: a tuple of arrays, each [n, draws] as its arguments are.
+        """
+        columns = [np.array(choose(*np.empty((2, 0, self.k)))).sum(axis=-1)]  # of no images: there may be none
+        for batch in self.posteriors.batches(self.rows // self.k):
+            blocks = [[reduce(v, axis=1) for v in choose(*terms)] for terms in self._blocks(batch)]
+            columns.append(reduce(np.array(blocks), axis=0))
             if progress is not None:
-                progress(int(index[-1]) + 1, len(results))
-        return results
+                progress(int(batch.index[-1]) + 1, len(self.posteriors))
+        return np.concatenate(columns, axis=1)[:, : len(self.posteriors)]
 
-    def _blocks(self, index, encoded, label):
-        """log w, float64 [n, <= BLOCK] at a time."""
+    def _blocks(self, batch):
+        """Both terms, float64 [n, <= BLOCK] each, at a time."""
         for block, start in enumerate(range(0, self.k, BLOCK)):
             key = tf.constant(stream_key(self.seed, "importance", block), tf.int64)
-            yield self.weigh(*encoded, label, tf.constant(index), key, count=min(BLOCK, self.k - start)).numpy()
-
-    def _encode(self, images, index, label):
-        """The prepared images [n, H, W, C], and z_mean and z_log_var [n, D] of q(z|x)."""
-        model = self.model
-
-        def prepare(row):
-            image, i = row
-            return model.likelihood.prepare(image[None], Noise(self.seed, i, "bound/"))[0]
-
-        unit = model.as_unit_images(images)
-        x = tf.map_fn(prepare, (unit, index), fn_output_signature=tf.TensorSpec(unit.shape[1:], tf.float32))
-        fields = {"image": model.to_value_range(x), **model.condition_field(label)}
-        q = model.call_plain(model.best("encoder"), "image", fields)
-        mean, log_var = (q["z_mean"], q["z_log_var"]) if isinstance(q, dict) else q
-        return x, tf.cast(mean, tf.float32), tf.cast(log_var, tf.float32)
+            terms = self.weigh(*batch[1:], tf.constant(batch.index), key, count=min(BLOCK, self.k - start))
+            yield terms.numpy()
 
     def _weigh(self, x, mean, log_var, label, index, key, count):
-        """log w of `count` draws for each of n images, float64 [n, count]."""
+        """Both terms of `count` draws for each of n images, float64 [2, n, count]."""
         images, latent_dim = x.shape[0], mean.shape[1]
         parts = -(-count // max(1, self.rows // images))
         size = -(-count // parts)
@@ -119,60 +196,9 @@ class _LogWeights:
             log_q = -0.5 * tf.reduce_sum(tf.square(epsilon) + log_var[:, None] + LOG_2PI, axis=-1)
             decoded = self.model.decode(tf.reshape(z, [-1, latent_dim]), self.decoder, repeated_label)
             log_px = tf.reshape(self.model.likelihood.log_prob(repeated_x, decoded), [images, size])
-            return sum(tf.cast(term, tf.float64) for term in (log_px, self.model.log_prior(z), -log_q))
+            log_px, log_pz, log_q = (tf.cast(v, tf.float64) for v in (log_px, self.model.log_prior(z), log_q))
+            return tf.stack([log_px, log_pz - log_q])
 
-        spec = tf.TensorSpec([images, size], tf.float64)
-        log_w = tf.map_fn(part, epsilon, fn_output_signature=spec, parallel_iterations=1)  # one part in memory
-        return tf.reshape(tf.transpose(log_w, [1, 0, 2]), [images, parts * size])[:, :count]
-
-
-def check_model(model):
-    """Refuses a model that has no p(x|z), or one that is no probability of the data."""
-    if not (hasattr(model, "likelihood") and hasattr(model, "log_prior")):
-        raise UserError(
-            f"{getattr(model, 'name', model)} has no likelihood p(x|z) to bound; expected a variational model"
-        )
-    if not model.likelihood.exact:
-        raise UserError(
-            f"{model.likelihood} on gray pixels is a cross-entropy and no likelihood; "
-            "train with binarize=static|dynamic, or another likelihood"
-        )
-
-
-def check_images(model, images):
-    """Images as they came, [N, H, W, C], uint8 or float in [0, 1]."""
-    images = np.asarray(images)
-    if images.ndim == len(model.image_shape):
-        images = images[..., None]
-    if images.shape[1:] != tuple(model.image_shape):
-        expected = ", ".join(map(str, model.image_shape))
-        raise UserError(f"{model.name} takes images [N, {expected}], got an array of shape {images.shape}")
-    if images.dtype == np.uint8:
-        return images
-    if not np.issubdtype(images.dtype, np.floating):
-        raise UserError(f"images must be uint8, or float in [0, 1], got {images.dtype}")
-    if images.size and not (images.min() >= 0 and images.max() <= 1):
-        raise UserError(f"float images must lie in [0, 1], got {images.min():.3g} to {images.max():.3g}; divide by 255")
-    return images
-
-
-def check_label(model, label, count):
-    """The condition of every image as an array, or None for a model without one."""
-    if not model.conditional:
-        if label is not None:
-            raise UserError(f"{model.name} is not conditional and takes no label")
-        return None
-    if label is None or len(label) != count:
-        got = "none" if label is None else len(label)
-        raise UserError(f"{model.name} is conditional: expected label= with one {model.condition} an image, got {got}")
-    return np.asarray(label)
-
-
-def decoder_rows(model):
-    """How many latents to decode at once."""
-    values = 0
-    for layer in model.best("decoder").layers:
-        outputs = keras.tree.flatten(getattr(layer, "output", ()))
-        values += sum(math.prod(output.shape[1:]) for output in outputs)
-    values = values or 64 * math.prod(model.image_shape)  # a subclassed decoder does not show its layers' outputs
-    return max(1, min(ROWS, ACTIVATIONS // (4 * values)))
+        spec = tf.TensorSpec([2, images, size], tf.float64)
+        terms = tf.map_fn(part, epsilon, fn_output_signature=spec, parallel_iterations=1)  # one part in memory
+        return tf.reshape(tf.transpose(terms, [1, 2, 0, 3]), [2, images, parts * size])[:, :, :count]

@@ -1,0 +1,178 @@
+"""Annealed importance sampling against closed forms and integrals, and its bounds from both sides."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from linear_gaussian import HALF, Linear, LinearGaussian
+from scipy import special, stats
+
+import tfgen
+from tfgen import priors
+from tfgen.errors import UserError
+from tfgen.metrics import annealed_importance_sampling, annealing, bidirectional_monte_carlo
+
+
+def errors_from(values, expected):
+    """How many standard errors the mean of independent `values` lies above `expected`."""
+    return (values.mean() - expected) / (values.std(ddof=1) / math.sqrt(len(values)))
+
+
+@pytest.mark.parametrize("latent, shape, temperatures", [(1, (2, 2, 1), 4), (3, (3, 4, 1), 40), (8, (4, 4, 1), 150)])
+def test_a_linear_decoder_from_both_sides(latent, shape, temperatures):
+    linear, seen = Linear(latent, shape), []
+    arguments = {"temperatures": temperatures, "chains": 4, "leapfrog_steps": 3, "pilots": 1}
+    progress = lambda *done: seen.append(done)  # noqa: E731
+    found = bidirectional_monte_carlo(linear.model(), 120, **arguments, rows=300, progress=progress)
+    truth = linear.log_p(found.images)
+    # images are independent, chains of one image are not: they share its step sizes, and in reverse its start
+    assert abs(errors_from(np.exp(found.log_weights - truth[:, None]).mean(axis=1), 1.0)) < 3.0
+    assert abs(errors_from(np.exp(truth[:, None] - found.reverse_log_weights).mean(axis=1), 1.0)) < 3.0
+    assert errors_from(found.lower - truth, 0.0) < 3.0 and errors_from(found.upper - truth, 0.0) > -3.0
+    assert -3.0 * found.standard_error < found.gap < 1.0
+    assert found.gap == pytest.approx((found.upper - found.lower).mean())
+    assert found.standard_error == pytest.approx(stats.sem(found.upper - found.lower))
+    np.testing.assert_allclose(found.lower, special.logsumexp(found.log_weights, axis=1) - math.log(4), rtol=1e-12)
+    assert found.lower.dtype == np.float64 and seen == [(60, 120), (120, 120)]
+
+
+def test_more_temperatures_close_the_gap():
+    model = Linear(3, (3, 4, 1)).model()
+    coarse, fine = (bidirectional_monte_carlo(model, 20, t, 4, 5, pilots=2, rows=200) for t in (2, 300))
+    assert fine.gap < 0.3 < 1.0 < coarse.gap and fine.gap > -3.0 * fine.standard_error
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return Linear(2, (2, 3, 1))
+
+
+@pytest.fixture(scope="module")
+def images(linear):
+    return np.random.default_rng(2).integers(0, 256, (5, *linear.shape), dtype=np.uint8)
+
+
+def test_images_of_the_data(linear, images):
+    model = linear.model()
+    found = annealed_importance_sampling(model, images, 60, 40, 5)
+    np.testing.assert_allclose(found.lower, linear.log_p_of(images), atol=0.25)
+    assert found.log_weights.shape == (5, 40) and ((found.acceptance > 0.4) & (found.acceptance < 0.95)).all()
+    assert ((found.step_size > 0.05) & (found.step_size < 1.5)).all()
+    # the noise of image i depends on (seed, i) alone
+    few = annealed_importance_sampling(model, images[:3] / 255.0, 60, 40, 5, rows=2 * 44)
+    np.testing.assert_allclose(few.log_weights, found.log_weights[:3], atol=0.02)
+    same = annealed_importance_sampling(model, np.repeat(images[:1], 2, axis=0), 2, 3, 1, seed=1)
+    assert len(np.unique(same.log_weights)) == 6
+    assert annealed_importance_sampling(model, images[:0], 2, 3, 1).lower.shape == (0,)
+
+
+def test_one_temperature_is_importance_sampling_from_the_prior(linear, images):
+    found = annealed_importance_sampling(linear.model(), images[:1], 1, 20_000, 1, pilots=1, rows=20_001)
+    assert abs(errors_from(np.exp(found.log_weights[0] - linear.log_p_of(images)[0]), 1.0)) < 3.0
+
+
+def test_generators_with_gaussian_pixels(linear, images):
+    """The three priors; the generator's images are in [-1, 1], and unlike samples not clipped."""
+    side = (np.arange(400) + 0.5) / 200 - 1.0
+    square = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    angle = np.linspace(0.0, 2.0 * np.pi, 10_000, endpoint=False)
+    circle = math.sqrt(2.0) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    wide = 6.0 * square
+    cases = [
+        (priors.uniform(-1, 3), 1.0 + 2.0 * square, None),
+        (priors.spherical(), circle, None),
+        (priors.normal(), wide, stats.norm.logpdf(wide).sum(axis=1) + math.log(144.0)),
+    ]
+    for prior, z, log_weight in cases:
+        x = images.reshape(len(images), 1, -1) / 255.0
+        log_px = stats.norm.logpdf(x, z @ linear.w.T + linear.b, 0.3).sum(axis=-1)
+        expected = special.logsumexp(log_px + (0.0 if log_weight is None else log_weight), axis=1) - math.log(len(z))
+        found = annealed_importance_sampling(linear.gan(prior, ema=None), images, 40, 100, 4, sigma=0.3)
+        np.testing.assert_allclose(found.lower, expected, atol=0.1)
+
+
+def test_a_gan_s_own_images_from_both_sides(linear):
+    found = bidirectional_monte_carlo(linear.gan(priors.uniform()), 40, 30, 4, 3, sigma=0.2, pilots=1)
+    assert -3.0 * found.standard_error < found.gap < 0.5
+    assert found.images.min() < 0.0 or found.images.max() > 1.0  # not clipped: z would be no draw from p(z|x)
+
+
+def test_the_own_likelihood_of_a_vae_and_its_binarisation():
+    options = {"network": "dense", "units": (6,), "latent_dim": 2, "binarize": "dynamic"}
+    vae = tfgen.build_model("vae", image_shape=(16, 16, 1), **options)
+    vae.decoder.get_layer("raw_logits").kernel.assign(vae.decoder.get_layer("raw_logits").kernel * 3.0)
+    gray = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)
+    found = annealed_importance_sampling(vae, gray, 60, 60, 4)
+    bound = tfgen.metrics.importance_weighted_bound(vae, gray, k=20_000)
+    np.testing.assert_allclose(found.lower, bound, atol=0.3)  # of the same pixels, drawn from the same seed
+
+
+def test_every_chain_decodes_with_its_image_s_label(linear):
+    latent, label = keras.Input((2,), name="latent"), keras.Input((), dtype="int64", name="label")
+    table = np.linspace(0.0, 0.5, 3 * 6).reshape(3, -1)
+    start = keras.initializers.Constant(np.float32(table))
+    mean = keras.layers.Reshape(linear.shape)(keras.layers.Embedding(3, 6, embeddings_initializer=start)(label))
+    nothing = keras.layers.Reshape((1, 1, 1))(keras.layers.Dense(1, kernel_initializer="zeros")(latent))
+    mean = keras.layers.Add()([mean, nothing])
+    image = keras.Input(linear.shape, name="image")
+    zeros = keras.layers.Dense(2, kernel_initializer="zeros")(keras.layers.Flatten()(image))
+    encoder = keras.Model([image, keras.Input((), dtype="int64", name="label")], {"z_mean": zeros, "z_log_var": zeros})
+    decoder = keras.Model([latent, label], {"image": mean, "mean": mean})
+    model = tfgen.VariationalModel(encoder, decoder, likelihood=LinearGaussian(0.2))
+    labels, black = np.array([2, 0, 1, 1, 2]), np.zeros((5, *linear.shape), np.uint8)
+    expected = (-0.5 * (table[labels] / 0.2) ** 2 - HALF - math.log(0.2)).sum(axis=1)
+    found = annealed_importance_sampling(model, black, 3, 3, 2, label=labels, pilots=1, rows=8)
+    np.testing.assert_allclose(found.log_weights, np.repeat(expected[:, None], 3, axis=1), atol=1e-4)
+    drawn = bidirectional_monte_carlo(model, 30, 2, 1, 1, label=[1, 2], pilots=1)
+    assert drawn.gap == pytest.approx(0.0, abs=1e-4)
+    for row, k in enumerate((1, 2)):
+        np.testing.assert_allclose(drawn.images[row::2].reshape(15, 6).mean(axis=0), table[k], atol=0.2)
+    with pytest.raises(UserError, match="expected label= with one label an image, got none"):
+        annealed_importance_sampling(model, black)
+
+
+def test_priors_as_functions_of_normal_numbers():
+    normal = tf.random.stateless_normal([20_000, 3], [0, 0])
+    flat = priors.uniform(-1, 3).from_normal(normal).numpy()
+    assert stats.kstest(flat.ravel(), stats.uniform(-1, 4).cdf).pvalue > 0.01
+    np.testing.assert_allclose(flat, -1.0 + 4.0 * stats.norm.cdf(normal), atol=1e-5)
+    sphere = priors.spherical().from_normal(normal).numpy()
+    np.testing.assert_allclose((sphere**2).sum(axis=1), 3.0, rtol=1e-5)
+    assert stats.kstest(sphere[:, 0], stats.uniform(-math.sqrt(3), 2 * math.sqrt(3)).cdf).pvalue > 0.01  # Archimedes
+    np.testing.assert_array_equal(priors.normal().from_normal(normal), normal)
+
+
+def test_the_schedule():
+    path = annealing.schedule(7)
+    sigmoid = special.expit(4.0 * (2.0 * np.arange(8) / 7 - 1.0))
+    np.testing.assert_allclose(path, (sigmoid - sigmoid[0]) / (sigmoid[-1] - sigmoid[0]), atol=1e-12)
+    np.testing.assert_array_equal(annealing.schedule(1), [0.0, 1.0])
+
+
+def test_mistakes_are_said(linear, images):
+    model, gan = linear.model(), linear.gan(priors.normal())
+    with pytest.raises(UserError, match="gan has no .*: give sigma=, the standard deviation of Gaussian pixels"):
+        annealed_importance_sampling(gan, images)
+    with pytest.raises(UserError, match="sigma > 0"):
+        annealed_importance_sampling(gan, images, sigma=0.0)
+    with pytest.raises(UserError, match="the prior Prior is not known as a function of N.*; expected a normal, a uni"):
+        annealed_importance_sampling(linear.model(prior=priors.Prior()), images)
+    gray = tfgen.build_model("vae", image_shape=(16, 16, 1), network="dense", units=(4,), latent_dim=2)
+    with pytest.raises(UserError, match="cross-entropy and no likelihood"):
+        annealed_importance_sampling(gray, np.zeros((2, 16, 16, 1), np.uint8))
+    plain = tfgen.build_model("ae", image_shape=(16, 16, 1), network="dense", units=(4,), latent_dim=2)
+    with pytest.raises(UserError, match="ae has no prior"):
+        annealed_importance_sampling(plain, np.zeros((2, 16, 16, 1), np.uint8))
+    for name in ("temperatures", "chains", "leapfrog_steps", "pilots"):
+        with pytest.raises(UserError, match=f"{name} must be at least 1, got 0"):
+            annealed_importance_sampling(model, images, **{name: 0})
+    with pytest.raises(UserError, match=r"takes images \[N, 2, 3, 1\]"):
+        annealed_importance_sampling(model, images[:, 0])
+    with pytest.raises(UserError, match="float images must lie in .*, got 6 pixels that are NaN"):
+        annealed_importance_sampling(model, np.where(np.arange(5)[:, None, None, None] == 1, np.nan, images / 255.0))
+    with pytest.raises(UserError, match="takes no label"):
+        annealed_importance_sampling(model, images, label=[1] * 5)
+    with pytest.raises(UserError, match="at least 2 images .* got count=1"):
+        bidirectional_monte_carlo(model, 1)
