@@ -1,5 +1,6 @@
 """Samples against real images: every metric, what real images score in the samples' place, and controls."""
 
+import collections.abc
 import dataclasses
 import time
 
@@ -41,17 +42,21 @@ class Contest:
 
 
 def frechet(contest):
-    """fd, fd_infinity."""
+    """fd."""
     real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
     low, high = metrics.frechet_bootstrap(real, fake, seed=contest.seed)
     bootstrap = contest.stated(interval="bootstrap over images of both sides: spread, not bias")
     value = metrics.frechet_distance(real, fake)
-    scores = {"fd": Score(value, low, high, metrics.frechet_distance(real, floor), bootstrap)}
+    return {"fd": Score(value, low, high, metrics.frechet_distance(real, floor), bootstrap)}, {}
+
+
+def extrapolated(contest):
+    """fd_infinity."""
+    real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
     limit, error = metrics.frechet_infinity(real, fake, seed=contest.seed)
     limit_floor, _ = metrics.frechet_infinity(real, floor, seed=contest.seed)
     stated = contest.stated(interval="of the fit over 1/N, 1.96 standard errors", seed=contest.seed)
-    scores["fd_infinity"] = around(limit, error, floor=limit_floor, protocol=stated)
-    return scores, {}
+    return {"fd_infinity": around(limit, error, floor=limit_floor, protocol=stated)}, {}
 
 
 def kernel(contest):
@@ -135,17 +140,34 @@ def conditional(contest):
     return scores, details
 
 
-# Family -> (function, the scores that it gives, whether it needs class probabilities, whether it needs labels).
-FAMILIES = {
-    "frechet": (frechet, ("fd", "fd_infinity"), False, False),
-    "kernel": (kernel, ("kid",), False, False),
-    "neighbours": (neighbours, ("precision", "recall", "density", "coverage"), False, False),
-    "inception": (inception, ("inception_score",), True, False),
-    "classes": (classes, ("smallest_class",), True, False),
-    "memorisation": (memorisation, ("authenticity", "fd_train"), False, False),
-    "conditional": (conditional, ("label_agreement", "fd_per_class"), False, True),
-}
-SAMPLE_METRICS = tuple(name for _, names, _, _ in FAMILIES.values() for name in names)
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """Scores that are computed together.
+
+    Attributes:
+        function: as above. gives: the names of its scores.
+        classes, labels: whether it needs class probabilities, and labels on both sides.
+        many: whether it needs more samples than other metrics do, and is left out with a word where there are fewer.
+    """
+
+    function: collections.abc.Callable
+    gives: tuple[str, ...]
+    classes: bool = False
+    labels: bool = False
+    many: bool = False
+
+
+FAMILIES = (
+    Family(frechet, ("fd",)),
+    Family(extrapolated, ("fd_infinity",), many=True),
+    Family(kernel, ("kid",)),
+    Family(neighbours, ("precision", "recall", "density", "coverage")),
+    Family(inception, ("inception_score",), classes=True),
+    Family(classes, ("smallest_class",), classes=True),
+    Family(memorisation, ("authenticity", "fd_train")),
+    Family(conditional, ("label_agreement", "fd_per_class"), labels=True, many=True),
+)
+SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
 
 
 def check_names(names):
@@ -160,30 +182,36 @@ def score_samples(contest, names=None, say=print):
     """All scores that fit, or those in `names`: (dict of `Score`, dict of details, dict of seconds a family took).
 
     Raises:
-        UserError: an unknown name; a metric that was asked for needs labels or probabilities that are not there.
+        UserError: an unknown name; a metric that was asked for needs labels, probabilities or samples that are missing.
     """
     check_names(names)
     scores, details, seconds = {}, {}, {}
-    for family, (function, gives, needs_classes, needs_labels) in FAMILIES.items():
-        wanted = [name for name in gives if names is None or name in names]
-        missing = _missing(contest, needs_classes, needs_labels)
+    for family in FAMILIES:
+        wanted = [name for name in family.gives if names is None or name in names]
+        missing = _missing(contest, family)
         if not wanted or (missing and names is None):
             continue
         if missing:
             raise UserError(f"{wanted[0]} needs {missing}")
         start = time.perf_counter()
-        found, more = function(contest)
-        seconds[family] = round(time.perf_counter() - start, 2)
+        try:
+            found, more = family.function(contest)
+        except UserError as error:
+            if not family.many or names is not None:
+                raise
+            say(f"  {', '.join(wanted)}: left out, for {error}")
+            continue
+        seconds[family.function.__name__] = round(time.perf_counter() - start, 2)
         scores |= {name: score for name, score in found.items() if name in wanted}
         details |= more
-        say(f"  {', '.join(wanted)}: {seconds[family]:.1f} s")
+        say(f"  {', '.join(wanted)}: {seconds[family.function.__name__]:.1f} s")
     return scores, details, seconds
 
 
-def _missing(contest, needs_classes, needs_labels):
-    if needs_classes and contest.fake.probabilities is None:
+def _missing(contest, family):
+    if family.classes and contest.fake.probabilities is None:
         return "class probabilities, which this extractor does not give"
-    if needs_labels and (contest.fake.labels is None or contest.real.labels is None):
+    if family.labels and (contest.fake.labels is None or contest.real.labels is None):
         return "labels of the samples and of the real images"
     return None
 
