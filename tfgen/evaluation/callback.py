@@ -5,8 +5,8 @@ import keras
 from tfgen import metrics
 from tfgen.errors import UserError
 from tfgen.evaluation.cache import Cache
-from tfgen.evaluation.real import RealData
-from tfgen.evaluation.samples import SUBSET_SIZE, SUBSETS
+from tfgen.evaluation.real import RealData, Side
+from tfgen.evaluation.samples import full_kernel_distance
 from tfgen.metrics.extractors import default_extractor, load_extractor
 
 
@@ -55,10 +55,11 @@ class EvaluateSamples(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every:
             return
-        real = self.real.reference.features
-        fake = self.extractor.features(self.model.sample(self.num, seed=self.seed))
-        kid, error = metrics.kernel_distance(real, fake, SUBSETS, SUBSET_SIZE)
-        row = {"epoch": epoch + 1, "step": int(self.model.step), "fd": metrics.frechet_distance(real, fake)}
+        real = self.real.reference
+        fake = Side(self.extractor.features(self.model.sample(self.num, seed=self.seed)))
+        kid, error = full_kernel_distance(real, fake)
+        distance = metrics.frechet_distance(real.features, fake.features)
+        row = {"epoch": epoch + 1, "step": int(self.model.step), "fd": distance}
         self.scores.append({**row, "kid": kid, "kid_error": error})
         if logs is not None:
             logs.update(fd=row["fd"], kid=kid)
