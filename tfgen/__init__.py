@@ -32,6 +32,7 @@ _NAMES = {
     "Phase": "tfgen.training.base",
     "AdversarialModel": "tfgen.training.adversarial",
     "VariationalModel": "tfgen.training.variational",
+    "Diagnosis": "tfgen.training.callbacks",
     "Loss": "tfgen.losses",
     "UserError": "tfgen.errors",
 }

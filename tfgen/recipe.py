@@ -14,7 +14,7 @@ from tfgen.errors import UserError, nearest
 DEFAULT_EPOCHS = 10
 
 # Not part of a run's identity: a continued run may have other values of these.
-_CHANGEABLE = {"epochs", "steps", "max_minutes", "checkpoint_steps", "data_dir"}
+_CHANGEABLE = {"epochs", "steps", "max_minutes", "stop", "checkpoint_steps", "data_dir"}
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 
 
@@ -30,6 +30,7 @@ class Recipe:
         epochs: the total; exactly one of epochs and steps is set (10 epochs if neither was given).
         steps: the total number of training steps, resumed ones included.
         max_minutes: stop after so much time, even if epochs or steps are left.
+        stop: reasons to stop earlier, with commas between: "equilibrium", "kid", "divergence"; None for none.
         seed: of the initial weights, the order of the data and the noise; in [0, 2^31).
         precision: "float32" or "mixed_bfloat16".
         image_size: (height, width) that images are brought to, or one number for both; None keeps their size.
@@ -47,6 +48,7 @@ class Recipe:
     epochs: int | None = None
     steps: int | None = None
     max_minutes: float | None = None
+    stop: str | None = None
     seed: int = 0
     precision: str = "float32"
     image_size: tuple[int, int] | int | None = None
@@ -96,7 +98,7 @@ class Recipe:
     def differences(self, other):
         """Sentences on what keeps `other` from continuing a run of this recipe, e.g. ["batch_size was 64, now 128"].
 
-        Epochs, steps, max_minutes, checkpoint_steps and data_dir may change.
+        Epochs, steps, max_minutes, stop, checkpoint_steps and data_dir may change.
         """
         old, new = _flat(self), _flat(other)
         names = [name for name in {**old, **new} if name not in _CHANGEABLE]

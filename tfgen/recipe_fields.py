@@ -10,6 +10,7 @@ import numbers
 from tfgen.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16")
+STOPS = ("equilibrium", "kid", "divergence")
 
 
 def text(name, value):
@@ -37,6 +38,19 @@ def minutes(name, value):
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value) or value <= 0:
         raise UserError(f"{name} expects a positive number, got {value!r}")
     return float(value)
+
+
+def stop(name, value):
+    """Reasons to stop, each once, with commas between; "none" undoes those of a config."""
+    if value is None or value == "none":
+        return None
+    reasons = [item.strip() for item in text(name, value).split(",")]
+    for reason in reasons:
+        if reason not in STOPS:
+            close = difflib.get_close_matches(reason, STOPS, n=1, cutoff=0.5)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise UserError(f"{name} expects none, or some of {', '.join(STOPS)}, got {reason!r}{hint}")
+    return ",".join(dict.fromkeys(reasons))
 
 
 def precision(name, value):
@@ -104,6 +118,7 @@ CHECKS = {
     "epochs": integer(1, optional=True),
     "steps": integer(1, optional=True),
     "max_minutes": minutes,
+    "stop": stop,
     "seed": integer(0, maximum=2**31 - 1),
     "precision": precision,
     "image_size": image_size,

@@ -27,6 +27,14 @@ class Layout:
         return self.folder / "history.csv"
 
     @property
+    def diagnosis(self):
+        return self.folder / "diagnosis.csv"
+
+    @property
+    def findings(self):
+        return self.folder / "diagnosis.json"
+
+    @property
     def tensorboard(self):
         return self.folder / "tensorboard"
 
@@ -94,6 +102,11 @@ class Run:
     def history(self):
         """history.csv as it is now, dict of lists: `epoch` and `step` int, all else float, NaN where it is blank."""
         return read_history(self.paths.history)
+
+    @property
+    def diagnosis(self):
+        """diagnosis.csv as it is now, as `history`: `step`, and what each probe measured."""
+        return read_history(self.paths.diagnosis)
 
     @functools.cached_property
     def model(self):

@@ -23,9 +23,10 @@ from tfgen.export.keras_files import save_keras_files
 from tfgen.export.savedmodel import export_savedmodel
 from tfgen.models import build_from_recipe
 from tfgen.runs import Layout, Run, save_record
-from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
+from tfgen.training.callbacks import Diagnosis, HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
 from tfgen.training.callbacks.samples import POINTS
 from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints
+from tfgen.training.diagnosis.stops import StopOnScore
 from tfgen.training.optimizers import apply_schedule
 
 STARTED = time.monotonic()
@@ -139,14 +140,24 @@ class Job:
         originals = held_out.gather(np.arange(number))[self.model.data_field]
         grid = SampleGrid(self.paths.samples, originals=originals, label=self.grid_conditions(held_out))
         timed = [StopAfter(self.recipe.max_minutes, since=STARTED)] if self.recipe.max_minutes else []
+        board = TensorBoard(self.paths.tensorboard, samples=grid)
         return [
+            self.diagnosis(board),  # first, to see what StopOnNonFinite ends
             StopOnNonFinite(),
             HistoryCSV(self.paths.history, resume_epoch=done),
             grid,
-            TensorBoard(self.paths.tensorboard, samples=grid),
+            board,
             *timed,
             SaveCheckpoints(checkpoints, self.per_epoch, self.total, self.recipe.checkpoint_steps),
         ]
+
+    def diagnosis(self, board):
+        """The diagnosis of this run, on its train and validation splits, with the stops that the recipe asks for."""
+        held_out = self.source.splits.get("validation")
+        names = (self.recipe.stop or "none").split(",")
+        stops = [StopOnScore("kid", kernel_score(self.source, held_out)) if n == "kid" else n for n in names]
+        stops = [stop for stop in stops if stop != "none"]
+        return Diagnosis(self.examples, held_out, folder=self.paths.folder, stop=stops, board=board)
 
     def grid_conditions(self, held_out):
         """The conditions of the sample grid where they are no labels: those of held-out images."""
@@ -171,6 +182,28 @@ class Job:
             lines.append(f"next: python -m tfgen.sample --run={folder} --num=100 --out=samples.png")
         lines.append(f'in Python: tfgen.load_run("{folder}").model; to train on: the same command with more --epochs')
         return "\n".join(lines)
+
+
+def kernel_score(source, held_out, limit=2000):
+    """`f(model) -> (KID, standard error)` of samples against as many held-out images, at most `limit`.
+
+    Raises:
+        UserError: there are no held-out images, or no feature extractor for this data set.
+    """
+    from tfgen.metrics import kernel_distance
+    from tfgen.metrics.extractors import default_extractor, load_extractor
+
+    if held_out is None or "image" not in source.fields:
+        raise UserError(f"stop=kid compares samples with held-out images, and {source.name} has none")
+    extractor = load_extractor(default_extractor(source.name, source.fields))
+    batch = held_out.gather(np.arange(min(len(held_out), limit)))
+    real = extractor.features(batch["image"])
+
+    def score(model):
+        fake = model.sample(len(real), label=batch.get(model.condition))
+        return kernel_distance(real, extractor.features(fake), subset_size=len(real))
+
+    return score
 
 
 def default_workdir(recipe):

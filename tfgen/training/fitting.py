@@ -123,6 +123,8 @@ class StepIndexedFit:
             verbose=1 if verbose == "auto" else verbose,
             epochs=epochs,
             steps=max((batches for _, _, batches in segments), default=whole),
+            steps_per_epoch=steps_per_epoch or whole,
+            examples=examples,
         )
         for index, (first, last, batches) in enumerate(segments):
             kwargs["callbacks"].place(first=index == 0, last=index == len(segments) - 1)

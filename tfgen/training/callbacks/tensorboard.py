@@ -35,11 +35,11 @@ class TensorBoard(keras.callbacks.Callback):
         # `batch` counts within this epoch, and jumps with steps_per_execution: a read of the step is saved.
         if self.every and batch + 1 >= (self._next or self.every):
             self._next = batch + 1 + self.every
-            self._scalars("within_epoch/", logs)
+            self.write("within_epoch/", logs)
 
     def on_epoch_end(self, epoch, logs=None):
         self._next = None
-        self._scalars("", logs)
+        self.write("", logs)
         if self.samples is not None and self.samples.latest is not None:
             self._image("samples", self.samples.latest)
         self.writer.flush()
@@ -51,7 +51,8 @@ class TensorBoard(keras.callbacks.Callback):
     def _step(self):
         return int(self.model.step.numpy())
 
-    def _scalars(self, prefix, logs):
+    def write(self, prefix, logs):
+        """Writes the numbers of a dict, as scalars called prefix + name, at the present step."""
         step = self._step()
         with self.writer.as_default():
             for name, value in (logs or {}).items():
