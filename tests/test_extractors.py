@@ -144,9 +144,9 @@ def test_a_network_that_enlarges_images_itself_gets_them_as_they_are_unless_they
 
     options = {"name": "n", "version": "1", "sha256": "", "image_size": (8, 8), "channels": 3, "upscale": False}
     extractor = base.Extractor(network, **options)
-    for shape in ((5, 6, 1), (8, 8, 3), (9, 3, 1)):
+    for shape in ((5, 6, 1), (8, 8, 3), (9, 3, 1), (3, 9, 1)):
         extractor.features(np.zeros((2, *shape), np.uint8))
-    assert seen == [(2, 5, 6, 3), (2, 8, 8, 3), (2, 8, 8, 3)]
+    assert seen == [(2, 5, 6, 3), (2, 8, 8, 3), (2, 8, 8, 3), (2, 8, 8, 3)]
 
 
 def test_a_description_is_plain_values():

@@ -63,7 +63,7 @@ def main(flags):
     cli.start_tensorflow()
     model = train(source, recipe, flags.seed, print_line)
     record = {"dataset": flags.dataset, "version": recipe.version, "seed": flags.seed}
-    record |= {"recipe": dataclasses.asdict(recipe), "data": source.provenance}
+    record |= {"recipe": dataclasses.asdict(recipe), "data_sha256": source.provenance.get("sha256")}
     print(write(pathlib.Path(flags.out), flags.dataset, model, record, source.splits["test"]))
 
 
