@@ -22,6 +22,7 @@ COMMANDS = {
     "run": ("tfgen.run", "train a model on a data set"),
     "sample": ("tfgen.sample", "draw images from a trained run"),
     "evaluate": ("tfgen.evaluate", "measure how good a run or a file of samples is"),
+    "report": ("tfgen.report.__main__", "one HTML file on a run, or on several side by side"),
     "leaderboard": ("tfgen.leaderboard", "train models under one equal budget and rank them"),
 }
 

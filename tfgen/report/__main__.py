@@ -1,0 +1,31 @@
+"""`python -m tfgen.report`: what a run came to, or several beside each other, as one HTML file."""
+
+import sys
+
+from tfgen import cli
+from tfgen.errors import UserError
+
+COMMAND = cli.Command(
+    "report",
+    "Writes one HTML file on a trained run, or on several side by side.",
+    "python -m tfgen.report --run=runs/dcgan-fashion_mnist_mini",
+)
+COMMAND.multiple("run", "the run's folder; given several times, the runs are compared")
+COMMAND.string("out", None, "FILE.html; default: report.html in the run's folder, comparison.html beside several")
+COMMAND.integer("seed", 0, "of the samples", minimum=0)
+COMMAND.boolean("pictures", True, "load the model and draw samples; --nopictures starts no TensorFlow for one run")
+COMMAND.multiple("plugin", "a module that registers models or data sets")
+
+
+@COMMAND.action
+def main(flags):
+    if not flags.run:
+        raise UserError("--run is required: --run=runs/dcgan-fashion_mnist_mini, for example")
+    from tfgen.report import write_report
+
+    cli.import_plugins(flags.plugin)
+    print(write_report(flags.run, flags.out, pictures=flags.pictures, seed=flags.seed))
+
+
+if __name__ == "__main__":
+    sys.exit(COMMAND())

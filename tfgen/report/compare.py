@@ -1,0 +1,128 @@
+"""The page that sets several runs side by side."""
+
+import collections
+
+from tfgen.errors import UserError
+from tfgen.report import curves, pictures, scores
+from tfgen.report.markup import element, folded, joined, paragraph, section, table
+from tfgen.report.page import advice, attempted, document, trained, versions
+
+
+def comparison(evidences, draws=True, seed=0):
+    """The HTML text of a page on several runs; arguments as of `page`."""
+    parts = [
+        section("Runs", what_they_are(evidences), *problems(evidences)),
+        section("Scores", score_parts(evidences)),
+        section("Samples", grids(evidences, seed)) if draws else None,
+        section("Training", element("div", curves.overlaid(evidences), class_="charts")),
+        section("Diagnosis", findings(evidences)),
+    ]
+    return document(f"{len(evidences)} runs compared", ", ".join(e.name for e in evidences), parts)
+
+
+def what_they_are(evidences):
+    """A column a run: what it is, and the settings in which they differ."""
+    rows = [
+        ["model", *(e.recipe.model for e in evidences)],
+        ["data", *(e.recipe.dataset for e in evidences)],
+        ["trained", *(trained(e) for e in evidences)],
+        ["with", *(versions(e.run.record) for e in evidences)],
+    ]
+    recipes = [scores.flat(e.recipe.to_json()) for e in evidences]
+    names = dict.fromkeys(name for recipe in recipes for name in recipe)
+    differing = [name for name in names if any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)]
+    for name in differing:
+        if name not in ("model", "dataset"):
+            rows.append([name, *(scores.text(recipe[name]) if name in recipe else "–" for recipe in recipes)])
+    return table(["", *(e.name for e in evidences)], rows)
+
+
+def problems(evidences):
+    """Notes on damaged files."""
+    return [
+        paragraph(f"{evidence.name}: left out: {sentence}", class_="warning")
+        for evidence in evidences
+        for sentence in evidence.problems.values()
+    ]
+
+
+def score_parts(evidences):
+    """A row a metric, a column a run; what was measured by different protocols is refused in words."""
+    names = dict.fromkeys(name for evidence in evidences for name in evidence.scores)
+    notes = [
+        element("div", element("b", evidence.name), advice(evidence))
+        for evidence in evidences
+        if evidence.evaluation is None and "evaluation" not in evidence.problems
+    ]
+    if not names:
+        return notes
+    refusals, rows = collections.defaultdict(list), []
+    for name in names:
+        refusal = incomparable(name, evidences)
+        if refusal:
+            refusals[refusal].append(name)
+        else:
+            rows.append(figures(name, evidences))
+    for refusal, refused in refusals.items():
+        rows.append([", ".join(refused), element("td", refusal, colspan=len(evidences) + 1, class_="refused")])
+    head = ["metric", *(evidence.name for evidence in evidences), "real images"]
+    said = (
+        "Below each figure its 95 % interval; “real images”: what as many training images score in the samples' place."
+    )
+    return joined(
+        notes,
+        paragraph(said) if len(rows) > len(refusals) else None,
+        table(head, rows, class_="figures"),
+        protocols(evidences),
+    )
+
+
+def incomparable(name, evidences):
+    """The sentence on why a metric's figures cannot be set side by side, or None."""
+    from tfgen.evaluation import check_comparable
+
+    known = [evidence for evidence in evidences if name in evidence.scores]
+    try:
+        check_comparable([evidence.scores[name] for evidence in known], [evidence.name for evidence in known])
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def figures(name, evidences):
+    """The row of one metric."""
+    cells, floors = [], []
+    for evidence in evidences:
+        score = evidence.scores.get(name)
+        cells.append(
+            element("td", element("b", scores.number(score["value"])), element("small", scores.interval(score)))
+            if score
+            else "–"
+        )
+        floors += [scores.number(score["floor"])] if score and score["floor"] is not None else []
+    first = next(evidence for evidence in evidences if name in evidence.scores)
+    return [scores.heading(name, first.scores), *cells, " / ".join(dict.fromkeys(floors)) or "–"]
+
+
+def protocols(evidences):
+    """The protocols of each run, folded."""
+    return [folded(f"Protocol of {e.name}", scores.protocol_tables(e.scores)) for e in evidences if e.scores]
+
+
+def grids(evidences, seed):
+    """The samples of each run beside each other."""
+    made = []
+    for evidence in evidences:
+        picture = attempted(evidence, "samples", lambda e=evidence: pictures.sample_sheet(e, seed))
+        made.append(element("div", element("h3", evidence.name), picture))
+    return element("div", made, class_="beside")
+
+
+def findings(evidences):
+    """What the diagnosis of each run said, in a few words."""
+    rows = []
+    for evidence in evidences:
+        if evidence.findings is not None:
+            seen = [element("li", f"step {f['step']:.0f}: {f['message']}") for f in evidence.findings]
+            rows.append([evidence.name, element("ul", seen, class_="findings") if seen else "nothing wrong"])
+    return table(["run", "found"], rows) if rows else None

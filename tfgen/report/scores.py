@@ -1,0 +1,187 @@
+"""evaluation.json as tables: figures with their intervals and floors, what they depend on, and known faults."""
+
+import math
+
+from tfgen.report.charts import bar_chart, short
+from tfgen.report.evidence import is_number
+from tfgen.report.markup import element, joined, paragraph, table
+
+LOWER, HIGHER = "lower is better", "higher is better"
+# Metric -> (what it is called, what is good).
+METRICS = {
+    "fd": ("Fréchet distance (FD)", LOWER),
+    "fd_infinity": ("FD for infinitely many samples", LOWER),
+    "kid": ("Kernel distance (KID)", LOWER),
+    "precision": ("Precision: samples that look real", HIGHER),
+    "recall": ("Recall: real images within reach", HIGHER),
+    "density": ("Density", HIGHER),
+    "coverage": ("Coverage", HIGHER),
+    "inception_score": ("Inception-style score", HIGHER),
+    "smallest_class": ("Share of the rarest class", None),
+    "authenticity": ("Authenticity: samples that are no copies", HIGHER),
+    "fd_train": ("FD to the training images", None),
+    "label_agreement": ("Samples classified as asked for", HIGHER),
+    "fd_per_class": ("FD within a class, mean", LOWER),
+    "classification_accuracy_score": ("Classification accuracy score", HIGHER),
+    "modes": ("Modes found", HIGHER),
+    "high_quality": ("Samples within 3 sigma of a mode", HIGHER),
+    "mode_kl": ("KL of the modes' shares, nats", LOWER),
+    "nll": ("-log p(x), upper bound, nats", LOWER),
+    "elbo": ("ELBO, nats", HIGHER),
+    "reconstruction": ("Reconstruction term, nats", None),
+    "cross_entropy": ("Cross-entropy of the pixels, nats", LOWER),
+    "kl": ("KL(q(z|x) || p(z)), nats", None),
+    "bits_per_dimension": ("Bits per dimension", LOWER),
+    "reconstruction_error": ("Squared error of reconstructions", LOWER),
+    "active_units": ("Latents in use", None),
+    "mig": ("Mutual information gap (MIG)", HIGHER),
+}
+
+
+def called(name, scores):
+    """The metric's title. Only features of the 2015 graph make an FD an FID."""
+    title, _ = METRICS.get(name, (name, None))
+    extractor = (scores.get(name, {}).get("protocol") or {}).get("extractor")
+    is_fid = isinstance(extractor, dict) and extractor.get("is_fid") is True
+    return title.replace("Fréchet distance (FD)", "Fréchet Inception distance (FID)") if is_fid else title
+
+
+def heading(name, scores):
+    """The first cell of a metric's row."""
+    good = METRICS.get(name, (name, None))[1]
+    return joined(called(name, scores), element("small", name, f", {good}" if good else ""))
+
+
+def score_table(scores):
+    """All scores, a row each: value, interval, what real images score."""
+    rows = [
+        [heading(name, scores), figure_of(score), interval(score), number(score["floor"])]
+        for name, score in scores.items()
+    ]
+    return table(["metric", "this run", "95 % interval", "real images"], rows, class_="figures")
+
+
+def figure_of(score):
+    return element("td", element("b", number(score["value"])))
+
+
+def interval(score):
+    """The interval as text, blank without one."""
+    known = score["low"] is not None and score["high"] is not None
+    return f"{number(score['low'])} … {number(score['high'])}" if known else ""
+
+
+def number(value):
+    """A figure as text; a dash where there is none."""
+    if value is None:
+        return "–"
+    value = float(value)
+    return f"{value:.4g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:.6g}"
+
+
+def setting(scores):
+    """What most figures were measured with, a sentence; or None where no protocol tells."""
+    for score in scores.values():
+        protocol = score["protocol"]
+        real, extractor, fake = (protocol.get(name) for name in ("real", "extractor", "fake"))
+        if not all(isinstance(part, dict) for part in (real, extractor, fake)):
+            continue
+        accuracy = extractor.get("accuracy")
+        known = f" (test accuracy {100 * accuracy:.2f} %)" if is_number(accuracy) else ""
+        return paragraph(
+            f"{fake.get('count')} samples against {real.get('count')} images of the {real.get('split')} split of "
+            f"{real.get('dataset')}, by features of {extractor.get('name')} version {extractor.get('version')}{known}. "
+            "“Real images” is what as many training images score in the samples' place: as good as it gets."
+        )
+    return None
+
+
+def protocol_tables(scores):
+    """What every figure depends on: what all share, then what belongs to each."""
+    each = {name: flat(score["protocol"]) for name, score in scores.items()}
+    first = next(iter(each.values()))
+    shared = {key: value for key, value in first.items() if all(key in p and p[key] == value for p in each.values())}
+    rows = [[key, text(value)] for key, value in shared.items()]
+    common = table(["of all figures", ""], rows, "Protocol of all figures", class_="plain") if rows else None
+    own = [
+        [name, "; ".join(f"{key} {text(value)}" for key, value in protocol.items() if key not in shared)]
+        for name, protocol in each.items()
+    ]
+    return joined(common, table(["of one", ""], own, "What each figure adds to it", class_="plain"))
+
+
+def flat(values, prefix=""):
+    """Nested plain values as one dict, `{"real.count": 2000}`."""
+    pairs = {}
+    for key, value in values.items():
+        pairs |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return pairs
+
+
+def text(value):
+    """A plain value as a person writes it."""
+    if isinstance(value, list):
+        return " × ".join(map(text, value)) if all(map(is_number, value)) else ", ".join(map(text, value))
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)
+
+
+def control_ladder(controls, scores):
+    """What known faults score in the samples' place, with this run's samples between them, best first."""
+    if not controls:
+        return None
+    names = list(dict.fromkeys(name for values in controls.values() for name in values))
+    own = {name: scores[name]["value"] for name in names if name in scores and scores[name]["value"] is not None}
+    ladder = [(values.get(names[0], math.inf), title, values) for title, values in controls.items()]
+    ladder.append((own.get(names[0], math.inf), element("th", element("b", "this run"), scope="row"), own))
+    ladder.sort(key=lambda rung: rung[0])
+    rows = [[title, *(number(values.get(name)) for name in names)] for _, title, values in ladder]
+    said = "Real images, and real images with a known fault, in the samples' place: a ladder to judge a figure by."
+    return joined(element("h3", "Controls"), paragraph(said), table(["in the samples' place", *names], rows))
+
+
+def class_charts(evidence):
+    """Bars of what is known of single classes or modes: their shares, their FD."""
+    charts = []
+    histogram = evidence.detail("class_histogram")
+    shares = histogram.get("samples") if isinstance(histogram, dict) else None
+    if numbers_in(shares):
+        groups = {"samples": shares}
+        if numbers_in(histogram.get("real")) and len(histogram["real"]) == len(shares):
+            groups["real images"] = histogram["real"]
+        names = [evidence.class_name(i) for i in range(len(shares))]
+        charts.append(bar_chart("Classes, as the classifier sees them", names, groups, percent=True))
+    by_class = evidence.detail("fd_per_class")
+    if isinstance(by_class, dict) and numbers_in(list(by_class.values())):
+        names = [evidence.class_name(int(key)) if key.isdecimal() else key for key in by_class]
+        charts.append(bar_chart("FD within each class", names, {"FD": list(by_class.values())}))
+    counts = evidence.detail("mode_counts")
+    if numbers_in(counts) and len(counts) <= 100:
+        names = [f"mode {i + 1}" for i in range(len(counts))]
+        charts.append(bar_chart("Samples at each mode", names, {"samples": counts}))
+    return charts
+
+
+def numbers_in(values):
+    return isinstance(values, list) and bool(values) and all(map(is_number, values))
+
+
+def best_and_last(evidence):
+    """The best and the last of each score that was followed while training; None where none was."""
+    rows = []
+    for file, columns in (("history.csv", evidence.history), ("diagnosis.csv", evidence.diagnosis)):
+        for name in ("fd", "kid"):
+            known = [(y, x) for x, y in zip(columns.get("step", []), columns.get(name, [])) if math.isfinite(y)]
+            if known:
+                (best, at), (last, end) = min(known), known[-1]
+                rows.append(
+                    [
+                        joined(called(name, {}), element("small", file)),
+                        *(f"{number(v)} (step {short(s)})" for v, s in ((best, at), (last, end))),
+                    ]
+                )
+    if not rows:
+        return None
+    head = ["on held-out images, while training", "best", "last"]
+    return joined(element("h3", "Best and last"), table(head, rows))
