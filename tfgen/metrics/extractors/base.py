@@ -41,7 +41,7 @@ class Extractor:
         is_fid=False,
         resize=RESIZE,
         upscale=True,
-        batch_size=500,
+        batch_size=100,
     ):
         self.name, self.version, self.sha256 = name, version, sha256
         self.image_size, self.channels, self.resize = tuple(image_size), channels, resize
