@@ -96,7 +96,7 @@ def prepared_images(model, images, index, seed):
 
 def compiled(function):
     """`tf.function`, one for each metric that is taken; TensorFlow would warn of too many that share their code."""
-    return tf.function(functools.partial(function))
+    return tf.function(functools.partial(function), autograph=False)
 
 
 def name_of(model):
