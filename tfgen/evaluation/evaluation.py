@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.classification import classification_accuracy_score
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, as_side, chosen, gathered
-from tfgen.evaluation.samples import Contest, check_names, controls, score_samples
+from tfgen.evaluation.samples import CONTROLS, Contest, check_names, controls, score_samples
 from tfgen.evaluation.scores import around, mean_of, table
 from tfgen.files import write_text
 from tfgen.metrics.extractors import default_extractor, load_extractor
@@ -84,9 +85,11 @@ class Evaluation:
         """The scores and the controls, for the terminal."""
         lines = [table(self.scores)]
         if self.controls:
-            lines.append("\nin the samples' place, at the same N:")
+            count = next(iter(self.controls.values()))["count"]
+            lines.append(f"\n{count} images in the samples' place:")
             for name, values in self.controls.items():
-                lines.append(f"  {name:<26}" + "  ".join(f"{key} {value:.4g}" for key, value in values.items()))
+                shown = (f"{key} {value:.4g}" for key, value in values.items() if key != "count")
+                lines.append(f"  {name:<26}" + "  ".join(shown))
         return "\n".join(lines)
 
 
@@ -118,16 +121,23 @@ def evaluate_samples(images, source, settings, labels=None, *, subject=None, pic
         evaluation.add(*points.score_stacked(images, source, extractor))
         return evaluation
     say(f"features by {extractor.name}, {len(images)} samples against the {settings.split} split of {source.name}")
+    start = time.perf_counter()
     cache = Cache(settings.cache, say)
     real = RealData(source, extractor, cache, settings.split, seed=settings.seed)
     contest = make_contest(images, labels, real, extractor, settings.seed)
+    evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
     if settings.controls:
-        pictures, _ = real.training_images(len(contest.fake))
+        start = time.perf_counter()
+        rows = chosen(len(contest.floor), CONTROLS, settings.seed)
+        pictures = real.training_images(len(contest.fake))[0][rows]
         key = {"data": real.fingerprint("train"), "seed": settings.seed, "extractor": extractor.sha256}
-        evaluation.controls = controls(contest, extractor, pictures, cache, key)
+        key["of"] = len(contest.fake)
+        evaluation.controls = controls(contest, contest.floor.take(rows), extractor, pictures, cache, key)
+        evaluation.seconds["controls"] = round(time.perf_counter() - start, 2)
     if picture is not None:
-        evaluation.details["nearest"] = nearest_picture(images, contest.fake, real, picture)
+        originals = source.splits["train"]
+        evaluation.details["nearest"] = nearest_picture(images, contest.nearest, originals, picture)
     if settings.cas:
         evaluation.add(classification_accuracy_score(images, labels, source, settings.split, settings.seed, say))
     return evaluation

@@ -1,7 +1,9 @@
 """Samples against real images: every metric, what real images score in the samples' place, and controls."""
 
 import collections.abc
+import concurrent.futures
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -11,6 +13,9 @@ from tfgen.errors import UserError, nearest
 from tfgen.evaluation import corruptions
 from tfgen.evaluation.real import Side, as_side
 from tfgen.evaluation.scores import Score, around, share
+
+CONTROLS = 2_000  # images by which faults are shown
+WORKERS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +35,11 @@ class Contest:
     train: Side
     protocol: dict
     seed: int = 0
+
+    @functools.cached_property
+    def nearest(self):
+        """(index, distance) of the training image nearest to each sample."""
+        return metrics.nearest(self.train.features, self.fake.features)
 
     def stated(self, **parameters):
         """The protocol of one metric, with its own parameters."""
@@ -110,10 +120,9 @@ def memorisation(contest):
     """authenticity, fd_train."""
     train, fake, real = contest.train.features, contest.fake.features, contest.real.features
     stated = contest.stated(train_count=len(train), interval="binomial")
+    authenticity = float(np.mean(metrics.authentic(train, *contest.nearest)))
     scores = {
-        "authenticity": share(
-            metrics.authenticity(train, fake), len(fake), floor=metrics.authenticity(train, real), protocol=stated
-        ),
+        "authenticity": share(authenticity, len(fake), floor=metrics.authenticity(train, real), protocol=stated),
         "fd_train": Score(
             metrics.frechet_distance(train, fake),
             floor=metrics.frechet_distance(train, real),
@@ -187,27 +196,37 @@ def score_samples(contest, names=None, say=print):
         UserError: an unknown name; a metric that was asked for needs labels, probabilities or samples that are missing.
     """
     check_names(names)
-    scores, details, seconds = {}, {}, {}
+    wanted = {}
     for family in FAMILIES:
-        wanted = [name for name in family.gives if names is None or name in names]
+        chosen = [name for name in family.gives if names is None or name in names]
         missing = _missing(contest, family)
-        if not wanted or (missing and names is None):
-            continue
-        if missing:
-            raise UserError(f"{wanted[0]} needs {missing}")
-        start = time.perf_counter()
-        try:
-            found, more = family.function(contest)
-        except UserError as error:
-            if not family.many or names is not None:
-                raise
-            say(f"  {', '.join(wanted)}: left out, for {error}")
-            continue
-        seconds[family.function.__name__] = round(time.perf_counter() - start, 2)
-        scores |= {name: score for name, score in found.items() if name in wanted}
-        details |= more
-        say(f"  {', '.join(wanted)}: {seconds[family.function.__name__]:.1f} s")
+        if chosen and missing and names is not None:
+            raise UserError(f"{chosen[0]} needs {missing}")
+        if chosen and not missing:
+            wanted[family] = chosen
+    scores, details, seconds = {}, {}, {}
+    # NumPy leaves Python's lock while it computes; half of what it does uses one core alone
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        running = {family: pool.submit(_timed, family.function, contest) for family in wanted}
+        for family, chosen in wanted.items():
+            try:
+                found, more, took = running[family].result()
+            except UserError as error:
+                if not family.many or names is not None:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+                say(f"  {', '.join(chosen)}: left out, for {error}")
+                continue
+            seconds[family.function.__name__] = took
+            scores |= {name: score for name, score in found.items() if name in chosen}
+            details |= more
+            say(f"  {', '.join(chosen)}: {took:.1f} s")
     return scores, details, seconds
+
+
+def _timed(function, contest):
+    start = time.perf_counter()
+    return *function(contest), round(time.perf_counter() - start, 2)
 
 
 def _missing(contest, family):
@@ -224,12 +243,13 @@ def control(real, other):
     return {"fd": distance, "kid": full_kernel_distance(real, other)[0]}
 
 
-def controls(contest, extractor, images, cache, key):
+def controls(contest, originals, extractor, images, cache, key):
     """What known faults score in the samples' place: noise, blur, a class dropped, copies of training images.
 
     Args:
-        contest: the `Contest`. extractor: its `Extractor`.
-        images: uint8 [N, H, W, C], the pictures of `contest.floor`.
+        contest: the `Contest`.
+        originals: a part of `contest.floor`, `CONTROLS` of it at most, and images uint8 [N, H, W, C], its pictures.
+        extractor: the `Extractor`.
         cache, key: `Cache` for the features of the corrupted pictures, and what names these pictures.
     """
     faults = {}
@@ -240,10 +260,11 @@ def controls(contest, extractor, images, cache, key):
 
         features = cache.get({**key, "corruption": name, "count": len(images)}, computed)["features"]
         faults[name] = control(contest.real, Side(features))
-    dropped = corruptions.without_a_class(contest.floor)
+    dropped = corruptions.without_a_class(originals)
     if dropped is not None:
         faults["a class dropped"] = control(contest.real, dropped)
     # The floor's images are training images: copies of them score like it, and only authenticity tells.
-    copies = control(contest.real, contest.floor)
-    authenticity = metrics.authenticity(contest.train.features, contest.floor.features)
-    return {"real": copies, **faults, "copies of training images": {**copies, "authenticity": authenticity}}
+    copies = control(contest.real, originals)
+    authenticity = metrics.authenticity(contest.train.features, originals.features)
+    found = {"real": copies, **faults, "copies of training images": {**copies, "authenticity": authenticity}}
+    return {name: {"count": len(images), **values} for name, values in found.items()}
