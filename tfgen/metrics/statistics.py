@@ -37,7 +37,7 @@ class FeatureStatistics:
 
     def update(self, features):
         """Adds features [N, F] and returns itself; raises `UserError`, itself unchanged, where they are none."""
-        features = check_features("features", features)
+        features = check_features("features", features, rows=0)
         self._check_length(features.shape[1])
         for start in range(0, len(features), ROWS):
             batch = features[start : start + ROWS].astype(np.float64)
