@@ -33,16 +33,8 @@ setup(
         "importlib_resources",  # tensorflow-datasets imports it without declaring it
     ],
     extras_require={
-        "test": [
-            "pytest>=8",
-            "ruff",
-            "scikit-learn",
-            "scipy",
-            "prdc",
-            "jax",
-            "setuptools>=70.1",
-            LITE0,
-        ],  # the tests build wheels
+        # the tests build wheels
+        "test": ["pytest>=8", "ruff", "scikit-learn", "scipy", "prdc", "jax", "setuptools>=70.1", LITE0],
         "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
         "backends": ["jax", "torch"],
         "lite0": [LITE0],  # weights only; read without torch
