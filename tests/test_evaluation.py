@@ -295,3 +295,74 @@ def test_a_file_that_is_not_there_or_no_archive_is_refused(tmp_path):
     for name in ("s.npz", "t.npz"):
         with pytest.raises(UserError, match=name):
             read_samples(tmp_path / name)
+
+
+# Models.
+
+
+def quick(model, source, **settings):
+    from tfgen.evaluation import evaluate_model
+
+    settings = Settings(**{"num": 200, "controls": False, "metrics": ("fd",), "nll_k": 5, "nll_images": 20, **settings})
+    return evaluate_model(model, source, settings, say=lambda line: None)
+
+
+def test_a_vae_is_scored_by_its_samples_and_its_likelihood(source, extractor):
+    import tfgen
+
+    model = tfgen.build_model("vae", image_shape=SHAPE, network="dense", units=(8,), latent_dim=2, binarize="static")
+    scores = quick(model, source).scores
+    expected = {
+        "fd",
+        "reconstruction_error",
+        "elbo",
+        "reconstruction",
+        "kl",
+        "nll",
+        "bits_per_dimension",
+        "active_units",
+    }
+    assert set(scores) == expected
+    assert -scores["elbo"].value == pytest.approx(scores["reconstruction"].value + scores["kl"].value)
+    assert scores["nll"].value <= -scores["elbo"].value + 1 and scores["nll"].protocol["parameters"]["k"] == 5
+    assert scores["bits_per_dimension"].value == pytest.approx(scores["nll"].value / (256 * np.log(2)))
+    gray = tfgen.build_model("vae", image_shape=SHAPE, network="dense", units=(8,), latent_dim=2)
+    assert {"cross_entropy", "kl"} < set(quick(gray, source).scores).difference({"nll", "elbo"})
+    plain = tfgen.build_model("ae", image_shape=SHAPE, network="dense", units=(8,), latent_dim=2)
+    assert set(quick(plain, source).scores) == {"reconstruction_error"}
+
+
+def test_black_and_white_data_get_black_and_white_samples():
+    import tfgen
+    from tfgen.evaluation.evaluation import draw
+
+    options = {"image_shape": SHAPE, "network": "dense", "units": (8,), "latent_dim": 2}
+    samples, _ = draw(tfgen.build_model("vae", binarize="static", **options), 3, 0, lambda line: None)
+    assert set(np.unique(samples)) == {0, 255}
+    samples, _ = draw(tfgen.build_model("vae", **options), 3, 0, lambda line: None)
+    assert len(np.unique(samples)) > 2
+
+
+def test_a_conditional_model_is_asked_for_all_classes(source, extractor):
+    import tfgen
+
+    model = tfgen.build_model("cgan", image_shape=SHAPE, num_classes=4, network="dense", latent_dim=2)
+    evaluation = quick(model, source, metrics=("fd", "label_agreement"))
+    assert set(evaluation.scores) == {"fd", "label_agreement"} and evaluation.subject["model"] == "cgan"
+
+
+def test_a_callback_evaluates_every_nth_epoch_on_the_validation_split(source, monkeypatch, capsys):
+    import tfgen
+    from tfgen.evaluation import callback
+
+    monkeypatch.setattr(callback, "load_extractor", lambda name: Means())
+    unread = dict(source.splits, test=None)
+    seen = callback.EvaluateSamples(type(source)("quarters", source.fields, unread), every=2, num=60)
+    model = tfgen.build_model("gan", image_shape=SHAPE, units=(8,), maxout_units=(4, 4), latent_dim=2)
+    images = source.splits["train"].gather(np.arange(64))["image"]
+    history = model.fit(images, batch_size=32, epochs=4, verbose=0, callbacks=[seen]).history
+    assert [row["epoch"] for row in seen.scores] == [2, 4] and [row["step"] for row in seen.scores] == [4, 8]
+    assert seen.last is seen.scores[-1] and seen.best["kid"] == min(row["kid"] for row in seen.scores)
+    assert history["kid"] == [row["kid"] for row in seen.scores]
+    said = capsys.readouterr().out
+    assert "best kid" in said and "last kid" in said

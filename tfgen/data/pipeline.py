@@ -78,6 +78,8 @@ def step_indexed(examples, *, batch_size, seed, position, last_step=None, batche
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
     options = tf.data.Options()
     options.autotune.enabled = False
+    # the rewriting of the graph copies what its functions capture, all the data, for as long as it takes
+    options.experimental_optimization.apply_default_optimizations = False
     options.deterministic = True
     return dataset.prefetch(_PARALLEL).with_options(options)
 

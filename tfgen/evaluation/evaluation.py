@@ -180,9 +180,11 @@ def number_of_samples(source, settings):
 
 def draw(model, num, seed, say):
     """(samples 0..num-1 of `seed`, their labels int64 [num] or None)."""
-    say(f"sampling {num}")
+    # black and white data are compared with black and white samples, not with gray means
+    drawn = getattr(getattr(model, "likelihood", None), "binarize", "none") != "none"
+    say(f"sampling {num}{', pixels drawn from p(x|z)' if drawn else ''}")
     labels = model.condition_of(num, None) if model.condition == "label" else None
-    return model.sample(num, seed=seed, batch_size=DRAWN_AT_ONCE), labels
+    return model.sample(num, seed=seed, stochastic=drawn, batch_size=DRAWN_AT_ONCE), labels
 
 
 def score_encoder(model, source, settings, say):
