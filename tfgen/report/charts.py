@@ -43,10 +43,13 @@ def line_chart(title, series, *, x_title="step", low=None, high=None, mark=None,
     axis = Axis(min(values) if low is None else low, max(values) if high is None else high, log)
     first, last = min(line.x[0] for line in series), max(line.x[-1] for line in series)
     frame = Frame(Axis(first, last, tight=True), axis)
-    marked = _mark(frame, *mark) if mark else None
+    marked = None
+    if mark:
+        y = frame.y(mark[0])
+        marked = element("line", x1=frame.left, x2=frame.right, y1=y, y2=y, class_="mark")
     lines = [_line(frame, line, index) for index, line in enumerate(series)]
     drawing = [frame.grid(), frame.x_ticks(), _text(frame.right, HEIGHT - 4, x_title, "end"), marked, lines]
-    return _figure(title, drawing, _spoken(title, series), _legend(series), note)
+    return _figure(title, drawing, _spoken(title, series), _legend(series, mark), note)
 
 
 def bar_chart(title, names, groups, *, percent=False, note=None, limit=40):
@@ -58,7 +61,7 @@ def bar_chart(title, names, groups, *, percent=False, note=None, limit=40):
         limit: rows that are drawn.
     """
     hidden, names = len(names) - limit, names[:limit]
-    thick = 9 if len(groups) > 1 else 12
+    thick = 10 if len(groups) > 1 else 12
     row = thick * len(groups) + 7
     height = row * len(names) + 6
     left = min(130, 8 + CHARACTER * max((min(len(name), 18) for name in names), default=0))
@@ -75,7 +78,7 @@ def bar_chart(title, names, groups, *, percent=False, note=None, limit=40):
             drawing.append(element("rect", class_=f"c{j}", **box))
             drawing.append(_text(left + length + 4, place + thick - 1.5, shown(values[i]), "start", "small"))
     said = "; ".join(f"{n} " + ", ".join(f"{g} {shown(v[i])}" for g, v in groups.items()) for i, n in enumerate(names))
-    legend = [(name, f"c{j}", None) for j, name in enumerate(groups)] if len(groups) > 1 else []
+    legend = [(name, f"line c{j}", None) for j, name in enumerate(groups)] if len(groups) > 1 else []
     more = f"The first {limit} of {limit + hidden}. " if hidden > 0 else ""
     return _figure(title, drawing, f"Bar chart: {title}. {said}", legend, more + (note or ""), height)
 
@@ -219,18 +222,13 @@ def look(index):
     return f"c{index % COLOURS} d{index % 4}"
 
 
-def _mark(frame, value, name):
-    y = frame.y(value)
-    line = element("line", x1=frame.left, x2=frame.right, y1=y, y2=y, class_="mark")
-    return joined(line, _text(frame.right, y - 4, name, "end", "small"))
-
-
 def _text(x, y, text, anchor, class_=None):
     return element("text", text, x=round(x, 1), y=round(y, 1), text_anchor=anchor, class_=class_)
 
 
-def _legend(series):
-    return [(line.name, look(index), short(line.y[-1])) for index, line in enumerate(series)]
+def _legend(series, mark):
+    lines = [(line.name, f"line {look(index)}", short(line.y[-1])) for index, line in enumerate(series)]
+    return lines + ([(mark[1], "mark", None)] if mark else [])
 
 
 def _spoken(title, series):
@@ -258,5 +256,5 @@ def _figure(title, drawing, spoken, legend, note, height=HEIGHT):
 
 
 def _swatch(look):
-    line = element("line", x1=0, x2=22, y1=5, y2=5, class_=f"line {look}")
+    line = element("line", x1=0, x2=22, y1=5, y2=5, class_=look)
     return element("svg", line, viewBox="0 0 22 10", class_="swatch", aria_hidden="true")

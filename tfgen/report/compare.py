@@ -91,17 +91,10 @@ def incomparable(name, evidences):
 
 def figures(name, evidences):
     """The row of one metric."""
-    cells, floors = [], []
-    for evidence in evidences:
-        score = evidence.scores.get(name)
-        cells.append(
-            element("td", element("b", scores.number(score["value"])), element("small", scores.interval(score)))
-            if score
-            else "–"
-        )
-        floors += [scores.number(score["floor"])] if score and score["floor"] is not None else []
+    found = [evidence.scores.get(name) for evidence in evidences]
+    floors = [scores.number(score["floor"]) for score in found if score and score["floor"] is not None]
     first = next(evidence for evidence in evidences if name in evidence.scores)
-    return [scores.heading(name, first.scores), *cells, " / ".join(dict.fromkeys(floors)) or "–"]
+    return [scores.heading(name, first.scores), *map(scores.figure_of, found), " / ".join(dict.fromkeys(floors)) or "–"]
 
 
 def protocols(evidences):

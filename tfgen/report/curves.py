@@ -45,7 +45,7 @@ class Chart:
     axis: dict = dataclasses.field(default_factory=dict)
 
 
-HALF = {"low": 0.0, "high": 1.0, "mark": (0.5, "equilibrium 1/2")}
+HALF = {"low": 0.0, "high": 1.0, "mark": (0.5, "equilibrium")}
 SHARE = {"low": 0.0, "high": 1.0}
 HISTORY = (
     Chart("Losses, mean of each epoch", ("discriminator_loss", "generator_loss")),

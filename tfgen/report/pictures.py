@@ -30,10 +30,9 @@ def sample_sheet(evidence, seed):
         return None
     if model.data_field == "point":
         return point_cloud(evidence, seed)
-    columns = columns_of(model)
-    if has_classes(model):
-        columns = model.num_classes
-    number = min(columns, COLUMNS) * columns
+    rows = columns_of(model)
+    columns = model.num_classes if has_classes(model) else rows
+    number = rows * columns
     made = model.sample(number, seed=seed, label=conditions(evidence, number), batch_size=number)
     spoken = f"{number} samples of {evidence.recipe.model}"
     return figure(images.grid(made, columns), spoken, f"{number} samples, none chosen: the first of seed {seed}.")

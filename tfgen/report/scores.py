@@ -53,16 +53,14 @@ def heading(name, scores):
 
 
 def score_table(scores):
-    """All scores, a row each: value, interval, what real images score."""
-    rows = [
-        [heading(name, scores), figure_of(score), interval(score), number(score["floor"])]
-        for name, score in scores.items()
-    ]
-    return table(["metric", "this run", "95 % interval", "real images"], rows, class_="figures")
+    """All scores, a row each: the figure over its interval, and what real images score."""
+    rows = [[heading(name, scores), figure_of(score), number(score["floor"])] for name, score in scores.items()]
+    return table(["metric", "this run, 95 % interval", "real images"], rows, class_="figures")
 
 
 def figure_of(score):
-    return element("td", element("b", number(score["value"])))
+    """The cell of a figure, its interval below; a dash without a score."""
+    return element("td", element("b", number(score["value"])), element("small", interval(score))) if score else "–"
 
 
 def interval(score):

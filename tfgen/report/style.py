@@ -29,10 +29,11 @@ code { display: block; font: 0.9em ui-monospace, monospace; background: var(--ba
   padding: 6px 8px; margin-top: 4px; border-radius: 4px; overflow-x: auto; white-space: pre; }
 .pictures { columns: 2 440px; column-gap: 16px; }
 .pictures > section:first-child { margin-top: 0; }
+.pictures > section:last-child { margin-bottom: 0; }
 section { break-inside: avoid; }
 section, .facts { background: var(--card); border: 1px solid var(--edge); border-radius: 10px; padding: 16px;
   margin: 16px 0; min-width: 0; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(230px, 100%), 1fr)); gap: 12px 24px; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(185px, 100%), 1fr)); gap: 12px 24px; }
 .facts dt { color: var(--soft); font-size: 0.8rem; }
 .facts dd { margin: 0; }
 .warning { color: var(--warn); background: var(--warn-back); padding: 8px 12px; border-radius: 6px; }
@@ -52,7 +53,8 @@ td { font-variant-numeric: tabular-nums; }
 .plain td { overflow-wrap: anywhere; min-width: 12em; }
 .strips { table-layout: fixed; width: 100%; }
 .strips th, .strips td { border: 0; padding: 2px 0; vertical-align: middle; }
-.strips th { width: 5.4rem; font-size: 0.8rem; line-height: 1.2; padding-right: 8px; overflow-wrap: break-word; }
+.strips th:first-child { width: 5.4rem; padding-right: 8px; font-size: 0.8rem; line-height: 1.2;
+  overflow-wrap: break-word; }
 .strips thead { position: absolute; clip-path: inset(50%); }
 .strips img { margin: 0; border-radius: 2px; }
 details { margin: 8px 0; }
@@ -72,7 +74,7 @@ img { display: block; max-width: 100%; height: auto; image-rendering: pixelated;
 svg text { fill: currentColor; font-size: 11px; }
 svg text.small { font-size: 9.5px; }
 svg .grid { stroke: currentColor; stroke-opacity: 0.15; }
-svg .mark { stroke: currentColor; stroke-opacity: 0.7; stroke-dasharray: 2 3; }
+svg .mark { stroke: currentColor; stroke-opacity: 0.7; stroke-width: 1.5; stroke-dasharray: 2 3; }
 svg .ring { fill: currentColor; fill-opacity: 0.1; stroke: currentColor; stroke-opacity: 0.6; }
 svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 svg .dots { stroke-width: 2.5; stroke-linecap: round; fill: none; stroke-opacity: 0.6; }
