@@ -180,6 +180,8 @@ class Job:
         lines = [f"samples: {folder / 'samples'}    models: {folder / 'models'}    SavedModel: {self.paths.savedmodel}"]
         if self.model.can_sample:
             lines.append(f"next: python -m tfgen.sample --run={folder} --num=100 --out=samples.png")
+        lines.append(f"how good it is: python -m tfgen.evaluate --run={folder}")
+        lines.append(f"all of it on a page: python -m tfgen.report --run={folder}")
         lines.append(f'in Python: tfgen.load_run("{folder}").model; to train on: the same command with more --epochs')
         return "\n".join(lines)
 
