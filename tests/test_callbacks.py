@@ -21,7 +21,7 @@ from tfgen.training import callbacks
 class StandIn:
     """A model whose image i of label l is filled with the byte 10 l + seed."""
 
-    name = "stand_in"
+    name, data_field = "stand_in", "image"
 
     def __init__(self, num_classes=None, can_sample=True):
         self.num_classes, self.can_sample = num_classes, can_sample
