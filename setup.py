@@ -34,7 +34,17 @@ setup(
     ],
     extras_require={
         # the tests build wheels
-        "test": ["pytest>=8", "pytest-xdist", "ruff", "scikit-learn", "scipy", "prdc", "jax", "setuptools>=70.1", LITE0],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist",
+            "ruff",
+            "scikit-learn",
+            "scipy",
+            "prdc",
+            "jax",
+            "setuptools>=70.1",
+            LITE0,
+        ],
         "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
         "backends": ["jax", "torch"],
         "lite0": [LITE0],  # weights only; read without torch
