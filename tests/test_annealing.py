@@ -12,7 +12,7 @@ from scipy import special, stats
 import tfgen
 from tfgen import priors
 from tfgen.errors import UserError
-from tfgen.metrics import annealed_importance_sampling, bidirectional_monte_carlo, chains
+from tfgen.metrics import annealed_importance_sampling, annealing, bidirectional_monte_carlo, chains
 
 
 def errors_from(values, expected):
@@ -43,6 +43,8 @@ def test_a_linear_decoder_from_both_sides(latent, shape, temperatures):
     assert found.gap < 1.0 and found.gap == pytest.approx((found.upper - found.lower).mean())
     assert found.standard_error == pytest.approx(stats.sem(found.upper - found.lower))
     np.testing.assert_allclose(found.lower, special.logsumexp(found.log_weights, axis=1) - math.log(4), rtol=1e-12)
+    mean_inverse = special.logsumexp(-found.reverse_log_weights, axis=1) - math.log(4)
+    np.testing.assert_allclose(found.upper, -mean_inverse, rtol=1e-12)
     assert found.lower.dtype == np.float64 and seen == [(60, 120), (120, 120)]
 
 
@@ -141,6 +143,22 @@ def test_every_chain_decodes_with_its_image_s_label(linear):
         np.testing.assert_allclose(x[row::2].mean(axis=0), table[k], atol=0.2)
     with pytest.raises(UserError, match="expected label= with one label an image, got none"):
         annealed_importance_sampling(model, drawn.images.clip(0, 1))
+
+
+def test_a_rejected_proposal_leaves_everything_as_it_was(linear, images):
+    x = np.float32(images[:2] / 510.0)
+    move = chains.Hamiltonian(annealing.Target(linear.model(), None), tf.constant(x), None, 50, 3)
+    u, momentum = np.random.default_rng(0).normal(size=(2, 2, 50, 2)).astype(np.float32)
+    value, slope = move.log_likelihood(tf.constant(u))
+    residual = x.reshape(2, 1, 6) - linear.b - u @ linear.w.T
+    np.testing.assert_allclose(slope, residual @ linear.w / linear.sigma**2, rtol=1e-4, atol=1e-4)
+    noise = tf.constant(momentum), tf.fill([2, 50], 0.5), tf.fill([2, 50], 0.8)
+    moved, new_value, new_slope, acceptance = move(tf.constant(u), value, slope, 0.7, tf.constant([1.0, 0.9]), noise)
+    for found, expected in zip((new_value, new_slope), move.log_likelihood(moved)):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    stayed = np.all(moved.numpy() == u, axis=-1)
+    np.testing.assert_array_equal(stayed, acceptance.numpy() <= 0.8)
+    assert 10 < stayed.sum() < 90
 
 
 def test_priors_as_functions_of_normal_numbers():

@@ -106,7 +106,7 @@ def annealed_importance_sampling(
     Raises:
         UserError: the model has no p(x|z) or no known prior, or the arguments are not as above.
     """
-    target = _Target(model, sigma)
+    target = Target(model, sigma)
     annealer = Annealer(target, temperatures, chains, leapfrog_steps, pilots, seed, rows)
     images, label = check_images(model, images), check_label(model, label, len(images))
     parts = []
@@ -150,7 +150,7 @@ def bidirectional_monte_carlo(
     """
     if count < 2:
         raise UserError(f"the gap needs at least 2 images for its standard error, got count={count}")
-    target = _Target(model, sigma)
+    target = Target(model, sigma)
     annealer = Annealer(target, temperatures, chains, leapfrog_steps, pilots, seed, rows)
     label, parts = model.condition_of(count, label), []
     for index, valid in annealer.batches(count):
@@ -171,7 +171,7 @@ def _rows(label, index):
     return None if label is None else tf.constant(label[index])
 
 
-class _Target:
+class Target:
     """p(x|z(u)) of a model, by its own likelihood or with Gaussian pixels about its image."""
 
     def __init__(self, model, sigma):
