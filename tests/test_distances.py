@@ -145,7 +145,8 @@ def test_infinity_of_features_that_are_always_0():
     a, b = gaussian(0, 400, 4), gaussian(1, 400, 4, 0.5)
     dead = np.zeros((400, 3))
     value, error = frechet_infinity(a, b)
-    padded = frechet_infinity(np.hstack([a, dead]), np.hstack([b, dead]))
+    turned, _ = np.linalg.qr(gaussian(2, 7, 7))  # their variances are not exactly 0 then
+    padded = frechet_infinity(np.hstack([a, dead]) @ turned, np.hstack([b, dead]) @ turned)
     assert padded == pytest.approx((value, error), rel=1e-6)
 
 
@@ -210,6 +211,32 @@ def repeated(draws, rows, others, shift=0.0, **options):
 def test_kernel_error_is_what_new_images_show(rows, others, shift):
     _, spread, error = repeated(250, rows, others, shift)
     assert error == pytest.approx(spread, rel=0.25)
+
+
+def additive_residual(k, keep):
+    """The residual variance of the kept entries of a matrix after row and column effects, by least squares."""
+    i, j = np.nonzero(keep)
+    design = np.hstack([np.eye(len(k))[i], np.eye(k.shape[1])[j]])
+    fitted = design @ np.linalg.lstsq(design, k[i, j])[0]
+    return np.square(k[i, j] - fitted).sum() / (len(i) - np.linalg.matrix_rank(design))
+
+
+def test_kernel_error_is_the_jackknife_less_the_pairs_it_counts_twice():
+    sets = gaussian(0, 12, 3, 1.0, 2.0), gaussian(1, 15, 3)
+    n, m = map(len, sets)
+    expected = 0.0
+    for which, x in enumerate(sets):
+        left_out = [np.delete(x, i, axis=0) for i in range(len(x))]
+        values = [kernel_distance(*((left, sets[1]) if which == 0 else (sets[0], left)))[0] for left in left_out]
+        expected += (len(x) - 1) * np.var(values)
+        within = polynomial_kernel(x, degree=3, coef0=1.0)
+        symmetric = additive_residual(within, ~np.eye(len(x), dtype=bool))
+        # Every pair stands in the matrix twice, while its row effects are its column effects.
+        freedom = ((len(x) - 1) ** 2 - len(x)) / (len(x) * (len(x) - 3))
+        expected -= 2.0 * symmetric * freedom / (len(x) * (len(x) - 1))
+    cross = polynomial_kernel(*sets, degree=3, coef0=1.0)
+    expected -= 4.0 * additive_residual(cross, np.ones((n, m), bool)) / (n * m)
+    assert kernel_distance(*sets)[1] ** 2 == pytest.approx(expected, rel=1e-9)
 
 
 def test_kernel_distance_of_equal_distributions_is_0_in_the_mean_and_as_often_negative():

@@ -102,6 +102,14 @@ def test_neighbour_scores_are_the_single_ones():
     assert density != density_coverage(fake, real, k=7)[0]  # the balls are the first set's
 
 
+def test_a_mean_that_is_large_beside_the_distances_costs_nothing():
+    rng = np.random.default_rng(0)
+    real, fake = (rng.integers(0, 6, (90, 3)).astype(np.float64) for _ in range(2))  # with ties
+    scores = neighbour_scores(real, fake)
+    assert neighbour_scores(real + 2.0**26, fake + 2.0**26) == scores
+    assert all(0.1 < value for value in scores.values())
+
+
 @pytest.mark.parametrize("n, m, k", [(60, 90, 5), (90, 60, 3)])
 def test_coverage_of_equal_distributions_is_as_expected(n, m, k):
     rng = np.random.default_rng(0)
@@ -176,6 +184,16 @@ def test_what_float32_cannot_tell_apart_is_found_in_float64():
     far = np.full((1, 5), 1e30)  # its products are beyond float32
     assert nearest(base, far)[0] == (base.sum(axis=1)).argmax()
     assert nearest(np.ones((3, 2)), np.full((2, 2), 4.0))[1].tolist() == [math.sqrt(18.0)] * 2
+
+
+def test_float32_is_enough_where_the_nearest_stands_out(monkeypatch):
+    monkeypatch.setattr(memorisation, "POINTS", 20)
+    rng = np.random.default_rng(0)
+    train = rng.permutation(np.eye(60)) * np.arange(1.0, 61.0)
+    index = np.arange(60)[::-1]
+    expected = nearest(train, 1.01 * train[index])[0]
+    monkeypatch.delattr(memorisation._Search, "_nearest_double")
+    assert nearest(train, 1.01 * train[index])[0].tolist() == expected.tolist() == index.tolist()
 
 
 def test_authenticity_of_plain_cases():

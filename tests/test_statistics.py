@@ -2,6 +2,7 @@
 
 import tracemalloc
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -117,6 +118,33 @@ def test_other_arrays_are_refused(change, tmp_path):
     np.savez(path, **{name: value for name, value in {**GOOD, **change}.items() if value is not None})
     with pytest.raises(UserError, match="real.npz: "):
         FeatureStatistics.load(path)
+
+
+class Trap:
+    """Writes a file where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.savez(tmp_path / "real.npz", **{**GOOD, "mean": np.array([Trap(str(tmp_path / "sprung"))], object)})
+    with pytest.raises(UserError, match="got a damaged or another file"):
+        FeatureStatistics.load(tmp_path / "real.npz")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("count", [10**6, 10**16])
+def test_a_header_that_promises_too_much(count, tmp_path):
+    np.savez(tmp_path / "real.npz", **{name: value for name, value in GOOD.items() if name != "mean"})
+    with zipfile.ZipFile(tmp_path / "real.npz", "a") as archive, archive.open("mean.npy", "w") as member:
+        np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (count,)})
+        member.write(bytes(16))
+    with pytest.raises(UserError, match="got a damaged or another file"):
+        FeatureStatistics.load(tmp_path / "real.npz")
 
 
 def test_a_file_that_is_not_there_or_of_another_kind(tmp_path):

@@ -70,9 +70,9 @@ class _Decomposition:
 
 def _decompose(real, fake):
     n, m = len(real), len(fake)
-    real_sums, _, real_squares = _kernel_sums(real)
-    fake_sums, _, fake_squares = _kernel_sums(fake)
-    cross_real, cross_fake, cross_squares = _kernel_sums(real, fake)
+    real_sums, real_squares = _within_sums(real)
+    fake_sums, fake_squares = _within_sums(fake)
+    cross_real, cross_fake, cross_squares = _cross_sums(real, fake)
     value = real_sums.sum() / (n * (n - 1)) + fake_sums.sum() / (m * (m - 1)) - 2.0 * cross_real.sum() / (n * m)
     pairs = (
         _within_residual(real_sums, real_squares),
@@ -114,30 +114,42 @@ def _cross_residual(rows, columns, squares):
     return max(0.0, residual / ((n - 1) * (m - 1)))
 
 
-def _kernel_sums(a, b=None):
-    """Sums of the kernel matrix over its columns [N] and rows [M], and of its squares; of one set without i = j."""
-    others = a if b is None else b
-    rows, columns, squares = np.empty(len(a)), np.zeros(len(others)), 0.0
-    size = max(1, PAIRS // len(others))
-    for start in range(0, len(a), size):
-        values = _kernel(a[start : start + size], others)
-        if b is None:
-            index = np.arange(len(values))
-            values[index, start + index] = 0.0
-        rows[start : start + size] = values.sum(axis=1)
+def _within_sums(a):
+    """Every row's sum of the kernel with the other rows [N], and the sum of the squares of these values."""
+    sums, squares = np.zeros(len(a)), 0.0
+    for rows in _slices(len(a), len(a)):
+        values = _kernel(a[rows], a[rows.start :])  # symmetric: what lies to the right stands below as well
+        square = values[:, : len(values)]
+        np.fill_diagonal(square, 0.0)
+        sums[rows] += values.sum(axis=1)
+        sums[rows.stop :] += values[:, len(values) :].sum(axis=0)
+        squares += 2.0 * np.vdot(values, values) - (square**2).sum()
+    return sums, squares
+
+
+def _cross_sums(a, b):
+    """The sums of the kernel matrix over its columns [N] and rows [M], and of its squares."""
+    rows, columns, squares = np.empty(len(a)), np.zeros(len(b)), 0.0
+    for part in _slices(len(a), len(b)):
+        values = _kernel(a[part], b)
+        rows[part] = values.sum(axis=1)
         columns += values.sum(axis=0)
-        squares += float(np.vdot(values, values))
+        squares += np.vdot(values, values)
     return rows, columns, squares
 
 
 def _kernel(a, b):
     """(a_i'b_j / F + 1)^3, float64 [N, M]."""
-    inner = a @ b.T
-    inner /= a.shape[1]
+    inner = (a / a.shape[1]) @ b.T
     inner += 1.0
     values = inner * inner
     values *= inner
     return values
+
+
+def _slices(rows, columns):
+    size = max(1, PAIRS // columns)
+    return [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
 
 
 def _subset(features, size, rng):
