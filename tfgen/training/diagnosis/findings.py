@@ -1,7 +1,9 @@
 """What measurements mean, in words: rules over the rows of probes. Plain Python, a function of the rows alone.
 
-The thresholds lie outside what the healthy runs of the default configs show: D(x) on training images from 0.4 to 0.99,
-D(G(z)) from 0.1 to 0.8, and, in the first epochs of `gan`, samples that differ 8 times less than images do.
+The thresholds lie outside what the default configs' healthy runs show: a mean |D - 1/2| of at most 0.43, and below 0.39
+in one of three probes in a row; samples that differ 8 times less than images, in the first epochs of `gan`; a KL of 5
+to 15 nats, 1 or more in the busiest latent. Runs that fail show, with 50 times the discriminator's learning rate, a
+mean |D - 1/2| above 0.46, and with beta = 50 a KL of 0.3 nats, 0.07 in the busiest latent.
 """
 
 import dataclasses
@@ -137,21 +139,22 @@ def has_equilibrium(row):
 
 def discriminator_has_won(row, past):
     if has_equilibrium(row):
-        return row["real_score"] > 0.97 and row["fake_score"] < 0.03
+        return row["equilibrium_distance"] > 0.45 and row["train_separation"] > 0.9
     # the scale of these outputs says nothing, and a critic that is ahead is no failure while the samples improve
     return row["train_separation"] > 0.999 and row["energy_distance"] > 0.1
 
 
 def say_discriminator_has_won(row, past):
     if has_equilibrium(row):
-        seen = f"D(x) = {row['real_score']:.2f}, D(G(z)) = {row['fake_score']:.2f}"
+        means = f"D(x) = {row['real_score']:.2f}, D(G(z)) = {row['fake_score']:.2f}"
+        seen = f"{means}, and it is sure of almost every image (|D - 1/2| = {row['equilibrium_distance']:.2f})"
     else:
         pairs = f"{row['train_separation']:.1%} of pairs"
         seen = f"it ranks a real image above a sample in {pairs}, and the samples stay poor"
     return (
-        f"the discriminator has won: {seen}, so that the generator learns nothing more; what usually helps: lower the "
-        "discriminator's learning rate or raise the generator's, add instance noise (instance_noise=0.1), label "
-        "smoothing or a gradient penalty, or make the discriminator smaller"
+        f"the discriminator has won: {seen}, so that the generator learns little or nothing; what usually "
+        "helps: lower the discriminator's learning rate or raise the generator's, add instance noise "
+        "(instance_noise=0.1), label smoothing or a gradient penalty, or make the discriminator smaller"
     )
 
 
@@ -206,15 +209,15 @@ def say_generator_has_collapsed(row, past):
 
 
 def posterior_has_collapsed(row, past):
-    return row["active_units"] == 0 or row["kl"] < 0.1
+    return row["active_units"] == 0 or row["kl"] < 0.5 or row["kl_latent_max"] < 0.1
 
 
 def say_posterior_has_collapsed(row, past):
-    kl = "" if math.isnan(row["kl"]) else f"KL(q(z|x) || p(z)) = {row['kl']:.2g} nats and "
+    kl = "" if math.isnan(row["kl"]) else f"KL(q(z|x) || p(z)) = {row['kl']:.2g} nats, "
     return (
-        f"posterior collapse: {kl}{row['active_units']:.0f} of {row['latents']:.0f} latents in use, so that the "
-        "decoder knows nothing of the image; what usually helps: lower beta, warm up the KL (kl_warmup_steps), a "
-        "weaker decoder, or a lower learning rate"
+        f"posterior collapse: {kl}{row['active_units']:.0f} of {row['latents']:.0f} latents active, so that the "
+        "decoder knows next to nothing of the image; what usually helps: lower beta, warm up the KL "
+        "(kl_warmup_steps), a weaker decoder, or a lower learning rate"
     )
 
 

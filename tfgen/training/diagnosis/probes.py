@@ -89,7 +89,13 @@ def mean_image(model, examples, size=1000):
 def weight_norms(probe):
     """Euclidean norm of each network's trainable weights: it stands still when training does."""
     networks = probe.model.networks.items()
-    return {f"{n}_weights": tf.linalg.global_norm([v.value for v in w.trainable_variables]) for n, w in networks}
+    return {f"{name}_weights": norm([v.value for v in network.trainable_variables]) for name, network in networks}
+
+
+def norm(tensors):
+    """The Euclidean norm of all of them together; 0 where there are none."""
+    tensors = [tensor for tensor in tensors if tensor is not None]
+    return tf.linalg.global_norm(tensors) if tensors else tf.zeros([])
 
 
 def gradient_norms(probe):
@@ -102,7 +108,7 @@ def gradient_norms(probe):
             tape.watch(variables)
             loss = tf.add_n(list(phase.terms(batch, probe.noise.scope(phase.name)).values()))
         for name, gradients in tape.gradient(loss, variables).items():
-            measured[f"{name}_gradient"] = tf.linalg.global_norm([g for g in gradients if g is not None])
+            measured[f"{name}_gradient"] = norm(gradients)
         measured["loss" if len(model.phases) == 1 else f"{phase.name}_loss"] = loss
     return measured
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.errors import UserError, nearest
+from tfgen.training.adversarial import AdversarialModel
 from tfgen.training.base import select_inputs
 from tfgen.training.diagnosis.findings import PATIENCE
 from tfgen.training.diagnosis.probes import undisturbed
@@ -20,12 +21,15 @@ from tfgen.training.noise import Noise, stream_key
 class Stop:
     """A reason to end training early."""
 
+    def check(self, model):
+        """Raises UserError where the model is not one that this can stop."""
+
     def measure(self, diagnosis, row, last):
         """Further measurements, dict of floats, for the `row` of a probe, the `last` of training or not."""
         return {}
 
     def reason(self, rows, findings):
-        """The sentence on why training ends after the last of `rows`, or None."""
+        """The sentence on why training ends now, after the last of `rows` and with these new findings, or None."""
         return None
 
     def summary(self, rows):
@@ -37,7 +41,7 @@ class StopOnDivergence(Stop):
     """Ends training when a finding says that it has diverged."""
 
     def reason(self, rows, findings):
-        bad = [finding for finding in findings if finding.name == "diverged" and finding.step == rows[-1]["step"]]
+        bad = [finding for finding in findings if finding.name == "diverged"]
         return f"training has {bad[0].message.partition(';')[0]}" if bad else None
 
 
@@ -58,6 +62,10 @@ class StopAtEquilibrium(Stop):
     def __init__(self, patience=PATIENCE, steps=300, batch_size=64, tolerance=0.05):
         self.patience, self.steps, self.batch_size, self.tolerance = patience, steps, batch_size, tolerance
 
+    def check(self, model):
+        if not isinstance(model, AdversarialModel):
+            raise UserError(f"stop=equilibrium needs a discriminator, and {model.name} has none; leave it out")
+
     def measure(self, diagnosis, row, last):
         streak = self.streak([*diagnosis.rows, row])
         tries, rest = divmod(streak, self.patience)
@@ -68,15 +76,14 @@ class StopAtEquilibrium(Stop):
 
     def streak(self, rows):
         """How many of the last rows in a row show a discriminator that cannot tell."""
-        count = next((i for i, row in enumerate(reversed(rows)) if not self.cannot_tell(row)), len(rows))
-        return count
+        return next((i for i, row in enumerate(reversed(rows)) if not self.cannot_tell(row)), len(rows))
 
     def cannot_tell(self, row):
         right = row.get("held_out_separation", row.get("train_separation", 1.0))
         return abs(right - 0.5) <= 2 * self.tolerance and row.get("equilibrium_distance", 0.0) <= 2 * self.tolerance
 
     def reason(self, rows, findings):
-        accuracy = rows[-1].get("fresh_accuracy", 1.0)
+        accuracy = rows[-1].get("fresh_accuracy", 1.0) if rows else 1.0
         if accuracy > 0.5 + self.tolerance:
             return None
         return (
@@ -106,6 +113,10 @@ class StopOnScore(Stop):
 
     def __init__(self, name, score, epochs=1, patience=5):
         self.name, self.score, self.epochs, self.patience = name, score, epochs, patience
+
+    def check(self, model):
+        if not model.can_sample:
+            raise UserError(f"stop={self.name} needs samples, and {model.name} cannot generate; leave it out")
 
     def measure(self, diagnosis, row, last):
         epoch, rest = divmod(row["step"], diagnosis.epoch_steps or 1)
@@ -174,28 +185,28 @@ def fresh_accuracy(model, train, held_out, steps=300, batch_size=64, seed=0):
     optimizer = keras.optimizers.Adam(learning_rate=1e-3, beta_1=0.5)
     optimizer.build(fresh.trainable_variables)
 
-    def judged(batch, images, training):
+    def judged(batch, images):
         inputs = select_inputs(fresh, model.data_field, {**batch, model.data_field: images})
-        return tf.cast(fresh(inputs, training=training), tf.float32)
+        # with batch statistics in the end too: the moving ones lag behind in so few steps
+        return tf.cast(fresh(inputs, training=True), tf.float32)
 
-    def both(data, index, training):
-        noises = Noise(model.seed, index, f"fresh/{seed}/{training}/")
+    def both(data, index):
         batch = model.as_batch(data)
         with undisturbed(model):
-            fake = tf.stop_gradient(model.fake_images(batch, noises))
-        return judged(batch, batch[model.data_field], training), judged(batch, fake, training)
+            fake = tf.stop_gradient(model.fake_images(batch, Noise(model.seed, index, f"fresh/{seed}/")))
+        return judged(batch, batch[model.data_field]), judged(batch, fake)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def learn(data, index):
         with tf.GradientTape() as tape:
-            real, fake = both(data, index, True)
+            real, fake = both(data, index)
             loss = tf.reduce_mean(tf.math.softplus(-real)) + tf.reduce_mean(tf.math.softplus(fake))
         variables = fresh.trainable_variables
         optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def accuracy(data, index):
-        real, fake = both(data, index, False)
+        real, fake = both(data, index)
         return 0.5 * (tf.reduce_mean(tf.cast(real > 0.0, tf.float32)) + tf.reduce_mean(tf.cast(fake < 0.0, tf.float32)))
 
     rows = np.random.default_rng(seed)

@@ -1,0 +1,629 @@
+"""The diagnosis: what it measures, what it says of trainings that fail, and that it leaves training as it is."""
+
+import csv
+import json
+import math
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.spatial import distance
+from sklearn.metrics import roc_auc_score
+
+import tfgen
+import tfgen.train
+from tfgen.data.source import Arrays, Source
+from tfgen.errors import UserError
+from tfgen.runs import Layout
+from tfgen.training.callbacks.diagnosis import read_rows, schedule
+from tfgen.training.checkpoints import Checkpoints
+from tfgen.training.diagnosis import probes
+from tfgen.training.diagnosis.findings import Judge, judge
+from tfgen.training.diagnosis.stops import StopAtEquilibrium, StopOnScore, fresh_accuracy
+
+SIDE = 8
+LAYERS = keras.layers
+
+
+def blobs(n, seed=0):
+    """Bright spots at random places, uint8 [n, 8, 8, 1]."""
+    x, y = np.random.default_rng(seed).uniform(1, SIDE - 2, (2, n, 1, 1))
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    return np.uint8(255 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 4))[..., None]
+
+
+def noise_images(n, seed=0):
+    """What a generator makes that hands on its latents: pixels of U(0, 1)."""
+    return np.random.default_rng(seed).integers(0, 256, (n, SIDE, SIDE, 1), dtype=np.uint8)
+
+
+TRAIN, HELD_OUT = blobs(256), blobs(128, seed=1)
+
+
+def gan(generator_rate=1e-3, discriminator_rate=1e-3, latent_dim=4, identity=False, norm=False, dropout=0.0, **options):
+    """A GAN of one layer against two; with `identity` the generator hands on its latents."""
+    keras.utils.set_random_seed(0)
+    start = {"kernel_initializer": "identity", "use_bias": False} if identity else {"activation": "tanh"}
+    generator = keras.Sequential(
+        [
+            keras.Input((latent_dim,), name="latent"),
+            LAYERS.Dense(SIDE**2, **start),
+            *([LAYERS.BatchNormalization()] if norm else []),
+            LAYERS.Reshape((SIDE, SIDE, 1)),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input((SIDE, SIDE, 1), name="image"),
+            LAYERS.Flatten(),
+            LAYERS.Dense(32, activation="leaky_relu"),
+            *([LAYERS.Dropout(dropout)] if dropout else []),
+            LAYERS.Dense(1),
+        ]
+    )
+    model = tfgen.AdversarialModel(generator, discriminator, latent_dim=latent_dim, **{"ema": None, **options})
+    rates = [keras.optimizers.Adam(rate, beta_1=0.5) for rate in (generator_rate, discriminator_rate)]
+    model.compile(*rates, steps_per_execution=1)
+    return model
+
+
+def vae(beta=1.0, rate=1e-3, latent_dim=4):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((SIDE, SIDE, 1), name="image")
+    hidden = LAYERS.Dense(32, activation="tanh")(LAYERS.Flatten()(image))
+    code = {name: LAYERS.Dense(latent_dim, name=name)(hidden) for name in ("z_mean", "z_log_var")}
+    latent = keras.Input((latent_dim,), name="latent")
+    raw = LAYERS.Dense(SIDE**2)(LAYERS.Dense(32, activation="tanh")(latent))
+    networks = keras.Model(image, code), keras.Model(latent, LAYERS.Reshape((SIDE, SIDE, 1))(raw))
+    model = tfgen.VariationalModel(*networks, objective=tfgen.objectives.elbo(beta))
+    model.compile(keras.optimizers.Adam(rate), steps_per_execution=1)
+    return model
+
+
+def watch(model, epochs, images=TRAIN, held_out=HELD_OUT, **options):
+    """A `Diagnosis` of a training of 8 steps an epoch, each probed."""
+    seen = tfgen.Diagnosis(validation_images=held_out, **{"every": 16, "verbose": False, **options})
+    model.fit(images, batch_size=len(images) // 8, epochs=epochs, verbose=0, callbacks=[seen])
+    return seen
+
+
+def names(seen):
+    return [finding.name for finding in seen.findings]
+
+
+# What a probe measures.
+
+
+def test_separation_is_the_area_under_the_roc_curve():
+    generator = np.random.default_rng(0)
+    real, fake = np.float32(generator.normal(0.5, 1, 40)), np.float32(generator.normal(size=30))
+    real[:5] = fake[:5]  # ties
+    expected = roc_auc_score(np.r_[np.ones(40), np.zeros(30)], np.r_[real, fake])
+    assert float(probes.separation(tf.constant(real), tf.constant(fake))) == pytest.approx(expected, abs=1e-6)
+
+
+def test_distances_are_those_of_scipy():
+    generator = np.random.default_rng(1)
+    a, b = np.float32(generator.normal(3, 1, (9, 5))), np.float32(generator.normal(size=(9, 5)))
+    np.testing.assert_allclose(probes.distances(a, b), distance.cdist(a, b), rtol=1e-4)
+    pairs = probes.distances(a, a)
+    exact = distance.squareform(distance.pdist(a))
+    assert float(probes.mean_of_pairs(pairs)) == pytest.approx(distance.pdist(a).mean(), rel=1e-4)
+    nearest = np.median((exact + np.diag([np.inf] * 9)).min(axis=1))
+    assert float(probes.nearest(pairs)) == pytest.approx(nearest, rel=1e-4)
+
+
+def test_a_probe_of_a_gan_measures_what_numpy_does():
+    model = gan(norm=True)
+    probe = probes.Probe(model, model.as_examples(TRAIN), model.as_examples(HELD_OUT), size=32)
+    row = probe()
+    rows = np.linspace(0, 255, 32).astype(int)
+    real, unseen = 2.0 * TRAIN[rows] / 255 - 1, 2.0 * HELD_OUT[np.linspace(0, 127, 32).astype(int)] / 255 - 1
+    latents = model.draw_latents({"image": real}, probe.noise)
+    fake = np.asarray(model.generator(latents, training=False))
+    statistics = np.asarray(model.generator.layers[0](latents))  # batch normalisation, by hand
+    fake = ((statistics - statistics.mean(0)) / np.sqrt(statistics.var(0) + 1e-3)).reshape(fake.shape)
+    logits = [np.asarray(model.discriminator(np.float32(x)))[:, 0] for x in (real, unseen, fake)]
+    scores = [1 / (1 + np.exp(-logit)) for logit in logits]
+    for name, score in zip(("real_score", "held_out_score", "fake_score"), scores, strict=True):
+        assert row[name] == pytest.approx(score.mean(), abs=1e-5)
+    assert row["equilibrium_distance"] == pytest.approx(np.abs(np.r_[scores[1], scores[2]] - 0.5).mean(), abs=1e-5)
+    assert row["train_accuracy"] == (logits[0] > 0).mean() and row["held_out_accuracy"] == (logits[1] > 0).mean()
+    flat = [distance.pdist(x.reshape(32, -1)) for x in (real, fake)]
+    across = distance.cdist(real.reshape(32, -1), fake.reshape(32, -1)).mean()
+    assert row["diversity"] == pytest.approx(flat[1].mean() / flat[0].mean(), rel=1e-3)
+    assert row["energy_distance"] == pytest.approx(1 - (flat[0].mean() + flat[1].mean()) / (2 * across), rel=1e-3)
+    norm = math.sqrt(sum(np.square(w).sum() for w in model.discriminator.get_weights()))
+    assert row["discriminator_weights"] == pytest.approx(norm, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_gradient_norms_are_those_of_a_finite_difference():
+    model = gan(identity=True, latent_dim=SIDE**2)
+    examples = model.as_examples(TRAIN)
+    row = probes.Probe(model, examples, size=16)()
+    weights = model.discriminator.trainable_variables[-1]  # the last bias: its gradient alone is easily had
+    step, losses = 1e-2, []
+    for sign in (1, -1):
+        weights.assign_add([sign * step])
+        losses.append(probes.Probe(model, examples, size=16)()["discriminator_loss"])
+        weights.assign_sub([sign * step])
+    slope = abs(losses[0] - losses[1]) / (2 * step)
+    frozen = model.discriminator.layers[:-1]
+    for layer in frozen:
+        layer.trainable = False
+    model.discriminator.layers[-1]._trainable_variables = [weights]
+    assert row["discriminator_gradient"] > slope
+    assert probes.Probe(model, examples, size=16)()["discriminator_gradient"] == pytest.approx(slope, rel=1e-2)
+
+
+def test_a_probe_of_a_vae_measures_what_numpy_does():
+    model = vae()
+    row = probes.Probe(model, model.as_examples(TRAIN), model.as_examples(HELD_OUT), size=32)()
+    x = np.float32(HELD_OUT[np.linspace(0, 127, 32).astype(int)] / 255)
+    code = {name: np.asarray(value) for name, value in model.encoder(x).items()}
+    mean, log_var = code["z_mean"], code["z_log_var"]
+    kl = 0.5 * (mean**2 + np.exp(log_var) - 1 - log_var).mean(0)
+    assert row["kl"] == pytest.approx(kl.sum(), rel=1e-4)
+    assert row["kl_latent_max"] == pytest.approx(kl.max(), rel=1e-4)
+    assert row["active_units"] == (mean.var(0) > 0.01).sum() and row["latents"] == 4
+    decoded = 1 / (1 + np.exp(-np.asarray(model.decoder(mean))))
+    error, trivial = np.square(x - decoded).mean(), np.square(x - TRAIN.mean(0) / 255).mean()
+    assert row["explained"] == pytest.approx(1 - error / trivial, abs=1e-4)
+
+
+# What rows mean.
+
+
+def rows_of(n, first=1, **measured):
+    return [{"step": 100 * (first + i), **measured} for i in range(n)]
+
+
+WON = {"real_score": 0.99, "fake_score": 0.01, "equilibrium_distance": 0.49, "train_separation": 1.0}
+EVEN = {"real_score": 0.7, "fake_score": 0.3, "equilibrium_distance": 0.2, "train_separation": 0.8}
+
+
+def test_a_finding_needs_patience_and_is_said_once_until_it_has_gone():
+    rows = rows_of(5, **WON) + rows_of(2, 6, **EVEN) + rows_of(3, 8, **WON)
+    assert [(f.step, f.name) for f in judge(rows)] == [(300, "discriminator_won")]
+    rows = rows_of(5, **WON) + rows_of(3, 6, **EVEN) + rows_of(3, 9, **WON)
+    assert [f.step for f in judge(rows)] == [300, 1100]
+    assert judge(rows_of(2, **WON) + rows_of(1, 3, **EVEN) + rows_of(2, 4, **WON)) == []
+    (finding,) = judge(rows_of(3, **WON))
+    assert finding.message.startswith("the discriminator has won: D(x) = 0.99, D(G(z)) = 0.01, and it is sure")
+
+
+def test_at_the_end_two_probes_are_enough():
+    follower = Judge()
+    for row in rows_of(2, **WON):
+        assert follower.see(row) == []
+    assert [f.name for f in follower.end()] == ["discriminator_won"]
+    assert follower.end() == [] or len(follower.findings) == 2
+
+
+@pytest.mark.parametrize(
+    "row, name, words",
+    [
+        (
+            {"train_accuracy": 0.97, "held_out_accuracy": 0.6, "train_separation": 0.99, "held_out_separation": 0.7},
+            "discriminator_overfits",
+            "it takes 97% of the training images for real, but only 60% of held-out ones",
+        ),
+        (
+            {"train_separation": 0.45, "energy_distance": 0.3},
+            "discriminator_does_not_learn",
+            "it ranks a real image above a sample in 45% of pairs",
+        ),
+        ({"train_separation": 1.0, "energy_distance": 0.3}, "discriminator_won", "above a sample in 100.0% of pairs"),
+        ({"diversity": 0.04, "nearest_diversity": 0.5}, "generator_collapsed", "among themselves 25 times less than"),
+        ({"diversity": 0.5, "nearest_diversity": 0.0}, "generator_collapsed", "over 1000 times less than a real image"),
+        ({"active_units": 8.0, "latents": 16.0, "kl": 9.0}, "unused_latents", "half the latents are unused: 8 of 16"),
+        ({"active_units": 3.0, "latents": 16.0, "kl": 9.0}, "unused_latents", "more than half the latents are unused"),
+        ({"active_units": 0.0, "latents": 16.0, "kl": 0.01}, "posterior_collapse", "KL(q(z|x) || p(z)) = 0.01 nats"),
+        ({"active_units": 12.0, "latents": 16.0, "kl": 0.6, "kl_latent_max": 0.09}, "posterior_collapse", "12 of 16"),
+        ({"explained": 0.01, "active_units": 5.0, "latents": 5.0}, "reconstructs_the_mean", "they explain 1% of"),
+        ({"generator_weights": 3.0, "generator_gradient": 0.0}, "generator_stands_still", "(norm 0) vanishes"),
+    ],
+)
+def test_each_failure_has_its_name_and_its_words(row, name, words):
+    (finding,) = judge(rows_of(3, **row))
+    assert finding.name == name and words in finding.message and "what usually helps" in finding.message
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"real_score": 0.95, "fake_score": 0.07, "equilibrium_distance": 0.44, "train_separation": 1.0},
+        {"train_accuracy": 0.9, "held_out_accuracy": 0.75, "train_separation": 0.9, "held_out_separation": 0.8},
+        {"train_separation": 0.5, "energy_distance": 0.02},  # the equilibrium
+        {"train_separation": 1.0, "energy_distance": 0.05},
+        {"diversity": 0.12, "nearest_diversity": 0.2},
+        {"active_units": 9.0, "latents": 16.0, "kl": 9.0, "explained": 0.5},
+    ],
+)
+def test_what_healthy_runs_show_is_passed_in_silence(row):
+    assert judge(rows_of(9, **row)) == []
+
+
+def test_diversity_that_falls_to_less_than_a_third_is_a_collapse():
+    rows = rows_of(4, diversity=0.9, nearest_diversity=1.0) + rows_of(3, 5, diversity=0.25, nearest_diversity=0.4)
+    (finding,) = judge(rows)
+    assert (finding.step, finding.name) == (700, "generator_collapsed") and " 4.0 times less" in finding.message
+
+
+def test_a_loss_that_rises_without_bound_or_is_no_number_has_diverged():
+    losses = [500.0, 300.0, 250.0, 900.0, 2000.0]
+    (finding,) = judge([{"step": i, "loss": loss} for i, loss in enumerate(losses)])
+    assert finding.step == 4 and finding.message.startswith("diverged: loss is 2000, and was 250 at step 2;")
+    assert judge([{"step": i, "loss": loss} for i, loss in enumerate([500.0, 250.0, 400.0, 450.0])]) == []
+    (finding,) = judge(rows_of(1, loss=2.0) + rows_of(4, 2, loss=math.nan, active_units=0.0))
+    assert finding.step == 200 and finding.message.startswith("diverged: loss is no longer finite;")
+
+
+def test_overfitting_of_a_vae_names_its_best_step():
+    held_out, train = [300.0, 250.0, 255.0, 262.0, 270.0, 280.0], [290.0, 240.0, 225.0, 215.0, 205.0, 200.0]
+    rows = [{"step": i, "loss": a, "held_out_loss": b} for i, (a, b) in enumerate(zip(train, held_out))]
+    (finding,) = judge(rows)
+    assert finding.name == "overfits" and "has risen to 280, from 250 at step 1" in finding.message
+
+
+# When it looks.
+
+
+@pytest.mark.parametrize(
+    "every, epoch, last, expected",
+    [
+        (None, 156, 624, [156, 312, 468, 624]),
+        (None, 296, 600, [148, 296, 444, 592]),
+        (None, 30, 250, [120, 240]),
+        (None, 100, 300, [100, 200, 300]),
+        (70, 156, 220, [70, 140, 210]),
+        (None, None, 350, [150, 300]),
+    ],
+)
+def test_the_schedule_follows_from_the_steps_alone(every, epoch, last, expected):
+    due = schedule(every, epoch)
+    assert [step for step in range(1, last + 1) if due(step - 1, step)] == expected
+
+
+def test_with_many_steps_an_execution_it_looks_at_the_next_that_is_seen():
+    due = schedule(None, 148)
+    ends = [148 * e + min(16 * (i + 1), 148) for e in range(2) for i in range(10)]
+    assert [b for a, b in zip([0, *ends], ends) if due(a, b)] == [148, 296]
+
+
+# Trainings that fail.
+
+
+@pytest.mark.parametrize(
+    "rates, expected",
+    [
+        ((1e-12, 1e-2), {"generator_stands_still", "discriminator_won"}),
+        pytest.param((1e-3, 5e-2), {"discriminator_won"}, marks=pytest.mark.slow),
+        pytest.param(
+            (1e-3, 1e-12), {"discriminator_stands_still", "discriminator_does_not_learn"}, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_an_unequal_game_is_named(rates, expected):
+    seen = watch(gan(*rates), epochs=12)
+    assert expected <= set(names(seen))
+
+
+def test_a_collapsed_generator_is_named_and_a_discriminator_50_times_as_fast():
+    model = gan(1e-3, 5e-2)
+    kernel, *others = model.generator.get_weights()
+    model.generator.set_weights([0 * kernel, *others])  # it ignores its latents
+    model.generator.layers[0].trainable = False
+    model.compile(*model.optimizers.values(), steps_per_execution=1)
+    seen = watch(model, epochs=8)
+    assert {"generator_collapsed", "discriminator_won"} <= set(names(seen))
+    collapsed = next(finding for finding in seen.findings if finding.name == "generator_collapsed")
+    assert "its samples differ among themselves over 1000 times less than real images" in str(collapsed)
+
+
+def test_a_large_beta_collapses_the_posterior(capsys):
+    collapsed = watch(vae(beta=50.0, rate=3e-3), epochs=20, verbose=True)
+    assert "posterior_collapse" in names(collapsed)
+    assert capsys.readouterr().out.count("posterior collapse: ") == 1
+
+
+@pytest.mark.slow
+def test_of_a_healthy_vae_nothing_is_said():
+    healthy = watch(vae(rate=1e-2), epochs=20, every=32)
+    assert names(healthy) == [] and healthy.rows[-1]["explained"] > 0.3
+
+
+@pytest.mark.slow
+def test_a_discriminator_that_knows_its_images_by_heart_overfits():
+    images = noise_images(64)
+    model = gan(1e-12, 1e-2, latent_dim=SIDE**2, identity=True)
+    seen = watch(model, epochs=20, images=images, held_out=noise_images(128, seed=1), every=32)
+    assert "discriminator_overfits" in names(seen)
+
+
+@pytest.mark.slow
+def test_a_loss_without_bound_has_diverged_and_is_said_once():
+    seen = watch(vae(rate=1e30), epochs=4)
+    assert [f.name for f in seen.findings] == ["diverged"] and seen.findings[0].step < 16
+    assert "is not finite" in seen.findings[0].message
+
+
+# Training is left as it is.
+
+
+def test_training_is_the_same_to_the_bit_with_and_without_it(tmp_path):
+    histories, digests = [], []
+    for watched in (False, True):
+        options = {"ema": 0.9, "augment": tfgen.augment.instance_noise(0.1), "discriminator_steps": 2}
+        model = gan(dropout=0.3, norm=True, **options)
+        model.steps_per_execution = 3
+        callbacks = [tfgen.Diagnosis(TRAIN, HELD_OUT, every=5, folder=tmp_path, verbose=False)] if watched else []
+        history = model.fit(TRAIN, batch_size=16, epochs=3, verbose=0, callbacks=callbacks).history
+        (
+            histories.append(history),
+            digests.append((model.digest(), int(model.step), [m.result() for m in model.metrics])),
+        )
+    assert histories[0] == histories[1] and digests[0] == digests[1]
+    assert [row["step"] for row in callbacks[0].rows] == [6, 11, 16, 22, 24]
+
+
+def test_a_probe_gives_the_same_of_the_same_state():
+    model = gan(dropout=0.3)
+    probe = probes.Probe(model, model.as_examples(TRAIN), size=16)
+    assert probe() == probe()
+
+
+# Its files.
+
+
+class StandIn:
+    """A model that is its step."""
+
+    name, stop_training, can_sample = "stand_in", False, True
+
+    def __init__(self, step=0):
+        self.step, self.first_bad_step = tf.Variable(step, dtype=tf.int64), tf.Variable(-1, dtype=tf.int64)
+
+    def as_examples(self, images, labels):
+        return images
+
+
+@pytest.fixture
+def drive(monkeypatch):
+    """`drive(diagnosis, start, stop, measured)`: steps of a training whose probe n shows `measured[n]`, 10 steps on."""
+
+    class Measured:
+        def __init__(self, model, *_):
+            self.model = model
+
+        def __call__(self):
+            return dict(rows[int(self.model.step) // 10 - 1])
+
+    monkeypatch.setattr("tfgen.training.callbacks.diagnosis.Probe", Measured)
+    rows = []
+
+    def run(seen, start, stop, measured, bad=None):
+        rows[:] = measured
+        model = StandIn(start)
+        seen.set_model(model)
+        seen.set_params({"examples": TRAIN, "steps_per_epoch": 10})
+        seen.on_train_begin()
+        for step in range(start + 1, stop + 1):
+            model.step.assign(step)
+            if step == bad:
+                model.first_bad_step.assign(step)
+            seen.on_train_batch_end(step)
+            if model.stop_training:
+                break
+        seen.on_train_end()
+        return int(model.step)
+
+    return run
+
+
+def test_a_resumed_training_leaves_the_same_files(tmp_path, drive, capsys):
+    measured = [{"loss": 1 / 3}, {"kid": 0.5}, *[WON] * 5, *[EVEN] * 3]
+
+    def seen(folder):
+        return tfgen.Diagnosis(folder=tmp_path / folder, every=10)
+
+    drive(seen("whole"), 0, 100, measured)
+    capsys.readouterr()
+    drive(seen("killed"), 0, 64, [*measured[:5], EVEN, EVEN])  # it ends with a row that no schedule asks for
+    drive(seen("killed"), 60, 90, [*measured[:5], EVEN, EVEN, EVEN, EVEN])  # killed too: these steps are lost
+    assert capsys.readouterr().out.count("has won") == 1
+    drive(seen("killed"), 50, 100, measured)
+    for name in ("diagnosis.csv", "diagnosis.json"):
+        assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
+    with open(tmp_path / "whole" / "diagnosis.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == [str(step) for step in range(10, 101, 10)]
+    assert rows[0]["loss"] == repr(1 / 3) and rows[0]["kid"] == "" and rows[1]["kid"] == "0.5"
+    (finding,) = json.loads((tmp_path / "whole" / "diagnosis.json").read_text())
+    assert set(finding) == {"step", "name", "message"} and finding["step"] == 50
+
+
+def test_a_short_training_ends_with_a_probe_of_its_own(tmp_path, drive):
+    seen = tfgen.Diagnosis(folder=tmp_path, every=20)
+    drive(seen, 0, 37, [EVEN, WON, WON])
+    assert [row["step"] for row in seen.rows] == [20, 37] and names(seen) == ["discriminator_won"]
+
+
+@pytest.mark.slow
+def test_a_real_training_resumed_leaves_the_same_files(tmp_path):
+    def fit(folder, epochs, model, done=0):
+        seen = tfgen.Diagnosis(TRAIN, HELD_OUT, folder=folder, every=12, patience=1, verbose=False)
+        examples = model.as_examples(TRAIN)
+        model.fit_examples(examples, 32, epochs, initial_epoch=done, verbose=0, callbacks=[seen])
+
+    fit(tmp_path / "whole", 6, gan(discriminator_rate=5e-2))
+    killed = gan(discriminator_rate=5e-2)
+    fit(tmp_path / "killed", 2, killed)
+    Checkpoints(killed, tmp_path / "checkpoints").save()
+    fit(tmp_path / "killed", 5, killed, done=2)  # rows of steps that are lost
+    resumed = gan(discriminator_rate=5e-2)
+    Checkpoints(resumed, tmp_path / "checkpoints").restore()
+    fit(tmp_path / "killed", 6, resumed, done=2)
+    for name in ("diagnosis.csv", "diagnosis.json"):
+        assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
+
+
+def test_damaged_rows_are_made_anew(tmp_path):
+    path = tmp_path / "diagnosis.csv"
+    assert read_rows(path) == []
+    path.write_text("step,loss\n10,1.5\n20,\n")
+    assert read_rows(path) == [{"step": 10, "loss": 1.5}, {"step": 20}]
+    for text in ("step,loss\n10,abc\n", "loss\n1.0\n", "step\x00\n"):
+        path.write_text(text)
+        assert read_rows(path) == []
+
+
+class Shut:
+    """A split that nobody may look into."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("the test split was read")
+
+    __len__ = None
+
+
+@pytest.fixture
+def shut():
+    """A data set whose test split cannot be looked into."""
+    images = np.pad(TRAIN, [(0, 0), (4, 4), (4, 4), (0, 0)])
+    splits = {"train": Arrays({"image": images[:160]}), "validation": Arrays({"image": images[160:]}), "test": Shut()}
+    return Source("shut", splits["train"].fields(), splits)
+
+
+OPTIONS = {"network": "dense", "units": [8], "latent_dim": 2, "beta": 50.0, "learning_rate": 1e-2}
+
+
+def test_a_runs_diagnosis_sees_train_and_validation_alone(tmp_path, shut):
+    recipe = tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, stop="divergence")
+    job = sys.modules["tfgen.train"].Job(recipe, Layout(tmp_path), shut)
+    seen = next(c for c in job.callbacks(Checkpoints(job.model, tmp_path), 0) if isinstance(c, tfgen.Diagnosis))
+    seen.set_model(job.model)
+    seen.on_train_begin()
+    for examples, split in ((seen._probe.train, "train"), (seen._probe.held_out, "validation")):
+        images = shut.splits[split].gather(np.linspace(0, len(shut.splits[split]) - 1, len(examples["image"])))
+        assert np.array_equal(examples["image"], images["image"])
+
+
+@pytest.mark.slow
+def test_a_run_is_diagnosed(tmp_path, shut, monkeypatch, capsys):
+    monkeypatch.setattr(sys.modules["tfgen.train"], "load_dataset", lambda *args, **options: shut)
+    recipe = tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, epochs=40, stop="divergence")
+    run = tfgen.train(recipe, tmp_path)
+    assert run.diagnosis["step"] == [100, 200, 300, 400]
+    assert "posterior collapse" in capsys.readouterr().out
+    assert json.loads(run.paths.findings.read_text())[-1]["name"] == "posterior_collapse"
+    events = b"".join(path.read_bytes() for path in run.paths.tensorboard.iterdir())
+    assert events.count(b"diagnosis/active_units") == 4 and b"diagnosis/step" not in events
+
+
+# Stops.
+
+
+def test_a_score_that_falls_no_more_ends_training_and_best_and_last_are_said(drive, capsys):
+    scores = iter([(0.5, 0.01), (0.2, 0.01), (0.3, 0.02), (0.25, 0.02), (0.4, 0.03)])
+    seen = tfgen.Diagnosis(every=10, stop=[StopOnScore("kid", lambda model: next(scores), patience=2)])
+    assert drive(seen, 0, 90, [EVEN] * 9) == 40
+    assert seen.stopped == "no better kid in 2 measurements"
+    out = capsys.readouterr().out
+    assert "stopped after step 40: no better kid" in out
+    assert "kid: best 0.2 +- 0.01 at step 20, last 0.25 +- 0.02 at step 40" in out
+    assert [row["kid"] for row in seen.rows] == [0.5, 0.2, 0.3, 0.25]
+
+
+def test_a_score_is_measured_every_so_many_epochs_and_at_the_end(drive):
+    seen = tfgen.Diagnosis(every=5, stop=[StopOnScore("kid", lambda model: (1.0, 0.1), epochs=2)])
+    drive(seen, 0, 53, [EVEN] * 9)
+    assert [row["step"] for row in seen.rows if "kid" in row] == [20, 40, 53]
+
+
+def test_divergence_ends_training_at_the_step_it_shows(drive, capsys):
+    seen = tfgen.Diagnosis(every=10, stop="divergence")
+    assert drive(seen, 0, 90, [EVEN] * 9, bad=33) == 33
+    assert [(f.step, f.name) for f in seen.findings] == [(33, "diverged")]
+    assert "stopped after step 33: training has diverged: the loss of step 33 is not finite" in capsys.readouterr().out
+    losses = [{"loss": loss} for loss in (3.0, 2.0, 9.0, 90.0, 900.0)]
+    assert drive(tfgen.Diagnosis(every=10, stop="divergence"), 0, 50, losses) == 40
+
+
+@pytest.mark.slow
+def test_a_fresh_discriminator_tells_samples_from_images_or_cannot():
+    images, unseen = noise_images(2000), noise_images(1000, seed=1)
+    same, other = gan(identity=True, latent_dim=SIDE**2), gan()
+    assert abs(fresh_accuracy(same, *map(same.as_examples, (images, unseen)), steps=100) - 0.5) < 0.05
+    assert fresh_accuracy(other, *map(other.as_examples, (images, unseen)), steps=100) > 0.6
+
+
+@pytest.mark.slow
+def test_training_ends_at_the_equilibrium_and_not_where_the_discriminator_is_blind(capsys):
+    stop = StopAtEquilibrium(patience=2, steps=60)
+    model = gan(1e-12, 1e-6, identity=True, latent_dim=SIDE**2)
+    before = model.digest()
+    kernel, bias = model.discriminator.get_weights()[-2:]
+    model.discriminator.set_weights([*model.discriminator.get_weights()[:-2], 0 * kernel, bias])
+    seen = watch(model, 12, noise_images(512), noise_images(1000, seed=1), stop=[stop])
+    assert seen.stopped.startswith("the equilibrium: ") and int(model.step) == 32 and model.digest() != before
+    blind = gan(1e-12, 1e-12)
+    blind.discriminator.set_weights([0 * weight for weight in blind.discriminator.get_weights()])
+    seen = watch(blind, 12, stop=[stop], verbose=True)
+    assert seen.stopped is None and int(blind.step) == 96
+    tried = [row["step"] for row in seen.rows if "fresh_accuracy" in row]
+    assert tried == [32, 64], "after 2, 4 and then 8 probes"
+    assert "no equilibrium: the discriminator could not tell at step 64, but a fresh one" in capsys.readouterr().out
+
+
+# Mistakes.
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"stop": "equilibirum"}, "stop of Diagnosis expects divergence or equilibrium, got 'equilibirum'; did you"),
+        ({"stop": "kid"}, "got 'kid'; a score needs an object"),
+        ({"every": 0}, "every of Diagnosis must be at least 1, got 0"),
+        ({"size": 1}, "size of Diagnosis must be at least 2, got 1"),
+    ],
+)
+def test_arguments_are_checked(options, message):
+    with pytest.raises(UserError, match=message):
+        tfgen.Diagnosis(**options)
+
+
+@pytest.mark.parametrize(
+    "stop, message",
+    [("equilibrium", "stop=equilibrium needs a discriminator, and .* has none"), (StopOnScore("kid", None), "samples")],
+)
+def test_a_stop_that_does_not_fit_the_model(stop, message):
+    model = vae()
+    model.can_sample = False
+    with pytest.raises(UserError, match=message):
+        model.fit(TRAIN, epochs=1, verbose=0, callbacks=[tfgen.Diagnosis(stop=stop)])
+
+
+def test_a_dataset_shows_no_images_to_it():
+    dataset = tf.data.Dataset.from_tensor_slices(TRAIN).batch(32, drop_remainder=True)
+    with pytest.raises(UserError, match=r"give it some as Diagnosis\(train_images\)"):
+        gan().fit(dataset, epochs=1, verbose=0, callbacks=[tfgen.Diagnosis()])
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [(None, None), ("none", None), ("kid", "kid"), ("kid, divergence,kid", "kid,divergence")],
+)
+def test_the_recipes_stop(given, expected):
+    assert tfgen.Recipe("vae", stop=given).stop == expected
+    assert tfgen.Recipe("vae").differences(tfgen.Recipe("vae", stop=given)) == []
+
+
+def test_an_unknown_stop_of_a_recipe():
+    message = "stop expects none, or some of equilibrium, kid, divergence, got 'kidd'; did you mean 'kid'?"
+    with pytest.raises(UserError) as raised:
+        tfgen.Recipe("vae", stop="divergence,kidd")
+    assert str(raised.value) == message
