@@ -2,7 +2,7 @@
 
     python -m tfgen.run --config=gan_grid_paper
 
-As `gan_ring_paper`. Reported: 17.3 modes of 25, 94.8 % of the points within 3 sigma, means over 10 runs.
+As `gan_ring_paper`. Reported: 17.3 modes of 25, 94.8 % of the points within 3 sigma, a KL of 0.70, means over 10 runs.
 """
 
 import tfgen
