@@ -61,9 +61,12 @@ def frechet(contest):
 def extrapolated(contest):
     """fd_infinity."""
     real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
-    limit, error = metrics.frechet_infinity(real, fake, seed=contest.seed)
-    limit_floor, _ = metrics.frechet_infinity(real, floor, seed=contest.seed)
-    stated = contest.stated(interval="of the fit over 1/N, 1.96 standard errors", seed=contest.seed)
+    # each point of the fit needs more images than there are features
+    points = max(2, min(5, min(map(len, (real, fake, floor))) // (real.shape[1] + 1)))
+    limit, error = metrics.frechet_infinity(real, fake, points, contest.seed)
+    limit_floor, _ = metrics.frechet_infinity(real, floor, points, contest.seed)
+    interval = "of the fit over 1/N, 1.96 standard errors"
+    stated = contest.stated(points=points, seed=contest.seed, interval=interval)
     return {"fd_infinity": around(limit, error, floor=limit_floor, protocol=stated)}, {}
 
 
