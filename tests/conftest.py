@@ -10,6 +10,11 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 
+def pytest_make_parametrize_id(config, val, argname):
+    """Functions show by name: their addresses differ between the processes that share the suite."""
+    return getattr(val, "__name__", None)
+
+
 @pytest.fixture(scope="session")
 def photos():
     """`photos(n, shape)`: n noise images uint8 [n, H, W, C], the same at every call."""

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "registry": set(),
     "tfgen.errors": {"registry"},
     "tfgen.values": BASE,
-    **dict.fromkeys(OBJECTS, BASE | OBJECTS),
+    **dict.fromkeys(sorted(OBJECTS), BASE | OBJECTS),
     "tfgen.layers": BASE,
     "tfgen.networks": BASE | {"tfgen.layers"},
     "tfgen.data": BASE | {"registry", "tfgen.files"},
