@@ -699,7 +699,7 @@ def test_a_label_changes_the_image_and_every_one_keeps_its_own_latent():
         (labelled_gan, {"label": []}, "one integer or a list"),
         (ae, {}, "a plain autoencoder cannot generate"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_mistakes_in_sampling_are_said(make, arguments, sentence):
     with pytest.raises(UserError, match=sentence):
