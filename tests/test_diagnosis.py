@@ -317,7 +317,7 @@ def test_a_collapsed_generator_is_named_and_a_discriminator_50_times_as_fast():
     kernel, *others = model.generator.get_weights()
     model.generator.set_weights([0 * kernel, *others])  # it ignores its latents
     model.generator.layers[0].trainable = False
-    model.compile(*model.optimizers.values(), steps_per_execution=1)
+    model.compile(model.optimizers["generator"], model.optimizers["discriminator"], steps_per_execution=1)
     seen = watch(model, epochs=8)
     assert {"generator_collapsed", "discriminator_won"} <= set(names(seen))
     collapsed = next(finding for finding in seen.findings if finding.name == "generator_collapsed")

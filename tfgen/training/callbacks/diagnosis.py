@@ -96,7 +96,8 @@ class Diagnosis(keras.callbacks.Callback):
             stop.check(self.model)
         self.stopped, self._step = None, int(self.model.step.numpy())
         self._bad_step = int(self.model.first_bad_step.numpy())
-        self.epoch_steps = self.params.get("steps_per_epoch") or self.params.get("steps")
+        params = self.params or {}  # Keras sets none where it is not `fit` that calls
+        self.epoch_steps = params.get("steps_per_epoch") or params.get("steps")
         self._due = schedule(self.every, self.epoch_steps)
         self._resume()
 
