@@ -1,6 +1,7 @@
 """`python -m tfgen.report`: what is on the page, what is left out, and how it looks to a browser."""
 
 import base64
+import functools
 import html.parser
 import io
 import json
@@ -8,6 +9,7 @@ import math
 import re
 import subprocess
 import sys
+import zipfile
 
 import chromium
 import keras
@@ -25,7 +27,7 @@ from tfgen.report.__main__ import COMMAND
 from tfgen.report.charts import Axis, Frame, Series, bar_chart, line_chart, nice_step, scatter, short, thinned
 from tfgen.report.markup import element, folded, joined, table
 from tfgen.report.style import STYLE
-from tfgen.runs import save_record
+from tfgen.runs import load_run, save_record
 
 IMAGE = {"image": Field((16, 16, 1), "uint8", (0, 255))}
 LABELLED = {**IMAGE, "label": Field((), "int64", (0, 3))}
@@ -51,6 +53,9 @@ DIAGNOSIS = """step,discriminator_gradient,equilibrium_distance,fake_score,gener
 20,1.0,0.2,0.3,0.02,0.6,0.7
 """
 FINDINGS = [{"step": 20, "name": "generator_collapsed", "message": f"the generator has collapsed: {HOSTILE}"}]
+
+
+load_once = functools.cache(load_run)  # a second to load, six times
 
 
 def protocol(count=100, **parameters):
@@ -120,8 +125,10 @@ def runs(tmp_path_factory, originals):
 def pages(runs, tmp_path_factory):
     """Paths of the pages: one for each run, and `both` for two of them."""
     root = tmp_path_factory.mktemp("pages")
-    made = {name: write_report([runs / name], root / f"{i}.html") for i, name in enumerate(RUNS)}
-    return {**made, "both": write_report([runs / "vae", runs / GAN], root / "both.html")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tfgen.report.evidence.load_run", load_once)
+        made = {name: write_report([runs / name], root / f"{i}.html") for i, name in enumerate(RUNS)}
+        return {**made, "both": write_report([runs / "vae", runs / GAN], root / "both.html")}
 
 
 @pytest.fixture
@@ -353,7 +360,7 @@ def test_a_vae(pages, originals, runs):
         f"Line chart: {parts}" in labels
         and "Line chart: odd_term, mean of each epoch. odd_term from 7.5 to 6.5" in labels
     )
-    model = tfgen.load_run(runs / "vae").model
+    model = load_once(runs / "vae").model
     assert np.array_equal(drawn(pages["vae"], "100 samples of vae"), images.grid(model.sample(100), 10)[..., 0])
     sheet = drawn(pages["vae"], "originals, reconstructions below")
     copies = images.to_uint8(np.asarray(model.reconstruct(originals[1][:30])))
@@ -366,7 +373,7 @@ def test_a_vae(pages, originals, runs):
 
 
 def test_classes_have_a_row_each(pages, runs):
-    model = tfgen.load_run(runs / GAN).model
+    model = load_once(runs / GAN).model
     made = model.sample(30, label=np.repeat([0, 1, 2], 10))
     for index, name in enumerate(CLASSES):
         strip = drawn(pages[GAN], f"10 samples of the class {name}")
@@ -509,16 +516,42 @@ def test_odd_parts_of_an_evaluation_are_passed_over(folder, capsys):
     assert "fd, lower is better 1 –" in said and "Controls" not in said
 
 
-def test_a_model_that_cannot_be_loaded_is_said_once(folder, capsys):
+def test_a_model_that_is_missing_is_said(folder, capsys):
     run = folder(history_csv=GAN_HISTORY)
     assert report(f"--run={run}") == 0
     assert "neither trainer.keras nor a checkpoint yet: train it first" in words(run / "report.html")
+    assert "neither trainer.keras nor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("harm", ["cut", "bits", "class"])
+def test_a_damaged_model_is_said_once(folder, runs, capsys, harm):
+    run = folder(history_csv=GAN_HISTORY)
     (run / "models").mkdir()
-    (run / "models" / "trainer.keras").write_text("nothing")
+    whole = (runs / "vae" / "models" / "trainer.keras").read_bytes()
+    harmed = {"cut": whole[: len(whole) // 2], "bits": flipped(whole), "class": renamed(whole)}[harm]
+    (run / "models" / "trainer.keras").write_bytes(harmed)
     assert report(f"--run={run}") == 0
-    said = words(run / "report.html")
-    assert said.count("cannot load") == 1 and "Line chart: Losses" in (run / "report.html").read_text()
-    assert capsys.readouterr().err.count("\n") == 2
+    assert words(run / "report.html").count("cannot load") == 1
+    assert "Line chart: Losses" in (run / "report.html").read_text() and capsys.readouterr().err.count("\n") == 1
+
+
+def flipped(content):
+    """The bytes with the middle hundred inverted."""
+    middle = len(content) // 2
+    return (
+        content[: middle - 50]
+        + bytes(255 - byte for byte in content[middle - 50 : middle + 50])
+        + content[middle + 50 :]
+    )
+
+
+def renamed(content):
+    """A .keras file of a class that there is not."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b"VariationalModel", b"NoSuchModel"))
+    return packed.getvalue()
 
 
 def test_missing_data_cost_the_reconstructions_alone(runs, tmp_path):

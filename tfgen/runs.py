@@ -6,10 +6,14 @@ import functools
 import json
 import math
 import pathlib
+import zipfile
 
 from tfgen.errors import UserError
 from tfgen.files import write_text
 from tfgen.recipe import Recipe
+
+# What Keras and h5py raise for a damaged file, depending on which byte it is.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Run:
 
         try:
             return keras.saving.load_model(self.paths.trainer)
-        except (OSError, ValueError, KeyError) as error:
+        except _UNREADABLE as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(
                 f"cannot load {self.paths.trainer}: {reason}; delete it to use the newest checkpoint instead"

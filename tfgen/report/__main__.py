@@ -1,5 +1,6 @@
 """`python -m tfgen.report`: what a run came to, or several beside each other, as one HTML file."""
 
+import logging
 import sys
 
 from tfgen import cli
@@ -23,6 +24,8 @@ def main(flags):
         raise UserError("--run is required: --run=runs/dcgan-fashion_mnist_mini, for example")
     from tfgen.report import write_report
 
+    # every model brings functions of its own to trace, and TensorFlow warns of that as if it were one
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     cli.import_plugins(flags.plugin)
     print(write_report(flags.run, flags.out, pictures=flags.pictures, seed=flags.seed))
 

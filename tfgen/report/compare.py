@@ -22,6 +22,7 @@ def comparison(evidences, draws=True, seed=0):
 
 def what_they_are(evidences):
     """A column a run: what it is, and the settings in which they differ."""
+    head = ["", *(e.name for e in evidences)]
     rows = [
         ["model", *(e.recipe.model for e in evidences)],
         ["data", *(e.recipe.dataset for e in evidences)],
@@ -29,12 +30,14 @@ def what_they_are(evidences):
         ["with", *(versions(e.run.record) for e in evidences)],
     ]
     recipes = [scores.flat(e.recipe.to_json()) for e in evidences]
-    names = dict.fromkeys(name for recipe in recipes for name in recipe)
-    differing = [name for name in names if any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)]
-    for name in differing:
-        if name not in ("model", "dataset"):
-            rows.append([name, *(scores.text(recipe[name]) if name in recipe else "–" for recipe in recipes)])
-    return table(["", *(e.name for e in evidences)], rows)
+    names = dict.fromkeys(name for recipe in recipes for name in recipe if name not in ("model", "dataset"))
+    differing = [
+        [name, *(scores.text(recipe[name]) if name in recipe else "–" for recipe in recipes)]
+        for name in names
+        if any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)
+    ]
+    settings = folded("Settings in which they differ", table(head, differing), open_=True) if differing else None
+    return joined(table(head, rows), settings)
 
 
 def problems(evidences):

@@ -126,11 +126,12 @@ def overlaid(evidences):
     for file in ("history", "diagnosis"):
         tables = [(evidence.name, getattr(evidence, file)) for evidence in evidences]
         names = dict.fromkeys(name for _, columns in tables for name in columns)
-        taken = {name for evidence in evidences for name in evidence.history} if file == "diagnosis" else set()
+        taken = APART - set(SCORES) | {"latents"}
+        taken |= {name for evidence in evidences for name in evidence.history} if file == "diagnosis" else set()
         for name in names:
             lines = [Series(run, columns["step"], columns[name]) for run, columns in tables if name in columns]
             shown = [line for line in lines if any(map(math.isfinite, line.y))]
-            if name not in {"epoch", "step", "latents"} | taken and not name.endswith("_error") and len(shown) > 1:
+            if name not in taken and not name.endswith(("_error", "_weights")) and len(shown) > 1:
                 charts.append(line_chart(titled(name), lines, log=name.endswith("_gradient"), **scale(name)))
     return charts
 

@@ -50,8 +50,9 @@ class Evidence:
     @property
     def mixture(self):
         """`means` [K][2] and `sigma` of a run on a mixture in the plane, or None."""
-        found = (self.run.record.get("data") or {}).get("mixture")
-        return found if isinstance(found, dict) and {"means", "sigma"} <= found.keys() else None
+        data = self.run.record.get("data")
+        found = data.get("mixture") if isinstance(data, dict) else None
+        return found if isinstance(found, dict) and _is_mixture(found) else None
 
     @property
     def steps(self):
@@ -168,6 +169,12 @@ def _is_score(score):
         and isinstance(score.get("protocol"), dict)
         and all(key in score and (score[key] is None or is_number(score[key])) for key in keys)
     )
+
+
+def _is_mixture(found):
+    means = found.get("means")
+    pairs = isinstance(means, list) and all(isinstance(mean, list) and len(mean) == 2 for mean in means)
+    return pairs and all(is_number(value) for mean in means for value in mean) and is_number(found.get("sigma"))
 
 
 def _is_numbers(values):

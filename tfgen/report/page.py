@@ -3,7 +3,7 @@
 import datetime
 import shlex
 
-from tfgen.errors import UserError
+from tfgen import cli
 from tfgen.models import MODELS
 from tfgen.report import curves, pictures, scores
 from tfgen.report.markup import Markup, element, folded, joined, paragraph, section, table
@@ -143,16 +143,13 @@ def score_parts(evidence):
     if evidence.evaluation is None:
         return joined(problem_of(evidence, "evaluation") or advice(evidence), measured)
     found = evidence.scores
-    charts = scores.class_charts(evidence)
-    return joined(
-        age(evidence),
-        scores.setting(found),
-        scores.score_table(found) if found else paragraph("evaluation.json holds no scores.", class_="note"),
-        folded("Protocol", scores.protocol_tables(found)) if found else None,
-        measured,
-        scores.control_ladder(evidence.evaluation["controls"], found),
-        element("div", charts, class_="charts") if charts else None,
-    )
+    if not found:
+        return paragraph("evaluation.json holds no scores.", class_="note")
+    protocol = folded("Protocol", scores.protocol_tables(found))
+    controls = scores.control_ladder(evidence.evaluation["controls"], found)
+    beside = [part for part in (measured, controls, *scores.class_charts(evidence)) if part]
+    halves = [element("div", scores.score_table(found), protocol), element("div", beside) if beside else None]
+    return joined(age(evidence), scores.setting(found), element("div", halves, class_="beside halves"))
 
 
 def advice(evidence):
@@ -203,7 +200,7 @@ def attempted(evidence, name, draw):
     """What `draw()` gives, or a note on why it cannot."""
     try:
         return draw()
-    except UserError as error:
+    except cli.USER_ERRORS as error:
         evidence.problems[name] = str(error)
         return problem_of(evidence, name)
 

@@ -46,16 +46,16 @@ table { border-collapse: collapse; font-size: 0.9rem; }
 caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 th, td { text-align: left; vertical-align: top; padding: 6px 16px 6px 0; border-top: 1px solid var(--edge); }
 thead th { border-top: 0; color: var(--soft); font-weight: normal; font-size: 0.8rem; }
-tbody th { font-weight: 500; }
+tbody th { font-weight: 500; min-width: 6.6rem; overflow-wrap: anywhere; }
 td { font-variant-numeric: tabular-nums; }
 .figures td { white-space: nowrap; }
 .figures .refused { white-space: normal; min-width: 16em; color: var(--warn); }
 .plain td { overflow-wrap: anywhere; min-width: 12em; }
 .strips { table-layout: fixed; width: 100%; }
 .strips th, .strips td { border: 0; padding: 2px 0; vertical-align: middle; }
-.strips th:first-child { width: 5.4rem; padding-right: 8px; font-size: 0.8rem; line-height: 1.2;
+.strips th:first-child { width: 5.4rem; min-width: 0; padding-right: 8px; font-size: 0.8rem; line-height: 1.2;
   overflow-wrap: break-word; }
-.strips thead { position: absolute; clip-path: inset(50%); }
+.strips thead { display: none; }
 .strips img { margin: 0; border-radius: 2px; }
 details { margin: 8px 0; }
 summary { cursor: pointer; color: var(--link); padding: 4px 0; }
@@ -64,7 +64,11 @@ figcaption { font-size: 0.9rem; }
 img { display: block; max-width: 100%; height: auto; image-rendering: pixelated; border-radius: 4px; background: #fff;
   margin-bottom: 4px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(310px, 100%), 1fr)); gap: 24px; }
-.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(280px, 100%), 1fr)); gap: 16px; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(280px, 100%), 1fr)); gap: 16px 32px; }
+.halves { grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); }
+.beside > * { min-width: 0; }
+.halves .chart { margin-top: 16px; }
+.beside h3:first-child { margin-top: 0; }
 .chart { max-width: 440px; }
 .chart figcaption { color: var(--text); }
 .chart > svg { display: block; width: 100%; height: auto; color: var(--text); }
@@ -84,6 +88,7 @@ svg .dots { stroke-width: 2.5; stroke-linecap: round; fill: none; stroke-opacity
 .c4 { fill: var(--c4); stroke: var(--c4); } .c5 { fill: var(--c5); stroke: var(--c5); }
 @media (max-width: 600px) {
   section, .facts { padding: 12px; }
+  th, td { padding-right: 10px; }
   header, main { padding-left: 12px; padding-right: 12px; }
 }
 """
