@@ -84,7 +84,10 @@ def evaluation(**changes):
             "class_histogram": {"samples": [0.5, 0.3, 0.2], "real": [0.25, 0.25, 0.5]},
             "fd_per_class": {"0": 1.5, "1": 2.5, "2": 3.5},
         },
-        "controls": {"real": {"fd": 0.789, "kid": 0.0001}, "blur over 3x3": {"fd": 45.6, "kid": 0.5}},
+        "controls": {
+            "blur over 3x3": {"count": 50, "fd": 45.6, "kid": 0.5},
+            "real": {"count": 50, "fd": 0.789, "kid": 0.0001},
+        },
         "seconds": {"frechet": 0.1},
         **changes,
     }
@@ -277,6 +280,15 @@ def test_the_browser_would_see_what_is_wrong(browser, tmp_path):
     assert seen["overflow"] > 400 and seen["wide"] and seen["broken"] == [""] and seen["unnamed"] == 1
 
 
+def test_wide_tables_scroll_in_a_box_of_their_own(browser, folder):
+    text = json.dumps(evaluation())
+    runs = [folder(f"run_{i}", history_csv=GAN_HISTORY, evaluation_json=text) for i in range(6)]
+    browser.open(write_report(runs, pictures=False), 360)
+    seen = browser.evaluate(chromium.MEASURE)
+    assert (seen["overflow"], seen["wide"]) == (0, [])
+    assert browser.evaluate("[...document.querySelectorAll('.wide')].some(e => e.scrollWidth > e.clientWidth + 50)")
+
+
 def luminance(colour):
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
@@ -332,7 +344,8 @@ def test_a_conditional_gan_with_everything(pages):
         "precision, higher is better – –",
         "extractor.accuracy 0.9268",
         "fd parameters.interval bootstrap",
-        "real 0.789 0.0001 this run 12.35 -0.00123 blur over 3x3 45.6 0.5",
+        "ladder to judge a figure by. 50 images on each rung.",
+        "fd kid real 0.789 0.0001 this run 12.35 -0.00123 blur over 3x3 45.6 0.5",
         "Kernel distance (KID) history.csv 0.02 (step 20) 0.04 (step 30)",
         "options.latent_dim 2",
     ]:

@@ -1,6 +1,7 @@
 """The page of one run."""
 
 import datetime
+import math
 import shlex
 
 from tfgen import cli
@@ -75,12 +76,17 @@ def trained(evidence):
     recipe, steps = evidence.recipe, evidence.steps
     if steps is None:
         return "not yet, or not for a whole epoch"
-    goal = f"{recipe.steps} steps" if recipe.steps else f"{recipe.epochs} epochs"
-    epochs = evidence.history.get("epoch")
-    done = f"{steps:,} steps" + (f", {epochs[-1]:.0f} epochs" if epochs else "")
+    goal = counted(recipe.steps, "step") if recipe.steps else counted(recipe.epochs, "epoch")
+    epochs = [epoch for epoch in evidence.history.get("epoch", []) if math.isfinite(epoch)]
+    done = ", ".join([counted(steps, "step"), *(counted(int(epoch), "epoch") for epoch in epochs[-1:])])
     path = evidence.run.paths.history
     last = datetime.datetime.fromtimestamp(path.stat().st_mtime) if path.is_file() else None
     return joined(done, element("small", f"asked for {goal}", f"; last written {last:%Y-%m-%d %H:%M}" if last else ""))
+
+
+def counted(number, name):
+    """ "1 step", "1,200 steps"."""
+    return f"{number:,} {name}" + ("" if number == 1 else "s")
 
 
 def versions(record):

@@ -127,16 +127,24 @@ def text(value):
 
 def control_ladder(controls, scores):
     """What known faults score in the samples' place, with this run's samples between them, best first."""
-    if not controls:
+    found = dict.fromkeys(name for values in controls.values() for name in values)
+    names = [name for name in found if name in METRICS]
+    if not names:
         return None
-    names = list(dict.fromkeys(name for values in controls.values() for name in values))
-    own = {name: scores[name]["value"] for name in names if name in scores and scores[name]["value"] is not None}
-    ladder = [(values.get(names[0], math.inf), title, values) for title, values in controls.items()]
-    ladder.append((own.get(names[0], math.inf), element("th", element("b", "this run"), scope="row"), own))
-    ladder.sort(key=lambda rung: rung[0])
-    rows = [[title, *(number(values.get(name)) for name in names)] for _, title, values in ladder]
+    own = {name: scores[name]["value"] for name in names if name in scores}
+    ladder = [(title, values) for title, values in controls.items()]
+    ladder.append((element("th", element("b", "this run"), scope="row"), own))
+    ladder.sort(key=lambda rung: rank(rung[1].get(names[0])))
+    rows = [[title, *(number(values.get(name)) for name in names)] for title, values in ladder]
     said = "Real images, and real images with a known fault, in the samples' place: a ladder to judge a figure by."
-    return joined(element("h3", "Controls"), paragraph(said), table(["in the samples' place", *names], rows))
+    counts = sorted({number(values["count"]) for values in controls.values() if "count" in values})
+    many = f" {' or '.join(counts)} images on each rung." if counts else ""
+    return joined(element("h3", "Controls"), paragraph(said + many), table(["in the samples' place", *names], rows))
+
+
+def rank(value):
+    """Sorts what has no figure last."""
+    return math.inf if value is None else value
 
 
 def class_charts(evidence):

@@ -81,7 +81,7 @@ svg .grid { stroke: currentColor; stroke-opacity: 0.15; }
 svg .mark { stroke: currentColor; stroke-opacity: 0.7; stroke-width: 1.5; stroke-dasharray: 2 3; }
 svg .ring { fill: currentColor; fill-opacity: 0.1; stroke: currentColor; stroke-opacity: 0.6; }
 svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-svg .dots { stroke-width: 2.5; stroke-linecap: round; fill: none; stroke-opacity: 0.6; }
+svg .dots { stroke-width: 2.5; stroke-linecap: round; fill: none; stroke-opacity: 0.75; }
 .d1 { stroke-dasharray: 6 3; } .d2 { stroke-dasharray: 2 2; } .d3 { stroke-dasharray: 8 3 2 3; }
 .c0 { fill: var(--c0); stroke: var(--c0); } .c1 { fill: var(--c1); stroke: var(--c1); }
 .c2 { fill: var(--c2); stroke: var(--c2); } .c3 { fill: var(--c3); stroke: var(--c3); }
