@@ -312,14 +312,14 @@ def test_an_unequal_game_is_named(rates, expected):
     assert expected <= set(names(seen))
 
 
-def test_a_collapsed_generator_is_named_and_a_discriminator_50_times_as_fast():
-    model = gan(1e-3, 5e-2)
+def test_a_collapsed_generator_is_named():
+    model = gan()
     kernel, *others = model.generator.get_weights()
     model.generator.set_weights([0 * kernel, *others])  # it ignores its latents
     model.generator.layers[0].trainable = False
-    model.compile(model.optimizers["generator"], model.optimizers["discriminator"], steps_per_execution=1)
-    seen = watch(model, epochs=8)
-    assert {"generator_collapsed", "discriminator_won"} <= set(names(seen))
+    model.compile(steps_per_execution=1)
+    seen = watch(model, epochs=6)
+    assert "generator_collapsed" in names(seen)
     collapsed = next(finding for finding in seen.findings if finding.name == "generator_collapsed")
     assert "its samples differ among themselves over 1000 times less than real images" in str(collapsed)
 
