@@ -628,6 +628,8 @@ def test_bars_are_as_long_as_their_values():
     chart = bar_chart("B", ["one", "a name that is much too long"], {"x": [1.0, 4.0], "y": [2.0, 0.0]})
     widths = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', chart)]
     assert np.array(widths) / widths[2] == pytest.approx([0.25, 0.5, 1.0, 0.0], abs=0.01)
+    left = float(re.search(r'<rect [^>]*x="([\d.]+)"', chart).group(1))
+    assert left + widths[2] == pytest.approx(360 - 52, abs=0.2), "the longest takes what the names and its figure leave"
     assert "a name that is mu…" in chart
     many = bar_chart("B", list(map(str, range(50))), {"x": [1.0] * 50})
     assert many.count("<rect") == 40 and "The first 40 of 50." in many
