@@ -223,7 +223,7 @@ def test_what_is_no_part_of_the_recipe_is_passed_beside_it(trained):
         ),
         (
             ["--model=vae", "--precision=bfloat16"],
-            "flag --precision=bfloat16: expected one of float32, mixed_bfloat16, got 'bfloat16'; "
+            "flag --precision=bfloat16: expected one of float32, mixed_bfloat16, auto, got 'bfloat16'; "
             "did you mean 'mixed_bfloat16'?",
         ),
         (["--plugin=a/b.py"], "--plugin expects a module's name, got the file 'a/b.py'; write --plugin=b"),

@@ -48,7 +48,7 @@ def test_neither_epochs_nor_steps_means_ten_epochs():
         ({"seed": 2**31}, "seed expects an integer of at least 0 and at most 2147483647, got 2147483648"),
         (
             {"precision": "bfloat16"},
-            "precision expects one of float32, mixed_bfloat16, got 'bfloat16'; did you mean 'mixed_bfloat16'?",
+            "precision expects one of float32, mixed_bfloat16, auto, got 'bfloat16'; did you mean 'mixed_bfloat16'?",
         ),
         ({"image_size": "28"}, "image_size expects a size such as 32, or (height, width), got '28'"),
         ({"image_size": (1, 2, 3)}, "image_size expects a size such as 32, or (height, width), got (1, 2, 3)"),

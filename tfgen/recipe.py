@@ -32,7 +32,8 @@ class Recipe:
         max_minutes: stop after so much time, even if epochs or steps are left.
         stop: reasons to stop earlier, with commas between: "equilibrium", "kid", "divergence"; None for none.
         seed: of the initial weights, the order of the data and the noise; in [0, 2^31).
-        precision: "float32" or "mixed_bfloat16".
+        precision: "float32", "mixed_bfloat16", or "auto": the latter where the machine multiplies bfloat16 itself; a
+            run records which of the two it was.
         image_size: (height, width) that images are brought to, or one number for both; None keeps their size.
         mirror: whether training images are mirrored at random.
         schedule: of the learning rates: a name, or a dict with a "name" and its settings.

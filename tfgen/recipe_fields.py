@@ -9,7 +9,7 @@ import numbers
 
 from tfgen.errors import UserError
 
-PRECISIONS = ("float32", "mixed_bfloat16")
+PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 STOPS = ("equilibrium", "kid", "divergence")
 
 

@@ -22,6 +22,7 @@ from tfgen.errors import UserError
 from tfgen.export.keras_files import save_keras_files
 from tfgen.export.savedmodel import export_savedmodel
 from tfgen.models import build_from_recipe
+from tfgen.precision import resolve
 from tfgen.runs import Layout, Run, save_record
 from tfgen.training.callbacks import Diagnosis, HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
 from tfgen.training.callbacks.samples import POINTS
@@ -51,6 +52,7 @@ def train(recipe, workdir=None, *, resume="auto", dry_run=False):
     """
     if resume not in ("auto", "must", "never"):
         raise UserError(f"resume must be auto, must or never, got {resume!r}")
+    recipe = recipe.replace(precision=resolve(recipe.precision))
     paths = Layout(pathlib.Path(workdir or default_workdir(recipe)))
     earlier = None if resume == "never" else earlier_run(paths, recipe, must=resume == "must")
     source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size)

@@ -39,6 +39,9 @@ class AdversarialModel(Sampler, GenerativeModel):
         loss: a pair of functions on logits, of `tfgen.losses`.
         penalty: `penalty(discriminate, real, fake, noise) -> scalar` added to D's loss, or None.
         discriminator_steps: k, updates of D for each of G.
+        shared_pass: G makes the images of a step once: D is updated on them, and G's loss is judged by D after its
+            update, on the same fake images. Saves a pass of G and changes results; k must be 1. By default G's
+            update has fresh images.
         augment: `augment(images, noise)`, applied to real and fake images alike, or None.
         value_range: range of the images that the networks see and make.
         ema: decay of the moving average of G, of which samples and exports are made; None for none.
@@ -58,6 +61,7 @@ class AdversarialModel(Sampler, GenerativeModel):
         loss=losses.non_saturating,
         penalty=None,
         discriminator_steps=1,
+        shared_pass=False,
         augment=None,
         value_range=(-1.0, 1.0),
         ema=0.999,
@@ -67,6 +71,11 @@ class AdversarialModel(Sampler, GenerativeModel):
     ):
         if discriminator_steps < 1:
             raise UserError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
+        if shared_pass and discriminator_steps > 1:
+            raise UserError(
+                "shared_pass gives D's update and G's the same images, so discriminator_steps must be 1, got "
+                f"{discriminator_steps}; leave one of the two out"
+            )
         fields = fields or fields_of(generator, generator.output_shape[1:])
         super().__init__(
             {"generator": generator, "discriminator": discriminator},
@@ -79,6 +88,7 @@ class AdversarialModel(Sampler, GenerativeModel):
         )
         self.latent_dim, self.prior, self.loss_functions = int(latent_dim), prior, loss
         self.penalty, self.augment, self.discriminator_steps = penalty, augment, int(discriminator_steps)
+        self.shared_pass, self._shared = bool(shared_pass), None
 
     @property
     def generator(self):
@@ -139,8 +149,31 @@ class AdversarialModel(Sampler, GenerativeModel):
             real_logits = self.judge(batch, self.augmented(batch[self.data_field], noise))
         return {"generator_loss": self.loss_functions.generator_loss(fake_logits, real_logits)}
 
+    def differentiate(self, phase, batch, noise, variables):
+        """As in the base; with `shared_pass`, G's gradients are those by its images, taken on through its one pass."""
+        if not self.shared_pass:
+            return super().differentiate(phase, batch, noise, variables)
+        if "generator" not in phase.trains:
+            self._shared = self.recorded_pass(batch, noise)
+            return super().differentiate(phase, batch, noise, variables)
+        tape, fake = self._shared
+        terms, total, (slopes,) = super().differentiate(phase, batch, noise, [fake])
+        self._shared = None
+        return terms, total, tape.gradient(fake, variables, output_gradients=slopes)
+
+    def recorded_pass(self, batch, noise):
+        """(tape, images): G's pass for a whole step, with its batch statistics, to be differentiated later."""
+        frozen, self._frozen, self._shared = self._frozen, frozenset(), None
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in self.generator.trainable_variables])
+            fake = self.fake_images(batch, noise)
+        self._frozen = frozen
+        return tape, fake
+
     def fake_images(self, batch, noise):
-        """G(z) under the conditions of the batch's real images."""
+        """G(z) under the conditions of the batch's real images; within a step of `shared_pass`, those it has made."""
+        if self._shared is not None and self._training:
+            return self._shared[1]
         fake = self.generate({**batch, "latent": self.draw_latents(batch, noise)})
         return tf.cast(fake, tf.float32)
 
@@ -182,6 +215,7 @@ class AdversarialModel(Sampler, GenerativeModel):
             **super().get_config(),
             "latent_dim": self.latent_dim,
             "discriminator_steps": self.discriminator_steps,
+            "shared_pass": self.shared_pass,
         }
         objects = {
             "generator": self.generator,

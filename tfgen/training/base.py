@@ -273,18 +273,22 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
         """One update of the networks that `phase` trains; returns what is to be logged."""
         variables = [v for name in phase.trains for v in self.networks[name].trainable_variables]
         self._frozen, self._watched = frozenset(self.networks) - set(phase.trains), {}
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in variables])
-            terms = phase.terms(batch, noise)
-            total = tf.add_n(list(terms.values()))
-            objective = total / noise.replicas  # gradients of the replicas are summed
-        gradients = tape.gradient(objective, [v.value for v in variables])
+        terms, total, gradients = self.differentiate(phase, batch, noise, [v.value for v in variables])
         self._frozen = frozenset()
         bad = tf.logical_and(tf.logical_not(tf.math.is_finite(total)), self.first_bad_step < 0)
         self.first_bad_step.assign(tf.where(bad, tf.cast(self.step.value, tf.int64) + 1, self.first_bad_step))
         self.optimizers[phase.optimizer].apply(gradients, variables)
         self.after_update(phase)
         return {**self.phase_logs(phase, terms, total), **self._watched}
+
+    def differentiate(self, phase, batch, noise, variables):
+        """(terms, their sum, its gradients by the tensors `variables`) of a phase, this replica's share of them."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            terms = phase.terms(batch, noise)
+            total = tf.add_n(list(terms.values()))
+            objective = total / noise.replicas  # gradients of the replicas are summed
+        return terms, total, tape.gradient(objective, variables)
 
     def phase_logs(self, phase, terms, total):
         name = "loss" if len(self.phases) == 1 else f"{phase.name}_total"
