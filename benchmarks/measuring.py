@@ -1,47 +1,61 @@
-"""What the benchmarks share: contenders in turns, medians, Fashion-MNIST."""
+"""What the benchmarks share: contenders in turns, ratios with their spread, Fashion-MNIST."""
 
+import dataclasses
 import statistics
-import time
 
 import numpy as np
 
 
-def in_turns(contenders, repeats):
-    """Runs the contenders A B C A B C ..., so that what else the machine does falls on all of them alike.
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How many times as fast `of` is as `to`, and how many are wanted (or None)."""
+
+    of: str
+    to: str
+    wanted: float | None = None
+
+
+def in_turns(contenders, seconds, repeats, say=print):
+    """Windows of the contenders in turns, so that what else the machine does falls on all of them alike.
+
+    The order is turned round from one round to the next; each contender has a window before them that does not count,
+    with the compilation in it.
 
     Args:
-        contenders: dict of name -> function, which does its work and returns how many images it went through.
-        repeats: rounds; every contender is run once before them, which is not counted.
+        contenders: dict of name -> `f(seconds) -> Window`.
+        seconds: of each window.
+        repeats: rounds.
 
     Returns:
-        dict of name -> list of (images per second, images per CPU second), one for each round.
+        dict of name -> list of `Window`, one a round.
     """
-    for run in contenders.values():
-        run()
-    rates = {name: [] for name in contenders}
+    for window in contenders.values():
+        window(seconds)
+    found = {name: [] for name in contenders}
     for turn in range(repeats):
-        for name, run in contenders.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            images = run()
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            rates[name].append((images / wall, images / cpu))
-            print(
-                f"round {turn + 1}  {name:<28} {images / wall:9.0f} images/s {images / cpu:9.0f} images/CPU s",
-                flush=True,
-            )
-    return rates
+        for name in list(contenders)[:: 1 if turn % 2 == 0 else -1]:
+            window = contenders[name](seconds)
+            found[name].append(window)
+            say(f"round {turn + 1}  {name:<34} {window.done / window.wall:12.5g} a second", flush=True)
+    return found
 
 
-def report(rates, base):
-    """Prints each contender's medians, and the medians of its ratios to `base` in the same round."""
-    for name, rows in rates.items():
-        medians = [statistics.median(column) for column in zip(*rows)]
-        line = f"{name:<28} {medians[0]:9.0f} images/s {medians[1]:9.0f} images/CPU s"
-        if name != base:
-            ratios = [[a / b for a, b in zip(row, other)] for row, other in zip(rows, rates[base])]
-            wall, cpu = (statistics.median(column) for column in zip(*ratios))
-            line += f"   ratio to {base}: {wall:.3f} (by CPU seconds {cpu:.3f})"
-        print(line)
+def spread(values):
+    """{"median", "low", "high"} of a list of numbers: the spread is from the lowest to the highest."""
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def ratios(windows, comparisons):
+    """Each `Comparison` of contenders that were measured, as a dict: its ratios are those of windows in one round."""
+    found = []
+    for comparison in comparisons:
+        if comparison.of in windows and comparison.to in windows:
+            pairs = list(zip(windows[comparison.of], windows[comparison.to]))
+            values = [(a.done / a.wall) / (b.done / b.wall) for a, b in pairs]
+            by_cpu = [(a.done / a.cpu) / (b.done / b.cpu) for a, b in pairs if a.cpu > 0 and b.cpu > 0]
+            row = dataclasses.asdict(comparison) | spread(values) | {"values": values}
+            found.append(row | {"by_cpu": statistics.median(by_cpu) if by_cpu else None})
+    return found
 
 
 def garments(data_dir=None, count=None):
