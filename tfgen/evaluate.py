@@ -13,7 +13,7 @@ COMMAND = cli.Command(
     "python -m tfgen.evaluate --run=runs/dcgan-fashion_mnist_mini",
 )
 COMMAND.string("run", None, "the run's folder")
-COMMAND.string("samples", None, "instead of a run: FILE.npz as tfgen.sample writes it, or a folder of pictures")
+COMMAND.string("samples", None, "instead of a run: FILE.npz or a folder of shards, of tfgen.sample, or of pictures")
 COMMAND.string("dataset", None, "what to compare with; default: the run's data set")
 COMMAND.string("data_dir", None, "where the data set lies; default: as the run was trained")
 COMMAND.string("image_size", None, "bring the data set's images to this size: 32 or 32x48; default: the run's")
@@ -59,9 +59,7 @@ def measure(flags, run, source, settings, out):
     if run is not None:
         subject = {"run": str(run.folder), "recipe": run.recipe.to_json()}
         return evaluate_model(run.model, source, settings, subject=subject, picture=picture)
-    samples, labels = read_samples(flags.samples)
-    if settings.num:
-        samples, labels = samples[: settings.num], None if labels is None else labels[: settings.num]
+    samples, labels = read_samples(flags.samples, settings.num)
     subject = {"samples": str(flags.samples), "sha256": digest(samples)}
     return evaluate_samples(samples, source, settings, labels, subject=subject, picture=picture)
 

@@ -1,5 +1,6 @@
 """Pictures as arrays and files: a grid of images, PNG, and the animated GIF of a run's progress."""
 
+import io
 import math
 import pathlib
 
@@ -94,6 +95,13 @@ def save_png(path, image):
     """Writes one image, uint8 [H, W] or [H, W, C] with C 1, 3 or 4, as PNG, whole or not at all."""
     with replacing(path) as partial:
         _picture(image).save(partial, format="PNG")
+
+
+def encode_png(image):
+    """The bytes of a PNG file of one image, uint8 as in `save_png`."""
+    file = io.BytesIO()
+    _picture(image).save(file, format="PNG")
+    return file.getvalue()
 
 
 def save_gif(path, frames, *, max_frames=GIF_FRAMES, max_side=GIF_SIDE, seconds=GIF_SECONDS, hold=GIF_HOLD_SECONDS):

@@ -1,11 +1,9 @@
 """`python -m tfgen.sample`: images from a trained run, the same for the same seed however many are asked for."""
 
-import csv
-import io
 import pathlib
 import re
 import sys
-import zipfile
+import time
 
 import numpy as np
 
@@ -14,6 +12,8 @@ from tfgen.data.source import data_field
 from tfgen.errors import UserError, nearest
 from tfgen.files import replacing, write_text
 from tfgen.runs import load_run
+from tfgen.shards import formats, workers
+from tfgen.shards.plan import IMAGES_A_SHARD, SUFFIXES, Plan, written_once
 
 CHUNK = 250
 MAX_GRID = 400
@@ -32,6 +32,15 @@ COMMAND.string(
 )
 COMMAND.boolean("stochastic", False, "draw pixels from p(x|z) instead of giving its mean (variational models)")
 COMMAND.string("out", None, "FILE.npz, FILE.png (a grid) or a folder for one PNG an image; default: in RUN/samples")
+COMMAND.choice("format", None, "fill a folder with shards of this kind; the same command goes on with it", [*SUFFIXES])
+COMMAND.integer("shards", None, f"parts of a folder with --format; default: one for {IMAGES_A_SHARD} images", minimum=1)
+COMMAND.integer("workers", None, "processes that share the shards out; without --worker, started here", minimum=1)
+COMMAND.integer(
+    "worker",
+    None,
+    "which of them this is, from 0; default: what TF_CONFIG, SLURM_PROCID or JOB_COMPLETION_INDEX say",
+    minimum=0,
+)
 
 
 @COMMAND.action
@@ -40,6 +49,11 @@ def main(flags):
         raise UserError("--run is required: --run=runs/dcgan-fashion_mnist_mini, for example")
     run = load_run(flags.run)
     out = destination(flags, run)
+    if flags.format:
+        return fill_folder(flags, run, out)
+    given = [name for name in ("shards", "workers", "worker") if flags[name].value is not None]
+    if given:
+        raise UserError(f"--{given[0]} is for folders of shards: give --format={'|'.join(SUFFIXES)} too")
     label = parse_labels(flags.label, run.record.get("class_names"))
     check(out, flags.num, data_field(run.record.get("fields") or {}))
     cli.start_tensorflow()
@@ -59,6 +73,82 @@ def sampled(model, num, seed, label=None, stochastic=False):
         yield model.sample(count, seed=seed, label=label, stochastic=stochastic, start=start)
         end = "\n" if start + count == num else "\r"
         print(f"sampled {start + count}/{num}", end=end, file=sys.stderr, flush=True)
+
+
+def fill_folder(flags, run, out):
+    """`--format`: shards of images in a folder, those of this worker or, with processes started here, all of them."""
+    worker, number = workers.place(flags.worker, flags.workers)
+    check_format(flags.format, out, data_field(run.record.get("fields") or {}))
+    plan = Plan(out, flags.format, flags.num, flags.shards or -(-flags.num // IMAGES_A_SHARD))
+    plan.check_folder()
+    label = parse_labels(flags.label, run.record.get("class_names"))
+    if worker is None:
+        workers.share_threads(number)
+    cli.start_tensorflow()
+    how = {"seed": flags.seed, "label": label, "stochastic": flags.stochastic}
+    run.model.sample(1, **how)  # refuses what does not fit before anything is written
+    plan.settle(run=str(run.folder), **recipe_of(run.model, **how))
+    if worker is not None:
+        make_shards(plan, run.model, how, worker, number)
+    else:
+        with workers.started("tfgen.sample", arguments(flags, out), number) as processes:
+            make_shards(plan, run.model, how, 0, number)
+        for index, process in enumerate(processes, start=1):
+            if process.returncode:
+                print(f"worker {index} ended early (exit code {process.returncode})", file=sys.stderr)
+        make_shards(plan, run.model, how)  # what a worker that was killed has left
+    missing = plan.missing()
+    if not missing:
+        plan.tidy()
+    left = f"{len(missing)} of {plan.shards} shards are left to other workers" if missing else f"{plan.shards} shards"
+    print(f"{out}: {flags.num - sum(np.diff(plan.bounds(s))[0] for s in missing)} images, {left}")
+
+
+def recipe_of(model, seed, label, stochastic):
+    """What images follow from, as plain values: the model's weights, the seed, the classes in turn."""
+    classes = None
+    if model.condition == "label":
+        classes = [int(c) for c in label or range(model.num_classes)]
+    shape = [model.data_field, *model.data_shape]
+    return {"weights": model.digest(), "seed": seed, "label": classes, "stochastic": stochastic, "shape": shape}
+
+
+def make_shards(plan, model, how, worker=0, number=1):
+    """Makes the shards of worker `worker` of `number` that are missing; `how` are arguments of `model.sample`."""
+    missing = plan.missing(worker, number)
+    for done, shard in enumerate(missing, start=1):
+        if plan.path(shard).exists():  # another process has made it meanwhile
+            continue
+        start, (first, end) = time.perf_counter(), plan.bounds(shard)
+        labels = model.condition_of(end - first, how["label"], first) if model.condition == "label" else None
+        with written_once(plan.path(shard)) as partial:
+            chunks = span(model, first, end, **how)
+            formats.write_shard(partial, plan.format, chunks, (end - first, *model.data_shape), labels, first)
+        rate = (end - first) / (time.perf_counter() - start)
+        print(f"worker {worker}: {plan.path(shard).name} ({rate:.0f} a second), {done}/{len(missing)}", file=sys.stderr)
+
+
+def span(model, first, end, **how):
+    """Yields images first..end-1 of the sequence, in batches that begin at multiples of `CHUNK`, as in `sampled`."""
+    for start in range(first - first % CHUNK, end, CHUNK):
+        yield model.sample(min(CHUNK, end - start), start=start, **how)[max(first - start, 0) :]
+
+
+def arguments(flags, out):
+    """The command line by which another process takes part."""
+    names = ("run", "num", "seed", "label", "format", "shards")
+    given = [f"--{name}={flags[name].value}" for name in names if flags[name].value is not None]
+    return [*given, f"--out={out}", *(["--stochastic"] if flags.stochastic else [])]
+
+
+def check_format(name, out, field):
+    """Refuses an `out` that is no folder, and formats that cannot hold the data."""
+    if kind(out):
+        raise UserError(f"--format={name} fills a folder with shards: give --out=FOLDER, got {out}")
+    if field == "point" and name != "npz":
+        raise UserError(f"points are written as --format=npz, got {name}")
+    if name == "array_record":
+        formats.array_record()
 
 
 def parse_labels(text, class_names=None):
@@ -81,6 +171,8 @@ def destination(flags, run):
     if flags.label:
         name += "_label" + re.sub(r"[^0-9A-Za-z]+", "-", flags.label)
     name += "_stochastic" if flags.stochastic else ""
+    if flags.format:
+        return run.paths.samples / f"{name}_{flags.format}"
     return run.paths.samples / (name + (".png" if flags.num <= MAX_GRID else ".npz"))
 
 
@@ -105,7 +197,7 @@ def check(out, num, field="image"):
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; --out must be FILE.npz, FILE.png or a folder")
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    foreign = sorted(names - {_file_name(i) for i in range(num)} - {"labels.csv"})
+    foreign = sorted(names - {formats.file_name(i) for i in range(num)} - {"labels.csv"})
     if foreign:
         raise UserError(
             f"{out} holds {foreign[0]!r}, which these {num} images would not replace; give an empty or a new folder"
@@ -117,16 +209,8 @@ def write_npz(out, chunks, shape, labels=None):
 
     Chunk by chunk: memory does not grow with the number, the first of `shape`.
     """
-    name, kind_of_number = ("images", "|u1") if len(shape) == 4 else ("points", "<f4")
-    with replacing(out) as partial, zipfile.ZipFile(partial, "w") as archive:
-        with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-            header = {"descr": kind_of_number, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for chunk in chunks:
-                file.write(chunk.astype(kind_of_number, copy=False).tobytes())
-        if labels is not None:
-            with archive.open("labels.npy", "w") as file:
-                np.lib.format.write_array(file, np.asarray(labels, np.int64))
+    with replacing(out) as partial:
+        formats.write_npz(partial, chunks, shape, labels)
 
 
 def write_grid(out, chunks, shape, labels=None):
@@ -152,13 +236,11 @@ def write_folder(out, chunks, shape, labels=None):
     index = 0
     for chunk in chunks:
         for image in chunk:
-            images.save_png(out / _file_name(index), image)
+            images.save_png(out / formats.file_name(index), image)
             index += 1
     if labels is not None:
-        text = io.StringIO()
-        rows = [(_file_name(i), int(label)) for i, label in enumerate(labels)]
-        csv.writer(text, lineterminator="\n").writerows([("file", "label"), *rows])
-        write_text(out / "labels.csv", text.getvalue())
+        names = [formats.file_name(index) for index in range(len(labels))]
+        write_text(out / "labels.csv", formats.labels_text(names, labels))
 
 
 def _label(word, known):
@@ -170,10 +252,6 @@ def _label(word, known):
         close = nearest(word.lower(), known) or f"; the classes are {', '.join(known)}"
         raise UserError(f"--label expects class numbers or names, got {word!r}{close}")
     raise UserError(f"--label expects class numbers such as 3,5, got {word!r}; this run's data has no names for them")
-
-
-def _file_name(index):
-    return f"{index:06d}.png"
 
 
 def _period(labels):

@@ -47,7 +47,7 @@ def _accuracy(images, labels, test_images, test_labels, number, seed):
     model = _classifier(keras, images.shape[1:], number)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
-    model.fit(images, np.asarray(labels), batch_size=BATCH, epochs=EPOCHS, verbose=0)
+    model.fit(np.asarray(images), np.asarray(labels), batch_size=BATCH, epochs=EPOCHS, verbose=0)
     return float(np.mean(model.predict(test_images, batch_size=500, verbose=0).argmax(axis=1) == test_labels))
 
 

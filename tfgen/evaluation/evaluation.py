@@ -236,10 +236,10 @@ def check_split(source, split):
 
 def check_samples(images, source):
     """Refuses samples that are no images of the data's shape."""
-    images = np.asarray(images)
     shape = tuple(source.fields["image"].shape) if "image" in source.fields else None
-    if shape and images.shape[1:] != shape:
+    got = np.shape(images)[1:]
+    if shape and got != shape:
         raise UserError(
-            f"the samples are {'x'.join(map(str, images.shape[1:]))}, the images of {source.name} "
+            f"the samples are {'x'.join(map(str, got))}, the images of {source.name} "
             f"{'x'.join(map(str, shape))}; compare them with data of their own shape, or give --image_size"
         )

@@ -1,4 +1,4 @@
-"""Samples that lie in files: an .npz as `tfgen.sample` writes it, or a folder of pictures."""
+"""Samples that lie in files: an .npz or a folder of shards as `tfgen.sample` writes them, or a folder of pictures."""
 
 import csv
 import hashlib
@@ -10,24 +10,34 @@ from tfgen.data import folder, npz
 from tfgen.data.arrays import check_images, check_labels
 from tfgen.errors import UserError, nearest
 from tfgen.images import to_uint8
+from tfgen.shards.plan import MANIFEST
+from tfgen.shards.reading import CHUNK, StoredSamples
 
 
-def read_samples(path):
+def read_samples(path, num=None):
     """Reads samples.
 
     Args:
         path: FILE.npz with `images` uint8 or float in [0, 1] [N, H, W, C] (and `labels` int [N]), or `points` float
-            [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`).
+            [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`); or one of shards.
+        num: how many of the first ones, or None for all.
 
     Returns:
-        (images uint8 [N, H, W, C] or points float32 [N, 2], labels int64 [N] or None).
+        (images uint8 [N, H, W, C] or points float32 [N, 2], labels int64 [N] or None). Images in shards stay in their
+        files, as `StoredSamples`.
 
     Raises:
         UserError: it holds nothing of the kind.
     """
     path = pathlib.Path(path)
-    if path.is_dir():
-        return _from_folder(path)
+    if (path / MANIFEST).is_file():
+        samples = StoredSamples(path, num)
+        return (samples, samples.labels) if samples.dtype == np.uint8 else (np.asarray(samples), None)
+    samples, labels = _from_folder(path) if path.is_dir() else _from_npz(path)
+    return samples[:num], None if labels is None else labels[:num]
+
+
+def _from_npz(path):
     if not path.is_file():
         raise UserError(f"--samples: there is no file or folder {path}")
     arrays = npz.read(path)
@@ -69,4 +79,7 @@ def _labels(path, names):
 
 def digest(samples):
     """sha256 of the samples' bytes."""
-    return hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
+    found = hashlib.sha256()
+    for start in range(0, len(samples), CHUNK):
+        found.update(np.ascontiguousarray(samples[start : start + CHUNK]).tobytes())
+    return found.hexdigest()

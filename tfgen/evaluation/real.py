@@ -30,9 +30,11 @@ class Side:
 
 def as_side(extractor, images, labels=None):
     """The `Side` of images [N, H, W, C]; probabilities where the extractor is a classifier."""
+    starts = range(0, max(len(images), 1), CHUNK)  # images may lie in files: only a part is decoded at once
     if extractor.classes is None:
-        return Side(extractor.features(images), None, labels)
-    return Side(*extractor.features_and_probabilities(images), labels)
+        return Side(np.concatenate([extractor.features(images[s : s + CHUNK]) for s in starts]), None, labels)
+    parts = [extractor.features_and_probabilities(images[s : s + CHUNK]) for s in starts]
+    return Side(*map(np.concatenate, zip(*parts)), labels)
 
 
 class RealData:

@@ -47,8 +47,8 @@ class Sampler:
             raise UserError(f"{self.name} is conditional: give {self.condition}=")
         return {self.condition: self.as_field(self.condition, label)}
 
-    def condition_of(self, n, label):
-        """The condition of images 0..n-1: `label` repeated in turn, by default every class in turn; or None."""
+    def condition_of(self, n, label, start=0):
+        """The condition of n images from `start` on: `label` in turn, by default every class in turn; or None."""
         if not self.conditional:
             if label is not None:
                 raise UserError(f"{self.name} is not conditional and takes no label")
@@ -61,10 +61,10 @@ class Sampler:
             if vectors.shape[-len(expected) :] != tuple(expected) or not len(vectors):
                 raise UserError(f"{self.condition} needs vectors of shape {expected}, got {vectors.shape}")
             vectors = vectors.reshape((-1, *expected))
-            return vectors[np.arange(n) % len(vectors)]
-        return self.labels_of(n, label)
+            return vectors[np.arange(start, start + n) % len(vectors)]
+        return self.labels_of(n, label, start)
 
-    def labels_of(self, n, label):
+    def labels_of(self, n, label, start=0):
         if label is None and self.num_classes is None:
             raise UserError(f"{self.name} does not know how many classes there are: give label=")
         cycle = np.arange(self.num_classes) if label is None else np.atleast_1d(np.asarray(label))
@@ -73,7 +73,7 @@ class Sampler:
         if cycle.min() < 0 or (self.num_classes and cycle.max() >= self.num_classes):
             top = f"0..{self.num_classes - 1}" if self.num_classes else "0 and up"
             raise UserError(f"labels are {top}, got {sorted(set(cycle.tolist()))}")
-        return cycle.astype(np.int64)[np.arange(n) % len(cycle)]
+        return cycle.astype(np.int64)[np.arange(start, start + n) % len(cycle)]
 
     def sample(self, n, seed=0, label=None, stochastic=False, batch_size=CHUNK, start=0):
         """Makes images `start` to `start + n - 1` of the endless sequence that `seed` names.
@@ -94,14 +94,14 @@ class Sampler:
             raise UserError(f"sample needs n >= 0 and a seed in 0..2^31-1, got n={n}, seed={seed}")
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}")
-        conditions = self.condition_of(start + n, label)
+        conditions = self.condition_of(n, label, start)
         images = np.empty((n, *self.data_shape), self.data_dtype)
         for first in range(0, n, batch_size):
             index = np.arange(start + first, start + first + batch_size, dtype=np.int64)
             count = min(batch_size, n - first)
             label_chunk = None
             if conditions is not None:
-                label_chunk = tf.constant(conditions[np.minimum(index, start + n - 1)])
+                label_chunk = tf.constant(conditions[np.minimum(index - start, n - 1)])
             made = self.sample_from_seeds(tf.constant((seed << 32) + index), label_chunk, stochastic)
             images[first : first + count] = made.numpy()[:count]
         return images
