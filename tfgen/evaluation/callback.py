@@ -5,9 +5,9 @@ import keras
 from tfgen import metrics
 from tfgen.errors import UserError
 from tfgen.evaluation.cache import Cache
-from tfgen.evaluation.real import RealData, Side
-from tfgen.evaluation.samples import full_kernel_distance
+from tfgen.evaluation.real import RealData
 from tfgen.metrics.extractors import default_extractor, load_extractor
+from tfgen.metrics.kernels import KernelReference
 
 
 class EvaluateSamples(keras.callbacks.Callback):
@@ -30,8 +30,8 @@ class EvaluateSamples(keras.callbacks.Callback):
 
     def __init__(self, source, every=1, num=1000, extractor=None, seed=0, cache=None):
         super().__init__()
-        if every < 1 or num < 2:
-            raise UserError(f"EvaluateSamples needs every >= 1 and num >= 2, got {every} and {num}")
+        if every < 1 or num < 4:
+            raise UserError(f"EvaluateSamples needs every >= 1 and num >= 4, got {every} and {num}")
         self.every, self.num, self.seed = every, num, seed
         self.extractor = load_extractor(extractor or default_extractor(source.name, source.fields))
         self.real = RealData(source, self.extractor, Cache(cache), "validation", limit=num, seed=seed)
@@ -55,10 +55,10 @@ class EvaluateSamples(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every:
             return
-        real = self.real.reference
-        fake = Side(self.extractor.features(self.model.sample(self.num, seed=self.seed)))
-        kid, error = full_kernel_distance(real, fake)
-        distance = metrics.frechet_distance(real.features, fake.features)
+        real = self.real.reference.features
+        fake = self.extractor.features(self.model.sample(self.num, seed=self.seed))
+        kid, error = KernelReference(real).distance(fake)
+        distance = metrics.frechet_distance(real, fake)
         row = {"epoch": epoch + 1, "step": int(self.model.step), "fd": distance}
         self.scores.append({**row, "kid": kid, "kid_error": error})
         if logs is not None:

@@ -13,6 +13,8 @@ from tfgen.errors import UserError, nearest
 from tfgen.evaluation import corruptions
 from tfgen.evaluation.real import Side, as_side
 from tfgen.evaluation.scores import Score, around, share
+from tfgen.metrics.kernels import KernelReference
+from tfgen.metrics.neighbours import NeighbourReference
 
 CONTROLS = 2_000  # images by which faults are shown
 WORKERS = 2
@@ -40,6 +42,10 @@ class Contest:
     def nearest(self):
         """(index, distance) of the training image nearest to each sample."""
         return metrics.nearest(self.train.features, self.fake.features)
+
+    @functools.cached_property
+    def kernel_reference(self):
+        return KernelReference(self.real.features)
 
     def stated(self, **parameters):
         """The protocol of one metric, with its own parameters."""
@@ -72,22 +78,19 @@ def extrapolated(contest):
 
 def kernel(contest):
     """kid: one estimate of all pairs, which has no noise of subsets."""
-    value, error = full_kernel_distance(contest.real, contest.fake)
-    floor, _ = full_kernel_distance(contest.real, contest.floor)
-    stated = contest.stated(subsets="none: all pairs", interval="jackknife over images, 1.96 standard errors")
+    value, error = contest.kernel_reference.distance(contest.fake.features, contest.seed)
+    floor = contest.kernel_reference.value(contest.floor.features)
+    stated = contest.stated(
+        subsets="none: all pairs", interval="jackknife over 5,000 images at most, 1.96 standard errors"
+    )
     return {"kid": around(value, error, floor=floor, protocol=stated)}, {}
-
-
-def full_kernel_distance(real, fake):
-    """(KID of all images, its standard error)."""
-    return metrics.kernel_distance(real.features, fake.features, subset_size=max(len(real), len(fake)))
 
 
 def neighbours(contest):
     """precision, recall, density, coverage."""
     k_pr, k_dc = 3, 5
-    values = metrics.neighbour_scores(contest.real.features, contest.fake.features, k_pr, k_dc)
-    floors = metrics.neighbour_scores(contest.real.features, contest.floor.features, k_pr, k_dc)
+    reference = NeighbourReference(contest.real.features, k_pr, k_dc)
+    values, floors = reference.scores(contest.fake.features), reference.scores(contest.floor.features)
     scores = {}
     for name in ("precision", "recall", "density", "coverage"):
         count = len(contest.fake) if name == "precision" else len(contest.real)
@@ -240,10 +243,10 @@ def _missing(contest, family):
     return None
 
 
-def control(real, other):
+def control(contest, other):
     """The scores that a control is shown by: fd, kid."""
-    distance = metrics.frechet_distance(real.features, other.features)
-    return {"fd": distance, "kid": full_kernel_distance(real, other)[0]}
+    distance = metrics.frechet_distance(contest.real.features, other.features)
+    return {"fd": distance, "kid": contest.kernel_reference.value(other.features)}
 
 
 def controls(contest, originals, extractor, images, cache, key):
@@ -262,12 +265,12 @@ def controls(contest, originals, extractor, images, cache, key):
             return {"features": as_side(extractor, corrupt(images)).features}
 
         features = cache.get({**key, "corruption": name, "count": len(images)}, computed)["features"]
-        faults[name] = control(contest.real, Side(features))
+        faults[name] = control(contest, Side(features))
     dropped = corruptions.without_a_class(originals)
     if dropped is not None:
-        faults["a class dropped"] = control(contest.real, dropped)
+        faults["a class dropped"] = control(contest, dropped)
     # The floor's images are training images: copies of them score like it, and only authenticity tells.
-    copies = control(contest.real, originals)
+    copies = control(contest, originals)
     authenticity = metrics.authenticity(contest.train.features, originals.features)
     found = {"real": copies, **faults, "copies of training images": {**copies, "authenticity": authenticity}}
     return {name: {"count": len(images), **values} for name, values in found.items()}

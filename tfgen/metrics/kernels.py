@@ -8,7 +8,8 @@ from tfgen.errors import UserError
 from tfgen.metrics.checks import check_pair
 
 PAIRS = 1 << 20  # kernel values held at once, 8 MB: they stay in the processor's cache
-IMAGES = 5_000  # of each set, from which the error is taken where subsets are used: good to a few per cent
+NEED = "the kernel distance and its error need"
+IMAGES = 5_000  # of each set, at most, from which the error is taken: good to a few per cent
 
 
 def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
@@ -36,13 +37,12 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
     Raises:
         UserError: fewer than 4 rows, features of different lengths, or values that are not finite.
     """
-    real, fake = check_pair(real, fake, rows=4, need="the kernel distance and its error need")
+    real, fake = check_pair(real, fake, rows=4, need=NEED)
     for name, value, least in (("subsets", subsets, 2), ("subset_size", subset_size, 4)):
         if value < least:
             raise UserError(f"{name} must be at least {least}, got {value}")
     if subset_size >= min(len(real), len(fake)):
-        whole = _decompose(real, fake)
-        return whole.value, float(np.sqrt(whole.variance(len(real), len(fake))))
+        return KernelReference(real).distance(fake, seed)
     rng = np.random.default_rng(seed)
 
     def on_subsets(size):
@@ -51,6 +51,31 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
     values = [on_subsets(subset_size).value for _ in range(subsets)]
     variance = on_subsets(IMAGES).variance(len(real), len(fake)) + np.var(values, ddof=1) / subsets
     return float(np.mean(values)), float(np.sqrt(variance))
+
+
+class KernelReference:
+    """Real images with which several sets are compared, all pairs each: what they are among themselves is summed once.
+
+    Args:
+        real: features [N, F] real numbers, N >= 4.
+    """
+
+    def __init__(self, real):
+        self.real = check_pair(real, real, rows=4, need=NEED)[0]
+        self._within = _mean_within(self.real)
+
+    def distance(self, fake, seed=0):
+        """(mean, standard_error), as `kernel_distance` with a `subset_size` of all images and this seed."""
+        real, fake = check_pair(self.real, fake, rows=4, need=NEED)
+        rng = np.random.default_rng(seed)
+        error = _decompose(_subset(real, IMAGES, rng), _subset(fake, IMAGES, rng))
+        return self.value(fake), float(np.sqrt(error.variance(len(real), len(fake))))
+
+    def value(self, fake):
+        """The distance alone."""
+        real, fake = check_pair(self.real, fake, rows=4, need=NEED)
+        cross = sum(_cubes(_inner(real[rows], fake)) for rows in _slices(len(real), len(fake)))
+        return float(self._within + _mean_within(fake) - 2.0 * cross / (len(real) * len(fake)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,11 +139,20 @@ def _cross_residual(rows, columns, squares):
     return max(0.0, residual / ((n - 1) * (m - 1)))
 
 
+def _mean_within(a):
+    """The mean of the kernel over pairs of different rows."""
+    n = len(a)
+    # what stands right of the square on the diagonal counts twice, for what lies below
+    ordered = sum(2.0 * _cubes(inner) - _cubes(inner[:, : len(inner)]) for _, inner in _upper(a))
+    diagonal = (np.einsum("nf,nf->n", a, a) / a.shape[1] + 1.0) ** 3
+    return (ordered - diagonal.sum()) / (n * (n - 1))
+
+
 def _within_sums(a):
     """Every row's sum of the kernel with the other rows [N], and the sum of the squares of these values."""
     sums, squares = np.zeros(len(a)), 0.0
-    for rows in _slices(len(a), len(a)):
-        values = _kernel(a[rows], a[rows.start :])  # symmetric: what lies to the right stands below as well
+    for rows, inner in _upper(a):
+        values = _cubed(inner)
         square = values[:, : len(values)]
         np.fill_diagonal(square, 0.0)
         sums[rows] += values.sum(axis=1)
@@ -127,24 +161,39 @@ def _within_sums(a):
     return sums, squares
 
 
+def _upper(a):
+    """Yields (rows, `_inner` of these with themselves and all after them): symmetric, the rest stands below as well."""
+    for rows in _slices(len(a), len(a)):
+        yield rows, _inner(a[rows], a[rows.start :])
+
+
 def _cross_sums(a, b):
     """The sums of the kernel matrix over its columns [N] and rows [M], and of its squares."""
     rows, columns, squares = np.empty(len(a)), np.zeros(len(b)), 0.0
     for part in _slices(len(a), len(b)):
-        values = _kernel(a[part], b)
+        values = _cubed(_inner(a[part], b))
         rows[part] = values.sum(axis=1)
         columns += values.sum(axis=0)
         squares += np.vdot(values, values)
     return rows, columns, squares
 
 
-def _kernel(a, b):
-    """(a_i'b_j / F + 1)^3, float64 [N, M]."""
+def _inner(a, b):
+    """a_i'b_j / F + 1, whose cube is the kernel: float64 [N, M]."""
     inner = (a / a.shape[1]) @ b.T
     inner += 1.0
+    return inner
+
+
+def _cubed(inner):
     values = inner * inner
     values *= inner
     return values
+
+
+def _cubes(inner):
+    """The sum of the cubes."""
+    return float(np.vdot(inner * inner, inner))
 
 
 def _slices(rows, columns):

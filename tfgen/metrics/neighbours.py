@@ -58,18 +58,47 @@ def neighbour_scores(real, fake, k_pr=3, k_dc=5):
     Returns:
         {"precision", "recall", "density", "coverage"}: floats; a k of None leaves its two out.
     """
-    ks = [k for k in (k_pr, k_dc) if k is not None]
-    real, fake = _checked(real, fake, ks)
-    real_radii = dict(zip(ks, radii(real, ks)))
-    tallies = []
-    if k_pr is not None:
-        tallies.append(_PrecisionRecall(real_radii[k_pr], radii(fake, [k_pr])[0]))
-    if k_dc is not None:
-        tallies.append(_DensityCoverage(real_radii[k_dc], squared_norms(real), squared_norms(fake), k_dc))
-    for rows, distances in squared_distances(real, fake, ROUNDING):
-        for tally in tallies:
-            tally.add(rows, distances)
-    return {name: value for tally in tallies for name, value in tally.scores().items()}
+    return NeighbourReference(real, k_pr, k_dc).scores(fake)
+
+
+class NeighbourReference:
+    """Real images with which several sets are compared: their own neighbours are looked for once.
+
+    Args:
+        real: features [N, F] real numbers, of more than k rows.
+        k_pr, k_dc: as in `neighbour_scores`.
+    """
+
+    def __init__(self, real, k_pr=3, k_dc=5):
+        self.ks = [k for k in (k_pr, k_dc) if k is not None]
+        self.k_pr, self.k_dc = k_pr, k_dc
+        real, _ = self._checked(real, real)
+        # about the reals' mean, distances are the same and their rounding is smaller
+        self._centre = real.mean(axis=0)
+        self._real = real - self._centre
+        self._radii = dict(zip(self.ks, radii(self._real, self.ks)))
+
+    def scores(self, fake):
+        """What `neighbour_scores` returns of features [M, F]."""
+        real = self._real
+        _, fake = self._checked(real, fake)
+        fake = fake - self._centre
+        tallies = []
+        if self.k_pr is not None:
+            tallies.append(_PrecisionRecall(self._radii[self.k_pr], radii(fake, [self.k_pr])[0]))
+        if self.k_dc is not None:
+            norms = squared_norms(real), squared_norms(fake)
+            tallies.append(_DensityCoverage(self._radii[self.k_dc], *norms, self.k_dc))
+        for rows, distances in squared_distances(real, fake, ROUNDING):
+            for tally in tallies:
+                tally.add(rows, distances)
+        return {name: value for tally in tallies for name, value in tally.scores().items()}
+
+    def _checked(self, real, fake):
+        for k in self.ks:
+            if k < 1:
+                raise UserError(f"k must be at least 1, got {k}")
+        return check_pair(real, fake, rows=max(self.ks) + 1, need=f"k={max(self.ks)} neighbours need")
 
 
 class _PrecisionRecall:
@@ -102,16 +131,6 @@ class _DensityCoverage:
     def scores(self):
         density = self.inside / (self.k * len(self.margins))
         return {"density": float(density), "coverage": float(self.covered / len(self.limits))}
-
-
-def _checked(real, fake, ks):
-    """Both sets as float64, about the reals' mean: distances are the same and their rounding is smaller."""
-    for k in ks:
-        if k < 1:
-            raise UserError(f"k must be at least 1, got {k}")
-    real, fake = check_pair(real, fake, rows=max(ks) + 1, need=f"k={max(ks)} neighbours need")
-    centre = real.mean(axis=0)
-    return real - centre, fake - centre
 
 
 def radii(features, ks):
