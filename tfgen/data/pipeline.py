@@ -1,5 +1,7 @@
 """The input pipeline: stateless and step-indexed. A batch depends on (seed, step) alone, so any step can come first."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
@@ -22,7 +24,25 @@ def steps_per_epoch(examples, batch_size):
     return steps
 
 
-def step_indexed(examples, *, batch_size, seed, position, last_step=None, batches=None, mirror=False):
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The rows of every batch that one process makes: those of `count` replicas, from number `first` on, of `replicas`.
+
+    A batch consists of `parts` equal parts, of each of which every replica gets as many rows.
+    """
+
+    first: int = 0
+    count: int = 1
+    replicas: int = 1
+    parts: int = 1
+
+    def places(self, batch_size):
+        """The rows of a batch that each replica here gets, int64 [count, batch_size // replicas]."""
+        rows = np.arange(batch_size).reshape(self.parts, self.replicas, -1).swapaxes(0, 1)
+        return rows.reshape(self.replicas, -1)[self.first : self.first + self.count]
+
+
+def step_indexed(examples, *, batch_size, seed, position, last_step=None, batches=None, mirror=False, share=None):
     """Returns a `tf.data.Dataset` of batches; each iteration starts at the step that `position` holds then.
 
     Epoch e is the steps e * S .. (e + 1) * S - 1, S = len(examples) // batch_size, over a permutation from (seed, e).
@@ -39,6 +59,8 @@ def step_indexed(examples, *, batch_size, seed, position, last_step=None, batche
         last_step: int or `tf.Variable` int64: the steps end before it. Not together with `batches`.
         batches: how many batches every iteration gives.
         mirror: flip each image left to right with probability 1/2, from (seed, step).
+        share: `Share` of every batch that is made, all of it by default; then each batch becomes `share.count` elements,
+            one a replica, and no other row is read.
 
     Returns:
         Dataset of dicts with the fields' names and dtypes: image uint8 [batch_size, H, W, C], label int64 [batch_size].
@@ -50,20 +72,23 @@ def step_indexed(examples, *, batch_size, seed, position, last_step=None, batche
         raise ValueError("Give `last_step` or `batches`, not both.")
     examples = _as_examples(examples)
     per_epoch = steps_per_epoch(examples, batch_size)
-    seed = _int64(seed)
-    take = _taker(examples, batch_size)
+    seed, share = _int64(seed), share or Share()
+    places, count = share.places(batch_size), share.count
+    take = _taker(examples, places.shape[1])
 
     def epoch(number, start, stop):
         first = number * per_epoch
         key = _key(seed, number)  # once an epoch: it would be a fifth of a step's work
 
-        def batch_of(step):
-            places = (step - first) * batch_size + np.arange(batch_size)
-            batch = take(_permuted(places, key, len(examples)))
-            return _mirror(batch, seed, step) if mirror else batch
+        def batch_of(number):
+            step = number // count
+            rows = places[0] if count == 1 else tf.gather(places, number % count)
+            batch = take(_permuted((step - first) * batch_size + rows, key, len(examples)))
+            return _mirror(batch, seed, step, batch_size, rows) if mirror else batch
 
-        steps = tf.data.Dataset.range(tf.maximum(start, first), tf.minimum(stop, first + per_epoch))
-        return steps.map(batch_of, num_parallel_calls=_PARALLEL, deterministic=True)
+        begin, end = tf.maximum(start, first), tf.minimum(stop, first + per_epoch)
+        numbers = tf.data.Dataset.range(begin * count, end * count)  # `count` elements a step
+        return numbers.map(batch_of, num_parallel_calls=_PARALLEL, deterministic=True)
 
     def run(_):
         start = tf.cast(tf.convert_to_tensor(position), tf.int64)
@@ -75,13 +100,13 @@ def step_indexed(examples, *, batch_size, seed, position, last_step=None, batche
 
     dataset = tf.data.Dataset.range(1).flat_map(run)  # flat_map: `position` is read when an iteration starts
     if batches is not None:
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches * count))
     options = tf.data.Options()
     options.autotune.enabled = False
     # the rewriting of the graph copies what its functions capture, all the data, for as long as it takes
     options.experimental_optimization.apply_default_optimizations = False
     options.deterministic = True
-    return dataset.prefetch(_PARALLEL).with_options(options)
+    return dataset.prefetch(_PARALLEL * count).with_options(options)
 
 
 def _as_examples(examples):
@@ -159,9 +184,10 @@ def _tensor(examples, name):
     return examples.tensors[name]
 
 
-def _mirror(batch, seed, step):
-    """Flips about half of the images left to right; the coins depend on (seed, step)."""
+def _mirror(batch, seed, step, batch_size, rows):
+    """Flips about half of the images left to right; the coins depend on (seed, step) and the row of the whole batch."""
     images = batch["image"]
     key = tf.stack([tf.constant(seed ^ _MIRROR_STREAM, tf.int64), step])
-    coins = tf.random.stateless_uniform([images.shape[0], 1, 1, 1], key, alg="philox") < 0.5
+    coins = tf.random.stateless_uniform([batch_size, 1, 1, 1], key, alg="philox") < 0.5
+    coins = coins if images.shape[0] == batch_size else tf.gather(coins, rows)
     return {**batch, "image": tf.where(coins, tf.reverse(images, [2]), images)}

@@ -6,6 +6,7 @@ from tfgen import losses, priors
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.training.base import GenerativeModel, Phase, copy_network
+from tfgen.training.distribution import PerThread
 from tfgen.training.optimizers import FusedAdam
 from tfgen.training.sampling import Sampler
 from tfgen.values import save_object, serializable
@@ -50,6 +51,7 @@ class AdversarialModel(Sampler, GenerativeModel):
     """
 
     primary_inputs = {"generator": "latent"}
+    _shared = PerThread()  # the pass of G that a step's updates share: (tape, images)
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class AdversarialModel(Sampler, GenerativeModel):
         )
         self.latent_dim, self.prior, self.loss_functions = int(latent_dim), prior, loss
         self.penalty, self.augment, self.discriminator_steps = penalty, augment, int(discriminator_steps)
-        self.shared_pass, self._shared = bool(shared_pass), None
+        self.shared_pass = bool(shared_pass)
 
     @property
     def generator(self):

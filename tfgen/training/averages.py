@@ -24,6 +24,14 @@ class Averages:
         mean.update_state(tf.cast(value, tf.float32))
         return mean.result()
 
+    def update_all(self, logs):
+        """As `update`, for a dict of values."""
+        return {name: self.update(name, value) for name, value in logs.items()}
+
+    def results(self):
+        """The means so far, by name."""
+        return {name: mean.result() for name, mean in self._means.items()}
+
     def metrics(self):
         return list(self._means.values())
 

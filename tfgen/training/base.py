@@ -10,8 +10,10 @@ import tensorflow as tf
 
 from tfgen.data.source import Field, data_field
 from tfgen.errors import UserError, nearest
+from tfgen.training import accumulation
 from tfgen.training.averages import Averages
 from tfgen.training.batches import Batches
+from tfgen.training.distribution import PerThread, clipped, made_within, mean_over_replicas, replica_context, within
 from tfgen.training.fitting import StepIndexedFit
 from tfgen.training.noise import Noise
 
@@ -33,6 +35,13 @@ class Phase:
     optimizer: str
     terms: Callable
     steps: int = 1
+
+
+class Counter(keras.Variable):
+    """An integer variable that `int` reads under a strategy, too."""
+
+    def __int__(self):
+        return int(self.numpy())
 
 
 def copy_network(network):
@@ -83,6 +92,8 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
     """
 
     primary_inputs: dict = {}  # of networks that take something else than the data
+    # of the step that is being traced: networks held fixed, whether it trains, what a phase logs besides its terms
+    _frozen, _training, _watched = PerThread(frozenset()), PerThread(False), PerThread()
 
     def __init__(self, networks, *, fields, value_range, ema=None, averaged=(), seed=0, **kwargs):
         super().__init__(**kwargs)
@@ -97,11 +108,9 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
             self.averaged_networks = {name: copy_network(networks[name]) for name in averaged}
             for network in self.averaged_networks.values():
                 network.trainable = False
-        self.optimizers = {}
-        counter = {"shape": (), "dtype": "int64", "trainable": False, "autocast": False}
-        self.step = self.add_weight(name="step", initializer="zeros", **counter)
+        self.optimizers, self.accumulate = {}, 1
+        self.step = Counter("zeros", shape=(), dtype="int64", trainable=False, autocast=False, name="step")
         self.averages = Averages()
-        self._frozen, self._training = frozenset(), False
         # Where the pipeline starts at its next iteration, and the first step whose loss was not finite: eager state
         # that no file needs, hence plain variables.
         with tf.init_scope():
@@ -160,18 +169,25 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
     def compile_optimizers(self, optimizers, **kwargs):
         """Compiles with a dict of named optimizers, one or more phases each.
 
-        `steps_per_execution` is 16 where no network convolves, else 1, if it is not given.
+        `steps_per_execution` is 16 where no network convolves, else 1, if it is not given. `accumulate=N` makes every
+        update from N micro-batches of a batch, in the memory of one (see `tfgen.training.accumulation`).
         """
+        self.accumulate = kwargs.pop("accumulate", 1)
+        accumulation.check(self, self.accumulate)
         kwargs.setdefault("jit_compile", False)  # measured: XLA is slower for convolutions on a CPU
         # measured: a call of the graph costs as much as the step of a dense network, and nothing beside a convolution
         dense = all(len(w.shape) <= 2 for network in self.networks.values() for w in network.trainable_weights)
         kwargs.setdefault("steps_per_execution", 16 if dense and not kwargs.get("run_eagerly") else 1)
         super().compile(optimizer=None, **kwargs)
-        self.optimizers = {name: keras.optimizers.get(optimizer) for name, optimizer in optimizers.items()}
-        for name, optimizer in self.optimizers.items():
-            if not optimizer.built:  # now, so that loading finds the slots
-                trained = [network for phase in self.phases if phase.optimizer == name for network in phase.trains]
-                optimizer.build([v for key in dict.fromkeys(trained) for v in self.networks[key].trainable_variables])
+        strategy = self._distribute_strategy
+        with within(strategy):
+            found = {name: keras.optimizers.get(optimizer) for name, optimizer in optimizers.items()}
+            self.optimizers = {name: made_within(strategy, optimizer) for name, optimizer in found.items()}
+            for name, optimizer in self.optimizers.items():
+                if not optimizer.built:  # now, so that loading finds the slots
+                    trained = [network for phase in self.phases if phase.optimizer == name for network in phase.trains]
+                    variables = [v for key in dict.fromkeys(trained) for v in self.networks[key].trainable_variables]
+                    optimizer.build(variables)
 
     def get_compile_config(self):
         if not self.compiled:
@@ -179,6 +195,7 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
         return {
             "optimizers": {name: keras.saving.serialize_keras_object(o) for name, o in self.optimizers.items()},
             "steps_per_execution": self.steps_per_execution,
+            "accumulate": self.accumulate,
             "run_eagerly": self.run_eagerly,
             "jit_compile": self.jit_compile,
         }
@@ -254,32 +271,47 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
     # One training step.
 
     def train_step(self, data):
+        return self.averages.update_all(self.update_step(data))
+
+    def update_step(self, data):
+        """One step on the batch, or on this replica's rows of it; returns what is to be logged, of the whole batch."""
         batch = self.as_batch(data)
         parts = self.split(batch)
         noise = self.noise()
-        logs = {}
+        logs, totals = {}, []
         self._training = True
         try:
             for phase in self.phases:
                 for index in range(phase.steps):
-                    logs.update(self.run_phase(phase, parts[index], noise.scope(f"{phase.name}/{index}")))
+                    total, named = self.run_phase(phase, parts[index], noise.scope(f"{phase.name}/{index}"))
+                    logs.update(named)
+                    totals.append(total)
         finally:  # a step may be refused while it is traced, and the model used all the same
             self._training, self._frozen = False, frozenset()
+        values = mean_over_replicas([*totals, *logs.values()])
+        self.note_bad_step(values[: len(totals)])
         self.step.assign_add(1)
         self.update_averages()
-        return {name: self.averages.update(name, value) for name, value in logs.items()}
+        return dict(zip(logs, values[len(totals) :], strict=True))
+
+    def note_bad_step(self, totals):
+        """Keeps the first step in which one of the losses is not finite."""
+        bad = tf.logical_not(tf.reduce_all(tf.math.is_finite(tf.stack(totals))))
+        bad = tf.logical_and(bad, self.first_bad_step < 0)
+        self.first_bad_step.assign(tf.where(bad, tf.cast(self.step.value, tf.int64) + 1, self.first_bad_step))
 
     def run_phase(self, phase, batch, noise):
-        """One update of the networks that `phase` trains; returns what is to be logged."""
+        """One update of the networks that `phase` trains; returns its loss and what is to be logged."""
         variables = [v for name in phase.trains for v in self.networks[name].trainable_variables]
         self._frozen, self._watched = frozenset(self.networks) - set(phase.trains), {}
-        terms, total, gradients = self.differentiate(phase, batch, noise, [v.value for v in variables])
+        given = phase, batch, noise, [v.value for v in variables]
+        parted = self.accumulate > 1
+        terms, total, gradients = accumulation.accumulated(self, *given) if parted else self.differentiate(*given)
         self._frozen = frozenset()
-        bad = tf.logical_and(tf.logical_not(tf.math.is_finite(total)), self.first_bad_step < 0)
-        self.first_bad_step.assign(tf.where(bad, tf.cast(self.step.value, tf.int64) + 1, self.first_bad_step))
-        self.optimizers[phase.optimizer].apply(gradients, variables)
+        optimizer = self.optimizers[phase.optimizer]
+        optimizer.apply(clipped(optimizer, gradients), variables)
         self.after_update(phase)
-        return {**self.phase_logs(phase, terms, total), **self._watched}
+        return total, {**self.phase_logs(phase, terms, total), **self._watched}
 
     def differentiate(self, phase, batch, noise, variables):
         """(terms, their sum, its gradients by the tensors `variables`) of a phase, this replica's share of them."""
@@ -301,7 +333,7 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
             self._watched = {}
             terms = phase.terms(batch, noise.scope(phase.name))
             logs.update({**self.phase_logs(phase, terms, tf.add_n(list(terms.values()))), **self._watched})
-        return {name: self.averages.update(name, value) for name, value in logs.items()}
+        return self.averages.update_all(logs)
 
     def after_update(self, phase):
         """Hook after a phase's update, e.g. for weight clipping."""
@@ -315,10 +347,7 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
 
     def noise(self):
         """The random streams of the current step, aware of replicas."""
-        context = tf.distribute.get_replica_context()
-        replicas = context.num_replicas_in_sync if context else 1
-        replica = context.replica_id_in_sync_group if replicas > 1 else 0
-        return Noise(self.seed, self.step.value, "train/", replica, replicas)
+        return Noise(self.seed, self.step.value, "train/", *replica_context())
 
     def run_network(self, name, fields):
         """Runs a network on the fields of a batch that it names, in training mode within a training step.
@@ -356,6 +385,7 @@ class GenerativeModel(StepIndexedFit, Batches, keras.Model):
     def reset_metrics(self):
         # Keras calls this at the start of every epoch, before it asks the pipeline for an iterator
         self._position.assign(self.step.value)
+        self._steps_left = self._epoch_steps
         self.averages.reset()
 
     def digest(self):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfgen.data.source import Examples
 from tfgen.errors import UserError, nearest
+from tfgen.training.distribution import ReplicatedFit, check_divisible, distributed
 from tfgen.training.noise import stream_key
 
 
@@ -51,7 +52,7 @@ class JoinedCallbacks(keras.callbacks.CallbackList):
             super().on_train_end(self._logs)
 
 
-class StepIndexedFit:
+class StepIndexedFit(ReplicatedFit):
     """The part of `GenerativeModel` that trains on arrays; a mixin before `keras.Model`."""
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *, steps_per_epoch=None, **kwargs):
@@ -72,6 +73,8 @@ class StepIndexedFit:
             if isinstance(x, tf.data.Dataset):
                 self.check_first(x)
                 kwargs.setdefault("shuffle", False)  # Keras' own default makes it warn
+                x = self.shared_out(x)
+            self._epoch_steps = None
             return super().fit(x, y, batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch, **kwargs)
         if not kwargs.get("validation_split", True):  # 0, Keras' default
             del kwargs["validation_split"]
@@ -98,6 +101,7 @@ class StepIndexedFit:
         """Trains from where `step` stands, to the end of epoch `epochs` or to `last_step`, if that comes first."""
         from tfgen.data import pipeline
 
+        check_divisible(batch_size, self.distribute_strategy.num_replicas_in_sync)
         batch_size *= self.parts
         if len(examples) < batch_size:
             raise UserError(f"one step takes {batch_size} images, got only {len(examples)}; lower batch_size")
@@ -128,19 +132,32 @@ class StepIndexedFit:
         )
         for index, (first, last, batches) in enumerate(segments):
             kwargs["callbacks"].place(first=index == 0, last=index == len(segments) - 1)
-            dataset = pipeline.step_indexed(
-                examples,
-                batch_size=batch_size,
-                seed=stream_key(self.seed, "order"),
-                position=self._position,
-                batches=batches,
-                mirror=mirror,
+            self._epoch_steps = batches
+            dataset, steps = self.input_of(examples, (last - first) * batches, batch_size, mirror)
+            super().fit(
+                dataset,
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=steps,
+                shuffle=False,
+                verbose=verbose,
+                **kwargs,
             )
-            super().fit(dataset, initial_epoch=first, epochs=last, shuffle=False, verbose=verbose, **kwargs)
             if self.stop_training:
                 break
         kwargs["callbacks"].finish()
         return self.history
+
+    def input_of(self, examples, steps, batch_size, mirror):
+        """The data set of the next `steps` steps, and how many an epoch has, where Keras cannot see it."""
+        from tfgen.data.pipeline import step_indexed
+
+        settings = {"batch_size": batch_size, "seed": stream_key(self.seed, "order"), "mirror": mirror}
+        if self._distribute_strategy is None:
+            return step_indexed(examples, position=self._position, batches=self._epoch_steps, **settings), None
+        settings |= {"position": int(self.step), "batches": steps}  # one iteration over all epochs
+        make = lambda share: step_indexed(examples, share=share, **settings)  # noqa: E731
+        return distributed(self._distribute_strategy, make, self.parts), self._epoch_steps
 
     def as_examples(self, x, y=None):
         """`Examples` with the fields that this model needs, checked."""

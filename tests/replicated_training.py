@@ -1,0 +1,125 @@
+"""Trains tiny models on one or several replicas, for the tests of distribution, which run this in processes of its own.
+
+    python tests/replicated_training.py OUT.npz REPLICAS CASE...
+
+REPLICAS is a number of logical CPUs; 0 for the replicas that TF_CONFIG names, one a process. Each case, of `CASES`, is
+trained for 20 steps; OUT.npz gets `CASE/before/NAME` and `CASE/after/NAME` of every variable, and `CASE/logs/NAME`.
+"""
+
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ[name] = "1"
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import tfgen  # noqa: E402
+from tfgen.data.source import Arrays, Examples  # noqa: E402
+
+STEPS, BATCH = 20, 12
+CONV = {"width": 4, "latent_dim": 4, "kernel_size": 3}
+DENSE = {"latent_dim": 4, "units": (16,), "maxout_units": (8,), "dropout": 0.0}
+SGD = {"optimizer": "sgd", "learning_rate": 0.05}
+CASES = {
+    "dcgan": ("dcgan", {**CONV, **SGD}, {}),
+    "dcgan_adam": ("dcgan", CONV, {}),
+    "critic": (
+        "dcgan",
+        {**CONV, **SGD, "learning_rate": 2e-4, "discriminator_steps": 3, "penalty": "gradient_penalty"},
+        {"mirror": True},
+    ),
+    "noisy": ("dcgan", {**CONV, **SGD, "instance_noise": 0.1, "label_smoothing": 0.1, "augment": "translate"}, {}),
+    "r1": ("dcgan", {**CONV, **SGD, "penalty": "r1(0.1)", "loss": "relativistic"}, {}),
+    "shared": ("dcgan", {**CONV, **SGD, "shared_pass": True}, {}),
+    "cgan": ("cgan", {**CONV, **SGD}, {}),
+    "gan": ("gan", {**DENSE, **SGD, "normalize": True}, {}),
+    "gan_adam": ("gan", DENSE, {}),
+    "vae": (
+        "vae",
+        {"latent_dim": 3, "width": 4, "samples": 2, "ema": 0.9, "optimizer": "sgd", "learning_rate": 1e-4},
+        {},
+    ),
+    "vae_adam": ("vae", {"latent_dim": 3, "width": 4, "binarize": "dynamic", "ema": 0.9}, {}),
+    "ae": ("ae", {"latent_dim": 3, "width": 4, "optimizer": "sgd", "learning_rate": 1e-4}, {}),
+    "streamed": ("cgan", {**CONV, **SGD}, {"streamed": True}),
+    "dataset": ("dcgan", {**CONV, **SGD, "discriminator_steps": 2}, {"dataset": True}),
+    "clipped": ("gan", {**DENSE, **SGD}, {"clip": True}),
+}
+
+
+class Streamed(Examples):
+    """Examples that are decoded when asked for, and count how often."""
+
+    def __init__(self, arrays):
+        self.arrays, self.reads = arrays, np.zeros(len(arrays), np.int64)
+
+    def __len__(self):
+        return len(self.arrays)
+
+    def fields(self):
+        return self.arrays.fields()
+
+    def gather(self, indices):
+        np.add.at(self.reads, indices, 1)
+        return self.arrays.gather(indices)
+
+
+def examples():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (5 * BATCH * 3 + 1, 16, 16, 1), dtype=np.uint8)
+    return Arrays({"image": images, "label": random.integers(0, 3, len(images))})
+
+
+def numbers(model):
+    return {name: variable.numpy() for name, variable in model.state().items()}
+
+
+def train(name, strategy):
+    """The arrays of one case: before, after, logs."""
+    model_name, options, settings = CASES[name]
+    with strategy.scope():
+        classes = {"num_classes": 3} if model_name == "cgan" else {}
+        model = tfgen.build_model(model_name, image_shape=(16, 16, 1), seed=1, **classes, **options)
+        if settings.get("clip"):
+            model.compile(keras.optimizers.SGD(0.5, global_clipnorm=0.05), keras.optimizers.SGD(0.5, clipnorm=0.02))
+    before, data = numbers(model), examples()
+    if settings.get("streamed"):
+        data = Streamed(data)
+    history = fit(model, data, settings)
+    made = {f"before/{k}": v for k, v in before.items()} | {f"after/{k}": v for k, v in numbers(model).items()}
+    made |= {f"logs/{k}": np.array(v) for k, v in history.history.items()}
+    if settings.get("streamed"):
+        made["reads"] = data.reads
+    return {f"{name}/{key}": value for key, value in made.items()}
+
+
+def fit(model, data, settings):
+    whole = len(data) // (BATCH * model.parts)
+    if settings.get("dataset"):
+        images = tf.data.Dataset.from_tensor_slices(data.arrays["image"]).repeat().batch(BATCH * model.parts)
+        return model.fit(images, steps_per_epoch=10, epochs=2, verbose=0)
+    epochs = -(-STEPS // whole)
+    return model.fit_examples(data, BATCH, epochs, last_step=STEPS, mirror=settings.get("mirror", False), verbose=0)
+
+
+def strategy_of(replicas):
+    if replicas == 0:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if replicas > 1:
+        cpus = [tf.config.LogicalDeviceConfiguration()] * replicas
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
+        return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    return tf.distribute.get_strategy()
+
+
+if __name__ == "__main__":
+    out, replicas, *cases = sys.argv[1:]
+    strategy = strategy_of(int(replicas))
+    arrays = {}
+    for case in cases:
+        arrays |= train(case, strategy)
+    np.savez(out, **arrays)
