@@ -62,7 +62,7 @@ def lines(machine):
     threads = ", ".join(f"{name}={value}" for name, value in machine["threads"].items())
     used, there = machine["cores"], machine["cores_of_machine"]
     return [
-        f"{machine['processor']}, {used} cores" + (f" of {there}" if used != there else ""),
+        f"{machine['processor']}, {used if used == there else f'{used} of {there}'} cores",
         f"of its instructions: {', '.join(machine['flags']) or 'none of ' + ', '.join(TELLING)}",
         f"{machine['memory_gb']} GB, {machine['system']}",
         f"threads: {threads or 'as many as cores, no variable set'}",

@@ -36,7 +36,7 @@ def in_turns(contenders, seconds, repeats, say=print):
         for name in list(contenders)[:: 1 if turn % 2 == 0 else -1]:
             window = contenders[name](seconds)
             found[name].append(window)
-            say(f"round {turn + 1}  {name:<34} {window.done / window.wall:12.5g} a second", flush=True)
+            say(f"round {turn + 1}  {name:<34} {window.done:12.6g} in {window.wall:.4g} s", flush=True)
     return found
 
 

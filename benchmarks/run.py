@@ -22,6 +22,8 @@ from benchmarks.parts import ELSEWHERE, PARTS, Settings
 from tfgen.cli import start_tensorflow
 from tfgen.files import write_text
 
+SKIPPED = "Not measured: it needs another environment, `--python=PATH`; benchmarks/README.md shows how to make one."
+
 
 def flags():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -38,7 +40,10 @@ def flags():
 
 def measure(part, settings):
     """What the JSON file holds of one part."""
-    windows = measuring.in_turns(part.contenders, settings.seconds, settings.repeats)
+    try:
+        windows = measuring.in_turns(part.contenders, settings.seconds, settings.repeats)
+    finally:
+        part.close()
     if part.unit == "s":
         values = {name: [w.wall / w.done for w in rows] for name, rows in windows.items()}
     else:
@@ -88,19 +93,15 @@ def main():
     out.parent.mkdir(parents=True, exist_ok=True)
     parts = earlier(out.with_suffix(".json"), about)
     for name in names:
-        if name in ELSEWHERE and not settings.python:
-            skipped = "Not measured: it needs another environment, `--python=PATH`; benchmarks/README.md shows it."
-            parts.setdefault(name, {"title": name, "skipped": skipped})
-            continue
         print(f"{name}:", flush=True)
-        part = PARTS[name](settings)
-        try:
-            parts[name] = measure(part, settings)
-        finally:
-            part.close()
+        if name in ELSEWHERE and not settings.python:
+            print(SKIPPED)
+            parts.setdefault(name, {"title": PARTS[name].__doc__.rstrip("."), "skipped": SKIPPED})
+        else:
+            parts[name] = measure(PARTS[name](settings), settings)
+            print("\n".join(tables.compared(parts[name])), flush=True)
         ordered = {name: parts[name] for name in PARTS if name in parts}
         write(out, {**about, "command": "python -m benchmarks.run", "parts": ordered})
-        print("\n".join(tables.compared(parts[name])), flush=True)
     print(out.with_suffix(".md"))
 
 

@@ -145,13 +145,15 @@ class Child:
         return window
 
     def close(self):
-        self._process.stdin.close()
-        self._process.wait()
+        """Ends the process, which serves as long as it can read; returns what it has written to stderr."""
+        self._process.communicate()
+        with self._errors as errors:
+            errors.seek(0)
+            return errors.read()
 
     def _answer(self):
         for line in self._process.stdout:
             if line.startswith("{"):  # libraries print, too
                 return json.loads(line)
-        self._process.wait()
-        self._errors.seek(0)
-        raise RuntimeError(f"{self._name} ended with code {self._process.returncode}:\n{self._errors.read()[-2000:]}")
+        said = self.close()[-2000:]
+        raise RuntimeError(f"{self._name} ended with code {self._process.returncode}:\n{said}")
