@@ -24,6 +24,8 @@ STEPS, BATCH = 20, 12
 CONV = {"width": 4, "latent_dim": 4, "kernel_size": 3}
 DENSE = {"latent_dim": 4, "units": (16,), "maxout_units": (8,), "dropout": 0.0}
 SGD = {"optimizer": "sgd", "learning_rate": 0.05}
+SLOW = {"optimizer": "sgd", "learning_rate": 1e-4}
+VAE = {"latent_dim": 3, "width": 4, "ema": 0.9}
 CASES = {
     "dcgan": ("dcgan", {**CONV, **SGD}, {}),
     "dcgan_adam": ("dcgan", CONV, {}),

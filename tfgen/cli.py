@@ -22,6 +22,7 @@ COMMANDS = {
     "run": ("tfgen.run", "train a model on a data set"),
     "sample": ("tfgen.sample", "draw images from a trained run"),
     "evaluate": ("tfgen.evaluate", "measure how good a run or a file of samples is"),
+    "launch": ("tfgen.launch", "train in several processes, started again if one of them dies"),
     "report": ("tfgen.report.__main__", "one HTML file on a run, or on several side by side"),
     "leaderboard": ("tfgen.leaderboard", "train models under one equal budget and rank them"),
 }
@@ -186,7 +187,11 @@ class Command:
         return 2
 
 
-def start_tensorflow():
+def wake_devices():
+    importlib.import_module("tensorflow").constant(0)
+
+
+def start_tensorflow(wake=wake_devices):
     """Imports TensorFlow and wakes its devices, without what it says meanwhile of itself and of absent drivers.
 
     TF_CPP_MIN_LOG_LEVEL does not reach these lines, which are written to file descriptor 2 before logging is set up.
@@ -197,8 +202,7 @@ def start_tensorflow():
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            tensorflow = importlib.import_module("tensorflow")
-            tensorflow.constant(0)
+            wake()
         except BaseException:
             said.seek(0)
             os.write(kept, said.read())

@@ -14,7 +14,7 @@ from tfgen.errors import UserError, nearest
 DEFAULT_EPOCHS = 10
 
 # Not part of a run's identity: a continued run may have other values of these.
-_CHANGEABLE = {"epochs", "steps", "max_minutes", "stop", "checkpoint_steps", "data_dir"}
+_CHANGEABLE = {"epochs", "steps", "max_minutes", "stop", "checkpoint_steps", "data_dir", "distribute", "replicas"}
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 
 
@@ -26,7 +26,9 @@ class Recipe:
         model: a registered name.
         dataset: a data set's name, or tfds:NAME, folder:PATH, npz:PATH, idx:PATH.
         options: the builder's keyword arguments as plain values; objects by name, "uniform(-1, 1)".
-        batch_size: images per update of a network.
+        batch_size: images per update of a network; "auto": the largest power of two whose training step fits into
+            memory, which a run measures when it begins, and records.
+        accumulate: micro-batches of batch_size / accumulate images that an update is made from, in the memory of one.
         epochs: the total; exactly one of epochs and steps is set (10 epochs if neither was given).
         steps: the total number of training steps, resumed ones included.
         max_minutes: stop after so much time, even if epochs or steps are left.
@@ -38,6 +40,9 @@ class Recipe:
         mirror: whether training images are mirrored at random.
         schedule: of the learning rates: a name, or a dict with a "name" and its settings.
         steps_per_execution: training steps in one call of the graph; None: 16 for dense networks, else 1.
+        distribute: over what a step is shared out: "none", "mirrored" (devices of this machine), "multiworker"
+            (processes that TF_CONFIG names). batch_size stays that of all together.
+        replicas: of "mirrored": so many logical CPUs; None for all local devices.
         checkpoint_steps: a checkpoint every so many steps; None: every epoch and at least every 60 s.
         data_dir: where data sets are looked for first.
     """
@@ -45,7 +50,8 @@ class Recipe:
     model: str
     dataset: str = "fashion_mnist_mini"
     options: dict = dataclasses.field(default_factory=dict)
-    batch_size: int = 64
+    batch_size: int | str = 64
+    accumulate: int = 1
     epochs: int | None = None
     steps: int | None = None
     max_minutes: float | None = None
@@ -56,6 +62,8 @@ class Recipe:
     mirror: bool = False
     schedule: str | dict = "constant"
     steps_per_execution: int | None = None
+    distribute: str = "none"
+    replicas: int | None = None
     checkpoint_steps: int | None = None
     data_dir: str | None = None
 
@@ -73,8 +81,15 @@ class Recipe:
     def __post_init__(self):
         for name, check in recipe_fields.CHECKS.items():
             object.__setattr__(self, name, check(name, getattr(self, name)))
+        if self.replicas is not None and self.distribute != "mirrored":
+            raise UserError(
+                f"replicas={self.replicas} belongs to distribute=mirrored, got distribute={self.distribute}; leave it "
+                "out"
+            )
         if self.epochs is not None and self.steps is not None:
             raise UserError(f"give epochs or steps, not both, got epochs={self.epochs} and steps={self.steps}")
+        if self.batch_size != "auto" and self.batch_size % self.accumulate:
+            raise UserError(f"accumulate={self.accumulate} does not divide a batch of {self.batch_size} equally")
         if self.epochs is None and self.steps is None:
             object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
 
@@ -99,7 +114,7 @@ class Recipe:
     def differences(self, other):
         """Sentences on what keeps `other` from continuing a run of this recipe, e.g. ["batch_size was 64, now 128"].
 
-        Epochs, steps, max_minutes, stop, checkpoint_steps and data_dir may change.
+        Epochs, steps, max_minutes, stop, checkpoint_steps, data_dir, distribute and replicas may change.
         """
         old, new = _flat(self), _flat(other)
         names = [name for name in {**old, **new} if name not in _CHANGEABLE]

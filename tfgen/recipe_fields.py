@@ -11,6 +11,7 @@ from tfgen.errors import UserError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 STOPS = ("equilibrium", "kid", "divergence")
+DISTRIBUTIONS = ("none", "mirrored", "multiworker")
 
 
 def text(name, value):
@@ -30,6 +31,10 @@ def integer(minimum, optional=False, maximum=None):
         return int(value)
 
     return check
+
+
+def batch_size(name, value):
+    return value if value == "auto" else integer(1)(name, value)
 
 
 def minutes(name, value):
@@ -58,6 +63,14 @@ def precision(name, value):
         close = difflib.get_close_matches(str(value), PRECISIONS, n=1, cutoff=0.5)
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise UserError(f"{name} expects one of {', '.join(PRECISIONS)}, got {value!r}{hint}")
+    return value
+
+
+def distribute(name, value):
+    if value not in DISTRIBUTIONS:
+        close = difflib.get_close_matches(str(value), DISTRIBUTIONS, n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise UserError(f"{name} expects one of {', '.join(DISTRIBUTIONS)}, got {value!r}{hint}")
     return value
 
 
@@ -114,7 +127,8 @@ CHECKS = {
     "model": text,
     "dataset": text,
     "options": options,
-    "batch_size": integer(1),
+    "batch_size": batch_size,
+    "accumulate": integer(1),
     "epochs": integer(1, optional=True),
     "steps": integer(1, optional=True),
     "max_minutes": minutes,
@@ -125,6 +139,8 @@ CHECKS = {
     "mirror": boolean,
     "schedule": schedule,
     "steps_per_execution": integer(1, optional=True),
+    "distribute": distribute,
+    "replicas": integer(1, optional=True),
     "checkpoint_steps": integer(1, optional=True),
     "data_dir": path,
 }

@@ -5,7 +5,7 @@ import sys
 from tfgen import cli
 from tfgen.errors import UserError
 from tfgen.recipe import Recipe, default_recipe, load_recipe
-from tfgen.recipe_fields import PRECISIONS
+from tfgen.recipe_fields import DISTRIBUTIONS, PRECISIONS
 
 COMMAND = cli.Command(
     "run",
@@ -24,6 +24,15 @@ def _size(text):
     return sides[0], sides[-1]
 
 
+_BATCH_SIZE = "an integer of at least 1, or auto"
+
+
+def _batch_size(text):
+    if text != "auto" and int(text) < 1:
+        raise ValueError
+    return text if text == "auto" else int(text)
+
+
 COMMAND.string("model", None, "what to train; --list_models shows the names")
 COMMAND.string("dataset", None, "a data set's name, or tfds:NAME, folder:PATH, npz:PATH, idx:PATH")
 COMMAND.string("config", None, "a recipe: a name in configs/ or a Python file with def recipe(); flags override it")
@@ -32,12 +41,17 @@ COMMAND.integer("epochs", None, "how often to go through the data, in all", mini
 COMMAND.integer("steps", None, "how many training steps, in all; wins over --epochs", minimum=1)
 COMMAND.number("max_minutes", None, "stop after so much time at the latest", minimum=0)
 COMMAND.string("stop", None, "stop early: equilibrium, kid, divergence, or some of them; none undoes a config's")
-COMMAND.integer("batch_size", None, "images in one training step's update", minimum=1)
+COMMAND.parsed(
+    "batch_size", None, "images in one training step's update; auto: as many as fit in memory", _batch_size, _BATCH_SIZE
+)
+COMMAND.integer("accumulate", None, "micro-batches that an update is made from, in the memory of one", minimum=1)
 COMMAND.integer("seed", None, "of the initial weights, the order of the data and the noise", minimum=0)
 COMMAND.parsed("image_size", None, "bring images to 28, or to HEIGHTxWIDTH: 28x32", _size, "a size such as 28 or 28x32")
 COMMAND.boolean("mirror", None, "mirror training images at random; --nomirror undoes a config's")
 COMMAND.string("data_dir", None, "where to look for data sets first")
 COMMAND.choice("precision", None, "of the computation; weights stay float32", PRECISIONS)
+COMMAND.choice("distribute", None, "share each batch out over devices or over TF_CONFIG's workers", DISTRIBUTIONS)
+COMMAND.integer("replicas", None, "of --distribute=mirrored: so many logical CPUs (default: all devices)", minimum=1)
 COMMAND.integer("steps_per_execution", None, "training steps in one call of the graph", minimum=1)
 COMMAND.integer(
     "checkpoint_steps", None, "a checkpoint every so many steps (default: each epoch, each 60 s)", minimum=1
@@ -56,12 +70,27 @@ def main(flags):
     if flags.list_models:
         return list_models()
     recipe = recipe_from_flags(flags)
-    cli.start_tensorflow()  # now that the flags are known to be good
+    if flags.list_options or flags.dry_run:
+        recipe = recipe.replace(distribute="none", replicas=None)
+    cli.start_tensorflow(lambda: start(recipe))  # now that the flags are known to be good
     if flags.list_options:
         return list_options(recipe.model)
     import tfgen
+    from tfgen.training.cluster import LOST, WorkerLost
 
-    tfgen.train(recipe, flags.workdir, resume=flags.resume, dry_run=flags.dry_run)
+    try:
+        tfgen.train(recipe, flags.workdir, resume=flags.resume, dry_run=flags.dry_run)
+    except WorkerLost as error:
+        print(f"tfgen run: {error}", file=sys.stderr, flush=True)
+        return LOST
+
+
+def start(recipe):
+    """Wakes TensorFlow's devices: those of the recipe's strategy have to be asked for before anything else."""
+    from tfgen.training import cluster
+
+    if cluster.start(recipe.distribute, recipe.replicas) is None:
+        cli.wake_devices()
 
 
 def recipe_from_flags(flags):
@@ -80,7 +109,7 @@ def recipe_from_flags(flags):
         raise UserError("give --model=NAME or --config=NAME; --list_models shows the models")
     _check_model(recipe.model)
     names = ("dataset", "epochs", "steps", "max_minutes", "batch_size", "seed", "image_size", "mirror", "data_dir")
-    names += ("stop", "precision", "steps_per_execution", "checkpoint_steps")
+    names += ("accumulate", "stop", "precision", "steps_per_execution", "checkpoint_steps", "distribute", "replicas")
     changes = {name: flags[name].value for name in names if flags[name].value is not None}
     if "steps" in changes:
         changes.pop("epochs", None)

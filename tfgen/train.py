@@ -16,6 +16,7 @@ import time
 import keras
 import numpy as np
 
+from tfgen import batch_size
 from tfgen.data import load_dataset
 from tfgen.data.pipeline import steps_per_epoch
 from tfgen.errors import UserError
@@ -24,10 +25,12 @@ from tfgen.export.savedmodel import export_savedmodel
 from tfgen.models import build_from_recipe
 from tfgen.precision import resolve
 from tfgen.runs import Layout, Run, save_record
+from tfgen.training import cluster
 from tfgen.training.callbacks import Diagnosis, HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
 from tfgen.training.callbacks.samples import POINTS
 from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints
 from tfgen.training.diagnosis.stops import StopOnScore
+from tfgen.training.distribution import check_divisible, within
 from tfgen.training.optimizers import apply_schedule
 
 STARTED = time.monotonic()
@@ -44,25 +47,42 @@ def train(recipe, workdir=None, *, resume="auto", dry_run=False):
         dry_run: print the recipe, the parameter counts and the steps to come, and do nothing.
 
     Returns:
-        the `Run`, or None for a dry run.
+        the `Run`, or None for a dry run and on workers other than the first, which print and write nothing.
 
     Raises:
         UserError: the recipe, the data or the folder do not fit; nothing in the folder has been changed.
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been written.
+        WorkerLost: `distribute=multiworker`, and another worker has gone; all are to be started again.
     """
     if resume not in ("auto", "must", "never"):
         raise UserError(f"resume must be auto, must or never, got {resume!r}")
+    strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
+    with cluster.together(strategy), contextlib.ExitStack() as silence:
+        if not cluster.is_chief(strategy):
+            silence.enter_context(contextlib.redirect_stdout(silence.enter_context(open(os.devnull, "w"))))
+        return train_within(strategy, recipe, workdir, resume, dry_run)
+
+
+def train_within(strategy, recipe, workdir, resume, dry_run):
+    """As `train`, under a strategy that has been started, or None."""
     recipe = recipe.replace(precision=resolve(recipe.precision))
     paths = Layout(pathlib.Path(workdir or default_workdir(recipe)))
+    if recipe.batch_size == "auto" and resume != "never" and paths.recipe.exists():
+        recipe = recipe.replace(batch_size=Run(paths.folder).recipe.batch_size)
     earlier = None if resume == "never" else earlier_run(paths, recipe, must=resume == "must")
     source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size)
     check_data(earlier, source)
+    if recipe.batch_size == "auto" and strategy is not None:
+        raise UserError("batch_size=auto measures the memory of one process; give a number beside distribute")
+    if recipe.batch_size == "auto":
+        chosen = batch_size.automatic(recipe, source.fields, len(source.splits["train"]))
+        recipe = recipe.replace(batch_size=chosen)
     with precision(recipe.precision):
-        job = Job(recipe, paths, source)
+        job = Job(recipe, paths, source, strategy)
         if dry_run:
             print(job.plan())
             return None
-        if resume == "never":
+        if resume == "never" and job.chief:
             set_aside(paths.folder)
         return job.run()
 
@@ -70,14 +90,18 @@ def train(recipe, workdir=None, *, resume="auto", dry_run=False):
 class Job:
     """A recipe with its data and its model, and how far it is to go."""
 
-    def __init__(self, recipe, paths, source):
-        self.recipe, self.paths, self.source = recipe, paths, source
-        self.model = build_from_recipe(recipe, source.fields)
+    def __init__(self, recipe, paths, source, strategy=None):
+        self.recipe, self.paths, self.source, self.strategy = recipe, paths, source, strategy
+        self.chief = cluster.is_chief(strategy)
+        check_divisible(recipe.batch_size, strategy.num_replicas_in_sync if strategy else recipe.replicas or 1)
+        with within(strategy):
+            self.model = build_from_recipe(recipe, source.fields)
         if recipe.mirror and self.model.data_field != "image":
             raise UserError(f"mirror flips images, and {source.name} has none: leave it out")
         # a checkpoint every n steps needs a call of the graph to end there
         every = math.gcd(self.model.steps_per_execution, recipe.checkpoint_steps or 0)
         self.model.steps_per_execution = recipe.steps_per_execution or every
+        self.model.accumulate = recipe.accumulate
         self.examples = self.model.as_examples(source.splits["train"])
         self.per_epoch = steps_per_epoch(self.examples, recipe.batch_size * self.model.parts)
         self.total = recipe.steps or recipe.epochs * self.per_epoch
@@ -101,22 +125,37 @@ class Job:
 
     def run(self):
         """Trains to the end, writes everything, and says what to do next."""
-        self.paths.folder.mkdir(parents=True, exist_ok=True)
+        if self.chief:
+            self.paths.folder.mkdir(parents=True, exist_ok=True)
         print("\n".join([self.plan(), *self.source.provenance.get("notes", ())]), flush=True)
+        cluster.wait_for_all(self.strategy)  # an earlier run may have been set aside
         checkpoints = Checkpoints(self.model, self.paths.checkpoints)
-        begun = checkpoints.restore()
-        save_record(self.paths.folder, self.recipe, self.source.fields, **provenance(self.source))
-        if begun is not None:
-            print(f"resumed from step {begun}", flush=True)
+        begun = self.restore(checkpoints)
+        if self.chief:
+            save_record(self.paths.folder, self.recipe, self.source.fields, **provenance(self.source))
         if begun is not None and begun >= self.total:
             print(f"this run is finished: step {begun} of {self.total}; raise --epochs or --steps to go on", flush=True)
-            if self.models_are_older(checkpoints.path(begun)):
+            if self.chief and self.models_are_older(checkpoints.path(begun)):
                 self.write_models()
         else:
             self.fit(checkpoints)
-            self.write_models()
+            if self.chief:
+                self.write_models()
+        cluster.wait_for_all(self.strategy)  # they end together, or are all started again
         print(self.farewell(), flush=True)
-        return Run(self.paths.folder)
+        return Run(self.paths.folder) if self.chief else None
+
+    def restore(self, checkpoints):
+        """Restores the newest checkpoint that can be read, the same on every worker; returns its step, or None."""
+        begun = checkpoints.restore()
+        if not cluster.same_everywhere(self.strategy, -1 if begun is None else begun):
+            raise UserError(
+                f"the workers find different checkpoints in {self.paths.checkpoints}, this one step {begun}: the run's "
+                "folder has to be one that all workers see, on a shared file system"
+            )
+        if begun is not None:
+            print(f"resumed from step {begun}", flush=True)
+        return begun
 
     def fit(self, checkpoints):
         epochs = -(-self.total // self.per_epoch)
@@ -132,11 +171,14 @@ class Job:
                 callbacks=self.callbacks(checkpoints, done) + [interrupted],
                 verbose=1 if sys.stdout.isatty() else 2,
             )
-        if interrupted.caught:
+        if cluster.any_worker(self.strategy, interrupted.caught):
             command = "give the same command again to go on"
             raise KeyboardInterrupt(f"stopped after step {int(self.model.step)} of {self.total}, and saved; {command}")
 
     def callbacks(self, checkpoints, done):
+        """What goes on beside training: everything that is written is the chief's."""
+        if not self.chief:
+            return [StopOnNonFinite()]
         held_out = self.source.splits.get("validation", self.examples)
         number = min(len(held_out), 50 if self.model.data_field == "image" else POINTS)
         originals = held_out.gather(np.arange(number))[self.model.data_field]

@@ -59,8 +59,8 @@ def step_indexed(examples, *, batch_size, seed, position, last_step=None, batche
         last_step: int or `tf.Variable` int64: the steps end before it. Not together with `batches`.
         batches: how many batches every iteration gives.
         mirror: flip each image left to right with probability 1/2, from (seed, step).
-        share: `Share` of every batch that is made, all of it by default; then each batch becomes `share.count` elements,
-            one a replica, and no other row is read.
+        share: the `Share` of every batch that is made: `share.count` elements, one a replica. By default the whole
+            batch as one.
 
     Returns:
         Dataset of dicts with the fields' names and dtypes: image uint8 [batch_size, H, W, C], label int64 [batch_size].

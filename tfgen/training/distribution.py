@@ -163,6 +163,17 @@ def check_divisible(batch_size, replicas):
         )
 
 
+@contextlib.contextmanager
+def refusing_unequal_batches():
+    """Says in a sentence that a batch of `shared_out` had too few rows."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if UNEQUAL not in error.message:
+            raise
+        raise UserError(f"{UNEQUAL}: give batches of one size, dataset.batch(..., drop_remainder=True)") from error
+
+
 class ReplicatedFit:
     """What Keras' `fit` does under a strategy, where Keras 3.15 does it for one machine only; a mixin."""
 

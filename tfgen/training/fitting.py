@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from tfgen.data.source import Examples
 from tfgen.errors import UserError, nearest
-from tfgen.training.distribution import ReplicatedFit, check_divisible, distributed
+from tfgen.training.cluster import any_worker, together, workers_of
+from tfgen.training.distribution import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches
 from tfgen.training.noise import stream_key
 
 
@@ -45,6 +46,20 @@ class JoinedCallbacks(keras.callbacks.CallbackList):
         if self._last:
             self.finish()
 
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        self._agree()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        self._agree()
+
+    def _agree(self):
+        """All workers end training after the same step, whichever has reason to."""
+        strategy = self.model.distribute_strategy
+        if workers_of(strategy) > 1:
+            self.model.stop_training = any_worker(strategy, self.model.stop_training)
+
     def finish(self):
         """Ends the training, if that has not been said yet."""
         if getattr(self, "_open", False):
@@ -75,7 +90,9 @@ class StepIndexedFit(ReplicatedFit):
                 kwargs.setdefault("shuffle", False)  # Keras' own default makes it warn
                 x = self.shared_out(x)
             self._epoch_steps = None
-            return super().fit(x, y, batch_size=batch_size, epochs=epochs, steps_per_epoch=steps_per_epoch, **kwargs)
+            kwargs |= {"batch_size": batch_size, "epochs": epochs, "steps_per_epoch": steps_per_epoch}
+            with together(self.distribute_strategy), refusing_unequal_batches():
+                return super().fit(x, y, **kwargs)
         if not kwargs.get("validation_split", True):  # 0, Keras' default
             del kwargs["validation_split"]
         unused = [n for n in ("sample_weight", "class_weight", "validation_split") if kwargs.get(n) is not None]

@@ -192,7 +192,7 @@ def is_size(value):
 def apply_schedule(optimizer, schedule, steps, steps_per_epoch):
     """Gives `optimizer` the learning rates of a recipe's `schedule` over `steps` updates."""
     name, settings = parse_schedule(schedule)
-    base = float(optimizer.learning_rate)
+    base = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
     if name in ("cosine", "linear"):
         settings["warmup"] = int(settings.get("warmup", 0) * steps)
         optimizer.learning_rate = (Cosine if name == "cosine" else Linear)(base, steps, **settings)
