@@ -190,7 +190,7 @@ def wait_for_all(strategy):
 @functools.cache
 def _sum_over(strategy):
     def total(value):
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(value))
 
     def run(value):
         return strategy.experimental_local_results(strategy.run(total, args=(value,)))[0]
