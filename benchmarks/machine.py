@@ -9,7 +9,9 @@ from tfgen.precision import cpu_flags
 
 TELLING = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 PACKAGES = ("keras-tfgen", "tensorflow", "keras", "numpy")
+ONEDNN = {True: "on", False: "off", None: "not known"}
 VARIABLES = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+VARIABLES += ("TF_ENABLE_ONEDNN_OPTS",)
 
 
 def cores():
@@ -33,6 +35,15 @@ def memory_gb():
         return None
 
 
+def onednn():
+    """Whether TensorFlow uses oneDNN's kernels here, or None where it does not tell."""
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+    except ImportError:
+        return None
+    return bool(_pywrap_util_port.IsMklEnabled())
+
+
 def describe():
     """The machine and the software, a dict that JSON holds."""
     flags = cpu_flags()
@@ -52,19 +63,21 @@ def describe():
         "flags": [flag for flag in TELLING if flag in flags],
         "memory_gb": memory_gb(),
         "system": f"{platform.system()} {platform.machine()}",
-        "threads": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "onednn": onednn(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "versions": versions,
     }
 
 
 def lines(machine):
     """The description as lines of text."""
-    threads = ", ".join(f"{name}={value}" for name, value in machine["threads"].items())
+    variables = ", ".join(f"{name}={value}" for name, value in machine["variables"].items())
     used, there = machine["cores"], machine["cores_of_machine"]
     return [
         f"{machine['processor']}, {used if used == there else f'{used} of {there}'} cores",
         f"of its instructions: {', '.join(machine['flags']) or 'none of ' + ', '.join(TELLING)}",
         f"{machine['memory_gb']} GB, {machine['system']}",
-        f"threads: {threads or 'as many as cores, no variable set'}",
+        f"threads: {variables or 'as many as cores, no variable set'}",
+        f"oneDNN in TensorFlow: {ONEDNN[machine['onednn']]}",
         ", ".join(f"{name} {version}" for name, version in machine["versions"].items()),
     ]

@@ -197,8 +197,8 @@ def write_table(out):
     lines += [*tables.table(("run", *COLUMNS), rows), "", f"![FD over training time]({out.name}.svg)", ""]
     write_text(out.with_name(f"{out.name}.md"), "\n".join(lines))
     series = [series_of(run, Series) for run in runs]
-    chart = line_chart("Frechet distance", series, x_title="seconds of training, log10", log=True)
-    title = "Frechet distance over seconds of training (log10), logarithmic"
+    chart = line_chart("Frechet distance", series, x_title="log10 of the seconds of training", log=True)
+    title = "Frechet distance over training time"
     pictures.write_picture(out.with_name(f"{out.name}.svg"), chart, title, [line.name for line in series])
 
 

@@ -5,6 +5,7 @@ Standard library only: the other environment has no tfgen.
 
 import dataclasses
 import json
+import os
 import pathlib
 import queue
 import subprocess
@@ -121,17 +122,19 @@ class Child:
     Args:
         python: its interpreter.
         module: of this repository, run with `arguments`.
+        variables: of its environment, beside those of this process.
 
     Attributes:
         about: what the process said of itself, a dict.
     """
 
-    def __init__(self, python, module, *arguments):
+    def __init__(self, python, module, *arguments, variables=()):
         self._errors = tempfile.TemporaryFile("w+")
         command = [str(python), "-m", module, *map(str, arguments)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._errors}
         self._name = module
-        self._process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+        environment = os.environ | dict(variables)
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
         self.about = self._answer()
 
     def contender(self, name):

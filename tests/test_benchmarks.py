@@ -248,7 +248,7 @@ def tiny():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fit", "published", "peak", "pipeline", "sampling", "startup"])
+@pytest.mark.parametrize("name", ["fit", "published", "onednn", "peak", "pipeline", "sampling", "startup"])
 def test_every_contender_of_a_part_works(tiny, name):
     part = parts.PARTS[name](tiny)
     found = run.measure(part, tiny)
