@@ -18,7 +18,8 @@ import pathlib
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from benchmarks import machine, measuring, tables
-from benchmarks.parts import ELSEWHERE, PARTS, Settings
+from benchmarks.part import Settings
+from benchmarks.parts import ELSEWHERE, PARTS
 from tfgen.cli import start_tensorflow
 from tfgen.files import write_text
 

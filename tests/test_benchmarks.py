@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import machine, measuring, network, parts, run, tables, time_to_quality, turns  # noqa: E402
 from benchmarks.measuring import Comparison  # noqa: E402
+from benchmarks.part import Part, Settings  # noqa: E402
 from benchmarks.turns import Child, Turnstile, Window  # noqa: E402
 
 
@@ -135,11 +136,13 @@ def fake_parts(monkeypatch):
         def make(settings):
             made.append(name)
             contenders = {"a": lambda s: Window(30, 1.0, 1.0), "b": lambda s: Window(20, 1.0, 1.0)}
-            return parts.Part(f"Part {name}", contenders, [Comparison("a", "b", 1.3)], unit, (f"Note on {name}.",))
+            return Part(f"Part {name}", contenders, [Comparison("a", "b", 1.3)], unit, (f"Note on {name}.",))
 
         return make
 
-    monkeypatch.setattr(run, "PARTS", {"one": part("one", "images/s"), "two": part("two", "s"), "torch": parts.torch})
+    monkeypatch.setattr(
+        run, "PARTS", {"one": part("one", "images/s"), "two": part("two", "s"), "torch": parts.PARTS["torch"]}
+    )
     monkeypatch.setattr(run, "start_tensorflow", lambda: None)
     return made
 
@@ -242,7 +245,7 @@ def test_times_are_read_and_the_table_is_of_all_runs(tmp_path):
 
 @pytest.fixture(scope="module")
 def tiny():
-    settings = parts.Settings(seconds=0.01, repeats=1, batch_size=4, width=1)
+    settings = Settings(seconds=0.01, repeats=1, batch_size=4, width=1)
     settings.__dict__["images"] = np.random.default_rng(0).integers(0, 256, (64, 28, 28, 1), dtype=np.uint8)
     return settings
 
