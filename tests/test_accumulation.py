@@ -156,14 +156,22 @@ def test_numbers_that_do_not_fit_are_refused(accumulate, batch_size, sentence):
         gan(accumulate).fit(IMAGES, LABELS, batch_size=batch_size, verbose=0)
 
 
-def test_batches_of_unknown_size_and_a_shared_pass_are_refused():
-    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(BATCH * 2)
-    with pytest.raises(UserError, match="needs batches of one size"):
-        gan(2).fit(dataset, verbose=0)
+def test_batches_of_another_size_later():
+    models = [gan(3), gan(), gan()]
+    for model in models[:2]:
+        for size in (6, 12):  # Keras then traces the step for any size
+            model.fit(
+                IMAGES, LABELS, batch_size=size, epochs=size, steps_per_epoch=1, initial_epoch=size - 1, verbose=0
+            )
+    assert int(models[0].step) == 2 and distance(*models) < 1e-5
+    with pytest.raises(tf.errors.InvalidArgumentError, match="evenly divide"):
+        models[0].fit(IMAGES, LABELS, batch_size=8, verbose=0)
+
+
+def test_a_shared_pass_is_refused():
+    model = tfgen.AdversarialModel(generator(False), discriminator(), latent_dim=LATENT, shared_pass=True)
     with pytest.raises(UserError, match="shared_pass keeps"):
-        tfgen.AdversarialModel(generator(False), discriminator(), latent_dim=LATENT, shared_pass=True).compile(
-            accumulate=2
-        )
+        model.compile(accumulate=2)
 
 
 def test_a_recipe_states_it():

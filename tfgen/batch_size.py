@@ -1,5 +1,6 @@
 """`--batch_size=auto`: the largest power of two whose training step fits into the memory that is free."""
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -166,13 +167,15 @@ def measure(task):
         name: Field(**{key: tuple(v) if isinstance(v, list) else v for key, v in field.items()})
         for name, field in task["fields"].items()
     }
-    before = _peak()
+    before = _memory("VmRSS")
     keras.config.set_dtype_policy(recipe.precision)
     model = build_from_recipe(recipe, fields)
     model.accumulate = recipe.accumulate
     for size in task["sizes"]:
+        model.train_function = None  # else Keras would trace the second size as any size
+        _forget_peak()
         model.fit(random_examples(model.fields, STEPS * size * model.parts), batch_size=size, epochs=1, verbose=0)
-        print(_SAID, _peak() - before, flush=True)
+        print(_SAID, _memory("VmHWM") - before, flush=True)
 
 
 def random_examples(fields, count):
@@ -189,10 +192,16 @@ def random_examples(fields, count):
     return {name: values(field) for name, field in fields.items()}
 
 
-def _peak():
-    import resource
+def _memory(name):
+    """Bytes of this process by the system's name: VmRSS for those it has now, VmHWM for the peak."""
+    lines = pathlib.Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+def _forget_peak():
+    """Starts a new peak: importing TensorFlow takes more for a moment than a small step."""
+    with contextlib.suppress(OSError):  # some containers do not allow it; then the peak is that of all so far
+        pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _gb(count):

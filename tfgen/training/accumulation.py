@@ -40,12 +40,10 @@ def accumulated(model, phase, batch, noise, variables):
         (terms, their sum, its gradients by the tensors `variables`), means over the micro-batches; watched values too.
 
     Raises:
-        UserError: as in `check`, or the batch has no fixed size.
+        UserError: as in `check`.
     """
     size, count = next(iter(batch.values())).shape[0], model.accumulate
-    if size is None:
-        raise UserError(f"accumulate={count} needs batches of one size: batch(..., drop_remainder=True)")
-    check(model, count, size)
+    check(model, count, size)  # a size that is known only when it runs is checked by tf.split
 
     def of_part(rows, index):
         model._watched = {}
