@@ -1,5 +1,6 @@
 """`python -m tfgen.run --model=dcgan`: trains a model. Flags in, one library call out."""
 
+import os
 import sys
 
 from tfgen import cli
@@ -87,6 +88,8 @@ def main(flags):
 
 def start(recipe):
     """Wakes TensorFlow's devices: those of the recipe's strategy have to be asked for before anything else."""
+    if recipe.distribute == "multiworker" and os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "2":
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # what TensorFlow says of a lost worker, tfgen says in a sentence
     from tfgen.training import cluster
 
     if cluster.start(recipe.distribute, recipe.replicas) is None:

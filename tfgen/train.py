@@ -22,6 +22,7 @@ from tfgen.data.pipeline import steps_per_epoch
 from tfgen.errors import UserError
 from tfgen.export.keras_files import save_keras_files
 from tfgen.export.savedmodel import export_savedmodel
+from tfgen.launch import LAUNCHED
 from tfgen.models import build_from_recipe
 from tfgen.precision import resolve
 from tfgen.runs import Layout, Run, save_record
@@ -56,17 +57,18 @@ def train(recipe, workdir=None, *, resume="auto", dry_run=False):
     """
     if resume not in ("auto", "must", "never"):
         raise UserError(f"resume must be auto, must or never, got {resume!r}")
+    paths = Layout(pathlib.Path(workdir or default_workdir(recipe)))
+    resume = "auto" if resume == "never" and restarted(paths) else resume
     strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
     with cluster.together(strategy), contextlib.ExitStack() as silence:
         if not cluster.is_chief(strategy):
             silence.enter_context(contextlib.redirect_stdout(silence.enter_context(open(os.devnull, "w"))))
-        return train_within(strategy, recipe, workdir, resume, dry_run)
+        return train_within(strategy, recipe, paths, resume, dry_run)
 
 
-def train_within(strategy, recipe, workdir, resume, dry_run):
+def train_within(strategy, recipe, paths, resume, dry_run):
     """As `train`, under a strategy that has been started, or None."""
     recipe = recipe.replace(precision=resolve(recipe.precision))
-    paths = Layout(pathlib.Path(workdir or default_workdir(recipe)))
     if recipe.batch_size == "auto" and resume != "never" and paths.recipe.exists():
         recipe = recipe.replace(batch_size=Run(paths.folder).recipe.batch_size)
     earlier = None if resume == "never" else earlier_run(paths, recipe, must=resume == "must")
@@ -255,6 +257,12 @@ def kernel_score(source, held_out, limit=2000):
 def default_workdir(recipe):
     name = "".join(c if c.isalnum() or c in "._-" else "-" for c in recipe.dataset)
     return pathlib.Path("runs") / f"{recipe.model}-{name}"
+
+
+def restarted(paths):
+    """Whether `tfgen.launch` has started this process again, after the run in `paths` had begun."""
+    launched = float(os.environ.get(LAUNCHED, "inf"))
+    return paths.recipe.exists() and paths.recipe.stat().st_mtime > launched
 
 
 def earlier_run(paths, recipe, must):
