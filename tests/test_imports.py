@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "tfgen.training": BASE | OBJECTS | {"registry", "tfgen.data", "tfgen.files", "tfgen.images", "tfgen.layers"},
     # the recipe that trains the shipped extractors is a command
     "tfgen.metrics": BASE | OBJECTS | {"registry", "tfgen.cli", "tfgen.data", "tfgen.files", "tfgen.training"},
-    "tfgen.shards": BASE | {"tfgen.files", "tfgen.images"},
+    "tfgen.shards": BASE | {"registry", "tfgen.cli", "tfgen.files", "tfgen.images"},
     "tfgen.evaluation": BASE | {"tfgen.data", "tfgen.files", "tfgen.images", "tfgen.metrics", "tfgen.shards"},
     "tfgen.models": BASE | OBJECTS | {"registry", "tfgen.data", "tfgen.networks", "tfgen.options", "tfgen.training"},
 }

@@ -16,11 +16,14 @@ import pytest
 import tensorflow as tf
 
 import tfgen
+from tfgen import evaluate
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.evaluation.files import digest, read_samples
 from tfgen.evaluation.real import as_side
+from tfgen.evaluation.workers import side_of_shards
 from tfgen.export import save_keras_files
+from tfgen.metrics.extractors import load_extractor
 from tfgen.recipe import Recipe
 from tfgen.runs import load_run, save_record
 from tfgen.sample import COMMAND
@@ -318,6 +321,7 @@ def test_stored_samples_are_an_array_that_is_decoded_bit_by_bit(runs, folder):
         assert np.array_equal(stored[rows], images[rows])
     assert np.array_equal(stored[5], images[5]) and np.array_equal(stored[-1], images[-1])
     assert stored.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0]
+    assert [len(part) for part in stored.chunks()] == [10] and np.array_equal(next(stored.chunks()), images)
     assert len(few := StoredSamples(folder, 4)) == 4 and np.array_equal(np.asarray(few), images[:4])
     with pytest.raises(IndexError):
         few[4]
@@ -360,6 +364,30 @@ def test_points_are_read_whole(runs, tmp_path):
 
 
 # Processes.
+
+
+def test_processes_need_shards():
+    with pytest.raises(UserError, match="several workers read samples in shards: --samples=FOLDER"):
+        side_of_shards(np.zeros((4, 16, 16, 1), np.uint8), "fashion_mnist", 2)
+
+
+def test_a_run_is_not_evaluated_by_several_processes(runs, capsys):
+    assert evaluate.COMMAND([f"--run={runs / 'vae'}", "--workers=2"]) == 2
+    assert "--workers is for samples in shards: make them with tfgen.sample" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_features_by_two_processes_are_those_of_one(runs, tmp_path, monkeypatch):
+    out = tmp_path / "s"
+    assert sample(runs, "cgan", "--num=4300", "--format=array_record", "--shards=3", f"--out={out}") == 0
+    monkeypatch.delenv("TF_NUM_INTEROP_THREADS", raising=False)
+    stored = StoredSamples(out, 4200)
+    side = side_of_shards(stored, "fashion_mnist", 2)
+    assert "TF_NUM_INTEROP_THREADS" not in os.environ
+    alone = as_side(load_extractor("fashion_mnist"), stored, stored.labels)
+    assert np.array_equal(side.labels, alone.labels) and len(side) == 4200
+    np.testing.assert_allclose(side.features, alone.features, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(side.probabilities, alone.probabilities, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

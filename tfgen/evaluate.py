@@ -27,6 +27,7 @@ COMMAND.integer("nll_k", 100, "samples of z an image in the bound on log p(x)", 
 COMMAND.integer("nll_images", 500, "test images in likelihoods and reconstructions; 0: all", minimum=0)
 COMMAND.boolean("cas", False, "train the classifiers of the classification accuracy score")
 COMMAND.integer("ais", 0, "test images whose likelihood is estimated by annealed importance sampling", minimum=0)
+COMMAND.integer("workers", 1, "processes that compute the features of --samples=FOLDER of shards", minimum=1)
 COMMAND.boolean("controls", True, "score known faults in the samples' place")
 COMMAND.string("cache", None, "folder of cached features of real images; default: the user's cache folder")
 COMMAND.multiple("plugin", "a module that registers models, data sets or extractors")
@@ -38,6 +39,11 @@ def main(flags):
         raise UserError("give --run=FOLDER or --samples=FILE, one of them")
     if flags.samples and not flags.dataset:
         raise UserError("--samples needs --dataset: what to compare them with, --dataset=fashion_mnist for example")
+    if flags.workers > 1 and not flags.samples:
+        raise UserError(
+            "--workers is for samples in shards: make them with tfgen.sample --format=array_record --workers=N, and "
+            "give --samples=FOLDER"
+        )
     cli.import_plugins(flags.plugin)
     run = load_run(flags.run) if flags.run else None
     settings = settings_of(flags)
@@ -71,7 +77,13 @@ def settings_of(flags):
     names = tuple(name.strip() for name in flags.metrics.split(",")) if flags.metrics else None
     same = ("num", "seed", "split", "extractor", "nll_k", "nll_images", "cas", "ais", "controls")
     cache = flags.cache or str(default_folder())
-    return Settings(metrics=names, cache=cache, **{name: getattr(flags, name) for name in same})
+    return Settings(
+        metrics=names,
+        cache=cache,
+        workers=flags.workers,
+        plugins=tuple(flags.plugin),
+        **{name: getattr(flags, name) for name in same},
+    )
 
 
 def data(flags, run):

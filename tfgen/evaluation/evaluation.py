@@ -15,6 +15,7 @@ from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, as_side, chosen, gathered
 from tfgen.evaluation.samples import CONTROLS, Contest, check_names, controls, score_samples
 from tfgen.evaluation.scores import around, mean_of, table
+from tfgen.evaluation.workers import side_of_shards
 from tfgen.files import write_text
 from tfgen.metrics.extractors import default_extractor, load_extractor
 
@@ -39,6 +40,7 @@ class Settings:
         ais: images for annealed importance sampling, 0 for none.
         controls: score known faults too.
         cache: folder of cached features, or None.
+        workers: processes that compute the features of samples in shards. plugins: modules that they import first.
     """
 
     num: int | None = None
@@ -52,6 +54,8 @@ class Settings:
     ais: int = 0
     controls: bool = True
     cache: str | None = None
+    workers: int = 1
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self):
         check_names(self.metrics)
@@ -116,7 +120,8 @@ def evaluate_samples(images, source, settings, labels=None, *, subject=None, pic
         evaluation.add(*points.score_points(images, source))
         return evaluation
     check_samples(images, source)
-    extractor = load_extractor(settings.extractor or default_extractor(source.name, source.fields, say))
+    name = settings.extractor or default_extractor(source.name, source.fields, say)
+    extractor = load_extractor(name)
     if source.name == "stacked_mnist":
         evaluation.add(*points.score_stacked(images, source, extractor))
         return evaluation
@@ -124,7 +129,11 @@ def evaluate_samples(images, source, settings, labels=None, *, subject=None, pic
     start = time.perf_counter()
     cache = Cache(settings.cache, say)
     real = RealData(source, extractor, cache, settings.split, seed=settings.seed)
-    contest = make_contest(images, labels, real, extractor, settings.seed)
+    if settings.workers > 1:
+        fake = side_of_shards(images, name, settings.workers, settings.plugins)
+    else:
+        fake = as_side(extractor, images, labels)
+    contest = make_contest(fake, real, settings.seed)
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
     if settings.controls:
@@ -143,9 +152,8 @@ def evaluate_samples(images, source, settings, labels=None, *, subject=None, pic
     return evaluation
 
 
-def make_contest(images, labels, real, extractor, seed):
-    """The `Contest` of samples with a data set."""
-    fake = as_side(extractor, images, labels)
+def make_contest(fake, real, seed):
+    """The `Contest` of the `Side` of samples with a data set."""
     return Contest(real.reference, fake, real.training(len(fake)), real.training(), real.protocol(), seed)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 
+from tfgen import cli
 from tfgen.errors import UserError
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -66,6 +67,12 @@ def share_threads(number, environ=os.environ):
     if number > 1:
         for name in _THREADS:
             environ.setdefault(name, str(max(1, len(os.sched_getaffinity(0)) // number)))
+
+
+def wake(plugins=()):
+    """What a new process begins with: TensorFlow, without what it says of itself, and the modules `plugins`."""
+    cli.start_tensorflow()
+    cli.import_plugins(plugins)
 
 
 @contextlib.contextmanager
