@@ -52,7 +52,7 @@ def test_two_measurements_make_a_line():
     assert batch_size.fitting(sizes, (16, 240 * MB), (64, 360 * MB), 1000 * MB) == (256, 840 * MB)
     assert batch_size.fitting(sizes, (16, 240 * MB), (64, 360 * MB), 1480 * MB)[0] == 512
     assert batch_size.fitting(sizes, (16, 240 * MB), (64, 360 * MB), 250 * MB) == (16, 240 * MB)
-    assert batch_size.fitting(sizes, (16, 240 * MB), (64, 239 * MB), 300 * MB)[0] == 1024, "no slope below zero"
+    assert batch_size.fitting(sizes, (16, 240 * MB), (64, 239 * MB), 300 * MB) == (1024, 239 * MB), "no slope below 0"
     with pytest.raises(UserError, match="1 images takes about 0.20 GB, and 0.10 GB may be taken"):
         batch_size.fitting(sizes, (16, 240 * MB), (64, 360 * MB), 100 * MB)
 
