@@ -30,6 +30,7 @@ setup(
         "absl-py>=2.0",
         "pillow>=10.0",
         "tensorflow-datasets>=4.9.10",
+        "threadpoolctl>=3.0",
         "importlib_resources",  # tensorflow-datasets imports it without declaring it
     ],
     extras_require={

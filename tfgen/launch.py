@@ -21,6 +21,7 @@ import threading
 import time
 
 from tfgen import cli
+from tfgen.cores import cores
 from tfgen.errors import UserError
 
 LOST = 75  # as tfgen.run exits when another worker has gone: EX_TEMPFAIL of sysexits.h
@@ -197,7 +198,7 @@ def environment(index, ports, began):
     """What a worker's environment has besides the launcher's."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     config = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-    threads = str(max(1, len(os.sched_getaffinity(0)) // len(ports)))
+    threads = str(max(1, cores() // len(ports)))
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     shared = {name: threads for name in names if name not in os.environ}
     return {"TF_CONFIG": json.dumps(config), LAUNCHED: repr(began), **shared}

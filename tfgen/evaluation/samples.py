@@ -2,13 +2,17 @@
 
 import collections.abc
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
+import os
 import time
 
 import numpy as np
+import threadpoolctl
 
 from tfgen import metrics
+from tfgen.cores import cores
 from tfgen.errors import UserError, nearest
 from tfgen.evaluation import corruptions
 from tfgen.evaluation.real import Side, as_side
@@ -165,6 +169,7 @@ class Family:
         function: as above. gives: the names of its scores.
         classes, labels: whether it needs class probabilities, and labels on both sides.
         many: whether it needs more samples than other metrics do, and is left out with a word where there are fewer.
+        long: whether it takes longer than the others.
     """
 
     function: collections.abc.Callable
@@ -172,6 +177,7 @@ class Family:
     classes: bool = False
     labels: bool = False
     many: bool = False
+    long: bool = False
 
 
 FAMILIES = (
@@ -181,7 +187,7 @@ FAMILIES = (
     Family(neighbours, ("precision", "recall", "density", "coverage")),
     Family(inception, ("inception_score",), classes=True),
     Family(classes, ("smallest_class",), classes=True),
-    Family(memorisation, ("authenticity", "fd_train")),
+    Family(memorisation, ("authenticity", "fd_train"), long=True),
     Family(conditional, ("label_agreement", "fd_per_class"), labels=True, many=True),
 )
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
@@ -211,9 +217,10 @@ def score_samples(contest, names=None, say=print):
         if chosen and not missing:
             wanted[family] = chosen
     scores, details, seconds = {}, {}, {}
-    # NumPy leaves Python's lock while it computes; half of what it does uses one core alone
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        running = {family: pool.submit(_timed, family.function, contest) for family in wanted}
+    # NumPy leaves Python's lock while it computes
+    with products_of_a_share(), concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        order = sorted(wanted, key=lambda family: not family.long)  # begun first, the longest does not end alone
+        running = {family: pool.submit(_timed, family.function, contest) for family in order}
         for family, chosen in wanted.items():
             try:
                 found, more, took = running[family].result()
@@ -228,6 +235,14 @@ def score_samples(contest, names=None, say=print):
             details |= more
             say(f"  {', '.join(chosen)}: {took:.1f} s")
     return scores, details, seconds
+
+
+def products_of_a_share():
+    """A context in which each of `WORKERS` threads has its share of the cores for matrix products, unless the
+    environment says how many: all of them at once on all cores take twice as long (measured)."""
+    if any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")):
+        return contextlib.nullcontext()
+    return threadpoolctl.threadpool_limits(max(1, cores() // WORKERS), user_api="blas")
 
 
 def _timed(function, contest):

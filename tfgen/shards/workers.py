@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from tfgen import cli
+from tfgen.cores import cores
 from tfgen.errors import UserError
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -66,7 +67,7 @@ def share_threads(number, environ=os.environ):
     """Gives this process, and those that it starts, one of `number` shares of the cores; what is set stays as it is."""
     if number > 1:
         for name in _THREADS:
-            environ.setdefault(name, str(max(1, len(os.sched_getaffinity(0)) // number)))
+            environ.setdefault(name, str(max(1, cores() // number)))
 
 
 def wake(plugins=()):
