@@ -1,9 +1,10 @@
 """Trains tiny models on one or several replicas, for the tests of distribution, which run this in processes of its own.
 
-    python tests/replicated_training.py OUT.npz REPLICAS CASE...
+    python tests/replicated_training.py FOLDER REPLICAS CASE...
 
-REPLICAS is a number of logical CPUs; 0 for the replicas that TF_CONFIG names, one a process. Each case, of `CASES`, is
-trained for 20 steps; OUT.npz gets `CASE/before/NAME` and `CASE/after/NAME` of every variable, and `CASE/logs/NAME`.
+REPLICAS are numbers of logical CPUs, with commas between, as 1,2,3; or `workers`, for those that TF_CONFIG names. Each
+case, of `CASES`, is trained for 20 steps on each. FOLDER gets a file `1.npz` and so on, or `worker0.npz`, with
+`CASE/before/NAME` and `CASE/after/NAME` of every variable, and `CASE/logs/NAME` of what `fit` logs.
 """
 
 import os
@@ -19,6 +20,7 @@ import tensorflow as tf  # noqa: E402
 
 import tfgen  # noqa: E402
 from tfgen.data.source import Arrays, Examples  # noqa: E402
+from tfgen.training.distribution import within  # noqa: E402
 
 STEPS, BATCH = 20, 12
 CONV = {"width": 4, "latent_dim": 4, "kernel_size": 3}
@@ -83,7 +85,7 @@ def numbers(model):
 def train(name, strategy):
     """The arrays of one case: before, after, logs."""
     model_name, options, settings = CASES[name]
-    with strategy.scope():
+    with within(strategy):
         classes = {"num_classes": 3} if model_name == "cgan" else {}
         model = tfgen.build_model(model_name, image_shape=(16, 16, 1), seed=1, **classes, **options)
         if settings.get("clip"):
@@ -108,20 +110,26 @@ def fit(model, data, settings):
     return model.fit_examples(data, BATCH, epochs, last_step=STEPS, mirror=settings.get("mirror", False), verbose=0)
 
 
-def strategy_of(replicas):
-    if replicas == 0:
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    if replicas > 1:
-        cpus = [tf.config.LogicalDeviceConfiguration()] * replicas
-        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
-        return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
-    return tf.distribute.get_strategy()
+def logical_cpus(count):
+    cpus = [tf.config.LogicalDeviceConfiguration()] * count
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
+
+
+def main(folder, replicas, *cases):
+    if replicas == "workers":
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        strategies = {f"worker{strategy.cluster_resolver.task_id}": strategy}
+    else:
+        counts = [int(count) for count in replicas.split(",")]
+        logical_cpus(max(counts))
+        strategies = {n: tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(n)]) for n in counts if n > 1}
+        strategies |= {1: None} if 1 in counts else {}
+    for name, strategy in strategies.items():
+        arrays = {}
+        for case in cases:
+            arrays |= train(case, strategy)
+        np.savez(os.path.join(folder, f"{name}.npz"), **arrays)
 
 
 if __name__ == "__main__":
-    out, replicas, *cases = sys.argv[1:]
-    strategy = strategy_of(int(replicas))
-    arrays = {}
-    for case in cases:
-        arrays |= train(case, strategy)
-    np.savez(out, **arrays)
+    main(*sys.argv[1:])

@@ -178,6 +178,22 @@ class ReplicatedFit:
     """What Keras' `fit` does under a strategy, where Keras 3.15 does it for one machine only; a mixin."""
 
     _epoch_steps, _steps_left = None, None  # of an epoch, where they are known
+    _alone = False  # whether Keras is to see no strategy
+
+    @property
+    def distribute_strategy(self):
+        return tf.distribute.get_strategy() if self._alone else super().distribute_strategy
+
+    def evaluate(self, *args, **kwargs):
+        """Keras' `evaluate`, in every process on all of the data: its result does not depend on the replicas."""
+        if self._distribute_strategy is None:
+            return super().evaluate(*args, **kwargs)
+        kwargs.pop("_use_cached_eval_dataset", None)  # which `fit` has shared out
+        self._alone = True
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self._alone = False
 
     def shared_out(self, dataset):
         """A data set of whole batches, so that each replica gets its rows of each; as it is where there is one."""
