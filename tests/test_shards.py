@@ -297,7 +297,9 @@ def test_mistakes_are_one_sentence_and_nothing_is_written(runs, tmp_path, monkey
 
 
 def test_without_out_shards_lie_with_the_runs_samples(runs, capsys):
+    before = signal.getsignal(signal.SIGTERM)
     assert sample(runs, "vae", "--num=3", "--format=npz") == 0
+    assert signal.getsignal(signal.SIGTERM) is before
     out = runs / "vae" / "samples" / "seed0_3_npz"
     assert sorted(made(out)) == ["samples-00000-of-00001.npz", "samples.json"] and str(out) in capsys.readouterr().out
 
@@ -400,7 +402,7 @@ def test_two_processes_fill_a_folder_also_after_a_kill(runs, tmp_path):
             time.sleep(0.02)
         os.killpg(running.pid, signal.SIGKILL)
     assert len(list(out.glob("samples-*"))) < 12, "killed in the middle"
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0 and done.stdout.strip() == f"{out}: 3000 images, 12 shards", done.stderr
     assert "worker 1: samples-" in done.stderr and not list(out.glob(".*"))
     assert np.abs(np.asarray(StoredSamples(out)) - expected(runs, "cgan", 3000).astype(int)).max() <= 1

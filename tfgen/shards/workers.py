@@ -89,8 +89,9 @@ def started(module, arguments, number):
     package = str(pathlib.Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", module, *arguments, f"--workers={number}"]
+    before = None
     with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes = [
         subprocess.Popen([*command, f"--worker={i}"], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
         for i in range(1, number)
@@ -100,6 +101,8 @@ def started(module, arguments, number):
         for process in processes:
             process.wait()
     finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
         for process in processes:
             if process.poll() is None:
                 process.terminate()
