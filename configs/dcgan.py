@@ -3,9 +3,8 @@
     python -m tfgen.run --model=dcgan
 
 Against the paper (`dcgan_paper`): 32 channels instead of 128, 4 x 4 kernels, no batch norm in D, batches of 32,
-much larger learning rates, twice as large for D as for G (Heusel et al. 2017), Adam's beta_2 at 0.99, one pass of G for
-both updates, and an average of G's weights: what a short training gains from is many and large steps. README has the
-figures to expect.
+much larger learning rates, twice as large for D as for G (Heusel et al. 2017), Adam's beta_2 at 0.99, and an average of
+G's weights: what a short training gains from is many and large steps. README has the figures to expect.
 """
 
 import tfgen
@@ -25,7 +24,6 @@ def recipe():
             "discriminator_learning_rate": 2e-3,
             "beta_1": 0.5,
             "beta_2": 0.99,
-            "shared_pass": True,
             "ema": 0.999,
         },
     )
