@@ -49,7 +49,8 @@ CASES = {
     ),
     "vae_adam": ("vae", {"latent_dim": 3, "width": 4, "binarize": "dynamic", "ema": 0.9}, {}),
     "ae": ("ae", {"latent_dim": 3, "width": 4, "optimizer": "sgd", "learning_rate": 1e-4}, {}),
-    "streamed": ("cgan", {**CONV, **SGD}, {"streamed": True}),
+    "quick": ("dcgan", {**CONV, **SGD, "depth": 1, "discriminator_steps": 2}, {"mirror": True}),
+    "streamed": ("gan", {**DENSE, **SGD, "normalize": True}, {"streamed": True}),
     "dataset": ("dcgan", {**CONV, **SGD, "discriminator_steps": 2}, {"dataset": True}),
     "clipped": ("gan", {**DENSE, **SGD}, {"clip": True}),
 }
