@@ -58,11 +58,18 @@ def test_only_the_first_workers_output_is_passed_on():
 
 
 def test_a_worker_that_dies_is_restarted_with_all_others(tmp_path):
-    count = (
-        f"path = os.path.join({str(tmp_path)!r}, str(index)); open(path, 'a').write('x'); n = os.path.getsize(path); "
-    )
-    die = "n < 3 and index == 1 and os.kill(os.getpid(), 9); n < 3 and time.sleep(60)"
-    code, _, err = run(["--workers=2", "--restarts=2"], count + die)
+    code = f"""
+size = lambda number: os.path.getsize(os.path.join({str(tmp_path)!r}, str(number)))
+with open(os.path.join({str(tmp_path)!r}, str(index)), 'a') as file: file.write('x')
+attempt = size(index)
+if index == 1:
+    while size(0) < attempt: time.sleep(0.02)  # the other has begun as often
+    if attempt < 3: os.kill(os.getpid(), 9)
+elif attempt < 3: time.sleep(60)
+"""
+    for index in range(2):
+        (tmp_path / str(index)).touch()
+    code, _, err = run(["--workers=2", "--restarts=2"], code)
     assert code == 0
     assert [(tmp_path / str(index)).read_text() for index in range(2)] == ["xxx", "xxx"]
     assert err.count("tfgen launch: worker 1 was killed by SIGKILL; starting all again") == 2
