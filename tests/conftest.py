@@ -1,6 +1,7 @@
 """What several test files share. One thread everywhere, subprocesses too: sums in another order are other bits."""
 
 import os
+import sys
 
 for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # before TensorFlow runs its first operation
     os.environ[name] = "1"
@@ -13,6 +14,13 @@ import pytest  # noqa: E402
 def pytest_make_parametrize_id(config, val, argname):
     """Functions show by name: their addresses differ between the processes that share the suite."""
     return getattr(val, "__name__", None)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test draws the same initial weights and noise, alone, in any order, and on any number of processes."""
+    if "keras" in sys.modules:  # a test of what TensorFlow must not be imported for stays without it
+        sys.modules["keras"].utils.set_random_seed(1)
 
 
 @pytest.fixture(scope="session")
