@@ -152,6 +152,22 @@ def test_training_commands_are_told_that_they_are_several():
         launch.training_command([*told[:-1], "--distribute=mirrored"])
 
 
+def test_a_restart_goes_on_with_what_the_launch_began(monkeypatch, tmp_path):
+    """--resume=never sets an older run aside, and not the one of the worker that has died."""
+    from tfgen.runs import Layout
+    from tfgen.train import restarted
+
+    paths = Layout(tmp_path)
+    monkeypatch.delenv(launch.LAUNCHED, raising=False)
+    assert not restarted(paths)
+    paths.recipe.write_text("{}")
+    assert not restarted(paths)
+    monkeypatch.setenv(launch.LAUNCHED, repr(paths.recipe.stat().st_mtime - 1.0))
+    assert restarted(paths)
+    monkeypatch.setenv(launch.LAUNCHED, repr(paths.recipe.stat().st_mtime + 1.0))
+    assert not restarted(paths)
+
+
 # With TensorFlow's server, which listens on every address: in a network of its own.
 
 

@@ -1,7 +1,11 @@
 """Means of logged values over an epoch, which survive a resume in the middle of it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import tensorflow as tf
+
+from tfgen.training.distribution import within
 
 
 class Averages:
@@ -17,9 +21,7 @@ class Averages:
     def update(self, name, value):
         """Adds `value` and returns the mean so far; callable inside a `tf.function`."""
         if name not in self._means:
-            with tf.init_scope():
-                self._means[name] = keras.metrics.Mean(name=name, dtype="float32")
-                self._apply(name)
+            self._create(name)
         mean = self._means[name]
         mean.update_state(tf.cast(value, tf.float32))
         return mean.result()
@@ -48,6 +50,18 @@ class Averages:
     def resume(self, values):
         """Starts the next epoch, which has been reached in part before, from `values` instead of from zero."""
         self._pending = dict(values)
+
+    def _create(self, name):
+        """In a thread of its own: a `tf.function` that creates variables, `tf.init_scope` or not, is traced twice."""
+        strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+
+        def create():
+            with within(strategy):
+                self._means[name] = keras.metrics.Mean(name=name, dtype="float32")
+                self._apply(name)
+
+        with ThreadPoolExecutor(1) as other:
+            other.submit(create).result()
 
     def _apply(self, name):
         for variable, value in zip(self._means[name].variables, self._pending.pop(name, ()), strict=False):

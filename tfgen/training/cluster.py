@@ -64,6 +64,9 @@ def multiworker():
     """The strategy of this worker among those of TF_CONFIG; returns when all of them have come."""
     config = cluster_config()
     os.environ["TF_CONFIG"] = json.dumps(config)
+    names = [name for job in config["cluster"].values() for name in job]
+    if config["task"]["index"] == 0 and len(names) > 1:
+        print(f"waiting for the workers {', '.join(names)}", flush=True)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -72,8 +75,8 @@ def multiworker():
             "new process with the training"
         ) from error
     except tf.errors.OpError as error:
-        names = ", ".join(name for job in config["cluster"].values() for name in job)
-        raise WorkerLost(f"the workers {names} did not come together: {error.message.splitlines()[0]}") from error
+        reason = error.message.splitlines()[0]
+        raise WorkerLost(f"the workers {', '.join(names)} did not come together: {reason}") from error
 
 
 def cluster_config(environ=os.environ):
