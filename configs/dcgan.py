@@ -2,9 +2,10 @@
 
     python -m tfgen.run --model=dcgan
 
-Against the paper (`dcgan_paper`): 32 channels instead of 128, 4 x 4 kernels, no batch norm in D, batches of 32,
-much larger learning rates, twice as large for D as for G (Heusel et al. 2017), Adam's beta_2 at 0.99, and an average of
-G's weights: what a short training gains from is many and large steps. README has the figures to expect.
+Against the paper (`dcgan_paper`): 32 channels instead of 128, 4 x 4 kernels, z of 32 numbers instead of 100 (measured:
+a fifth less Frechet distance after the same time), no batch norm in D, batches of 32, much larger learning rates, those
+of D twice those of G (Heusel et al. 2017), Adam's beta_2 at 0.99, and an average of G's weights: what a short training
+gains from is many and large steps. README has the figures to expect.
 """
 
 import tfgen
@@ -16,7 +17,7 @@ def recipe():
         batch_size=32,
         epochs=15,
         options={
-            "latent_dim": 100,
+            "latent_dim": 32,
             "width": 32,
             "kernel_size": 4,
             "normalize": False,

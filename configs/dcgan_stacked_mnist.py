@@ -4,7 +4,7 @@
 
 Lin et al. 2018 (PacGAN), table 2, 26,000 samples: DCGAN finds 99.0 modes with a KL of 3.40 as measured by VEEGAN's
 authors (Srivastava et al. 2017), 78.9 +- 6.5 with 4.50 in PacGAN's own code (64 channels, 100,000 steps of 64, two
-updates of G for each of D). This is `dcgan` at half the width: no batch norm in D, and an average of G's weights;
+updates of G for each of D). This is `dcgan` at half the width and half the learning rates, with z of 100 numbers;
 to expect, by the extractor `mnist`: 960 modes, a KL of 0.69 (1000 and 0.025 for the test split itself).
 """
 
@@ -12,4 +12,15 @@ import tfgen
 
 
 def recipe():
-    return tfgen.load_recipe("dcgan").replace(dataset="stacked_mnist", batch_size=64, steps=4000, options={"width": 16})
+    return tfgen.load_recipe("dcgan").replace(
+        dataset="stacked_mnist",
+        batch_size=64,
+        steps=4000,
+        options={
+            "width": 16,
+            "latent_dim": 100,
+            "generator_learning_rate": 5e-4,
+            "discriminator_learning_rate": 1e-3,
+            "beta_2": 0.999,
+        },
+    )

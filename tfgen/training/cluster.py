@@ -1,6 +1,7 @@
 """Starting a strategy, on the devices of one machine or over several processes, and what these have to agree on."""
 
 import contextlib
+import ctypes
 import functools
 import json
 import os
@@ -34,7 +35,22 @@ def start(distribute="none", replicas=None):
         UserError: nothing names the workers, or TensorFlow has already started in another way.
         WorkerLost: the other workers did not come.
     """
+    if distribute != "none":
+        keep_freed_memory()
     return {"none": lambda: None, "mirrored": lambda: mirrored(replicas), "multiworker": multiworker}[distribute]()
+
+
+def keep_freed_memory():
+    """Has glibc keep what is freed, for the next step to use; other C libraries are left as they are.
+
+    TensorFlow's buffers for convolutions, of many MB, else go back to the system when they are freed and are faulted in
+    anew, page by page. Measured with one replica on the DCGAN tutorial's network: a third of every step.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        trim_threshold, mmap_max = -1, -4  # names of malloc.h
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)
 
 
 def mirrored(replicas=None):
