@@ -20,6 +20,7 @@ WARM = 5  # steps before the ones that count
 
 def measure(args):
     """Runs all kinds in turns, `args.repeats` times, and writes the JSON file that `predict` reads."""
+    model = model_of(args.run)  # first, since it finds the mistakes in the command
     numbers = [int(word) for word in args.workers.split(",")]
     kinds = kinds_of(numbers, args.batch_size, args.weak_batch_size)
     seconds = {kind: [] for kind in kinds}
@@ -36,7 +37,7 @@ def measure(args):
         "cores": machine.cores(),
         "threads": args.threads,
         "weak_batch_size": args.weak_batch_size,
-        **model_of(args.run),
+        **model,
         "rows": [row_of(kind, seconds[kind]) for kind in kinds],
     }
     args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -96,7 +97,9 @@ def model_of(run):
     from tfgen.models import build_from_recipe
     from tfgen.run import COMMAND, recipe_from_flags
 
-    recipe = recipe_from_flags(COMMAND.parse(run))
+    flags = COMMAND.parse(run)
+    cli.import_plugins(flags.plugin)
+    recipe = recipe_from_flags(flags)
     source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size)
     cli.start_tensorflow()
     model = build_from_recipe(recipe, source.fields)
@@ -142,7 +145,6 @@ def _passes(model, batch):
         return call(self, inputs, training=training, mask=mask)
 
     def step(batch):
-        found.clear()  # a function that makes variables is traced twice
         return model.train_step(batch)
 
     with mock.patch.object(kind, "call", counted):
