@@ -53,6 +53,7 @@ CASES = {
     "streamed": ("gan", {**DENSE, **SGD, "normalize": True}, {"streamed": True}),
     "dataset": ("dcgan", {**CONV, **SGD, "discriminator_steps": 2}, {"dataset": True}),
     "clipped": ("gan", {**DENSE, **SGD}, {"clip": True}),
+    "accumulated": ("gan", {**DENSE, **SGD}, {"accumulate": 2}),
 }
 
 
@@ -91,6 +92,7 @@ def train(name, strategy):
         model = tfgen.build_model(model_name, image_shape=(16, 16, 1), seed=1, **classes, **options)
         if settings.get("clip"):
             model.compile(keras.optimizers.SGD(0.5, global_clipnorm=0.05), keras.optimizers.SGD(0.5, clipnorm=0.02))
+    model.accumulate = settings.get("accumulate", 1)
     before, data = numbers(model), examples()
     if settings.get("streamed"):
         data = Streamed(data)

@@ -32,7 +32,7 @@ SGD, ADAM = 1e-4, 1e-2  # of the distance trained; what is said to hold after 20
 IN_NAMESPACE = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 COMPLETE = [  # of each kind of model, loss and input
     *("dcgan", "dcgan_adam", "critic", "noisy", "r1", "shared", "cgan", "gan", "gan_adam", "vae", "vae_adam", "ae"),
-    *("streamed", "dataset", "clipped"),
+    *("streamed", "dataset", "clipped", "accumulated"),
 ]
 
 
@@ -100,7 +100,8 @@ def test_two_workers_train_as_one_process_does(trained, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", COMPLETE)
 def test_two_and_three_devices_train_as_one_does(case, tmp_path):
-    results = train(tmp_path, "1,2,3", [case])
+    # TensorFlow's collective operations take groups of one size in a process
+    results = train(tmp_path, "1,2", [case]) | train(tmp_path, "3", [case])
     for count in "23":
         assert_equal(results["1"], results[count], case)
 
