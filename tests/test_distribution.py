@@ -236,6 +236,19 @@ def test_logical_cpus_are_asked_for_in_time():
     assert cluster.start("none", None) is None
 
 
+def test_freed_memory_is_kept_where_the_c_library_can(monkeypatch):
+    import ctypes
+    import types
+
+    calls = []
+    library = types.SimpleNamespace(mallopt=lambda *values: calls.append(values))
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    cluster.keep_freed_memory()
+    assert calls == [(-4, 0), (-1, 2**31 - 1)]  # M_MMAP_MAX, M_TRIM_THRESHOLD
+    del library.mallopt
+    cluster.keep_freed_memory()
+
+
 def test_one_process_agrees_with_itself():
     assert cluster.is_chief(None) and cluster.same_everywhere(None, 3)
     assert cluster.any_worker(None, True) and not cluster.any_worker(None, False)

@@ -419,6 +419,16 @@ def test_several_steps_an_execution_are_the_same_steps(course, images, steps):
     assert fitted(model, images).digest() == course.digest
 
 
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_step_is_traced_once(steps, images, monkeypatch):
+    model, traced = gan(), []
+    step = model.update_step
+    monkeypatch.setattr(model, "update_step", lambda data: (traced.append(data), step(data))[1])
+    model.steps_per_execution = steps
+    model.fit(images, batch_size=BATCH, epochs=2, verbose=0)
+    assert len(traced) == 1
+
+
 def test_a_compiled_step_is_the_plain_one_up_to_rounding(fresh, images):
     plain = gan()
     plain.run_eagerly = True
