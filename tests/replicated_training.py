@@ -51,7 +51,7 @@ CASES = {
     "ae": ("ae", {"latent_dim": 3, "width": 4, "optimizer": "sgd", "learning_rate": 1e-4}, {}),
     "quick": ("dcgan", {**CONV, **SGD, "depth": 1, "discriminator_steps": 2}, {"mirror": True}),
     "streamed": ("gan", {**DENSE, **SGD, "normalize": True}, {"streamed": True}),
-    "dataset": ("dcgan", {**CONV, **SGD, "discriminator_steps": 2}, {"dataset": True}),
+    "dataset": ("dcgan", {**CONV, **SGD, "learning_rate": 5e-3, "discriminator_steps": 2}, {"dataset": True}),
     "clipped": ("gan", {**DENSE, **SGD}, {"clip": True}),
     "accumulated": ("gan", {**DENSE, **SGD}, {"accumulate": 2}),
 }
