@@ -80,9 +80,8 @@ def torch(settings):
             mine, other = f"tfgen fit{order}{kind}", f"PyTorch{order}{kind}"
             contenders[other] = child.contender(f"{shared} {half}")
             contenders[mine] = trained(sides.tfgen_fit(shared_pass=shared, policy=policy), settings)
-            wanted = {(False, False): 1.3, (False, True): 1.5, (True, True): 1.6}.get((half, shared))
-            comparisons.append(Comparison(mine, other, wanted))
-        comparisons.append(Comparison(f"tfgen fit, shared pass{kind}", f"PyTorch{kind}"))
+            comparisons.append(Comparison(mine, other, None if half or shared else 1.3))
+        comparisons.append(Comparison(f"tfgen fit, shared pass{kind}", f"PyTorch{kind}", 1.6 if half else 1.5))
     said = f"PyTorch {child.about['version']} with {child.about['threads']} threads, channels-last, fused Adam."
     without = "No bfloat16: this processor has neither avx512_bf16 nor amx_bf16, and would only emulate it."
     notes = (said, f"bfloat16 by {units[0]}." if units else without)
