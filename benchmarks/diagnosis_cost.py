@@ -23,7 +23,8 @@ def share(model_name, steps):
     recipe = tfgen.load_recipe(model_name)
     source = tfgen.load_dataset(recipe.dataset, data_dir=recipe.data_dir)
     model = build_from_recipe(recipe, source.fields)
-    model.steps_per_execution = recipe.steps_per_execution or 1
+    if recipe.steps_per_execution:
+        model.steps_per_execution = recipe.steps_per_execution
 
     class Timed(Diagnosis):
         spent, counted = 0.0, 0
