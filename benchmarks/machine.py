@@ -5,18 +5,13 @@ import os
 import pathlib
 import platform
 
-from tfgen.precision import cpu_flags
+from tfgen.processor import cores, cpu_flags
 
 TELLING = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 PACKAGES = ("keras-tfgen", "tensorflow", "keras", "numpy")
 ONEDNN = {True: "on", False: "off", None: "not known"}
 VARIABLES = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 VARIABLES += ("TF_ENABLE_ONEDNN_OPTS",)
-
-
-def cores():
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def processor():

@@ -22,6 +22,7 @@ from benchmarks.part import Settings
 from benchmarks.parts import ELSEWHERE, PARTS
 from tfgen.cli import start_tensorflow
 from tfgen.files import write_text
+from tfgen.processor import prefer_onednn
 
 SKIPPED = "Not measured: it needs another environment, `--python=PATH`; benchmarks/README.md shows how to make one."
 
@@ -86,6 +87,7 @@ def main():
     if args.repeats < 1 or args.seconds <= 0:
         parser.error("--repeats must be at least 1, and --seconds positive")
     settings = Settings(args.seconds, args.repeats, args.batch_size, args.width, args.python, args.data_dir)
+    prefer_onednn()
     start_tensorflow()
     shown = {name: getattr(settings, name) for name in ("seconds", "repeats", "batch_size", "width")}
     about = {"machine": machine.describe(), "settings": shown}

@@ -164,7 +164,9 @@ def run_side(args):
     import tfgen
     from tfgen.cli import start_tensorflow
     from tfgen.precision import resolve
+    from tfgen.processor import prefer_onednn
 
+    prefer_onednn()
     start_tensorflow()
     source = tfgen.load_dataset("fashion_mnist", data_dir=args.data_dir)
     about = {"side": args.side, "machine": machine.describe(), "samples": args.num}

@@ -10,6 +10,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
+from tfgen.processor import prefer_onednn  # noqa: E402
+
+prefer_onednn()  # as the commands do: a subprocess then finds the bits that this one finds
+
 
 def pytest_make_parametrize_id(config, val, argname):
     """Functions show by name: their addresses differ between the processes that share the suite."""

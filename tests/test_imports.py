@@ -8,12 +8,12 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BASE = {"tfgen.cores", "tfgen.errors", "tfgen.values"}
+BASE = {"tfgen.processor", "tfgen.errors", "tfgen.values"}
 OBJECTS = {f"tfgen.{name}" for name in ("losses", "penalties", "priors", "likelihoods", "objectives", "augment")}
 # Package or module -> what of ours it may import, itself apart.
 MAY_IMPORT = {
     "registry": set(),
-    "tfgen.cores": set(),
+    "tfgen.processor": set(),
     "tfgen.errors": {"registry"},
     "tfgen.values": BASE,
     **dict.fromkeys(sorted(OBJECTS), BASE | OBJECTS),

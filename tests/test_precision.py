@@ -10,21 +10,10 @@ from tfgen.recipe import Recipe
 
 
 @pytest.mark.parametrize(
-    "flags,unit",
-    [("fpu avx2 fma", None), ("avx2 avx512f avx512_bf16", "avx512_bf16"), ("avx512_bf16 amx_bf16", "amx_bf16")],
+    "flags,unit", [("avx2", None), ("avx512f avx512_bf16", "avx512_bf16"), ("avx512_bf16 amx_bf16", "amx_bf16")]
 )
-def test_the_flags_of_the_processor_decide(tmp_path, flags, unit):
-    file = tmp_path / "cpuinfo"
-    file.write_text(f"processor\t: 0\nmodel name\t: A\nflags\t\t: {flags}\n\nprocessor\t: 1\n")
-    found = precision.cpu_flags(file)
-    assert found == set(flags.split())
-    assert precision.bfloat16_unit(found) == unit
-
-
-def test_no_list_of_flags_is_none_of_them(tmp_path):
-    assert precision.cpu_flags(tmp_path / "none") == set()
-    (tmp_path / "arm").write_text("processor : 0\nFeatures : fp asimd bf16\n")
-    assert precision.cpu_flags(tmp_path / "arm") == set()
+def test_the_flags_of_the_processor_decide(flags, unit):
+    assert precision.bfloat16_unit(set(flags.split())) == unit
 
 
 @pytest.mark.parametrize(

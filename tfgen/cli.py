@@ -16,6 +16,7 @@ from absl import flags
 
 import registry
 from tfgen.errors import UserError, nearest
+from tfgen.processor import prefer_onednn
 
 # Subcommand -> (module with a COMMAND, one-line summary).
 COMMANDS = {
@@ -130,6 +131,7 @@ class Command:
         """Runs the command on `arguments` (default: those of the process) and returns its exit code."""
         arguments = sys.argv[1:] if arguments is None else list(arguments)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes about its own build help nobody here
+        prefer_onednn()
         try:
             if _HELP & set(arguments):
                 print(self.help_text())

@@ -21,8 +21,8 @@ import threading
 import time
 
 from tfgen import cli
-from tfgen.cores import cores
 from tfgen.errors import UserError
+from tfgen.processor import cores
 
 LOST = 75  # as tfgen.run exits when another worker has gone: EX_TEMPFAIL of sysexits.h
 FINAL = (2, 130)  # a mistake, or an interruption: no restart would change it

@@ -1,19 +1,10 @@
 """Which precision `--precision=auto` means on this machine."""
 
-import pathlib
+from tfgen.processor import cpu_flags
 
 # Flags of processors that multiply bfloat16 matrices themselves; others convert to float32 and lose time.
 CPU_FLAGS = ("amx_bf16", "avx512_bf16")
 GPU_CAPABILITY = (8, 0)  # of NVIDIA's compute capabilities, the first with bfloat16
-
-
-def cpu_flags(file="/proc/cpuinfo"):
-    """The set of the processor's flags; empty where the system does not tell them in `file`."""
-    try:
-        lines = pathlib.Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return set()
-    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())
 
 
 def bfloat16_unit(flags=None):

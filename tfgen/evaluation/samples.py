@@ -12,13 +12,13 @@ import numpy as np
 import threadpoolctl
 
 from tfgen import metrics
-from tfgen.cores import cores
 from tfgen.errors import UserError, nearest
 from tfgen.evaluation import corruptions
 from tfgen.evaluation.real import Side, as_side
 from tfgen.evaluation.scores import Score, around, share
 from tfgen.metrics.kernels import KernelReference
 from tfgen.metrics.neighbours import NeighbourReference
+from tfgen.processor import cores
 
 CONTROLS = 2_000  # images by which faults are shown
 WORKERS = 2

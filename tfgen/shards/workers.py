@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 from tfgen import cli
-from tfgen.cores import cores
 from tfgen.errors import UserError
+from tfgen.processor import cores
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
