@@ -3,9 +3,9 @@
     python -m tfgen.run --model=cgan
 
 DCGAN's networks as in `dcgan`; the label is joined to z in G, and to the image in D, where an inner product with the
-features is added (Miyato and Koyama 2018). It learns at other rates than `dcgan`: with those, samples are closer to
-the real images, but half a percent fewer of them are of the asked class. The paper's dense networks: `cgan_paper`.
-README has the figures to expect.
+features is added (Miyato and Koyama 2018). It learns at other rates than `dcgan`: with those, samples came closer to
+the real images (Frechet distance 3.5 against 3.9), but not more of them were of the asked class (89.7 against 90.2 %,
+the error is 0.8). The paper's dense networks: `cgan_paper`. README has the figures to expect.
 """
 
 import tfgen

@@ -5,7 +5,8 @@
 Against the paper (`dcgan_paper`): 32 channels instead of 128, 4 x 4 kernels, z of 32 numbers instead of 100 (measured:
 a fifth less Frechet distance after the same time), no batch norm in D, batches of 32, and an average of G's weights:
 what a short training gains from is many and large steps. Adam without momentum (beta_1 = 0, Karras et al. 2018,
-appendix A.1), and G's steps three times those of D: Frechet distances after 150 seconds of one core, measured,
+appendix A.1), and G's steps three times those of D: Frechet distances after 150 seconds of one core, measured
+once each (the first row without oneDNN),
 
     beta_1   rate of G   rate of D   distance
     0.5      0.001       0.002       11.7
