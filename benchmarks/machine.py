@@ -11,7 +11,6 @@ TELLING = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "
 PACKAGES = ("keras-tfgen", "tensorflow", "keras", "numpy")
 ONEDNN = {True: "on", False: "off", None: "not known"}
 VARIABLES = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-VARIABLES += ("TF_ENABLE_ONEDNN_OPTS",)
 
 
 def processor():

@@ -12,6 +12,7 @@ import tfgen
 
 
 def recipe():
+    networks = {"width": 32, "full_size": False, "hidden_units": None, "projection": 128}
     rates = {"generator_learning_rate": 1e-3, "discriminator_learning_rate": 2e-3, "beta_1": 0.5}
-    options = {"projection": 128, **rates}
-    return tfgen.load_recipe("dcgan").replace(model="cgan", epochs=14, options=options)
+    options = {**networks, **rates}
+    return tfgen.load_recipe("dcgan").replace(model="cgan", epochs=14, schedule="constant", options=options)

@@ -16,8 +16,11 @@ def recipe():
         dataset="stacked_mnist",
         batch_size=64,
         steps=4000,
+        schedule="constant",
         options={
             "width": 16,
+            "full_size": False,
+            "hidden_units": None,
             "latent_dim": 100,
             "generator_learning_rate": 5e-4,
             "discriminator_learning_rate": 1e-3,

@@ -22,12 +22,18 @@ def label():
 
 GENERATORS = {
     "conv": lambda shape, condition=None: networks.dcgan_generator(shape, LATENT, **SMALL, condition=condition),
+    "full_size": lambda shape, condition=None: networks.dcgan_generator(
+        shape, LATENT, **SMALL, condition=condition, full_size=True
+    ),
     "dense": lambda shape, condition=None: networks.dense_generator(
         shape, LATENT, (8,), condition=condition, joint=(7,) if condition else ()
     ),
 }
 DISCRIMINATORS = {
     "conv": lambda shape, condition=None: networks.dcgan_discriminator(shape, **SMALL, condition=condition),
+    "full_size": lambda shape, condition=None: networks.dcgan_discriminator(
+        shape, **SMALL, condition=condition, full_size=True
+    ),
     "dense": lambda shape, condition=None: networks.maxout_discriminator(shape, ((4, 2),), condition=condition),
 }
 ENCODERS = {
@@ -187,11 +193,41 @@ def test_options_of_the_convolutional_discriminator():
     assert type(network.layers[1].kernel_initializer).__name__ == "GlorotUniform"
 
 
+def test_a_hidden_layer_lets_distant_patches_of_an_image_meet():
+    """Without it the effect of one corner on the logit does not depend on the other corner; with it, it does."""
+
+    def interaction(hidden_units):
+        network = networks.dcgan_discriminator(
+            (16, 16, 1), 4, 4, normalize=False, hidden_units=hidden_units, stddev=1.0
+        )
+        images = np.zeros((4, 16, 16, 1), np.float32)
+        images[[1, 3], 0, 0], images[[2, 3], 15, 15] = 1.0, 1.0
+        none, first, second, both = network(images).numpy()[:, 0]
+        return abs((both - second) - (first - none)) / abs(both)
+
+    assert interaction(None) < 1e-5
+    assert interaction(8) > 1e-3
+
+
 def test_depth_counts_the_halvings():
     for depth, transposed in ((0, 1), (1, 1), (3, 3)):
         network = networks.dcgan_generator((17, 23, 3), LATENT, **SMALL, depth=depth)
         assert network.output_shape == (None, 17, 23, 3)
         assert sum(isinstance(layer, layers.Conv2DTranspose) for layer in network.layers) == transposed
+
+
+def test_full_size_networks_have_maps_of_the_images_own_size():
+    def maps(network):
+        kinds = (layers.Conv2D, layers.Conv2DTranspose)
+        return [(layer.kernel_size[0], *layer.output.shape[1:]) for layer in network.layers if isinstance(layer, kinds)]
+
+    generator = networks.dcgan_generator((28, 28, 1), LATENT, 8, 4, full_size=True)
+    discriminator = networks.dcgan_discriminator((28, 28, 1), 8, 4, full_size=True)
+    assert maps(generator) == [(4, 14, 14, 16), (4, 28, 28, 8), (3, 28, 28, 1)]
+    assert generator.layers[1].units == 7 * 7 * 32
+    assert maps(discriminator) == [(3, 28, 28, 8), (4, 14, 14, 16), (4, 7, 7, 32)]
+    normalized = [layer.output.shape[-1] for layer in discriminator.layers if "BatchNorm" in type(layer).__name__]
+    assert normalized == [16, 32], "all but the first"
 
 
 @pytest.mark.parametrize(

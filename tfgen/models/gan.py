@@ -66,16 +66,24 @@ def dcgan(
     stddev: float | None = 0.02,
     normalize: bool = True,
     dropout: float = 0.0,
+    full_size: bool = False,
+    hidden_units: int | None = None,
     **options,
 ):
-    """Deep convolutional GAN (Radford et al. 2016)."""
-    at_least_one(width=width, kernel_size=kernel_size, depth=depth)
+    """Deep convolutional GAN (Radford et al. 2016).
+
+    The paper's networks have no map of features at the image's own size, and no dense layer before the discriminator's
+    logit: `full_size` gives both the one, with `width` channels, and `hidden_units` is the other's size.
+    """
+    at_least_one(width=width, kernel_size=kernel_size, depth=depth, hidden_units=hidden_units)
     below_one(dropout=dropout)
     shape = image_shape_of(fields, "dcgan")
 
     def networks():
-        generator = dcgan_generator(shape, latent_dim, width, kernel_size, depth, stddev)
-        return generator, dcgan_discriminator(shape, width, kernel_size, depth, stddev, normalize, dropout)
+        size = {"width": width, "kernel_size": kernel_size, "depth": depth, "stddev": stddev, "full_size": full_size}
+        judge = {"normalize": normalize, "dropout": dropout, "hidden_units": hidden_units}
+        generator = dcgan_generator(shape, latent_dim, **size)
+        return generator, dcgan_discriminator(shape, **size, **judge)
 
     return adversarial_model("dcgan", networks, only(fields, "image"), latent_dim=latent_dim, **options)
 
@@ -93,6 +101,8 @@ def cgan(
     stddev: float | None = 0.02,
     normalize: bool = True,
     dropout: float = 0.0,
+    full_size: bool = False,
+    hidden_units: int | None = None,
     projection: int = 0,
     initial_scale: float | None = None,
     output: Literal["tanh", "sigmoid"] = "tanh",
@@ -101,10 +111,10 @@ def cgan(
     """Conditional GAN: images of a chosen class (Mirza and Osindero 2014).
 
     `condition` names the field that the networks are given: `label`, which they turn into one-hot vectors, or any
-    float32 [B, D] field, one-hot or not. The dense networks are the paper's; the convolutional ones DCGAN's, with a
-    `projection` of so many dimensions in the discriminator (Miyato and Koyama 2018) where it is not 0.
+    float32 [B, D] field, one-hot or not. The dense networks are the paper's; the convolutional ones those of `dcgan`,
+    with a `projection` of so many dimensions in the discriminator (Miyato and Koyama 2018) where it is not 0.
     """
-    at_least_one(width=width, kernel_size=kernel_size, depth=depth)
+    at_least_one(width=width, kernel_size=kernel_size, depth=depth, hidden_units=hidden_units)
     below_one(dropout=dropout)
     shape, field = image_shape_of(fields, "cgan"), condition_field(fields, condition, "cgan")
     start = uniform_weights(initial_scale)
@@ -118,10 +128,10 @@ def cgan(
         return generator, maxout_discriminator(shape, image_units, dropout, given(), joint, **start)
 
     def conv():
-        generator = dcgan_generator(shape, latent_dim, width, kernel_size, depth, stddev, given())
-        return generator, dcgan_discriminator(
-            shape, width, kernel_size, depth, stddev, normalize, dropout, given(), projection
-        )
+        size = {"width": width, "kernel_size": kernel_size, "depth": depth, "stddev": stddev, "full_size": full_size}
+        judge = {"normalize": normalize, "dropout": dropout, "hidden_units": hidden_units, "projection": projection}
+        generator = dcgan_generator(shape, latent_dim, **size, condition=given())
+        return generator, dcgan_discriminator(shape, **size, **judge, condition=given())
 
     value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
     fields = only(fields, "image", condition)

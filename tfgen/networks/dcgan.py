@@ -26,16 +26,16 @@ def as_map(condition, shape, name):
     return layers.Reshape((*shape, 1))(x)
 
 
-def upsampling_trunk(latent, image_shape, width, kernel_size, depth, stddev, condition=None):
-    """A dense projection to a small grid, then transposed convolutions of stride 2 up to [B, >= H, >= W, width]."""
+def upsampling_trunk(latent, image_shape, width, kernel_size, depth, doublings, stddev, condition=None):
+    """A dense projection to a small grid, then `doublings` transposed convolutions of stride 2, the last to `width`."""
     rows, columns = grid(image_shape, depth)
-    channels = width * 2 ** max(depth - 1, 0)
+    channels = width * 2**doublings
     x = latent if condition is None else layers.Concatenate()([latent, condition.vector])
     x = layers.Dense(rows * columns * channels, use_bias=False, **weights(stddev))(x)
     x = layers.Reshape((rows, columns, channels))(x)
     x = layers.ReLU()(batch_norm(x, stddev))
-    for level in range(depth - 1, 0, -1):
-        count = width * 2 ** (level - 1)
+    for level in reversed(range(doublings)):
+        count = width * 2**level
         x = layers.Conv2DTranspose(count, kernel_size, 2, "same", use_bias=False, **weights(stddev))(x)
         x = layers.ReLU()(batch_norm(x, stddev))
     return x
@@ -47,27 +47,38 @@ def cropped(x, image_shape, depth):
     return layers.Cropping2D(edges)(x) if any(map(any, edges)) else x
 
 
-def dcgan_generator(image_shape, latent_dim, width=64, kernel_size=5, depth=None, stddev=0.02, condition=None):
+def dcgan_generator(
+    image_shape, latent_dim, width=64, kernel_size=5, depth=None, stddev=0.02, condition=None, full_size=False
+):
     """latent [B, latent_dim] (and a condition, joined to it) -> image float32 [B, H, W, C] in [-1, 1].
 
     Batch norm everywhere but at the output, ReLU, tanh: Radford et al. 2016, section 3. `width` counts the channels
     below the output, and doubles with every halving; `depth` is the number of halvings (by default down to 4 to 7).
+    The last transposed convolution makes the image out of a map of half its size. With `full_size` it makes `width`
+    channels, from which a 3 x 3 convolution makes the image.
     """
     depth = halvings(image_shape) if depth is None else depth
     latent = keras.Input((latent_dim,), name="latent")
-    x = upsampling_trunk(latent, image_shape, width, kernel_size, depth, stddev, condition)
-    x = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", **weights(stddev))(x)
+    doublings = depth if full_size else max(depth - 1, 0)
+    x = upsampling_trunk(latent, image_shape, width, kernel_size, depth, doublings, stddev, condition)
+    if full_size:
+        x = layers.Conv2D(image_shape[-1], 3, 1, "same", **weights(stddev))(x)
+    else:
+        x = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", **weights(stddev))(x)
     image = layers.Activation("tanh", dtype="float32", name="image")(cropped(x, image_shape, depth))
     return keras.Model(network_inputs(latent, condition), image, name="generator")
 
 
-def downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout=0.0):
-    """Convolutions of stride 2, LeakyReLU 0.2, batch norm in all but the first where `normalize`; flattened."""
-    for level in range(depth):
-        x = layers.Conv2D(
-            width * 2**level, kernel_size, 2, "same", use_bias=not (normalize and level), **weights(stddev)
-        )(x)
-        if normalize and level:
+def downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout=0.0, full_size=False):
+    """Convolutions of stride 2, LeakyReLU 0.2, batch norm in all but the first where `normalize`; flattened.
+
+    With `full_size` one of 3 x 3 and stride 1 comes first. Channels double from `width` on.
+    """
+    sizes = [(3, 1)] * full_size + [(kernel_size, 2)] * depth
+    for level, (size, stride) in enumerate(sizes):
+        normalized = normalize and level > 0
+        x = layers.Conv2D(width * 2**level, size, stride, "same", use_bias=not normalized, **weights(stddev))(x)
+        if normalized:
             x = batch_norm(x, stddev)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         if dropout:
@@ -85,18 +96,25 @@ def dcgan_discriminator(
     dropout=0.0,
     condition=None,
     projection=0,
+    full_size=False,
+    hidden_units=None,
 ):
     """image [B, H, W, C] in [-1, 1] (and a condition, joined to it as one more channel) -> logit float32 [B, 1].
 
     Radford et al. 2016, section 3: strided convolutions, LeakyReLU 0.2, no batch norm at the input. `projection` > 0
-    adds the inner product of condition and features in so many dimensions (Miyato and Koyama 2018, equation 3).
+    adds the inner product of condition and features in so many dimensions (Miyato and Koyama 2018, equation 3);
+    `full_size` a 3 x 3 convolution of the image to `width` channels before the first of stride 2, which doubles them.
+    The paper's logit is a linear function of the last map, so a sum of what is seen in patches of the image;
+    `hidden_units` puts a dense layer of that size between, in which the patches meet.
     """
     depth = halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
     x = image
     if condition is not None:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
-    x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout)
+    x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout, full_size)
+    if hidden_units:
+        x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(hidden_units, **weights(stddev))(x))
     projects = condition is not None and projection > 0
     logit = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))(x)
     if projects:
