@@ -31,7 +31,7 @@ def recipe():
     return tfgen.Recipe(
         model="dcgan",
         batch_size=32,
-        epochs=7,
+        epochs=9,
         schedule={"name": "exponential", "rate": 1.00015},
         options={
             "latent_dim": 32,
