@@ -7,7 +7,7 @@ batches of 32, and an average of G's weights: what a short training gains from i
 momentum (beta_1 = 0, Karras et al. 2018, appendix A.1), and G's steps six times those of D. Maps of features at the
 image's own size (`full_size`), since the details of fabrics are what short trainings lack; `hidden_units`, since
 D's logit is otherwise a sum over patches of 12 x 12 pixels. Frechet distances on whole Fashion-MNIST, one run each
-(they differ by about 0.3 between moments of one training):
+(they differ by up to 0.4 between moments of one training):
 
     networks                                 rate of G   rate of D   steps   distance
     32 channels, nothing at full size        0.003       0.001       3,080   8.0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tfgen import likelihoods, networks
+from tfgen import build_model, likelihoods, networks
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.networks import mlp, shapes
@@ -228,6 +228,16 @@ def test_full_size_networks_have_maps_of_the_images_own_size():
     assert maps(discriminator) == [(3, 28, 28, 8), (4, 14, 14, 16), (4, 7, 7, 32)]
     normalized = [layer.output.shape[-1] for layer in discriminator.layers if "BatchNorm" in type(layer).__name__]
     assert normalized == [16, 32], "all but the first"
+
+
+@pytest.mark.parametrize("name", ["dcgan", "cgan"])
+def test_models_hand_these_options_on(name):
+    given = {"num_classes": CLASSES} if name == "cgan" else {}
+    model = build_model(name, (16, 16, 1), **given, **SMALL, latent_dim=LATENT, full_size=True, hidden_units=5)
+    generator, discriminator = model.networks["generator"], model.networks["discriminator"]
+    assert sum(type(layer) is layers.Conv2D for layer in generator.layers) == 1
+    assert [layer.strides for layer in discriminator.layers if isinstance(layer, layers.Conv2D)][0] == (1, 1)
+    assert any(layer.output.shape == (None, 5) for layer in discriminator.layers)
 
 
 @pytest.mark.parametrize(
