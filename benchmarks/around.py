@@ -78,7 +78,7 @@ def startup(settings):
 def evaluation(settings):
     """10,000 images against 10,000 through the shipped extractor."""
     from tfgen import metrics
-    from tfgen.metrics.extractors import load_extractor
+    from tfgen.extractors import load_extractor
 
     @functools.cache
     def features():

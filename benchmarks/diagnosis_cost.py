@@ -17,8 +17,8 @@ def share(model_name, steps):
     import keras
 
     import tfgen
+    from tfgen.diagnosis.callback import Diagnosis
     from tfgen.models import build_from_recipe
-    from tfgen.training.callbacks.diagnosis import Diagnosis
 
     recipe = tfgen.load_recipe(model_name)
     source = tfgen.load_dataset(recipe.dataset, data_dir=recipe.data_dir)

@@ -4,7 +4,7 @@ import os
 
 import keras
 
-from tfgen.training.base import GenerativeModel
+from tfgen.training.model import GenerativeModel
 
 
 class Leave(keras.callbacks.Callback):

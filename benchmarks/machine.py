@@ -5,7 +5,7 @@ import os
 import pathlib
 import platform
 
-from tfgen.processor import cores, cpu_flags
+from tfgen.machine.processor import cores, cpu_flags
 
 TELLING = ("avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 PACKAGES = ("keras-tfgen", "tensorflow", "keras", "numpy")

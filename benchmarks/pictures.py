@@ -2,10 +2,10 @@
 
 import re
 
-from tfgen.files import write_text
 from tfgen.report.charts import look
 from tfgen.report.markup import Markup, element, joined
 from tfgen.report.style import STYLE
+from tfgen.storage.atomic import write_text
 
 LINE, MARGIN = 16, 12  # heights in units of the drawing
 

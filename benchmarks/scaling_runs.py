@@ -91,17 +91,18 @@ def command(workers, batch, args, folder):
 
 def model_of(run):
     """What a step of the run's model takes and exchanges: `images`, `updates`, `small`."""
-    from tfgen import cli
-    from tfgen.batch_size import random_examples
+    from tfgen import plugins
     from tfgen.data import load_dataset
+    from tfgen.machine import startup
     from tfgen.models import build_from_recipe
     from tfgen.run import COMMAND, recipe_from_flags
+    from tfgen.runs.batch_size import random_examples
 
     flags = COMMAND.parse(run)
-    cli.import_plugins(flags.plugin)
+    plugins.import_plugins(flags.plugin)
     recipe = recipe_from_flags(flags)
     source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size)
-    cli.start_tensorflow()
+    startup.start_tensorflow()
     model = build_from_recipe(recipe, source.fields)
     batch = {name: np.asarray(value) for name, value in random_examples(model.fields, 2 * model.parts).items()}
     traffic = traffic_of(model, batch)

@@ -12,7 +12,7 @@ import time
 
 import keras
 
-from tfgen.training.base import GenerativeModel
+from tfgen.training.model import GenerativeModel
 
 
 class StepTimes(keras.callbacks.Callback):

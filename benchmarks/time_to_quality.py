@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from benchmarks import machine
-from tfgen.files import write_text
+from tfgen.storage.atomic import write_text
 
 COLUMNS = ("seconds", "steps", "fd", "precision", "recall", "smallest_class")
 
@@ -53,7 +53,7 @@ class Judge:
     """
 
     def __init__(self, source, count):
-        from tfgen.metrics.extractors import load_extractor
+        from tfgen.extractors import load_extractor
 
         self.count, self.extractor = count, load_extractor("fashion_mnist")
         test = source.splits["test"]
@@ -107,7 +107,7 @@ def train_tutorial(source, marks, seed):
     import tensorflow as tf
 
     from benchmarks import network, sides
-    from tfgen.images import to_uint8
+    from tfgen.storage.images import to_uint8
 
     batch_size = 256
     keras.utils.set_random_seed(seed)
@@ -138,8 +138,8 @@ def train_tfgen(recipe, source, marks):
     import keras
 
     from tfgen.models import build_from_recipe
-    from tfgen.train import precision
-    from tfgen.training.optimizers import apply_schedule
+    from tfgen.optimizers.building import apply_schedule
+    from tfgen.runs.job import precision
 
     with precision(recipe.precision):
         model = build_from_recipe(recipe, source.fields)
@@ -162,9 +162,9 @@ def train_tfgen(recipe, source, marks):
 
 def run_side(args):
     import tfgen
-    from tfgen.cli import start_tensorflow
-    from tfgen.precision import resolve
-    from tfgen.processor import prefer_onednn
+    from tfgen.machine.startup import start_tensorflow
+    from tfgen.machine.precision import resolve
+    from tfgen.machine.processor import prefer_onednn
 
     prefer_onednn()
     start_tensorflow()

@@ -8,8 +8,8 @@ import sys
 from benchmarks import measuring
 from benchmarks.measuring import Comparison
 from benchmarks.part import Part, first_asked, from_child, trained
-from tfgen.precision import CPU_FLAGS
-from tfgen.processor import cpu_flags
+from tfgen.machine.precision import CPU_FLAGS
+from tfgen.machine.processor import cpu_flags
 
 SIZES = (512, 1024, 2048, 4096)  # of the products that measure the peak; a tiny network gets tiny ones
 VAE = {"units": 512, "latent": 20}

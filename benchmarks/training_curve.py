@@ -8,8 +8,8 @@ import csv
 import pathlib
 
 from benchmarks.pictures import write_picture
-from tfgen.files import write_text
 from tfgen.report.charts import Series, line_chart
+from tfgen.storage.atomic import write_text
 
 
 def main():

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-from tfgen.processor import prefer_onednn  # noqa: E402
+from tfgen.machine.processor import prefer_onednn  # noqa: E402
 
 prefer_onednn()  # as the commands do: a subprocess then finds the bits that this one finds
 

@@ -20,7 +20,7 @@ import tensorflow as tf  # noqa: E402
 
 import tfgen  # noqa: E402
 from tfgen.data.source import Arrays, Examples  # noqa: E402
-from tfgen.training.distribution import within  # noqa: E402
+from tfgen.distribution.replicas import within  # noqa: E402
 
 STEPS, BATCH = 20, 12
 CONV = {"width": 4, "latent_dim": 4, "kernel_size": 3}

@@ -11,7 +11,7 @@ from tfgen import penalties
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.models.common import seeded
-from tfgen.recipe import Recipe
+from tfgen.recipes.recipe import Recipe
 from tfgen.training import accumulation
 from tfgen.training.noise import Noise
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import tfgen
-from tfgen import batch_size
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.recipe import Recipe
+from tfgen.recipes.recipe import Recipe
+from tfgen.runs import batch_size
 
 FIELDS = {"image": Field((16, 16, 1), "uint8", (0, 255))}
 DENSE = {"network": "dense", "units": [8], "latent_dim": 2}

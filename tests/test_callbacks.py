@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfgen import images
 from tfgen.errors import UserError
+from tfgen.storage import images
 from tfgen.training import callbacks
 
 

@@ -8,9 +8,10 @@ import sys
 import pytest
 
 import tfgen
-from tfgen import cli, recipe, run
+from tfgen import cli, run
 from tfgen.errors import UserError
-from tfgen.recipe import Recipe
+from tfgen.recipes import recipe
+from tfgen.recipes.recipe import Recipe
 
 
 @pytest.fixture

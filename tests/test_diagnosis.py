@@ -13,15 +13,15 @@ from scipy.spatial import distance
 from sklearn.metrics import roc_auc_score
 
 import tfgen
-import tfgen.train
+import tfgen.runs.job
 from tfgen.data.source import Arrays, Source
+from tfgen.diagnosis.callback import read_rows, schedule
+from tfgen.diagnosis.findings import Judge, judge
+from tfgen.diagnosis.stops import StopAtEquilibrium, StopOnScore, fresh_accuracy
 from tfgen.errors import UserError
-from tfgen.runs import Layout
-from tfgen.training.callbacks.diagnosis import read_rows, schedule
+from tfgen.runs.folder import Layout
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.diagnosis import probes
-from tfgen.training.diagnosis.findings import Judge, judge
-from tfgen.training.diagnosis.stops import StopAtEquilibrium, StopOnScore, fresh_accuracy
 
 SIDE = 8
 LAYERS = keras.layers
@@ -402,7 +402,7 @@ def drive(monkeypatch):
         def __call__(self):
             return dict(rows[int(self.model.step) // 10 - 1])
 
-    monkeypatch.setattr("tfgen.training.callbacks.diagnosis.Probe", Measured)
+    monkeypatch.setattr("tfgen.diagnosis.callback.Probe", Measured)
     rows = []
 
     def run(seen, start, stop, measured, bad=None):
@@ -503,7 +503,7 @@ OPTIONS = {"network": "dense", "units": [8], "latent_dim": 2, "beta": 50.0, "lea
 
 def test_a_runs_diagnosis_sees_train_and_validation_alone(tmp_path, shut):
     recipe = tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, stop="divergence")
-    job = sys.modules["tfgen.train"].Job(recipe, Layout(tmp_path), shut)
+    job = sys.modules["tfgen.runs.job"].Job(recipe, Layout(tmp_path), shut)
     seen = next(c for c in job.callbacks(Checkpoints(job.model, tmp_path), 0) if isinstance(c, tfgen.Diagnosis))
     seen.set_model(job.model)
     seen.on_train_begin()
@@ -514,7 +514,7 @@ def test_a_runs_diagnosis_sees_train_and_validation_alone(tmp_path, shut):
 
 @pytest.mark.slow
 def test_a_run_is_diagnosed(tmp_path, shut, monkeypatch, capsys):
-    monkeypatch.setattr(sys.modules["tfgen.train"], "load_dataset", lambda *args, **options: shut)
+    monkeypatch.setattr(sys.modules["tfgen.runs.job"], "load_dataset", lambda *args, **options: shut)
     recipe = tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, epochs=40, stop="divergence")
     run = tfgen.train(recipe, tmp_path)
     assert run.diagnosis["step"] == [100, 200, 300, 400]

@@ -14,9 +14,8 @@ import tensorflow as tf
 import tfgen
 from tfgen.data.pipeline import Share, step_indexed
 from tfgen.data.source import Arrays
-from tfgen.errors import UserError
-from tfgen.training import cluster
-from tfgen.training.distribution import (
+from tfgen.distribution import cluster
+from tfgen.distribution.replicas import (
     UNEQUAL,
     PerThread,
     check_divisible,
@@ -24,6 +23,7 @@ from tfgen.training.distribution import (
     refusing_unequal_batches,
     shared_out,
 )
+from tfgen.errors import UserError
 
 HERE = pathlib.Path(__file__).resolve().parent
 SCRIPT = str(HERE / "replicated_training.py")

@@ -12,7 +12,7 @@ from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.corruptions import blurred, noisy, without_a_class
 from tfgen.evaluation.files import read_samples
 from tfgen.evaluation.real import RealData, Side, chosen
-from tfgen.evaluation.scores import around, mean_of, share, table
+from tfgen.metrics.score import around, mean_of, share, table
 
 SHAPE = (16, 16, 1)
 
@@ -229,7 +229,7 @@ def test_copies_are_no_authentic_samples_and_lost_classes_show(source, extractor
 def test_the_picture_shows_samples_above_what_they_were_copied_from(source, extractor, tmp_path):
     from PIL import Image
 
-    from tfgen.images import grid
+    from tfgen.storage.images import grid
 
     copies = source.splits["train"].gather(np.arange(30))["image"]
     evaluation = evaluate_samples(copies, source, Settings(), picture=tmp_path / "nearest.png", say=lambda line: None)
@@ -257,7 +257,7 @@ def test_mistakes_are_sentences(source, extractor, images, settings, sentence):
 
 
 def test_samples_are_read_from_an_npz_and_from_a_folder(tmp_path):
-    from tfgen.images import save_png
+    from tfgen.storage.images import save_png
 
     images, labels = quarters(4, 0)
     np.savez(tmp_path / "s.npz", images=images, labels=labels)

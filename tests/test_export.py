@@ -16,9 +16,9 @@ from tfgen import priors
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.export import export_savedmodel, save_keras_files
-from tfgen.images import to_uint8
-from tfgen.training.adversarial import AdversarialModel
-from tfgen.training.variational import Autoencoder, VariationalModel
+from tfgen.families.adversarial.model import AdversarialModel
+from tfgen.families.variational.model import Autoencoder, VariationalModel
+from tfgen.storage.images import to_uint8
 
 SHAPE, LATENT, CLASSES = (6, 5, 1), 3, 4
 FIELDS = {"image": Field(SHAPE, "uint8", (0, 255))}

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.metrics.extractors import LITE0_PACKAGE, hashes, inception, lite0, load_extractor, torch_file
+from tfgen.extractors import LITE0_PACKAGE, hashes, inception, lite0, load_extractor, torch_file
 
 # --- torch files
 

@@ -10,11 +10,11 @@ import tensorflow as tf
 from PIL import Image
 
 from registry import UnknownName
+from tfgen import extractors
 from tfgen.data import load_dataset
 from tfgen.errors import UserError
-from tfgen.metrics import extractors
-from tfgen.metrics.extractors import base, classifiers, default_extractor, load_extractor, train
-from tfgen.metrics.extractors.network import classifier
+from tfgen.extractors import base, classifiers, default_extractor, load_extractor, train
+from tfgen.extractors.network import classifier
 
 SHIPPED = {"fashion_mnist": 0.925, "mnist": 0.993}
 
@@ -246,8 +246,8 @@ def test_without_lite0_a_stopgap_is_named_as_one(monkeypatch, capsys):
 
 
 def test_listing_extractors_starts_no_tensorflow():
-    code = "import sys; from tfgen.metrics import extractors as e; e.extractor_names(); e.default_extractor('mnist');"
-    code += "import tfgen.metrics.extractors.train; print([n for n in ('tensorflow', 'keras') if n in sys.modules])"
+    code = "import sys; from tfgen import extractors as e; e.extractor_names(); e.default_extractor('mnist');"
+    code += "import tfgen.extractors.train; print([n for n in ('tensorflow', 'keras') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -263,7 +263,7 @@ def test_a_shipped_extractor_says_what_it_is(name):
     assert described["dataset"] == name and described["classes"] == 10 and not described["is_fid"]
     record = classifiers.read_record(classifiers.HERE, name)
     assert record["test_images"] == 10_000 and record["recipe"] == vars(train.RECIPES[name])
-    assert record["command"].startswith(f"python -m tfgen.metrics.extractors.train --dataset={name}")
+    assert record["command"].startswith(f"python -m tfgen.extractors.train --dataset={name}")
     colour = np.random.default_rng(0).random((3, 40, 30, 3))
     features, probabilities = extractor.features_and_probabilities(colour)
     assert features.shape == (3, 128) and features.dtype == np.float32 and (features >= 0).all()

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfgen import files, images
 from tfgen.errors import UserError
+from tfgen.storage import atomic as files
+from tfgen.storage import images
 
 
 def numbered(number, height=3, width=4, channels=1):

@@ -16,7 +16,7 @@ from tfgen import data, models
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.models.common import also_takes, seeded
-from tfgen.options import annotation_of, option_parameters
+from tfgen.recipes.options import annotation_of, option_parameters
 from tfgen.training.checkpoints import Checkpoints
 
 NAMES = [name for name in tfgen.model_names() if name in models.MODELS._builtins]

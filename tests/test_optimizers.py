@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.training.optimizers import (
+from tfgen.optimizers.building import (
     OPTIMIZERS,
     SCHEDULES,
     Cosine,

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from tfgen.errors import UserError
-from tfgen.options import resolve, table
+from tfgen.recipes.options import resolve, table
 
 
 @dataclasses.dataclass(frozen=True)

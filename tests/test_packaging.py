@@ -1,6 +1,5 @@
 """What is installed: packages, configs, data; public names; the guard against a foreign `registry`."""
 
-import importlib
 import pathlib
 import re
 import subprocess
@@ -50,7 +49,8 @@ def test_the_wheel_holds_every_module_config_and_data_file(wheel):
     _, names = wheel
     files = [path for folder in ("tfgen", "registry") for path in (ROOT / folder).rglob("*") if path.is_file()]
     expected = {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
-    expected |= {f"tfgen/configs/{path.name}" for path in (ROOT / "configs").glob("*.py")}
+    configs = ROOT / "configs"
+    expected |= {f"tfgen/configs/{path.relative_to(configs).as_posix()}" for path in configs.rglob("*.py")}
     assert sorted(expected - set(names)) == []
     assert not [name for name in names if name.startswith(("tests", "configs", "benchmarks"))]
 
@@ -68,10 +68,12 @@ def test_the_wheel_is_called_keras_tfgen_and_has_the_console_script(wheel):
 
 def test_configs_are_found_in_an_installed_package_from_any_directory(wheel, tmp_path):
     folder, _ = wheel
-    code = "from tfgen.recipe import load_recipe, recipe_names; print(load_recipe('dcgan').model, *recipe_names())"
+    code = (
+        "from tfgen.recipes.recipe import load_recipe, recipe_names; print(load_recipe('dcgan').model, *recipe_names())"
+    )
     done = run_python(code, tmp_path, folder)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["dcgan", *sorted(path.stem for path in (ROOT / "configs").glob("*.py"))]
+    assert done.stdout.split() == ["dcgan", *sorted(path.stem for path in (ROOT / "configs").rglob("*.py"))]
 
 
 def run_python(code, folder, path):
@@ -101,20 +103,10 @@ def test_a_folder_called_registry_is_no_obstacle(tmp_path):
 
 
 def test_every_public_name_is_there():
-    importlib.import_module("tfgen.train")
     for name in tfgen.__all__:
         assert getattr(tfgen, name) is not None, name
     assert set(tfgen.__all__) <= set(dir(tfgen))
     assert callable(tfgen.train) and callable(tfgen.load_run)
-
-
-def test_importing_a_submodule_leaves_the_public_name(monkeypatch):
-    """`tfgen.train` is a function, and a module has the same name."""
-    monkeypatch.setitem(tfgen._NAMES, "cli", "tfgen.cli")
-    monkeypatch.delitem(sys.modules, "tfgen.cli", raising=False)
-    monkeypatch.delitem(vars(tfgen), "cli", raising=False)
-    importlib.import_module("tfgen.cli").cli = main = object()
-    assert tfgen.cli is main
 
 
 def test_an_unknown_public_name_is_an_attribute_error():

@@ -7,10 +7,12 @@ import tensorflow as tf
 from PIL import Image
 
 import tfgen
-from tfgen import images, recipe, sample
+from tfgen import sample
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.recipe import Recipe
+from tfgen.recipes import recipe
+from tfgen.recipes.recipe import Recipe
+from tfgen.storage import images
 from tfgen.training.callbacks import SampleGrid
 
 POINT = {"point": Field((2,), "float32")}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import tfgen
-from tfgen import precision
-from tfgen.recipe import Recipe
+from tfgen.machine import precision
+from tfgen.recipes.recipe import Recipe
 
 
 @pytest.mark.parametrize(

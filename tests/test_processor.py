@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tfgen import processor
+from tfgen.machine import processor
 
 VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 

@@ -7,9 +7,9 @@ import pickle
 import pytest
 
 import tfgen
-from tfgen import recipe as recipes
 from tfgen.errors import UserError
-from tfgen.recipe import Recipe, default_recipe, load_recipe, recipe_names
+from tfgen.recipes import recipe as recipes
+from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, recipe_names
 
 
 def refused(call, *args, **kwargs):
@@ -137,9 +137,9 @@ def test_two_spellings_of_a_value_are_no_difference(one, other, same):
 
 def test_every_config_that_ships_is_a_recipe_and_says_how_to_run_it():
     assert {"ae", "cgan", "dcgan", "gan", "vae"} <= set(recipe_names())
-    for name in recipe_names():
+    for name, path in recipe_names().items():
         assert load_recipe(name).model in tfgen.model_names()
-        text = (recipes.configs_folder() / f"{name}.py").read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
         assert text.startswith('"""') and "python -m tfgen.run" in text.split('"""')[1], name
 
 
@@ -159,7 +159,7 @@ def test_a_bare_name_or_a_path(configs, tmp_path):
     derived = "import tfgen\n\ndef recipe():\n    return tfgen.load_recipe('vae').replace(batch_size=8)\n"
     configs("vae_small", derived)
     configs("_private", "")
-    assert recipe_names() == ["vae", "vae_small"]
+    assert list(recipe_names()) == ["vae", "vae_small"]
     assert load_recipe(path) == load_recipe(str(path)) == load_recipe("vae") == Recipe("vae", steps=3)
     assert load_recipe("vae_small") == Recipe("vae", steps=3, batch_size=8)
     assert not (tmp_path / "__pycache__").exists()

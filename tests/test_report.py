@@ -18,16 +18,16 @@ import pytest
 from PIL import Image
 
 import tfgen
-from tfgen import images
 from tfgen.data.source import Field
 from tfgen.export import save_keras_files
-from tfgen.recipe import Recipe
+from tfgen.recipes.recipe import Recipe
 from tfgen.report import pictures, write_report
 from tfgen.report.__main__ import COMMAND
 from tfgen.report.charts import Axis, Frame, Series, bar_chart, line_chart, nice_step, scatter, short, thinned
 from tfgen.report.markup import element, folded, joined, table
 from tfgen.report.style import STYLE
-from tfgen.runs import load_run, save_record
+from tfgen.runs.folder import load_run, save_record
+from tfgen.storage import images
 
 IMAGE = {"image": Field((16, 16, 1), "uint8", (0, 255))}
 LABELLED = {**IMAGE, "label": Field((), "int64", (0, 3))}

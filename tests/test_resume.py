@@ -12,7 +12,7 @@ import pytest
 
 import tfgen
 from tfgen.errors import UserError
-from tfgen.train import train
+from tfgen.runs.job import train
 
 SMALL = {
     "vae": {"width": 4, "latent_dim": 4},

@@ -10,8 +10,8 @@ import pytest
 import tfgen
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.recipe import Recipe
-from tfgen.runs import Layout, Run, read_history, save_record
+from tfgen.recipes.recipe import Recipe
+from tfgen.runs.folder import Layout, Run, read_history, save_record
 
 FIELDS = {"image": Field((16, 16, 1), "uint8", (0, 255))}
 OPTIONS = {"network": "dense", "units": [8], "latent_dim": 2}

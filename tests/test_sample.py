@@ -10,8 +10,8 @@ from PIL import Image
 import tfgen
 from tfgen.data.source import Field
 from tfgen.export import save_keras_files
-from tfgen.recipe import Recipe
-from tfgen.runs import load_run, save_record
+from tfgen.recipes.recipe import Recipe
+from tfgen.runs.folder import load_run, save_record
 from tfgen.sample import COMMAND, parse_labels
 
 IMAGE = {"image": Field((16, 16, 1), "uint8", (0, 255))}

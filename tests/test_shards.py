@@ -23,14 +23,14 @@ from tfgen.evaluation.files import digest, read_samples
 from tfgen.evaluation.real import as_side
 from tfgen.evaluation.workers import side_of_shards
 from tfgen.export import save_keras_files
-from tfgen.metrics.extractors import load_extractor
-from tfgen.recipe import Recipe
-from tfgen.runs import load_run, save_record
+from tfgen.extractors import load_extractor
+from tfgen.recipes.recipe import Recipe
+from tfgen.runs.folder import load_run, save_record
 from tfgen.sample import COMMAND
-from tfgen.shards import workers
-from tfgen.shards.formats import array_record, write_shard
-from tfgen.shards.plan import Plan, written_once
-from tfgen.shards.reading import StoredSamples
+from tfgen.sampling.shards import workers
+from tfgen.sampling.shards.formats import array_record, write_shard
+from tfgen.sampling.shards.plan import Plan, written_once
+from tfgen.sampling.shards.reading import StoredSamples
 
 IMAGE = {"image": Field((16, 16, 1), "uint8", (0, 255))}
 LABELLED = {**IMAGE, "label": Field((), "int64", (0, 3))}

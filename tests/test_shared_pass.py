@@ -8,8 +8,8 @@ from keras import layers
 
 from tfgen import losses, priors
 from tfgen.errors import UserError
+from tfgen.families.adversarial.model import AdversarialModel
 from tfgen.models.common import seeded
-from tfgen.training.adversarial import AdversarialModel
 from tfgen.training.noise import Noise
 
 SHAPE, LATENT, BATCH = (6, 5, 1), 3, 8

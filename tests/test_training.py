@@ -14,11 +14,11 @@ import tfgen
 from tfgen import augment, likelihoods, losses, objectives, penalties, priors
 from tfgen.data.source import Field
 from tfgen.errors import UserError
+from tfgen.families.adversarial.model import AdversarialModel
+from tfgen.families.variational.model import Autoencoder, VariationalModel
 from tfgen.models.common import seeded
-from tfgen.training.adversarial import AdversarialModel
 from tfgen.training.fitting import epoch_segments
 from tfgen.training.noise import Noise
-from tfgen.training.variational import Autoencoder, VariationalModel
 
 SHAPE, LATENT, CLASSES, BATCH = (6, 5, 1), 3, 4, 8
 LABELLED = {"image": Field(SHAPE, "uint8", (0, 255)), "label": Field((), "int64", (0, CLASSES))}

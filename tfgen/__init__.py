@@ -12,7 +12,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import types
 
 __version__ = "0.1.0"
 
@@ -24,15 +23,15 @@ _NAMES = {
     "dataset_names": "tfgen.data",
     "load_dataset": "tfgen.data",
     "register_dataset": "tfgen.data",
-    "Recipe": "tfgen.recipe",
-    "load_recipe": "tfgen.recipe",
-    "train": "tfgen.train",
-    "load_run": "tfgen.runs",
-    "GenerativeModel": "tfgen.training.base",
-    "Phase": "tfgen.training.base",
-    "AdversarialModel": "tfgen.training.adversarial",
-    "VariationalModel": "tfgen.training.variational",
-    "Diagnosis": "tfgen.training.callbacks",
+    "Recipe": "tfgen.recipes.recipe",
+    "load_recipe": "tfgen.recipes.recipe",
+    "train": "tfgen.runs.job",
+    "load_run": "tfgen.runs.folder",
+    "GenerativeModel": "tfgen.training.model",
+    "Phase": "tfgen.training.model",
+    "AdversarialModel": "tfgen.families.adversarial.model",
+    "VariationalModel": "tfgen.families.variational.model",
+    "Diagnosis": "tfgen.diagnosis.callback",
     "Loss": "tfgen.losses",
     "UserError": "tfgen.errors",
 }
@@ -54,16 +53,6 @@ def __getattr__(name):
 
 def __dir__():
     return sorted({*globals(), *__all__})
-
-
-class _Package(types.ModuleType):
-    def __setattr__(self, name, value):
-        # Python sets this when it imports a submodule: `tfgen.train` stays the function, whoever imports its module.
-        if not (name in _NAMES and isinstance(value, types.ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def _check_registry():

@@ -9,14 +9,13 @@ import importlib
 import os
 import shutil
 import sys
-import tempfile
 import textwrap
 
 from absl import flags
 
 import registry
 from tfgen.errors import UserError, nearest
-from tfgen.processor import prefer_onednn
+from tfgen.machine.processor import prefer_onednn
 
 # Subcommand -> (module with a COMMAND, one-line summary).
 COMMANDS = {
@@ -187,53 +186,6 @@ class Command:
     def _fail(self, sentence):
         print(f"tfgen {self.name}: {' '.join(str(sentence).split())}", file=sys.stderr)
         return 2
-
-
-def wake_devices():
-    importlib.import_module("tensorflow").constant(0)
-
-
-def start_tensorflow(wake=wake_devices):
-    """Imports TensorFlow and wakes its devices, without what it says meanwhile of itself and of absent drivers.
-
-    TF_CPP_MIN_LOG_LEVEL does not reach these lines, which are written to file descriptor 2 before logging is set up.
-    After a failure they are shown.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            wake()
-        except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-def import_plugins(names):
-    """Imports each named module, from the working directory too, so that it can register its models."""
-    # A console script's path does not have the working directory.
-    if names and not {"", os.getcwd()} & set(sys.path):
-        sys.path.append(os.getcwd())
-    for name in names:
-        if name.endswith(".py") or os.sep in name:
-            module = os.path.splitext(os.path.basename(name))[0]
-            raise UserError(f"--plugin expects a module's name, got the file {name!r}; write --plugin={module}")
-        try:
-            importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise UserError(f"plugin {name!r} cannot be imported: {error}") from error
-            files = [entry[:-3] for entry in os.listdir() if entry.endswith(".py")]
-            raise UserError(
-                f"there is no module {name!r} to import, neither installed nor in {os.getcwd()}{nearest(name, files)}"
-            ) from error
-        except Exception as error:
-            raise UserError(f"plugin {name!r} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def assignments(texts, flag="set"):

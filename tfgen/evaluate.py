@@ -3,9 +3,10 @@
 import pathlib
 import sys
 
-from tfgen import cli
+from tfgen import cli, plugins
 from tfgen.errors import UserError
-from tfgen.runs import load_run
+from tfgen.machine import startup
+from tfgen.runs.folder import load_run
 
 COMMAND = cli.Command(
     "evaluate",
@@ -44,11 +45,11 @@ def main(flags):
             "--workers is for samples in shards: make them with tfgen.sample --format=array_record --workers=N, and "
             "give --samples=FOLDER"
         )
-    cli.import_plugins(flags.plugin)
+    plugins.import_plugins(flags.plugin)
     run = load_run(flags.run) if flags.run else None
     settings = settings_of(flags)
     source = data(flags, run)
-    cli.start_tensorflow()
+    startup.start_tensorflow()
     out = destination(flags, run)
     evaluation = measure(flags, run, source, settings, out)
     evaluation.write(out)

@@ -22,7 +22,7 @@ import time
 
 from tfgen import cli
 from tfgen.errors import UserError
-from tfgen.processor import cores
+from tfgen.machine.processor import cores
 
 LOST = 75  # as tfgen.run exits when another worker has gone: EX_TEMPFAIL of sysexits.h
 FINAL = (2, 130)  # a mistake, or an interruption: no restart would change it

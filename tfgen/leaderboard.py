@@ -9,11 +9,12 @@ import statistics
 import subprocess
 import sys
 
-from tfgen import cli
+from tfgen import cli, plugins
 from tfgen.errors import UserError
-from tfgen.files import write_text
-from tfgen.recipe import default_recipe
-from tfgen.runs import Run
+from tfgen.machine import startup
+from tfgen.recipes.recipe import default_recipe
+from tfgen.runs.folder import Run
+from tfgen.storage.atomic import write_text
 
 MODELS = "gan,dcgan,cgan,vae"
 COLUMNS = ("fd", "kid", "precision", "recall", "density", "coverage", "smallest_class", "authenticity")
@@ -49,7 +50,7 @@ class Entry:
 
 @COMMAND.action
 def main(flags):
-    cli.import_plugins(flags.plugin)
+    plugins.import_plugins(flags.plugin)
     minutes = minutes_of(flags.budget)
     folder = pathlib.Path(flags.workdir or f"runs/leaderboard-{safe(flags.dataset)}-{flags.budget}")
     names = [name.strip() for name in flags.models.split(",") if name.strip()]
@@ -60,7 +61,7 @@ def main(flags):
             entries.append(run_once(name, seed, folder, minutes, flags))
             write_board(folder, entries, flags)
     print((folder / "leaderboard.md").read_text(encoding="utf-8"))
-    cli.start_tensorflow()
+    startup.start_tensorflow()
     write_picture(folder, names)
     print(f"{folder / 'leaderboard.md'}  {folder / 'leaderboard.json'}  {folder / 'leaderboard.png'}")
 
@@ -161,7 +162,7 @@ def summary(entries):
     Raises:
         UserError: two runs were measured by different protocols.
     """
-    from tfgen.evaluation.scores import check_comparable
+    from tfgen.metrics.score import check_comparable
 
     for name in COLUMNS:
         scored = [entry for entry in entries if name in entry.scores]
@@ -232,7 +233,7 @@ def write_picture(folder, names, count=12):
     import numpy as np
     from PIL import Image, ImageDraw
 
-    from tfgen import images
+    from tfgen.storage import images
 
     strips = {}
     for name in names:

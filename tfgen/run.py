@@ -3,10 +3,11 @@
 import os
 import sys
 
-from tfgen import cli
+from tfgen import cli, plugins
 from tfgen.errors import UserError
-from tfgen.recipe import Recipe, default_recipe, load_recipe
-from tfgen.recipe_fields import DISTRIBUTIONS, PRECISIONS
+from tfgen.machine import startup
+from tfgen.recipes.fields import DISTRIBUTIONS, PRECISIONS
+from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe
 
 COMMAND = cli.Command(
     "run",
@@ -67,17 +68,17 @@ COMMAND.boolean("list_options", False, "print the options of --model and exit")
 
 @COMMAND.action
 def main(flags):
-    cli.import_plugins(flags.plugin)
+    plugins.import_plugins(flags.plugin)
     if flags.list_models:
         return list_models()
     recipe = recipe_from_flags(flags)
     if flags.list_options or flags.dry_run:
         recipe = recipe.replace(distribute="none", replicas=None)
-    cli.start_tensorflow(lambda: start(recipe))  # now that the flags are known to be good
+    startup.start_tensorflow(lambda: start(recipe))  # now that the flags are known to be good
     if flags.list_options:
         return list_options(recipe.model)
     import tfgen
-    from tfgen.training.cluster import LOST, WorkerLost
+    from tfgen.distribution.cluster import LOST, WorkerLost
 
     try:
         tfgen.train(recipe, flags.workdir, resume=flags.resume, dry_run=flags.dry_run)
@@ -90,10 +91,10 @@ def start(recipe):
     """Wakes TensorFlow's devices: those of the recipe's strategy have to be asked for before anything else."""
     if recipe.distribute == "multiworker" and os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "2":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # what TensorFlow says of a lost worker, tfgen says in a sentence
-    from tfgen.training import cluster
+    from tfgen.distribution import cluster
 
     if cluster.start(recipe.distribute, recipe.replicas) is None:
-        cli.wake_devices()
+        startup.wake_devices()
 
 
 def recipe_from_flags(flags):
@@ -150,8 +151,8 @@ def list_models():
 
 
 def list_options(model):
-    from tfgen import options
     from tfgen.models import MODELS
+    from tfgen.recipes import options
 
     rows = [row for row in options.table(MODELS.get(model)) if not _has_flag(row[0])]
     width = max((len(name) for name, _, _ in rows), default=0)

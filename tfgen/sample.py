@@ -10,10 +10,11 @@ import numpy as np
 from tfgen import cli
 from tfgen.data.source import data_field
 from tfgen.errors import UserError, nearest
-from tfgen.files import replacing, write_text
-from tfgen.runs import load_run
-from tfgen.shards import formats, workers
-from tfgen.shards.plan import IMAGES_A_SHARD, SUFFIXES, Plan, written_once
+from tfgen.machine import startup
+from tfgen.runs.folder import load_run
+from tfgen.sampling.shards import formats, workers
+from tfgen.sampling.shards.plan import IMAGES_A_SHARD, SUFFIXES, Plan, written_once
+from tfgen.storage.atomic import replacing, write_text
 
 CHUNK = 250
 MAX_GRID = 400
@@ -56,7 +57,7 @@ def main(flags):
         raise UserError(f"--{given[0]} is for folders of shards: give --format={'|'.join(SUFFIXES)} too")
     label = parse_labels(flags.label, run.record.get("class_names"))
     check(out, flags.num, data_field(run.record.get("fields") or {}))
-    cli.start_tensorflow()
+    startup.start_tensorflow()
     model = run.model
     chunks = sampled(model, flags.num, flags.seed, label, flags.stochastic)
     labels = model.condition_of(flags.num, label) if model.condition == "label" else None
@@ -84,7 +85,7 @@ def fill_folder(flags, run, out):
     label = parse_labels(flags.label, run.record.get("class_names"))
     if worker is None:
         workers.share_threads(number)
-    cli.start_tensorflow()
+    startup.start_tensorflow()
     how = {"seed": flags.seed, "label": label, "stochastic": flags.stochastic}
     run.model.sample(1, **how)  # refuses what does not fit before anything is written
     plan.settle(run=str(run.folder), **recipe_of(run.model, **how))
@@ -215,7 +216,7 @@ def write_npz(out, chunks, shape, labels=None):
 
 def write_grid(out, chunks, shape, labels=None):
     """Writes one PNG; where classes come in turn, each has a column."""
-    from tfgen import images
+    from tfgen.storage import images
 
     columns = _period(labels) if labels is not None else None
     columns = columns if columns and 1 < columns <= MAX_COLUMNS else None
@@ -224,14 +225,14 @@ def write_grid(out, chunks, shape, labels=None):
 
 def write_scatter(out, chunks, shape, labels=None):
     """Writes one PNG with a dot for every point."""
-    from tfgen import images
+    from tfgen.storage import images
 
     images.save_png(out, images.scatter(np.concatenate(list(chunks))))
 
 
 def write_folder(out, chunks, shape, labels=None):
     """Writes 000000.png and so on, and where there are labels labels.csv (`file`, `label`)."""
-    from tfgen import images
+    from tfgen.storage import images
 
     index = 0
     for chunk in chunks:

@@ -1,6 +1,6 @@
 """Evaluation of a run or of a file of samples: scores with their floors and protocols, and controls."""
 
 from tfgen.evaluation.evaluation import Evaluation, Settings, evaluate_model, evaluate_samples
-from tfgen.evaluation.scores import Score, check_comparable
+from tfgen.metrics.score import Score, check_comparable
 
 __all__ = ["Evaluation", "Score", "Settings", "check_comparable", "evaluate_model", "evaluate_samples"]

@@ -3,7 +3,7 @@
 import math
 
 from tfgen import metrics
-from tfgen.evaluation.scores import Score, mean_of
+from tfgen.metrics.score import Score, mean_of
 
 
 def score_autoencoder(model, images, labels, protocol, *, k=100, seed=0, progress=None):

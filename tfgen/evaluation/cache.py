@@ -9,7 +9,7 @@ import numpy as np
 
 from tfgen.data import npz
 from tfgen.errors import UserError
-from tfgen.files import replacing
+from tfgen.storage.atomic import replacing
 
 
 def default_folder():

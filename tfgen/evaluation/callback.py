@@ -6,7 +6,7 @@ from tfgen import metrics
 from tfgen.errors import UserError
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.real import RealData
-from tfgen.metrics.extractors import default_extractor, load_extractor
+from tfgen.extractors import default_extractor, load_extractor
 from tfgen.metrics.kernels import KernelReference
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from tfgen.errors import UserError
 from tfgen.evaluation.real import chosen, gathered
-from tfgen.evaluation.scores import share
+from tfgen.metrics.score import share
 
 EPOCHS, BATCH = 12, 128
 

@@ -14,10 +14,10 @@ from tfgen.evaluation.classification import classification_accuracy_score
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, as_side, chosen, gathered
 from tfgen.evaluation.samples import CONTROLS, Contest, check_names, controls, score_samples
-from tfgen.evaluation.scores import around, mean_of, table
 from tfgen.evaluation.workers import side_of_shards
-from tfgen.files import write_text
-from tfgen.metrics.extractors import default_extractor, load_extractor
+from tfgen.extractors import default_extractor, load_extractor
+from tfgen.metrics.score import around, mean_of, table
+from tfgen.storage.atomic import write_text
 
 NUM_SAMPLES = 10_000
 DRAWN_AT_ONCE = 250

@@ -9,9 +9,9 @@ import numpy as np
 from tfgen.data import folder, npz
 from tfgen.data.arrays import check_images, check_labels
 from tfgen.errors import UserError, nearest
-from tfgen.images import to_uint8
-from tfgen.shards.plan import MANIFEST
-from tfgen.shards.reading import CHUNK, StoredSamples
+from tfgen.sampling.shards.plan import MANIFEST
+from tfgen.sampling.shards.reading import CHUNK, StoredSamples
+from tfgen.storage.images import to_uint8
 
 
 def read_samples(path, num=None):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfgen import images as pictures
 from tfgen.evaluation.real import gathered
+from tfgen.storage import images as pictures
 
 PAIRS, COLUMNS = 40, 10
 

@@ -1,7 +1,7 @@
 """What is said of samples from distributions whose modes are known: mixtures in the plane, and stacked MNIST."""
 
 from tfgen import metrics
-from tfgen.evaluation.scores import Score, share
+from tfgen.metrics.score import Score, share
 
 POINT_SAMPLES, STACKED_SAMPLES = 2_500, 26_000  # the published protocols'
 

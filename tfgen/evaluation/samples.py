@@ -15,10 +15,10 @@ from tfgen import metrics
 from tfgen.errors import UserError, nearest
 from tfgen.evaluation import corruptions
 from tfgen.evaluation.real import Side, as_side
-from tfgen.evaluation.scores import Score, around, share
+from tfgen.machine.processor import cores
 from tfgen.metrics.kernels import KernelReference
 from tfgen.metrics.neighbours import NeighbourReference
-from tfgen.processor import cores
+from tfgen.metrics.score import Score, around, share
 
 CONTROLS = 2_000  # images by which faults are shown
 WORKERS = 2

@@ -10,9 +10,9 @@ import numpy as np
 
 from tfgen.errors import UserError
 from tfgen.evaluation.real import CHUNK, Side, as_side
-from tfgen.metrics.extractors import load_extractor
-from tfgen.shards.reading import StoredSamples
-from tfgen.shards.workers import share_threads, wake
+from tfgen.extractors import load_extractor
+from tfgen.sampling.shards.reading import StoredSamples
+from tfgen.sampling.shards.workers import share_threads, wake
 
 
 def side_of_shards(samples, extractor, workers, plugins=()):

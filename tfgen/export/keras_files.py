@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tfgen.files import replacing
+from tfgen.storage.atomic import replacing
 
 TRAINER = "trainer.keras"
 

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.files import replacing_folder
 from tfgen.priors import Normal, Spherical
+from tfgen.storage.atomic import replacing_folder
 
 
 def export_savedmodel(model, folder):

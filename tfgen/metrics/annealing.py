@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfgen import likelihoods
 from tfgen.errors import UserError
+from tfgen.families.variational.model import VariationalModel
 from tfgen.metrics.chains import Annealer, log_mean_exp, normal_noise
 from tfgen.metrics.posteriors import (
     check_images,
@@ -24,7 +25,6 @@ from tfgen.metrics.posteriors import (
     prepared_images,
 )
 from tfgen.training.noise import Noise, stream_key
-from tfgen.training.variational import VariationalModel
 
 
 @dataclasses.dataclass(frozen=True)

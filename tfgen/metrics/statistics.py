@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 
 from tfgen.errors import UserError
-from tfgen.files import replacing
 from tfgen.metrics.checks import check_features, check_lengths
+from tfgen.storage.atomic import replacing
 
 ROWS = 4096  # centred at once in float64: 64 MB of 2,048 features
 _DAMAGE = (OSError, EOFError, KeyError, MemoryError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)

@@ -31,8 +31,8 @@ def build_model(name, image_shape=None, num_classes=None, fields=None, **options
     Raises:
         UserError: an unknown name or option, a value of the wrong type, a shape out of range.
     """
-    from tfgen import options as option_values
     from tfgen.data.source import Field
+    from tfgen.recipes import options as option_values
 
     builder = MODELS.get(name)
     if fields is None:
@@ -48,7 +48,7 @@ def build_model(name, image_shape=None, num_classes=None, fields=None, **options
 
 def build_from_recipe(recipe, fields):
     """The model of a `Recipe` for data of `fields`; its seed is the recipe's, where the builder takes one."""
-    from tfgen import options as option_values
+    from tfgen.recipes import options as option_values
 
     takes_seed = "seed" in option_values.option_parameters(MODELS.get(recipe.model))
     return build_model(recipe.model, fields=fields, **recipe.options, **({"seed": recipe.seed} if takes_seed else {}))

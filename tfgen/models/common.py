@@ -9,10 +9,10 @@ from tfgen import augment as augments
 from tfgen import likelihoods, losses, objectives, penalties, priors
 from tfgen.data.source import data_field
 from tfgen.errors import UserError
+from tfgen.families.adversarial.model import AdversarialModel
+from tfgen.families.variational.model import VariationalModel
 from tfgen.networks import make_condition
-from tfgen.training.adversarial import AdversarialModel
-from tfgen.training.optimizers import make_optimizer
-from tfgen.training.variational import VariationalModel
+from tfgen.optimizers.building import make_optimizer
 
 OptimizerName = Literal["adam", "adamw", "rmsprop", "adagrad", "sgd"]
 

@@ -5,6 +5,7 @@ from typing import Literal
 import keras
 
 from tfgen import likelihoods
+from tfgen.families.variational.model import Autoencoder
 from tfgen.models.common import (
     OptimizerName,
     also_takes,
@@ -16,8 +17,7 @@ from tfgen.models.common import (
     variational_model,
 )
 from tfgen.networks import conv_decoder, conv_encoder, dense_decoder, dense_encoder
-from tfgen.training.optimizers import make_optimizer
-from tfgen.training.variational import Autoencoder
+from tfgen.optimizers.building import make_optimizer
 
 Activation = Literal["tanh", "relu", "sigmoid", "softplus", "gelu"]
 

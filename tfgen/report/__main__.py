@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from tfgen import cli
+from tfgen import cli, plugins
 from tfgen.errors import UserError
 
 COMMAND = cli.Command(
@@ -26,7 +26,7 @@ def main(flags):
 
     # every model brings functions of its own to trace, and TensorFlow warns of that as if it were one
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    cli.import_plugins(flags.plugin)
+    plugins.import_plugins(flags.plugin)
     print(write_report(flags.run, flags.out, pictures=flags.pictures, seed=flags.seed))
 
 

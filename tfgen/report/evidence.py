@@ -7,7 +7,7 @@ import math
 import numbers
 
 from tfgen.errors import UserError
-from tfgen.runs import load_run
+from tfgen.runs.folder import load_run
 
 
 @dataclasses.dataclass

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from PIL import Image, ImageSequence
 
-from tfgen import images
 from tfgen.errors import UserError
 from tfgen.report import charts
 from tfgen.report.markup import data_uri, element, folded, joined, paragraph, table
+from tfgen.storage import images
 
 COLUMNS = 10
 SIDE = 400  # pixels of a sheet at most, so that ten of them stay below 2 MB

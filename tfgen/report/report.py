@@ -4,10 +4,10 @@ import collections
 import pathlib
 import sys
 
-from tfgen import cli
 from tfgen.errors import UserError
-from tfgen.files import write_text
+from tfgen.machine import startup
 from tfgen.report.evidence import gather
+from tfgen.storage.atomic import write_text
 
 
 def write_report(folders, out=None, *, pictures=True, seed=0, say=None):
@@ -33,7 +33,7 @@ def write_report(folders, out=None, *, pictures=True, seed=0, say=None):
     out = destination(folders, out)
     evidences = named([gather(folder) for folder in folders])
     if pictures or len(evidences) > 1:  # tfgen.evaluation, by which figures are compared, needs it too
-        cli.start_tensorflow()
+        startup.start_tensorflow()
     settings = {"draws": pictures, "seed": seed}
     made = page(evidences[0], **settings) if len(evidences) == 1 else comparison(evidences, **settings)
     write_text(out, made)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import tensorflow as tf
 
-from tfgen.training.distribution import within
+from tfgen.distribution.replicas import within
 
 
 class Averages:

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tfgen.errors import UserError, nearest
-from tfgen.images import to_uint8
+from tfgen.storage.images import to_uint8
 
 
 class Batches:

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.files import replacing_folder, sync_to_disk
+from tfgen.storage.atomic import replacing_folder, sync_to_disk
 from tfgen.training.callbacks.guards import NonFiniteError, describe
 
 DAMAGE = (tf.errors.OpError, OSError, ValueError, TypeError, LookupError, AssertionError)

@@ -5,9 +5,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples
+from tfgen.distribution.cluster import any_worker, together, workers_of
+from tfgen.distribution.replicas import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches
 from tfgen.errors import UserError, nearest
-from tfgen.training.cluster import any_worker, together, workers_of
-from tfgen.training.distribution import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches
 from tfgen.training.noise import stream_key
 
 

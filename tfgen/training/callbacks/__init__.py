@@ -1,6 +1,6 @@
 """Keras callbacks of a training run. All of them bear an epoch that is run again after a resume."""
 
-from tfgen.training.callbacks.diagnosis import Diagnosis
+from tfgen.diagnosis.callback import Diagnosis
 from tfgen.training.callbacks.guards import NonFiniteError, StopAfter, StopOnNonFinite
 from tfgen.training.callbacks.history import HistoryCSV
 from tfgen.training.callbacks.samples import SampleGrid

@@ -7,7 +7,7 @@ import pathlib
 
 import keras
 
-from tfgen.files import write_text
+from tfgen.storage.atomic import write_text
 
 
 class HistoryCSV(keras.callbacks.Callback):

@@ -5,8 +5,8 @@ import pathlib
 import keras
 import numpy as np
 
-from tfgen import images
 from tfgen.errors import UserError
+from tfgen.storage import images
 
 MAX_CLASSES = 20
 POINTS = 2500  # in a picture of points

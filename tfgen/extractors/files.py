@@ -1,0 +1,116 @@
+"""Extractors out of a user's own files: `keras:PATH` and `savedmodel:PATH`.
+
+Such a network takes one batch of images, float32 [B, H, W, 1 or 3] in [0, 1] with H and W fixed (put its own scaling
+into it), and returns features [B, F], or a dict of "features" and, where it is a classifier, "probabilities".
+"""
+
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from tfgen.errors import UserError
+from tfgen.extractors.base import Extractor, compiled
+from tfgen.extractors.hashes import sha256_of
+
+VERSION = "file"
+_EXPECTED = 'features [B, F], or a dict of "features" and "probabilities"'
+
+
+def keras_file(path):
+    """A .keras file: image in, features out, or a dict of features and probabilities.
+
+    Raises:
+        UserError: no such file, one that Keras cannot read or that would run code of its own, or other inputs and
+            outputs than said above.
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".keras" or not path.is_file():
+        raise UserError(f"extractor keras:{path}: expected an existing FILE.keras{_near(path, '.keras')}")
+    sha256 = sha256_of(path)
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever the damage leads to: zipfile, JSON, HDF5, lookup errors
+        raise UserError(f"extractor keras:{path}: Keras cannot load it ({_short(error)})") from error
+    if len(model.inputs) != 1:
+        raise UserError(f"extractor keras:{path}: expected one input, an image, got {len(model.inputs)}")
+    return _extractor(f"keras:{path}", sha256, model.inputs[0].shape, lambda x: model(x, training=False))
+
+
+def savedmodel(path):
+    """A SavedModel folder: image in, features out, or features and probabilities.
+
+    Its `serving_default` signature is used. A SavedModel is a program, which TensorFlow does not confine: load those
+    that you trust.
+
+    Raises:
+        UserError: no such folder, no SavedModel in it, or other inputs and outputs than said above.
+    """
+    path = pathlib.Path(path)
+    if not any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
+        raise UserError(f"extractor savedmodel:{path}: expected a folder with saved_model.pb, as export/1 of a run")
+    sha256 = sha256_of(path)
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:  # as above
+        raise UserError(f"extractor savedmodel:{path}: TensorFlow cannot load it ({_short(error)})") from error
+    signature = loaded.signatures.get("serving_default")
+    inputs = signature.structured_input_signature[1] if signature else {}
+    if len(inputs) != 1:
+        raise UserError(
+            f"extractor savedmodel:{path}: expected a serving_default signature with one input, an image, "
+            f"got {sorted(inputs) or 'none'}"
+        )
+    ((name, spec),) = inputs.items()
+
+    def network(images):
+        outputs = signature(**{name: images})
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    extractor = _extractor(f"savedmodel:{path}", sha256, spec.shape, network)
+    extractor.kept = loaded  # its variables live as long as this object does
+    return extractor
+
+
+def _extractor(name, sha256, shape, network):
+    """Returns the `Extractor` of a function from images to outputs, its shapes checked."""
+    size = tuple(shape)
+    if len(size) != 4 or None in size[1:] or size[3] not in (1, 3):
+        raise UserError(f"extractor {name}: expected an input [B, H, W, 1 or 3] with H and W fixed, got {list(size)}")
+
+    def split(images):
+        outputs = network(images)
+        if isinstance(outputs, dict):
+            return outputs.get("features"), outputs.get("probabilities")
+        return outputs, None
+
+    features, probabilities = _shapes(split, size)
+    if features is None or len(features) != 2 or (probabilities is not None and len(probabilities) != 2):
+        got = "no features" if features is None else f"features {list(features)}"
+        raise UserError(f"extractor {name}: expected outputs {_EXPECTED}, got {got}")
+    classes = None if probabilities is None else int(probabilities[1])
+    return Extractor(
+        compiled(split, size[1:3], size[3]),
+        name=name,
+        version=VERSION,
+        sha256=sha256,
+        image_size=size[1:3],
+        channels=size[3],
+        classes=classes,
+    )
+
+
+def _shapes(split, size):
+    """The shapes of features and probabilities, None for what there is not, of one gray image."""
+    outputs = split(tf.fill((1, *size[1:]), 0.5))
+    return [getattr(output, "shape", None) for output in outputs]
+
+
+def _near(path, suffix):
+    """Names the only other file of that kind in the folder, if there is one."""
+    found = sorted(path.parent.glob(f"*{suffix}")) if path.parent.is_dir() else []
+    return f"; did you mean {found[0]}?" if len(found) == 1 else f", got {path.name!r}"
+
+
+def _short(error):
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -1,0 +1,112 @@
+"""The files that shards are: written from a stream of images, so that memory does not grow with their number."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+
+from tfgen.errors import UserError
+from tfgen.storage.images import encode_png
+
+# One record a chunk, as TFDS and Grain want it for random access; PNG does not shrink any further.
+_ARRAY_RECORD_OPTIONS = "group_size:1,uncompressed"
+
+
+def write_shard(path, kind, chunks, shape, labels=None, first=0):
+    """Writes one shard at `path`.
+
+    Args:
+        path: a file, or for png a folder, that does not exist.
+        kind: "array_record", "png" or "npz".
+        chunks: iterator of images uint8 [n, H, W, C] (for npz also of points float32 [n, 2]).
+        shape: (number, H, W, C) of all chunks together.
+        labels: int64 [number], or None.
+        first: index of the first image in the whole sequence.
+    """
+    if kind == "npz":
+        write_npz(path, chunks, shape, labels)
+    else:
+        {"array_record": write_array_record, "png": write_pictures}[kind](path, chunks, labels, first)
+
+
+def write_array_record(path, chunks, labels, first):
+    """Writes an ArrayRecord of serialised `tf.train.Example`: `image` (PNG bytes), `index` and, if any, `label`.
+
+    As TFDS stores the features {"image": Image(), "index": Scalar(int64), "label": ClassLabel()}.
+    """
+    import tensorflow as tf
+
+    module = array_record()
+
+    def value(number):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=[number]))
+
+    try:
+        writer = module.ArrayRecordWriter(str(path), _ARRAY_RECORD_OPTIONS)
+        for index, image in _numbered(chunks):
+            picture = tf.train.BytesList(value=[encode_png(image)])
+            features = {"image": tf.train.Feature(bytes_list=picture), "index": value(first + index)}
+            if labels is not None:
+                features["label"] = value(int(labels[index]))
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+        writer.close()
+    except RuntimeError as error:  # all that the library raises
+        raise UserError(f"cannot write {path}: {str(error).split(';')[0]}") from error
+
+
+def array_record():
+    """The module that reads and writes ArrayRecord files.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        from array_record.python import array_record_module
+    except ImportError as error:
+        raise UserError(
+            f"ArrayRecord files need the package array_record ({error}), which is there for Linux: "
+            "pip install array_record, or give --format=png"
+        ) from None
+    return array_record_module
+
+
+def write_pictures(folder, chunks, labels, first):
+    """Writes INDEX.png in `folder`, six digits at least, and where there are labels labels.csv (`file`, `label`)."""
+    folder.mkdir(parents=True)
+    names = []
+    for index, image in _numbered(chunks):
+        names.append(file_name(first + index))
+        (folder / names[-1]).write_bytes(encode_png(image))
+    if labels is not None:
+        (folder / "labels.csv").write_text(labels_text(names, labels), encoding="utf-8")
+
+
+def write_npz(path, chunks, shape, labels=None):
+    """Writes `images` uint8 [number, H, W, C], or `points` float32 [number, 2], and `labels` int64 [number]."""
+    name, kind_of_number = ("images", "|u1") if len(shape) == 4 else ("points", "<f4")
+    with zipfile.ZipFile(path, "w") as archive:
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+            header = {"descr": kind_of_number, "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for chunk in chunks:
+                file.write(chunk.astype(kind_of_number, copy=False).tobytes())
+        if labels is not None:
+            with archive.open("labels.npy", "w") as file:
+                np.lib.format.write_array(file, np.asarray(labels, np.int64))
+
+
+def file_name(index):
+    return f"{index:06d}.png"
+
+
+def labels_text(names, labels):
+    """labels.csv: a row `file,label` for every picture."""
+    text = io.StringIO()
+    rows = [(name, int(label)) for name, label in zip(names, labels, strict=True)]
+    csv.writer(text, lineterminator="\n").writerows([("file", "label"), *rows])
+    return text.getvalue()
+
+
+def _numbered(chunks):
+    return enumerate(image for chunk in chunks for image in chunk)

@@ -1,0 +1,110 @@
+"""Folders of shards read back: images as one array that is decoded bit by bit, never as a whole."""
+
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from tfgen.errors import UserError
+from tfgen.sampling.shards.formats import array_record, file_name
+from tfgen.sampling.shards.plan import Plan, read_manifest
+
+CHUNK = 1_000  # images decoded at once where all of them are wanted
+
+
+class StoredSamples:
+    """Images 0..N-1 of a folder of shards; indexing the first axis decodes, as uint8 [n, H, W, C] or points float32.
+
+    Args:
+        folder: as `python -m tfgen.sample --format` fills it.
+        num: how many of the first ones, or None for all.
+
+    Attributes:
+        shape: (N, H, W, C), or (N, 2) of points. labels: int64 [N], or None.
+
+    Raises:
+        UserError: samples.json is missing or damaged, a shard is missing, or there are fewer images.
+    """
+
+    def __init__(self, folder, num=None):
+        manifest = read_manifest(folder)
+        self.plan = Plan(pathlib.Path(folder), manifest["format"], manifest["num"], manifest["shards"])
+        missing = self.plan.missing()
+        if missing:
+            raise UserError(
+                f"{folder} lacks {len(missing)} of {self.plan.shards} shards, {self.plan.path(missing[0]).name} the "
+                "first; give the command of tfgen.sample again, and it goes on"
+            )
+        field, *shape = manifest["shape"]
+        self.dtype = np.dtype(np.uint8 if field == "image" else np.float32)
+        self.shape = (min(num or self.plan.num, self.plan.num), *shape)
+        self._ends = np.array([self.plan.bounds(shard)[1] for shard in range(self.plan.shards)])
+        self._open = None, None  # the shard that was read last, and the function that reads it
+        cycle = manifest["label"]
+        self.labels = None if cycle is None else np.array(cycle, np.int64)[np.arange(len(self)) % len(cycle)]
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        if isinstance(rows, (int, np.integer)):
+            return self[np.array([rows])][0]
+        rows = np.arange(len(self))[rows]
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        shards = np.searchsorted(self._ends, rows, side="right")
+        for shard in np.unique(shards):
+            places = np.flatnonzero(shards == shard)
+            found[places] = self._read(int(shard), rows[places])
+        return found
+
+    def __array__(self, dtype=None, copy=None):
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+    def chunks(self):
+        """Yields all of it in order, `CHUNK` at once."""
+        for start in range(0, len(self), CHUNK):
+            yield self[start : min(start + CHUNK, len(self))]
+
+    def _read(self, shard, rows):
+        path, first = self.plan.path(shard), self.plan.bounds(shard)[0]
+        try:
+            if self._open[0] != shard:
+                self._open = shard, _READERS[self.plan.format](path)
+            return self._open[1](rows, first)
+        except (OSError, ValueError, KeyError, RuntimeError, IndexError) as error:
+            reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
+            remedy = "delete it and give the command of tfgen.sample again"
+            raise UserError(f"{path} is damaged ({reason}); {remedy}") from error
+
+
+def _array_record_reader(path):
+    import tensorflow as tf
+
+    reader = array_record().ArrayRecordReader(str(path))
+
+    def read(rows, first):
+        examples = map(tf.train.Example.FromString, reader.read([int(row - first) for row in rows]))
+        return np.stack([_decoded(io.BytesIO(e.features.feature["image"].bytes_list.value[0])) for e in examples])
+
+    return read
+
+
+def _picture_reader(path):
+    return lambda rows, first: np.stack([_decoded(path / file_name(row)) for row in rows])
+
+
+def _npz_reader(path):
+    with np.load(path, allow_pickle=False) as file:
+        array = file["images" if "images" in file.files else "points"]
+    return lambda rows, first: array[rows - first]
+
+
+_READERS = {"array_record": _array_record_reader, "png": _picture_reader, "npz": _npz_reader}
+
+
+def _decoded(file):
+    """uint8 [H, W, C] of a PNG file."""
+    with Image.open(file, formats=("PNG",)) as picture:
+        array = np.asarray(picture)
+    return array[..., None] if array.ndim == 2 else array

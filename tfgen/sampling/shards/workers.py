@@ -1,0 +1,110 @@
+"""Several processes that share shards out by index and need not know of each other: worker i makes j = i mod N."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+from tfgen.errors import UserError
+from tfgen.machine import startup
+from tfgen.machine.processor import cores
+
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def place(worker, workers, environ=os.environ):
+    """Which worker this process is.
+
+    Args:
+        worker, workers: the flags, or None; they count more than the environment.
+        environ: TF_CONFIG, SLURM_PROCID with SLURM_NTASKS, or the JOB_COMPLETION_INDEX of a Kubernetes Indexed Job,
+            which does not say of how many, are looked at in this order.
+
+    Returns:
+        (index, number); the index is None where `number` processes are to be started on this machine.
+
+    Raises:
+        UserError: an index without a number, or beyond it.
+    """
+    index, number, origin = (worker, None, "--worker") if worker is not None else _of_cluster(environ)
+    if index is None or number == 1:  # a cluster of one is none
+        return None, workers or 1
+    number = workers or number
+    if number is None:
+        raise UserError(f"{origin} says that this is worker {index}, but not of how many: give --workers=N")
+    if index >= number:
+        raise UserError(f"{origin} says that this is worker {index}, of {number} workers 0..{number - 1}")
+    return index, number
+
+
+def _of_cluster(environ):
+    """(index, number or None, the variable that says so), Nones where the environment names no cluster."""
+    if environ.get("TF_CONFIG"):
+        return *_of_tf_config(environ["TF_CONFIG"]), "TF_CONFIG"
+    for index, number in (("SLURM_PROCID", "SLURM_NTASKS"), ("JOB_COMPLETION_INDEX", None)):
+        if environ.get(index, "").isdigit():
+            count = environ.get(number, "") if number else ""
+            return int(environ[index]), int(count) if count.isdigit() else None, index
+    return None, None, None
+
+
+def _of_tf_config(text):
+    try:
+        config = json.loads(text)
+        cluster, task = config.get("cluster", {}), config.get("task", {})
+        members = [(kind, i) for kind in ("chief", "worker") for i in range(len(cluster.get(kind, ())))]
+        if not members:
+            return None, None
+        return members.index((task["type"], int(task["index"]))), len(members)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"TF_CONFIG names no worker of its cluster ({error!s:.60}); mend or unset it") from None
+
+
+def share_threads(number, environ=os.environ):
+    """Gives this process, and those that it starts, one of `number` shares of the cores; what is set stays as it is."""
+    if number > 1:
+        for name in _THREADS:
+            environ.setdefault(name, str(max(1, cores() // number)))
+
+
+def wake(plugins=()):
+    """What a new process begins with: TensorFlow, without what it says of itself, and the modules `plugins`."""
+    startup.start_tensorflow()
+    plugins.import_plugins(plugins)
+
+
+@contextlib.contextmanager
+def started(module, arguments, number):
+    """Runs `python -m MODULE ARGUMENTS --worker=i --workers=number` for i from 1 on; this process is worker 0.
+
+    They are waited for at the end of the block, and stopped after an error in it, Ctrl-C or SIGTERM.
+
+    Yields:
+        list of `subprocess.Popen`.
+    """
+    # in a checkout, tfgen is found from here alone
+    package = str(pathlib.Path(__file__).resolve().parents[3])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", module, *arguments, f"--workers={number}"]
+    before = None
+    with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    processes = [
+        subprocess.Popen([*command, f"--worker={i}"], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)
+        for i in range(1, number)
+    ]
+    try:
+        yield processes
+        for process in processes:
+            process.wait()
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in processes:
+            process.wait()
