@@ -25,7 +25,7 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["tfgen", "tfgen.*", "registry", "registry.*"]), *CONFIGS],
     package_dir={name: name.removeprefix("tfgen.").replace(".", "/") for name in CONFIGS},
-    package_data={"": ["*.npz", "*.png", "*.json", "*.md", "*.txt"]},
+    package_data={"": ["*.npz", "*.png", "*.json", "*.md", "*.txt", "py.typed"]},
     entry_points={"console_scripts": ["tfgen = tfgen.cli:main"]},
     install_requires=[
         "tensorflow>=2.21",
@@ -43,6 +43,8 @@ setup(
             "pytest>=8",
             "pytest-xdist",
             "ruff",
+            "mypy",
+            "import-linter",
             "scikit-learn",
             "scipy",
             "prdc",

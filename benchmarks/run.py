@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from benchmarks import machine, measuring, tables
 from benchmarks.part import Settings
 from benchmarks.parts import ELSEWHERE, PARTS
-from tfgen.machine.startup import start_tensorflow
 from tfgen.machine.processor import prefer_onednn
+from tfgen.machine.startup import start_tensorflow
 from tfgen.storage.atomic import write_text
 
 SKIPPED = "Not measured: it needs another environment, `--python=PATH`; benchmarks/README.md shows how to make one."

@@ -11,8 +11,8 @@ import tfgen
 from benchmarks import network
 from benchmarks.turns import Turnstile, windows
 from tfgen import priors
+from tfgen.machine.precision import using as precision
 from tfgen.optimizers.building import make_optimizer
-from tfgen.runs.job import precision
 
 
 class StepsDone(keras.callbacks.Callback):

@@ -137,9 +137,9 @@ def train_tfgen(recipe, source, marks):
     """A tfgen recipe through `fit`, until the last mark; samples are of the averaged generator, where it keeps one."""
     import keras
 
+    from tfgen.machine.precision import using as precision
     from tfgen.models import build_from_recipe
-    from tfgen.optimizers.building import apply_schedule
-    from tfgen.runs.job import precision
+    from tfgen.optimizers.schedules import apply_schedule
 
     with precision(recipe.precision):
         model = build_from_recipe(recipe, source.fields)
@@ -162,9 +162,9 @@ def train_tfgen(recipe, source, marks):
 
 def run_side(args):
     import tfgen
-    from tfgen.machine.startup import start_tensorflow
     from tfgen.machine.precision import resolve
     from tfgen.machine.processor import prefer_onednn
+    from tfgen.machine.startup import start_tensorflow
 
     prefer_onednn()
     start_tensorflow()

@@ -5,15 +5,19 @@ python -m tfgen.run --plugin=benchmarks.tutorial_model --model=tutorial --set=wi
 
 import tfgen
 from benchmarks import network
-from tfgen.models.common import adversarial_model, also_takes, only
+from tfgen.models.common import Adversarial, AdversarialOptimizer, adversarial_model, only
+
+FAMILY, RATES = Adversarial(latent_dim=network.LATENT), AdversarialOptimizer()
 
 
 @tfgen.register_model("tutorial", summary="The networks of TensorFlow's DCGAN tutorial, 28x28x1.")
-@also_takes(adversarial_model)
-def tutorial(fields, *, width: int = 64, latent_dim: int = network.LATENT, **options):
+def tutorial(
+    fields, *, width: int = 64, adversarial: Adversarial = FAMILY, optimization: AdversarialOptimizer = RATES
+):
     """The networks of TensorFlow's DCGAN tutorial, 28x28x1, trained as every GAN here is."""
 
     def networks():
         return network.generator(width), network.discriminator(width)
 
-    return adversarial_model("tutorial", networks, only(fields, "image"), latent_dim=latent_dim, **options)
+    options = {"adversarial": adversarial, "optimization": optimization}
+    return adversarial_model("tutorial", networks, only(fields, "image"), **options)

@@ -22,10 +22,9 @@ from tfgen.metrics import elbo, importance_weighted_bound
 
 def progress_since(start):
     def show(done, total):
-        if done % 50 == 0 or done == total:
-            left = (time.monotonic() - start) / done * (total - done)
-            end = "\n" if done == total else "\r"
-            print(f"{done}/{total} images, {left / 60:.1f} minutes left ", end=end, file=sys.stderr, flush=True)
+        left = (time.monotonic() - start) / done * (total - done)
+        end = "\n" if done == total else "\r"
+        print(f"{done}/{total} images, {left / 60:.1f} minutes left ", end=end, file=sys.stderr, flush=True)
 
     return show
 
@@ -48,14 +47,17 @@ def main():
     if args.split not in source.splits:
         sys.exit(f"{source.name} has no split {args.split!r}, only {', '.join(source.splits)}")
     examples = source.splits[args.split]
-    images = examples.gather(np.arange(0, len(examples), args.stride))["image"]
+    fields, model = examples.gather(np.arange(0, len(examples), args.stride)), run.model
+    images, conditions = fields[model.data_field], {name: fields[name] for name in model.conditions}
     start = time.monotonic()
-    bound = importance_weighted_bound(run.model, images, args.k, args.seed, progress=progress_since(start))
+    shown = progress_since(start)
+    bound = importance_weighted_bound(model, images, args.k, args.seed, conditions=conditions, progress=shown)
     minutes = (time.monotonic() - start) / 60
-    print(f"{args.run}: step {int(run.model.step)}, {run.model.likelihood}")
+    print(f"{args.run}: step {int(model.step)}, {model.likelihood}")
     print(f"{len(images)} {args.split} images of {source.name}, +- the standard error over images")
     print(f"negative log-likelihood, bound with k={args.k}: {with_error(-bound)} nats ({minutes:.1f} minutes)")
-    print(f"negative ELBO, 50 samples: {with_error(-elbo(run.model, images, 50, args.seed))} nats")
+    evidence = elbo(model, images, 50, args.seed, conditions=conditions)
+    print(f"negative ELBO, 50 samples: {with_error(-evidence)} nats")
 
 
 if __name__ == "__main__":

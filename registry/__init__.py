@@ -1,4 +1,4 @@
-"""Names of models and data sets, and who owns them. Standard library only."""
+"""Names of models and data sets, and the distributions that provide them. Standard library only."""
 
 from registry.core import Registry
 from registry.errors import BrokenPlugin, DuplicateName, RegistryError, UnknownName, nearest

@@ -1,6 +1,7 @@
-"""What goes wrong with names, each said in one sentence for the person who asked."""
+"""Errors of registering and looking up names, each with a one-sentence message."""
 
 import difflib
+from collections.abc import Iterable
 
 
 class RegistryError(ValueError):
@@ -19,8 +20,9 @@ class BrokenPlugin(RegistryError):
     """An installed distribution offers this name but cannot deliver it."""
 
 
-def nearest(name, names):
+def nearest(name: object, names: Iterable[str]) -> str:
     """Returns `"; did you mean 'dcgan'?"` for the valid name closest to `name`, or an empty string."""
+    # in lower case: difflib counts a difference of case as it counts another letter
     spellings = {valid.lower(): valid for valid in names}
     close = difflib.get_close_matches(str(name).lower(), spellings, n=1)
     return f"; did you mean {spellings[close[0]]!r}?" if close else ""

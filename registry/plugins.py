@@ -5,6 +5,8 @@ import functools
 import importlib
 import sys
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,11 +18,16 @@ class Plugin:
     distribution: str
 
     @property
-    def module(self):
+    def module(self) -> str:
+        """The module of the entry point."""
         return self.value.partition(":")[0].strip()
 
-    def load(self):
-        """Imports the module and returns the function; whatever that raises is the plugin's own error."""
+    def load(self) -> Callable[..., Any]:
+        """Imports the module and returns the function.
+
+        Raises:
+            TypeError: the attribute is not callable. Any other exception is the plugin's own.
+        """
         function = _metadata().EntryPoint(self.name, self.value, "").load()
         if not callable(function):
             raise TypeError(f"{self.value} is a {type(function).__name__}, expected a function")
@@ -28,25 +35,25 @@ class Plugin:
 
 
 def _metadata():
-    # Imported on use: it costs as much as the rest of a command's start.
+    # Imported on use: this import takes as long as the rest of a command's start.
     return importlib.import_module("importlib.metadata")
 
 
-def find(group):
-    """Entry points of `group`, as name -> list of `Plugin` (more than one where distributions disagree)."""
+def find(group: str) -> dict[str, list[Plugin]]:
+    """Returns the entry points of `group`, as name -> list of `Plugin` (several where distributions disagree)."""
     return _find(group, tuple(sys.path))
 
 
-# Reading every installed distribution takes some 20 ms, and names are asked for often.
+# Cached per search path: reading every installed distribution takes about 20 ms, and names are looked up often.
 @functools.lru_cache
 def _find(group, path):
     found, seen = {}, set()
     for distribution in _metadata().distributions(path=list(path)):
-        # Only the few that mention the group are parsed, so that another's damaged files cannot hinder us.
+        # Only the few that mention the group are parsed, so that damaged files of other distributions do no harm.
         if group not in (distribution.read_text("entry_points.txt") or ""):
             continue
         title = f"{distribution.metadata['Name']} {distribution.version}"
-        # Installed twice, the first on the path is the one that Python imports.
+        # Where a distribution is installed twice, Python imports the first on the path.
         if distribution.metadata["Name"] in seen:
             continue
         seen.add(distribution.metadata["Name"])

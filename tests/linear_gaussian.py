@@ -18,13 +18,13 @@ HALF = 0.5 * math.log(2.0 * math.pi)
 @serializable
 @dataclasses.dataclass(frozen=True)
 class LinearGaussian(likelihoods.Likelihood):
-    """N(x / 2; mean, sigma^2): its `prepare` is not idempotent, so that a second one would show."""
+    """N(min(x, 1/2); mean, sigma^2): images that nobody prepared would show."""
 
     sigma: float = 0.2
     parameters = ("mean",)
 
     def prepare(self, images, noise):
-        return 0.5 * images
+        return tf.minimum(images, 0.5)
 
     def log_prob(self, x, decoded):
         log_var = tf.constant(2.0 * math.log(self.sigma))
@@ -55,7 +55,11 @@ class Linear:
 
     def log_p_of(self, images):
         """The same of uint8 images."""
-        return self.log_p(images / 255.0 / 2.0)
+        return self.log_p(self.seen(images))
+
+    def seen(self, images):
+        """What the likelihood sees of uint8 images, float64 [N, pixels]."""
+        return np.minimum(images / 255.0, 0.5).reshape(len(images), self.pixels)
 
     def z_mean(self, x):
         return (np.reshape(x, (len(x), -1)) - self.b) @ self.gain.T

@@ -3,8 +3,8 @@
     python tests/replicated_training.py FOLDER REPLICAS CASE...
 
 REPLICAS are numbers of logical CPUs, with commas between, as 1,2,3; or `workers`, for those that TF_CONFIG names. Each
-case, of `CASES`, is trained for 20 steps on each. FOLDER gets a file `1.npz` and so on, or `worker0.npz`, with
-`CASE/before/NAME` and `CASE/after/NAME` of every variable, and `CASE/logs/NAME` of what `fit` logs.
+case, of `CASES`, is trained on each, for 20 steps or as many as it says. FOLDER gets a file `1.npz` and so on, or
+`worker0.npz`, with `CASE/before/NAME` and `CASE/after/NAME` of every variable, and `CASE/logs/NAME` of what `fit` logs.
 """
 
 import os
@@ -21,6 +21,7 @@ import tensorflow as tf  # noqa: E402
 import tfgen  # noqa: E402
 from tfgen.data.source import Arrays, Examples  # noqa: E402
 from tfgen.distribution.replicas import within  # noqa: E402
+from tfgen.networks.seeding import seeded  # noqa: E402
 
 STEPS, BATCH = 20, 12
 CONV = {"width": 4, "latent_dim": 4, "kernel_size": 3}
@@ -54,7 +55,49 @@ CASES = {
     "dataset": ("dcgan", {**CONV, **SGD, "learning_rate": 5e-3, "discriminator_steps": 2}, {"dataset": True}),
     "clipped": ("gan", {**DENSE, **SGD}, {"clip": True}),
     "accumulated": ("gan", {**DENSE, **SGD}, {"accumulate": 2}),
+    "coupled": ("coupled", {}, {}),
+    "coupled_step": ("coupled", {}, {"steps": 1}),  # of SGD: the way that it has come is the gradient
 }
+
+
+class Coupled(tfgen.GenerativeModel):
+    """Codes whose density is estimated from all codes of a batch, as for a total correlation (Chen et al. 2018, 4)."""
+
+    default_optimizers = {"codes": {"learning_rate": 0.01}, "head": {"learning_rate": 0.01}}
+
+    @property
+    def phases(self):
+        return [
+            tfgen.Phase("codes", ("encoder",), "codes", self.codes_terms),
+            tfgen.Phase("head", ("encoder", "head"), "head", self.head_terms),
+        ]
+
+    def codes(self, batch, step):
+        return step.once("codes", lambda: step.run("encoder", batch))
+
+    def codes_terms(self, batch, step):
+        own = self.codes(batch, step)
+        rows = step.gather(own)
+        distances = tf.reduce_sum(tf.square(own[:, None] - rows[None]), axis=-1)
+        # own rows against all, whose mean is over replicas; and all against all, the same on each
+        entropy = tf.reduce_mean(tf.reduce_logsumexp(-distances, axis=1))
+        spread = tf.reduce_mean(tf.square(tf.math.reduce_std(rows, axis=0) - 1.0))
+        return {"entropy": entropy, "spread": spread}
+
+    def head_terms(self, batch, step):
+        made = step.gather(step.run("head", {"codes": self.codes(batch, step)}))
+        return {"head_loss": tf.square(tf.reduce_mean(made * tf.reverse(made, [0])) - 1.0)}
+
+
+def coupled(shape, seed):
+    """A compiled `Coupled` model, trained by SGD."""
+    image, codes = keras.Input(shape, name="image"), keras.Input((3,), name="codes")
+    hidden = keras.layers.Dense(8, "tanh")(keras.layers.Rescaling(1.0 / 4)(keras.layers.Flatten()(image)))
+    encoder = keras.Model(image, keras.layers.Dense(3)(hidden), name="encoder")
+    head = keras.Model(codes, keras.layers.Dense(2)(codes), name="head")
+    model = Coupled({"encoder": encoder, "head": head}, fields={"image": tfgen.Field("image", shape)}, seed=seed)
+    model.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
+    return model
 
 
 class Streamed(Examples):
@@ -84,12 +127,20 @@ def numbers(model):
     return {name: variable.numpy() for name, variable in model.state().items()}
 
 
+def build(name, options):
+    """The compiled model of a case, weights from its seed."""
+    if name == "coupled":
+        with seeded(1):
+            return coupled((16, 16, 1), seed=1)
+    classes = {"num_classes": 3} if name == "cgan" else {}
+    return tfgen.build_model(name, image_shape=(16, 16, 1), seed=1, **classes, **options)
+
+
 def train(name, strategy):
     """The arrays of one case: before, after, logs."""
     model_name, options, settings = CASES[name]
     with within(strategy):
-        classes = {"num_classes": 3} if model_name == "cgan" else {}
-        model = tfgen.build_model(model_name, image_shape=(16, 16, 1), seed=1, **classes, **options)
+        model = build(model_name, options)
         if settings.get("clip"):
             model.compile(keras.optimizers.SGD(0.5, global_clipnorm=0.05), keras.optimizers.SGD(0.5, clipnorm=0.02))
     model.accumulate = settings.get("accumulate", 1)
@@ -109,8 +160,9 @@ def fit(model, data, settings):
     if settings.get("dataset"):
         images = tf.data.Dataset.from_tensor_slices(data.arrays["image"]).repeat().batch(BATCH * model.parts)
         return model.fit(images, steps_per_epoch=10, epochs=2, verbose=0)
-    epochs = -(-STEPS // whole)
-    return model.fit_examples(data, BATCH, epochs, last_step=STEPS, mirror=settings.get("mirror", False), verbose=0)
+    steps = settings.get("steps", STEPS)
+    epochs = -(-steps // whole)
+    return model.fit_examples(data, BATCH, epochs, last_step=steps, mirror=settings.get("mirror", False), verbose=0)
 
 
 def logical_cpus(count):

@@ -10,15 +10,14 @@ import tfgen
 from tfgen import penalties
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.models.common import seeded
+from tfgen.networks.seeding import seeded
+from tfgen.noise import Noise
 from tfgen.recipes.recipe import Recipe
-from tfgen.training import accumulation
-from tfgen.training.noise import Noise
 
 SHAPE, LATENT, BATCH, CLASSES = (4, 4, 1), 3, 12, 3
 IMAGES = np.random.default_rng(0).integers(0, 256, (36, *SHAPE), dtype=np.uint8)
 LABELS = np.arange(36) % CLASSES
-FIELDS = {"image": Field(SHAPE, "uint8", (0, 255)), "label": Field((), "int64", (0, CLASSES))}
+FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
 
 
 def generator(norm):
@@ -59,7 +58,7 @@ def vae(accumulate=1):
     with seeded(0):
         model = tfgen.build_model(
             "vae",
-            fields={"image": Field((16, 16, 1), "uint8", (0, 255))},
+            fields={"image": Field("image", (16, 16, 1))},
             network="dense",
             units=[8],
             latent_dim=2,
@@ -81,10 +80,10 @@ def distance(a, b, initial):
 
 def test_a_micro_batch_takes_its_rows_of_the_whole_noise():
     whole = Noise(7, 3, "train/").normal("latent", (12, 2)).numpy()
-    parts = [accumulation.share(Noise(7, 3, "train/"), m, 3).normal("latent", (4, 2)) for m in range(3)]
+    parts = [Noise(7, 3, "train/").share(m, 3).normal("latent", (4, 2)) for m in range(3)]
     assert np.array_equal(np.concatenate(parts), whole)
     # replica 1 of 2 has the rows 6..11, micro-batch 2 of 3 of it the last two
-    assert np.array_equal(accumulation.share(Noise(7, 3, "train/", 1, 2), 2, 3).normal("latent", (2, 2)), whole[10:])
+    assert np.array_equal(Noise(7, 3, "train/", 1, 2).share(2, 3).normal("latent", (2, 2)), whole[10:])
 
 
 @pytest.mark.parametrize("count, full", [(3, False), pytest.param(4, True, marks=pytest.mark.slow)])

@@ -134,20 +134,20 @@ def test_every_chain_decodes_with_its_image_s_label(linear):
     encoder = keras.Model([image, keras.Input((), dtype="int64", name="label")], {"z_mean": zeros, "z_log_var": zeros})
     decoder = keras.Model([latent, label], {"image": mean, "mean": mean})
     model = tfgen.VariationalModel(encoder, decoder, likelihood=LinearGaussian(0.2))
-    drawn = bidirectional_monte_carlo(model, 30, 3, 3, 2, label=[1, 2], pilots=1, rows=80)
+    drawn = bidirectional_monte_carlo(model, 30, 3, 3, 2, conditions={"label": [1, 2]}, pilots=1, rows=80)
     x = drawn.images.reshape(30, 6)
     expected = stats.norm.logpdf(x, table[np.arange(30) % 2 + 1], 0.2).sum(axis=1)[:, None]  # whatever z is
     np.testing.assert_allclose(drawn.log_weights, np.repeat(expected, 3, axis=1), atol=1e-4)
     np.testing.assert_allclose(drawn.reverse_log_weights, np.repeat(expected, 3, axis=1), atol=1e-4)
     for row, k in enumerate((1, 2)):
         np.testing.assert_allclose(x[row::2].mean(axis=0), table[k], atol=0.2)
-    with pytest.raises(UserError, match="expected label= with one label an image, got none"):
+    with pytest.raises(UserError, match="expected conditions with one label per image, got none"):
         annealed_importance_sampling(model, drawn.images.clip(0, 1))
 
 
 def test_a_rejected_proposal_leaves_everything_as_it_was(linear, images):
-    x = np.float32(images[:2] / 510.0)
-    move = chains.Hamiltonian(annealing.Target(linear.model(), None), tf.constant(x), None, 50, 3)
+    x = np.float32(linear.seen(images[:2])).reshape(2, *linear.shape)
+    move = chains.Hamiltonian(annealing.Target(linear.model(), None), tf.constant(x), {}, 50, 3)
     u, momentum = np.random.default_rng(0).normal(size=(2, 2, 50, 2)).astype(np.float32)
     value, slope = move.log_likelihood(tf.constant(u))
     residual = x.reshape(2, 1, 6) - linear.b - u @ linear.w.T
@@ -204,6 +204,6 @@ def test_mistakes_are_said(linear, images):
     with pytest.raises(UserError, match="float images must lie in .*, got 6 pixels that are NaN"):
         annealed_importance_sampling(model, np.where(np.arange(5)[:, None, None, None] == 1, np.nan, images / 255.0))
     with pytest.raises(UserError, match="takes no label"):
-        annealed_importance_sampling(model, images, label=[1] * 5)
+        annealed_importance_sampling(model, images, conditions={"label": [1] * 5})
     with pytest.raises(UserError, match="at least 2 images .* got count=1"):
         bidirectional_monte_carlo(model, 1)

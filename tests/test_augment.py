@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfgen import augment
-from tfgen.training.noise import Noise
+from tfgen.noise import Noise
 
 IMAGES = tf.constant(np.random.default_rng(0).uniform(-1, 1, (50, 8, 16, 2)).astype(np.float32))
 

@@ -11,7 +11,7 @@ from tfgen.errors import UserError
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs import batch_size
 
-FIELDS = {"image": Field((16, 16, 1), "uint8", (0, 255))}
+FIELDS = {"image": Field("image", (16, 16, 1))}
 DENSE = {"network": "dense", "units": [8], "latent_dim": 2}
 AUTO = Recipe(model="vae", options=DENSE, batch_size="auto")
 MB = 10**6
@@ -87,7 +87,7 @@ def test_free_memory_is_the_machines_or_the_control_groups(tmp_path):
 
 
 def test_random_examples_fit_their_fields():
-    fields = {**FIELDS, "label": Field((), "int64", (0, 3)), "time": Field((2,), "float32", None)}
+    fields = {**FIELDS, "label": Field("label", range=(0, 3)), "time": Field("vector", (2,))}
     made = batch_size.random_examples(fields, 50)
     assert made["image"].shape == (50, 16, 16, 1) and made["image"].dtype == np.uint8
     assert set(made["label"]) == {0, 1, 2} and made["time"].shape == (50, 2)

@@ -1,15 +1,18 @@
 """Bounds on the likelihood and their parts: a linear decoder's closed forms, integrals over a grid, plain cases."""
 
+import dataclasses
 import math
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from linear_gaussian import HALF, Linear, LinearGaussian
 from scipy import special, stats
 
 import tfgen
 from tfgen import likelihoods, priors
+from tfgen.data.source import Field, Source
 from tfgen.errors import UserError
 from tfgen.metrics import (
     bits_per_dimension,
@@ -17,10 +20,12 @@ from tfgen.metrics import (
     elbo,
     elbo_parts,
     importance_weighted_bound,
+    inputs,
     likelihood,
-    posteriors,
+    log_likelihood,
     reconstruction_error,
 )
+from tfgen.metrics.score import HeldOut
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +66,12 @@ def test_one_sample_estimates_the_elbo(linear, model, images):
     np.testing.assert_allclose(values, linear.log_p_of(images) - linear.kl_of_q(), atol=0.03)
 
 
-def test_results_do_not_depend_on_the_parts(model, images):
+def test_the_draws_of_an_image_depend_on_the_seed_and_its_number_alone(model, images, monkeypatch):
     whole = importance_weighted_bound(model, images, k=60)
-    for rows in (1, 7, 100, 10_000):
-        np.testing.assert_allclose(importance_weighted_bound(model, images, k=60, rows=rows), whole, atol=1e-5)
-    np.testing.assert_allclose(importance_weighted_bound(model, images[:3], k=60), whole[:3], atol=1e-5)
+    np.testing.assert_array_equal(importance_weighted_bound(model, images[:3], k=60), whole[:3])
+    for size in (1, 4, 1000):
+        monkeypatch.setattr(likelihood, "IMAGES", size)
+        np.testing.assert_array_equal(importance_weighted_bound(model, images, k=60), whole)
     assert np.abs(importance_weighted_bound(model, images, k=60, seed=1) - whole).min() > 1e-4
 
 
@@ -77,6 +83,14 @@ def test_every_image_and_every_block_has_draws_of_its_own(model, images, monkeyp
     assert np.abs(one - two).min() > 1e-6
 
 
+def test_blocks_of_draws_make_one_mean(linear, model, images, monkeypatch):
+    monkeypatch.setattr(likelihood, "BLOCK", 70)  # 171 whole ones and one of 30
+    bounds = importance_weighted_bound(model, images, k=12_000)
+    np.testing.assert_allclose(bounds, linear.log_p_of(images), atol=0.03)
+    values = elbo(model, images, samples=12_000)
+    np.testing.assert_allclose(values, linear.log_p_of(images) - linear.kl_of_q(), atol=0.03)
+
+
 def test_averaged_weights_are_used_where_kept(linear, images):
     averaged = linear.model(ema=0.9)
     for network in averaged.networks.values():
@@ -85,10 +99,11 @@ def test_averaged_weights_are_used_where_kept(linear, images):
     np.testing.assert_allclose(importance_weighted_bound(averaged, images, k=10), expected, atol=1e-5)
 
 
-def test_float_images_and_progress(model, images):
+def test_float_images_and_progress(model, images, monkeypatch):
     seen = []
+    monkeypatch.setattr(likelihood, "IMAGES", 2)
     floats = importance_weighted_bound(
-        model, np.float64(images[..., 0]) / 255.0, k=10, rows=20, progress=lambda *a: seen.append(a)
+        model, np.float64(images[..., 0]) / 255.0, k=10, progress=lambda *a: seen.append(a)
     )
     np.testing.assert_allclose(floats, importance_weighted_bound(model, images, k=10), atol=1e-4)
     assert seen == [(2, 7), (4, 7), (6, 7), (7, 7)]
@@ -103,7 +118,7 @@ def test_latents_outside_a_uniform_prior_have_no_weight(linear, images):
     side = (np.arange(200) + 0.5) / 200 - 0.5
     z = np.stack(np.meshgrid(side, side), -1).reshape(-1, linear.latent)
     for bound, image in zip(bounds, images):
-        x = image.reshape(-1) / 510.0
+        x = linear.seen(image[None])[0]
         density = np.exp(-0.5 * ((x - z @ linear.w.T - linear.b) ** 2).sum(1) / linear.sigma**2).mean()
         assert bound == pytest.approx(math.log(density) - len(x) * (HALF + math.log(linear.sigma)), abs=0.15)
 
@@ -122,20 +137,29 @@ def test_the_decoder_sees_each_image_s_own_label(linear):
     images, labels = np.zeros((5, *linear.shape), np.uint8), np.array([2, 0, 1, 1, 2])
     # the decoder ignores z and q = p(z): every weight is p(x|label)
     expected = (-0.5 * (table[labels] / linear.sigma) ** 2 - HALF - math.log(linear.sigma)).sum(axis=1)
-    for rows in (4, 1000):
-        bounds = importance_weighted_bound(model, images, k=3, label=labels, rows=rows)
+    for given in ({"label": labels}, {"conditions": {"label": labels}}):
+        bounds = importance_weighted_bound(model, images, k=3, **given)
         np.testing.assert_allclose(bounds, expected, atol=1e-4)
-    with pytest.raises(UserError, match="expected label= with one label an image, got none"):
+    parts = elbo_parts(model, images, conditions={"label": labels})
+    np.testing.assert_allclose(parts["reconstruction"], -expected, atol=1e-4)
+    np.testing.assert_allclose(parts["kl"], 0.0, atol=1e-6)
+    squares = np.square(table[labels]).mean(axis=1)
+    np.testing.assert_allclose(reconstruction_error(model, images, conditions={"label": labels}), squares, rtol=1e-5)
+    with pytest.raises(UserError, match="expected conditions with one label per image, got none"):
         importance_weighted_bound(model, images, k=3)
-    with pytest.raises(UserError, match="got 2"):
+    with pytest.raises(UserError, match="one label per image, got 2"):
         importance_weighted_bound(model, images, k=3, label=labels[:2])
+    with pytest.raises(UserError, match="takes no labels: its conditions are label; did you mean 'label'"):
+        importance_weighted_bound(model, images, k=3, conditions={"labels": labels})
+    with pytest.raises(UserError, match="label must be integers"):
+        importance_weighted_bound(model, images, k=3, label=labels / 2)
 
 
 def small_vae(**options):
     return tfgen.build_model("vae", image_shape=(16, 16, 1), latent_dim=3, **options)
 
 
-def test_a_dynamic_binarisation_is_drawn_once_from_the_seed():
+def test_a_dynamic_binarisation_is_drawn_once_from_the_seed(monkeypatch):
     vae = small_vae(binarize="dynamic", network="dense", units=(8,))
     for network in vae.networks.values():  # q = p(z), the decoder ignores z: every weight is p(x) of the pixels drawn
         network.set_weights([np.zeros_like(w) for w in network.get_weights()])
@@ -143,14 +167,22 @@ def test_a_dynamic_binarisation_is_drawn_once_from_the_seed():
     gray = np.full((5, 16, 16, 1), 128, np.uint8)
     bounds = importance_weighted_bound(vae, gray, k=6)
     assert len(set(bounds.round(3))) == 5  # each image its own pixels
-    np.testing.assert_allclose(importance_weighted_bound(vae, gray, k=6, rows=2), bounds, atol=1e-3)
+    np.testing.assert_allclose(importance_weighted_bound(vae, gray[:2], k=6), bounds[:2], atol=1e-3)
+    # every draw of z weighs the same pixels, and so do the error of reconstruction and the ELBO
+    np.testing.assert_allclose(importance_weighted_bound(vae, gray, k=1), bounds, atol=1e-3)
+    np.testing.assert_allclose(elbo_parts(vae, gray)["elbo"], bounds, atol=1e-3)
+    monkeypatch.setattr(likelihood, "BLOCK", 2)
+    np.testing.assert_allclose(importance_weighted_bound(vae, gray, k=6), bounds, atol=1e-3)
+    p = special.expit(np.linspace(-1.0, 1.0, 256))
+    ones = np.log(p / (1.0 - p))  # log p(x) = sum log (1 - p) + sum of the log-odds where x = 1
+    assert bounds.min() >= np.log1p(-p).sum() + np.minimum(ones, 0.0).sum()
     assert len(set(bounds.round(3)) | set(importance_weighted_bound(vae, gray, k=6, seed=1).round(3))) == 10
 
 
 def test_convolutional_networks_and_static_binarisation():
     vae = small_vae(binarize="static", width=4)
     noise = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 1), dtype=np.uint8)
-    bounds = importance_weighted_bound(vae, noise, k=6, rows=4)
+    bounds = importance_weighted_bound(vae, noise, k=6)
     binary = np.where(noise >= 128, np.uint8(255), np.uint8(0))
     np.testing.assert_allclose(importance_weighted_bound(vae, binary, k=6), bounds, atol=1e-3)
 
@@ -159,10 +191,13 @@ def test_models_without_a_likelihood_are_refused():
     images = np.zeros((2, 16, 16, 1), np.uint8)
     with pytest.raises(UserError, match=r"cross-entropy and no likelihood; train with binarize=static\|dynamic"):
         importance_weighted_bound(small_vae(network="dense", units=(8,)), images)
-    for name in ("ae", "gan"):
-        small = tfgen.build_model(name, image_shape=(16, 16, 1), units=(8,))
-        with pytest.raises(UserError, match=f"{name} has no likelihood"):
-            importance_weighted_bound(small, images)
+    ae = tfgen.build_model("ae", image_shape=(16, 16, 1), network="dense", units=(8,), latent_dim=2, binarize="static")
+    for small in (ae, tfgen.build_model("gan", image_shape=(16, 16, 1), units=(8,))):
+        for metric in (importance_weighted_bound, elbo, elbo_parts):
+            with pytest.raises(UserError, match=f"{small.name} has no likelihood"):
+                metric(small, images)
+        with pytest.raises(UserError, match=f"{small.name} has no exact likelihood"):
+            log_likelihood(small, images)
 
 
 def test_wrong_arguments_are_said(model, images):
@@ -178,11 +213,12 @@ def test_wrong_arguments_are_said(model, images):
         importance_weighted_bound(model, images, label=np.zeros(7, np.int64))
 
 
-def test_fewer_rows_at_once_where_the_decoder_is_large():
-    dense, conv = (small_vae(network=name, width=256) for name in ("dense", "conv"))
-    assert posteriors.decoder_rows(dense) == posteriors.ROWS
+def test_smaller_blocks_where_the_networks_are_large():
+    dense, conv = small_vae(network="dense", units=(256,)), small_vae(network="conv", width=256)
+    assert likelihood.block_sizes(dense, 1200) == [500, 500, 200]
     largest = 256 * 8 * 8 * 4  # bytes of one row of the last hidden layer
-    assert 1 < posteriors.decoder_rows(conv) < posteriors.ACTIVATIONS // largest
+    first, *_, last = likelihood.block_sizes(conv, 10_000)
+    assert 1 < first < inputs.ACTIVATIONS // largest and 0 < last <= first
 
 
 # The parts of the ELBO, reconstruction, bits.
@@ -192,7 +228,7 @@ def test_the_parts_of_the_elbo(linear, model, images):
     parts = elbo_parts(model, images, samples=20_000)
     assert set(parts) == {"elbo", "reconstruction", "kl"} and all(v.dtype == np.float64 for v in parts.values())
     # KL(N(m, S) || N(0, I)), and E_q log p(x|z) = log p(x|m) - tr(W S W') / 2 sigma^2
-    x = images.reshape(len(images), -1) / 510.0
+    x = linear.seen(images)
     mean = linear.z_mean(x)
     kl = 0.5 * ((mean**2).sum(axis=1) + (linear.q_var - 1.0 - np.log(linear.q_var)).sum())
     np.testing.assert_allclose(parts["kl"], kl, rtol=1e-5)
@@ -201,15 +237,14 @@ def test_the_parts_of_the_elbo(linear, model, images):
     np.testing.assert_allclose(parts["reconstruction"], spread - at_mean, atol=0.03)
     np.testing.assert_allclose(parts["elbo"], linear.log_p_of(images) - linear.kl_of_q(), atol=0.03)
     np.testing.assert_allclose(parts["elbo"], -parts["reconstruction"] - parts["kl"], rtol=1e-12)
-    errors = reconstruction_error(model, images)
-    np.testing.assert_allclose(errors["nats"], -at_mean, rtol=1e-5)
-    np.testing.assert_allclose(errors["mse"], ((mean @ linear.w.T + linear.b - x) ** 2).mean(axis=1), rtol=1e-4)
+    made = np.clip(mean @ linear.w.T + linear.b, 0.0, 1.0)
+    np.testing.assert_allclose(reconstruction_error(model, images), ((made - x) ** 2).mean(axis=1), rtol=1e-4)
 
 
 def test_without_a_closed_form_the_kl_is_sampled(linear, images):
     uniform = linear.model(prior=priors.uniform(-9.0, 9.0))
     parts = elbo_parts(uniform, images, samples=5)
-    np.testing.assert_allclose(parts["elbo"], elbo(uniform, images, samples=5), rtol=1e-9)
+    np.testing.assert_allclose(parts["elbo"], elbo(uniform, images, samples=5), rtol=1e-6)
     entropy = 0.5 * np.log(2 * np.pi * np.e * linear.q_var).sum()
     found = elbo_parts(uniform, images, samples=20_000)["kl"]
     np.testing.assert_allclose(found, linear.latent * math.log(18.0) - entropy, atol=0.03)
@@ -218,15 +253,12 @@ def test_without_a_closed_form_the_kl_is_sampled(linear, images):
 def test_a_cross_entropy_is_called_so():
     gray = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)
     vae = small_vae(network="dense", units=(8,))
-    parts, errors = elbo_parts(vae, gray), reconstruction_error(vae, gray)
-    assert set(parts) == {"cross_entropy", "kl"} and set(errors) == {"mse", "cross_entropy"}
+    assert set(elbo_parts(vae, gray)) == {"cross_entropy", "kl"}
     ae = tfgen.build_model("ae", image_shape=(16, 16, 1), network="dense", units=(8,), latent_dim=3)
     errors = reconstruction_error(ae, gray)
     image = ae.reconstruct(gray).numpy().astype(np.float64)
-    np.testing.assert_allclose(errors["mse"], ((gray / 255.0 - image) ** 2).mean(axis=(1, 2, 3)), rtol=1e-5)
-    crossed = special.xlogy(gray / 255.0, image) + special.xlogy(1.0 - gray / 255.0, 1.0 - image)
-    np.testing.assert_allclose(errors["cross_entropy"], -crossed.sum(axis=(1, 2, 3)), rtol=1e-5)
-    with pytest.raises(UserError, match="gan has no encoder"):
+    np.testing.assert_allclose(errors, ((gray / 255.0 - image) ** 2).mean(axis=(1, 2, 3)), rtol=1e-5)
+    with pytest.raises(UserError, match="gan cannot reconstruct: it has no encoder"):
         reconstruction_error(tfgen.build_model("gan", image_shape=(16, 16, 1), units=(8,)), gray)
 
 
@@ -318,3 +350,161 @@ def test_every_likelihood_against_the_integral(which, latent):
         for x in images / 255.0
     ]
     np.testing.assert_allclose(importance_weighted_bound(vae, images), expected, atol=0.1)
+
+
+# Models that override what they say of their densities.
+
+
+class TwoLayers(tfgen.VariationalModel):
+    """p(z2) = N(0, I), p(z1|z2) = N(a z2, I), p(x|z1); q(z1|x) of the encoder, q(z2|z1) = N(b z1, v)."""
+
+    a, b, v = 0.8, 0.3, 0.9
+
+    def log_densities(self, batch, step, samples):
+        log_px, _, log_q1, _ = super().log_densities(batch, step, samples)
+        z1 = self.draw(self.posterior(self.prepared(batch, step)[1], step), step, samples)  # the same draws
+        z2 = self.b * z1 + math.sqrt(self.v) * step.noise.normal("z2", tf.shape(z1))
+        log_pz = priors.normal_log_prob(z2, 0.0, 0.0) + priors.normal_log_prob(z1, self.a * z2, 0.0)
+        log_q2 = priors.normal_log_prob(z2, self.b * z1, math.log(self.v))
+        return log_px, tf.reduce_sum(log_pz, axis=-1), log_q1 + tf.reduce_sum(log_q2, axis=-1), None
+
+
+def test_two_layers_of_latents_against_the_closed_form(linear, images):
+    """Integrating z2 leaves p(z1) = N(0, (1 + a^2) I), hence p(x) = N(b, (1 + a^2) W W' + sigma^2 I)."""
+    model = TwoLayers(*linear.networks(), likelihood=LinearGaussian(linear.sigma))
+    scaled = Linear()
+    scaled.w = linear.w * math.sqrt(1.0 + TwoLayers.a**2)
+    np.testing.assert_allclose(importance_weighted_bound(model, images, k=20_000), scaled.log_p_of(images), atol=0.06)
+    ratios = np.exp(
+        importance_weighted_bound(model, np.repeat(images[:1], 1000, axis=0), k=8) - scaled.log_p_of(images[:1])
+    )
+    assert abs(ratios.mean() - 1.0) < 3.0 * ratios.std() / math.sqrt(1000)
+    parts = elbo_parts(model, images, samples=500)
+    np.testing.assert_allclose(parts["elbo"], elbo(model, images, samples=500), atol=1e-6)
+
+
+class Weighed(tfgen.VariationalModel):
+    """Its weights are what it says, whatever its densities."""
+
+    def log_weights(self, batch, k, noise):
+        level = tf.reduce_mean(batch["image"], axis=[1, 2, 3])
+        return level + tf.math.log(tf.range(1.0, k + 1.0))[:, None]
+
+
+def test_the_bound_rests_on_the_models_own_weights(linear, images):
+    model = Weighed(*linear.networks(), likelihood=LinearGaussian())
+    expected = linear.seen(images).mean(axis=1) + math.log(2.5)  # log of the mean of 1, 2, 3, 4
+    np.testing.assert_allclose(importance_weighted_bound(model, images, k=4), expected, rtol=1e-6)
+
+
+def conditional_vae():
+    """Encoder and decoder take the label, and a vector besides."""
+    fields = {
+        "image": Field("image", (2, 2, 1)),
+        "label": Field("label", (), "int64", (0, 3)),
+        "style": Field("vector", (2,)),
+    }
+
+    def given():
+        label, style = keras.Input((), dtype="int64", name="label"), keras.Input((2,), name="style")
+        return [label, style], [keras.layers.Embedding(3, 4)(label), style]
+
+    image, (inputs_, made) = keras.Input((2, 2, 1), name="image"), given()
+    hidden = keras.layers.Dense(8, "tanh")(keras.layers.Concatenate()([keras.layers.Flatten()(image), *made]))
+    code = {name: keras.layers.Dense(2)(hidden) for name in ("z_mean", "z_log_var")}
+    encoder = keras.Model({tensor.name: tensor for tensor in [image, *inputs_]}, code)
+    latent, (inputs_, made) = keras.Input((2,), name="latent"), given()
+    hidden = keras.layers.Dense(8, "tanh")(keras.layers.Concatenate()([latent, *made]))
+    raw = keras.layers.Reshape((2, 2, 1))(keras.layers.Dense(4)(hidden))
+    heads = likelihoods.gaussian(0.3).heads(lambda name: raw)
+    decoder = keras.Model({tensor.name: tensor for tensor in [latent, *inputs_]}, heads)
+    for network, scale in ((encoder, 0.2), (decoder, 1.0)):
+        drawn = [np.random.default_rng(i).normal(0.0, scale, w.shape) for i, w in enumerate(network.get_weights())]
+        network.set_weights(drawn)
+    return tfgen.VariationalModel(encoder, decoder, likelihood=likelihoods.gaussian(0.3), fields=fields)
+
+
+def test_a_conditional_models_bound_differs_by_condition():
+    model, images = conditional_vae(), np.random.default_rng(0).integers(0, 256, (4, 2, 2, 1), dtype=np.uint8)
+    style, labels = np.float32([[0, 1], [1, 0], [2, 2], [0, 0]]), np.array([0, 1, 2, 0])
+    bounds = importance_weighted_bound(model, images, 2000, conditions={"label": labels, "style": style})
+    for i in range(4):  # each under its own conditions, against the integral over the latents
+        side = (np.arange(160) + 0.5) / 20.0 - 4.0
+        z = np.float32(np.stack(np.meshgrid(side, side), -1).reshape(-1, 2))
+        n = len(z)
+        given = {"latent": z, "label": np.full(n, labels[i]), "style": np.repeat(style[i : i + 1], n, axis=0)}
+        mean = model.decoder(given)["image"].numpy().reshape(n, -1)
+        log_px = stats.norm.logpdf(images[i].reshape(-1) / 255.0, mean, 0.3).sum(axis=1)
+        expected = special.logsumexp(log_px + stats.norm.logpdf(z).sum(axis=1)) - 2.0 * math.log(20.0)
+        assert bounds[i] == pytest.approx(expected, abs=0.2)
+    other = importance_weighted_bound(model, images, 2000, label=(labels + 1) % 3, conditions={"style": style})
+    assert np.abs(other - bounds).min() > 0.05
+    with pytest.raises(UserError, match="expected conditions with one style per image, got none"):
+        importance_weighted_bound(model, images, label=labels)
+    with pytest.raises(UserError, match=r"takes style \[N, 2\], got float32 of shape \(4, 1\)"):
+        importance_weighted_bound(model, images, conditions={"label": labels, "style": style[:, :1]})
+
+
+class Exact(tfgen.VariationalModel):
+    """Knows log p(x) exactly: that of a standard normal."""
+
+    def log_likelihood(self, batch):
+        log_p = priors.normal_log_prob(batch["image"], 0.0, 0.0)
+        return tf.reduce_sum(log_p, axis=[1, 2, 3])
+
+
+def test_an_exact_likelihood_is_of_prepared_images(linear, images):
+    found = log_likelihood(Exact(*linear.networks(), likelihood=LinearGaussian()), images)
+    np.testing.assert_allclose(found, stats.norm.logpdf(linear.seen(images)).sum(axis=1), rtol=1e-6)
+    assert found.dtype == np.float64 and len(log_likelihood(Exact(*linear.networks()), images[:0])) == 0
+
+
+# What a model says of itself in an evaluation.
+
+
+@dataclasses.dataclass
+class Settings:
+    seed: int = 3
+    nll_k: int = 20
+
+
+def held_out(images, **fields):
+    fields = {"image": images, **fields}
+    source = Source("ours", {}, {}, {}, {})
+    return HeldOut(images, fields, {"version": 1, "real": {"count": len(images)}}, source, "test")
+
+
+def test_a_models_own_scores_are_those_of_the_metrics(linear, model, images):
+    scores, details = model.scores(held_out(images), Settings())
+    assert set(scores) == {
+        *("reconstruction_error", "elbo", "reconstruction", "kl", "nll", "bits_per_dimension", "active_units")
+    }
+    assert details == {}
+    bound = importance_weighted_bound(model, images, 20, 3)
+    assert scores["nll"].value == pytest.approx(-bound.mean())
+    assert scores["nll"].high - scores["nll"].value == pytest.approx(1.96 * stats.sem(bound))
+    assert scores["nll"].protocol["parameters"] == {"seed": 3, "k": 20, "unit": "nats, an upper bound"}
+    assert scores["nll"].protocol["likelihood"] == repr(model.likelihood)
+    noisy = importance_weighted_bound(model, dequantize(images, 3), 20, 3)
+    bits = bits_per_dimension(noisy, linear.pixels, model.likelihood, dequantized=True)
+    assert scores["bits_per_dimension"].value == pytest.approx(bits.mean())
+    assert scores["reconstruction_error"].value == pytest.approx(reconstruction_error(model, images).mean())
+    assert scores["active_units"].value == linear.latent
+
+
+def test_scores_are_of_each_images_own_conditions():
+    model, images = conditional_vae(), np.random.default_rng(0).integers(0, 256, (4, 2, 2, 1), dtype=np.uint8)
+    given = {"style": np.float32([[0, 1], [1, 0], [2, 2], [0, 0]]), "label": np.array([0, 1, 2, 0])}
+    scores, _ = model.scores(held_out(images, **given), Settings())
+    expected = elbo_parts(model, images, seed=3, conditions=given)["elbo"].mean()
+    assert scores["elbo"].value == pytest.approx(expected)
+    other, _ = model.scores(held_out(images, **given | {"label": np.array([1, 1, 1, 1])}), Settings())
+    assert other["elbo"].value != pytest.approx(expected, abs=0.01)
+
+
+def test_of_a_cross_entropy_and_of_a_plain_autoencoder_less_is_said():
+    gray = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1), dtype=np.uint8)
+    scores, _ = small_vae(network="dense", units=(8,)).scores(held_out(gray), Settings())
+    assert set(scores) == {"reconstruction_error", "cross_entropy", "kl", "active_units"}
+    ae = tfgen.build_model("ae", image_shape=(16, 16, 1), network="dense", units=(8,), latent_dim=3)
+    assert set(ae.scores(held_out(gray), Settings())[0]) == {"reconstruction_error"}

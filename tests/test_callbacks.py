@@ -13,28 +13,40 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tfgen.data.source import Arrays, Field
 from tfgen.errors import UserError
+from tfgen.sampling.sampler import Sampling
 from tfgen.storage import images
 from tfgen.training import callbacks
+
+FIELDS = {"image": Field("image", (4, 4, 1)), "label": Field("label", range=(0, 100)), "x": Field("image", (2, 2, 1))}
 
 
 class StandIn:
     """A model whose image i of label l is filled with the byte 10 l + seed."""
 
-    name, data_field = "stand_in", "image"
+    name, fields, data_field = "stand_in", FIELDS, "image"
 
-    def __init__(self, num_classes=None, can_sample=True):
-        self.num_classes, self.can_sample = num_classes, can_sample
+    def __init__(self, num_classes=None, can_sample=True, source=False):
+        self.num_classes, self.sampler = num_classes, "latent" if can_sample else None
+        self.label_field = "label" if num_classes else None
+        self.conditions = (("label",) if num_classes else ()) + (("x",) if source else ())
         self.step = tf.Variable(0, dtype=tf.int64)
         self.first_bad_step = tf.Variable(-1, dtype=tf.int64)
         self.stop_training, self.bad_weights, self.calls = False, [], []
 
-    def sample(self, n, seed=0, label=None, batch_size=None):
+    conditions_for, _condition_rows = Sampling.conditions_for, Sampling._condition_rows
+    _checked_labels, _checked_rows = Sampling._checked_labels, Sampling._checked_rows
+
+    def endpoints(self):
+        return {"reconstruct": None}
+
+    def sample(self, n, seed=0, start=0, conditions=None):
         self.calls.append((n, seed))
-        values = np.full(n, seed) if label is None else 10 * np.asarray(label) + seed
+        values = 10 * np.asarray(conditions["label"]) + seed if "label" in conditions else np.full(n, seed)
         return np.broadcast_to(values.astype(np.uint8)[:, None, None, None], (n, 4, 4, 1))
 
-    def reconstruct(self, images):
+    def reconstruct(self, images, conditions=None):
         return tf.cast(images, tf.float32) / 255.0 / 2.0
 
     def non_finite_weights(self):
@@ -133,18 +145,52 @@ def test_one_class_a_row(tmp_path, classes, n, shape):
 
 
 def test_given_conditions_are_used_as_they_are(tmp_path):
-    grid = attached(callbacks.SampleGrid(tmp_path, label=np.array([3, 1, 2]), columns=3), num_classes=5)
+    grid = attached(callbacks.SampleGrid(tmp_path, conditions={"label": np.array([3, 1, 2])}, columns=3), num_classes=5)
     epoch_of(grid, 0, {})
     assert cells(grid.latest, 1, 3) == [[30, 10, 20]]
 
 
-def test_a_model_that_cannot_sample_shows_originals_above_reconstructions(tmp_path):
-    originals = np.broadcast_to(np.arange(0, 100, 20, dtype=np.uint8)[:, None, None, None], (5, 4, 4, 1))
-    grid = attached(callbacks.SampleGrid(tmp_path, columns=3, originals=originals), can_sample=False)
+def flat(values, side=4):
+    return np.broadcast_to(np.asarray(values, np.uint8)[:, None, None, None], (len(values), side, side, 1))
+
+
+def test_a_model_that_cannot_sample_shows_originals_above_reconstructions(tmp_path, capsys):
+    originals = Arrays({"image": flat(range(0, 100, 20))})
+    grid = attached(callbacks.SampleGrid(tmp_path, columns=3, examples=originals), can_sample=False)
     epoch_of(grid, 0, {})
     assert cells(grid.latest, 4, 3) == [[0, 20, 40], [0, 10, 20], [60, 80, 255], [30, 40, 255]]
-    with pytest.raises(UserError, match="stand_in cannot sample.*give SampleGrid `originals`"):
-        epoch_of(attached(callbacks.SampleGrid(tmp_path), can_sample=False), 0, {})
+    grid = attached(callbacks.SampleGrid(tmp_path), can_sample=False)
+    epoch_of(grid, 0, {})
+    assert "stand_in cannot sample, so its pictures are reconstructions: give SampleGrid(" in capsys.readouterr().out
+
+
+def test_images_as_conditions_stand_above_their_samples(tmp_path):
+    examples = Arrays({"image": flat([1, 2, 3]), "x": flat([100, 150, 200], side=2)})
+    grid = attached(callbacks.SampleGrid(tmp_path, n=8, columns=2, seed=7, examples=examples), source=True)
+    epoch_of(grid, 0, {})
+    assert cells(grid.latest, 4, 2) == [[100, 150], [7, 7], [200, 100], [7, 7]]
+
+
+def test_a_picture_that_fails_is_said_once_and_the_next_may_come(tmp_path, capsys):
+    grid = attached(callbacks.SampleGrid(tmp_path, n=2))
+    made = grid.model.sample
+    grid.model.sample = lambda *args, **keywords: 1 / 0
+    for epoch in range(2):
+        epoch_of(grid, epoch, {})
+    grid.on_train_end()
+    assert capsys.readouterr().out.strip() == "a picture of samples could not be made: division by zero"
+    grid.model.sample = made
+    epoch_of(grid, 2, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch_0003.png"]
+
+
+def test_a_full_disk_ends_the_training(tmp_path, monkeypatch):
+    def full(path, image):
+        raise UserError("cannot write: no space left")
+
+    monkeypatch.setattr(images, "save_png", full)
+    with pytest.raises(UserError, match="no space left"):
+        epoch_of(attached(callbacks.SampleGrid(tmp_path, n=2)), 0, {})
 
 
 def events(folder):

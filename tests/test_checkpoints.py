@@ -137,7 +137,7 @@ def test_two_damaged_ones_leave_the_third(five, tmp_path, capsys):
 def test_if_all_are_damaged_that_is_said(five, tmp_path):
     for number in (3, 4, 5):
         truncate(tmp_path, number)
-    with pytest.raises(UserError, match="every checkpoint in .* is damaged; --resume=never starts anew"):
+    with pytest.raises(UserError, match="every checkpoint in .* is damaged; --resume=never starts again"):
         restore_latest(vae(), tmp_path)
 
 
@@ -164,7 +164,7 @@ def test_a_full_disk_is_said_and_the_earlier_checkpoints_stay(five, model, photo
     full = tf.errors.ResourceExhaustedError(None, None, "No space left on device\nmore")
     writer = types.SimpleNamespace(write=lambda path: (_ for _ in ()).throw(full))
     monkeypatch.setattr(five.checkpoints, "_checkpoint", writer)
-    with pytest.raises(UserError, match="No space left on device; .*make room") as caught:
+    with pytest.raises(UserError, match="No space left on device; .*free some space") as caught:
         five.checkpoints.save()
     assert "\n" not in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000003", "step_00000004", "step_00000005"]

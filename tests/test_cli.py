@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import tfgen
-from tfgen import cli, run
+from tfgen import cli, plugins, run
 from tfgen.errors import UserError
 from tfgen.recipes import recipe
 from tfgen.recipes.recipe import Recipe
@@ -195,11 +195,18 @@ VAE = Recipe("vae", epochs=7, batch_size=32, mirror=True, seed=4)
             VAE.replace(precision="mixed_bfloat16", max_minutes=2.0, data_dir="/d", checkpoint_steps=9),
         ),
         (["--model=vae", "--steps_per_execution=4"], VAE.replace(steps_per_execution=4)),
+        (["--model=vae", "--batch_size=auto"], VAE.replace(batch_size="auto")),
+        (["--model=vae", "--stages=first:10,second"], VAE.replace(stages="first:10,second")),
     ],
 )
 def test_flags_win_over_the_config_and_that_over_defaults(trained, arguments, expected):
     assert run.COMMAND(arguments) == 0
     assert trained == [((expected, None), {"resume": "auto", "dry_run": False})]
+
+
+def test_options_that_a_user_sets_are_told_from_those_of_the_config(trained):
+    assert run.COMMAND(["--model=vae", "--set=beta=2", "--set=schedule=cosine"]) == 0
+    assert trained[0][0][0].given == {"beta"}
 
 
 def test_what_is_no_part_of_the_recipe_is_passed_beside_it(trained):
@@ -218,6 +225,14 @@ def test_what_is_no_part_of_the_recipe_is_passed_beside_it(trained):
         (["--model=vae", "--set=batch_size=3"], "batch_size has a flag of its own: write --batch_size=3"),
         (["--model=vae", "--image_size=28x"], "flag --image_size=28x: expected a size such as 28 or 28x32, got '28x'"),
         (["--model=vae", "--max_minutes=0"], "max_minutes expects a positive number, got 0.0"),
+        (
+            ["--model=vae", "--batch_size=0"],
+            "flag --batch_size=0: expected an integer of at least 1, or auto, got '0'",
+        ),
+        (
+            ["--model=vae", "--stages=first,second"],
+            "stages: only the last stage may leave out its steps; write first:1000, for example",
+        ),
         (
             ["--model=vae", "--seed=4294967296"],
             "seed expects an integer of at least 0 and at most 2147483647, got 4294967296",
@@ -251,12 +266,14 @@ def test_a_plugin_in_the_working_directory_registers_its_model(trained, capsys, 
     from tfgen.models import MODELS
 
     monkeypatch.setattr(MODELS, "_registered", {})
+    monkeypatch.setattr(plugins, "_IMPORTED", {})
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != ""])
     monkeypatch.delitem(sys.modules, "cwd_plugin", raising=False)
     code = "import tfgen\n@tfgen.register_model('from_cwd')\ndef build(fields, *, width: int = 3):\n    'From here.'\n"
     (tmp_path / "cwd_plugin.py").write_text(code)
     assert run.COMMAND(["--plugin=cwd_plugin", "--list_models"]) == 0
     assert "from_cwd  From here.\n" in capsys.readouterr().out
+    assert plugins.imported()["cwd_plugin"].build is MODELS.get("from_cwd")
     assert run.COMMAND(["--plugin=cwd_plugin", "--model=from_cwd", "--list_options"]) == 0
     assert capsys.readouterr().out == "options of from_cwd, given as --set=name=value:\n  width  3  (an integer)\n"
     assert run.COMMAND(["--plugin=cwd_plugin", "--model=from_cwd"]) == 0

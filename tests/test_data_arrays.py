@@ -45,9 +45,11 @@ def test_labels_become_int64(dtype):
 
 
 def test_other_fields_become_float32():
-    examples = from_arrays(point=np.zeros((7, 2)), caption=np.ones((7, 3), np.int64))
+    examples = from_arrays(point=np.zeros((7, 2)), attributes=np.ones((7, 3)), caption=np.ones((7, 3), np.int64))
     assert len(examples) == 7 and examples.fields()["point"].shape == (2,)
-    assert {field.dtype for field in examples.fields().values()} == {"float32"}
+    kinds = {name: (field.kind, field.dtype) for name, field in examples.fields().items()}
+    expected = {"point": ("point", "float32"), "attributes": ("vector", "float32"), "caption": ("tokens", "int64")}
+    assert kinds == expected
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_other_fields_become_float32():
         (unit(IMAGES, pixel=300), r"from 0.00392157 to 300$"),
         (unit(IMAGES, pixel=np.nan), "expected finite pixels, got 1 NaN"),
         (unit(IMAGES, pixel=np.inf), "to inf"),
-        (IMAGES % 2, "got only 0 and 1, which is black to the eye: multiply by 255"),
+        (IMAGES % 2, "got only 0 and 1, which are shown as black: multiply by 255"),
         (IMAGES[:0], "expected at least one example"),
         ([["a"]], "expected images"),
     ],
@@ -155,7 +157,7 @@ def test_images_and_labels_as_samples_are_saved(packed):
 def test_class_names(packed):
     x, y = many(12)
     assert load_dataset(packed(x_train=x, y_train=y, class_names=["a", "b", "c"])).class_names == ["a", "b", "c"]
-    with pytest.raises(UserError, match="expected 3 class names, one a label, got 2"):
+    with pytest.raises(UserError, match="expected 3 class names, one per label, got 2"):
         load_dataset(packed(x_train=x, y_train=y, class_names=["a", "b"]))
 
 
@@ -186,11 +188,11 @@ LABELLED = {"x_train": X, "y_train": Y}
         ({}, "expected an array x_train, got no array"),
         ({"x_train": np.zeros((12, 4), np.uint8)}, r"x_train: expected images \[N, H, W\]"),
         ({"x_train": X, "y_train": Y[1:]}, "as many labels as images, got 11 in y_train and 12 in x_train"),
-        ({"x_train": X, "x_test": X, "y_test": Y}, "got them in test alone"),
-        ({**LABELLED, "x_test": X}, "got them in train alone"),
+        ({"x_train": X, "x_test": X, "y_test": Y}, "got them in test only"),
+        ({**LABELLED, "x_test": X}, "got them in train only"),
         ({"x_train": X, "x_test": X[:, 1:]}, r"one shape, got \(4, 6, 1\) in test and \(5, 6, 1\) in train"),
         ({"x_train": X, "y_train": Y + 1}, "expected labels from 0 to C - 1 with none left out, got 1 to 3 without 0"),
-        ({"x_train": X, "y_train": Y * 2}, "got 0 to 4 without 1, 3: number the classes anew"),
+        ({"x_train": X, "y_train": Y * 2}, "got 0 to 4 without 1, 3: renumber the classes with"),
         ({"x_train": np.array([{}] * 12)}, "x_train.npy holds Python objects, which are not read"),
         ({"x_train": X[:1], "y_train": Y[:1]}, "at least 2 training images, got 1"),
         ({"x_train": X, "x_test": X[:0]}, "expected images in the test split, got none"),
@@ -240,7 +242,7 @@ def test_binarized_mnist(tmp_path, kind):
 
 
 def test_binarized_mnist_must_be_there_and_binary(tmp_path):
-    with pytest.raises(UserError, match="say with --data_dir where they are"):
+    with pytest.raises(UserError, match="give their folder by --data_dir"):
         load_dataset("binarized_mnist", data_dir=tmp_path)
     np.savez(tmp_path / "binarized_mnist.npz", x_train=np.full((3, 28, 28), 9, np.uint8))
     with pytest.raises(UserError, match="expected pixels of 0 and 255, got other ones in train"):

@@ -112,7 +112,7 @@ def test_a_function_gets_what_it_takes(registered):
 
 
 def points(count):
-    fields = {"point": data.Field((2,), "float32", None)}
+    fields = {"point": data.Field("point", (2,))}
     splits = {"train": data.Arrays({"point": np.zeros((count, 2), np.float32)}, fields)}
     return data.Source("points", fields, splits)
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import sys
 
 import keras
 import numpy as np
@@ -13,15 +12,21 @@ from scipy.spatial import distance
 from sklearn.metrics import roc_auc_score
 
 import tfgen
-import tfgen.runs.job
 from tfgen.data.source import Arrays, Source
 from tfgen.diagnosis.callback import read_rows, schedule
-from tfgen.diagnosis.findings import Judge, judge
-from tfgen.diagnosis.stops import StopAtEquilibrium, StopOnScore, fresh_accuracy
+from tfgen.diagnosis.probes import Probe
+from tfgen.diagnosis.rules import DIVERGED, NON_FINITE, Judge, judge, rules_of, standing_still
+from tfgen.diagnosis.stops import StopOnScore
 from tfgen.errors import UserError
+from tfgen.families.adversarial import probes
+from tfgen.families.adversarial.equilibrium import StopAtEquilibrium, fresh_accuracy
+from tfgen.families.adversarial.rules import RULES as ADVERSARIAL_RULES
+from tfgen.families.variational.autoencoder import Autoencoder
+from tfgen.families.variational.rules import LATENT_RULES
+from tfgen.noise import Noise
 from tfgen.runs.folder import Layout
+from tfgen.runs.watching import callbacks_of
 from tfgen.training.checkpoints import Checkpoints
-from tfgen.training.diagnosis import probes
 
 SIDE = 8
 LAYERS = keras.layers
@@ -82,6 +87,13 @@ def vae(beta=1.0, rate=1e-3, latent_dim=4):
     return model
 
 
+def ae():
+    networks = vae()
+    model = Autoencoder(networks.encoder, networks.decoder, name="ae")
+    model.compile(steps_per_execution=1)
+    return model
+
+
 def watch(model, epochs, images=TRAIN, held_out=HELD_OUT, **options):
     """A `Diagnosis` of a training of 8 steps an epoch, each probed."""
     seen = tfgen.Diagnosis(validation_images=held_out, **{"every": 16, "verbose": False, **options})
@@ -117,11 +129,12 @@ def test_distances_are_those_of_scipy():
 
 def test_a_probe_of_a_gan_measures_what_numpy_does():
     model = gan(norm=True)
-    probe = probes.Probe(model, model.as_examples(TRAIN), model.as_examples(HELD_OUT), size=32)
+    probe = Probe(model, model.as_examples(TRAIN), model.as_examples(HELD_OUT), size=32)
     row = probe()
     rows = np.linspace(0, 255, 32).astype(int)
     real, unseen = 2.0 * TRAIN[rows] / 255 - 1, 2.0 * HELD_OUT[np.linspace(0, 127, 32).astype(int)] / 255 - 1
-    latents = model.draw_latents({"image": real}, probe.noise)
+    step = model.probing_step(Noise(model.seed, 0, "diagnosis/"))
+    latents = model.draw_latents({"image": real}, step)
     fake = np.asarray(model.generator(latents, training=False))
     statistics = np.asarray(model.generator.layers[0](latents))  # batch normalisation, by hand
     fake = ((statistics - statistics.mean(0)) / np.sqrt(statistics.var(0) + 1e-3)).reshape(fake.shape)
@@ -143,12 +156,12 @@ def test_a_probe_of_a_gan_measures_what_numpy_does():
 def test_gradient_norms_are_those_of_a_finite_difference():
     model = gan(identity=True, latent_dim=SIDE**2)
     examples = model.as_examples(TRAIN)
-    row = probes.Probe(model, examples, size=16)()
+    row = Probe(model, examples, size=16)()
     weights = model.discriminator.trainable_variables[-1]  # the last bias: its gradient alone is easily had
     step, losses = 1e-2, []
     for sign in (1, -1):
         weights.assign_add([sign * step])
-        losses.append(probes.Probe(model, examples, size=16)()["discriminator_loss"])
+        losses.append(Probe(model, examples, size=16)()["discriminator_loss"])
         weights.assign_sub([sign * step])
     slope = abs(losses[0] - losses[1]) / (2 * step)
     frozen = model.discriminator.layers[:-1]
@@ -156,12 +169,12 @@ def test_gradient_norms_are_those_of_a_finite_difference():
         layer.trainable = False
     model.discriminator.layers[-1]._trainable_variables = [weights]
     assert row["discriminator_gradient"] > slope
-    assert probes.Probe(model, examples, size=16)()["discriminator_gradient"] == pytest.approx(slope, rel=1e-2)
+    assert Probe(model, examples, size=16)()["discriminator_gradient"] == pytest.approx(slope, rel=1e-2)
 
 
 def test_a_probe_of_a_vae_measures_what_numpy_does():
     model = vae()
-    row = probes.Probe(model, model.as_examples(TRAIN), model.as_examples(HELD_OUT), size=32)()
+    row = Probe(model, model.as_examples(TRAIN), model.as_examples(HELD_OUT), size=32)()
     x = np.float32(HELD_OUT[np.linspace(0, 127, 32).astype(int)] / 255)
     code = {name: np.asarray(value) for name, value in model.encoder(x).items()}
     mean, log_var = code["z_mean"], code["z_log_var"]
@@ -177,6 +190,18 @@ def test_a_probe_of_a_vae_measures_what_numpy_does():
 # What rows mean.
 
 
+RULES = (
+    *(NON_FINITE, DIVERGED, standing_still("generator"), standing_still("discriminator")),
+    *ADVERSARIAL_RULES,
+    *LATENT_RULES,
+)
+
+
+def found_in(rows):
+    """The findings in rows, by all rules there are."""
+    return judge(rows, RULES)
+
+
 def rows_of(n, first=1, **measured):
     return [{"step": 100 * (first + i), **measured} for i in range(n)]
 
@@ -187,16 +212,16 @@ EVEN = {"real_score": 0.7, "fake_score": 0.3, "equilibrium_distance": 0.2, "trai
 
 def test_a_finding_needs_patience_and_is_said_once_until_it_has_gone():
     rows = rows_of(5, **WON) + rows_of(2, 6, **EVEN) + rows_of(3, 8, **WON)
-    assert [(f.step, f.name) for f in judge(rows)] == [(300, "discriminator_won")]
+    assert [(f.step, f.name) for f in found_in(rows)] == [(300, "discriminator_won")]
     rows = rows_of(5, **WON) + rows_of(3, 6, **EVEN) + rows_of(3, 9, **WON)
-    assert [f.step for f in judge(rows)] == [300, 1100]
-    assert judge(rows_of(2, **WON) + rows_of(1, 3, **EVEN) + rows_of(2, 4, **WON)) == []
-    (finding,) = judge(rows_of(3, **WON))
+    assert [f.step for f in found_in(rows)] == [300, 1100]
+    assert found_in(rows_of(2, **WON) + rows_of(1, 3, **EVEN) + rows_of(2, 4, **WON)) == []
+    (finding,) = found_in(rows_of(3, **WON))
     assert finding.message.startswith("the discriminator has won: D(x) = 0.99, D(G(z)) = 0.01, and it is sure")
 
 
 def test_at_the_end_two_probes_are_enough():
-    follower = Judge()
+    follower = Judge(RULES)
     for row in rows_of(2, **WON):
         assert follower.see(row) == []
     assert [f.name for f in follower.end()] == ["discriminator_won"]
@@ -228,7 +253,7 @@ def test_at_the_end_two_probes_are_enough():
     ],
 )
 def test_each_failure_has_its_name_and_its_words(row, name, words):
-    (finding,) = judge(rows_of(3, **row))
+    (finding,) = found_in(rows_of(3, **row))
     assert finding.name == name and words in finding.message and "what usually helps" in finding.message
 
 
@@ -244,28 +269,28 @@ def test_each_failure_has_its_name_and_its_words(row, name, words):
     ],
 )
 def test_what_healthy_runs_show_is_passed_in_silence(row):
-    assert judge(rows_of(9, **row)) == []
+    assert found_in(rows_of(9, **row)) == []
 
 
 def test_diversity_that_falls_to_less_than_a_third_is_a_collapse():
     rows = rows_of(4, diversity=0.9, nearest_diversity=1.0) + rows_of(3, 5, diversity=0.25, nearest_diversity=0.4)
-    (finding,) = judge(rows)
+    (finding,) = found_in(rows)
     assert (finding.step, finding.name) == (700, "generator_collapsed") and " 4.0 times less" in finding.message
 
 
 def test_a_loss_that_rises_without_bound_or_is_no_number_has_diverged():
     losses = [500.0, 300.0, 250.0, 900.0, 2000.0]
-    (finding,) = judge([{"step": i, "loss": loss} for i, loss in enumerate(losses)])
+    (finding,) = found_in([{"step": i, "loss": loss} for i, loss in enumerate(losses)])
     assert finding.step == 4 and finding.message.startswith("diverged: loss is 2000, and was 250 at step 2;")
-    assert judge([{"step": i, "loss": loss} for i, loss in enumerate([500.0, 250.0, 400.0, 450.0])]) == []
-    (finding,) = judge(rows_of(1, loss=2.0) + rows_of(4, 2, loss=math.nan, active_units=0.0))
+    assert found_in([{"step": i, "loss": loss} for i, loss in enumerate([500.0, 250.0, 400.0, 450.0])]) == []
+    (finding,) = found_in(rows_of(1, loss=2.0) + rows_of(4, 2, loss=math.nan, active_units=0.0))
     assert finding.step == 200 and finding.message.startswith("diverged: loss is no longer finite;")
 
 
 def test_overfitting_of_a_vae_names_its_best_step():
     held_out, train = [300.0, 250.0, 255.0, 262.0, 270.0, 280.0], [290.0, 240.0, 225.0, 215.0, 205.0, 200.0]
     rows = [{"step": i, "loss": a, "held_out_loss": b} for i, (a, b) in enumerate(zip(train, held_out))]
-    (finding,) = judge(rows)
+    (finding,) = found_in(rows)
     assert finding.name == "overfits" and "has risen to 280, from 250 at step 1" in finding.message
 
 
@@ -351,6 +376,114 @@ def test_a_loss_without_bound_has_diverged_and_is_said_once():
     assert "is not finite" in seen.findings[0].message
 
 
+# What is not in training.
+
+
+def test_a_frozen_network_is_not_blamed_for_standing_still():
+    model = gan()
+    model.generator.trainable = False
+    model.compile(steps_per_execution=1)
+    before = model.generator.get_weights()
+    seen = watch(model, epochs=6)
+    np.testing.assert_array_equal(model.generator.get_weights()[0], before[0])
+    assert not [name for name in names(seen) if name.endswith("stands_still")]
+    assert not {"generator_weights", "generator_gradient"} & set(seen.rows[-1])
+    assert {"discriminator_weights", "discriminator_gradient"} <= set(seen.rows[-1])
+
+
+class WithTeacher(tfgen.VariationalModel):
+    """Holds a further network, which none of its phases trains."""
+
+    def __init__(self, encoder, decoder, **kwargs):
+        super().__init__(encoder, decoder, networks={"teacher": copied(encoder)}, **kwargs)
+
+
+def copied(network):
+    return keras.Model.from_config(network.get_config())
+
+
+def test_a_network_that_no_phase_trains_has_no_columns():
+    networks = vae()
+    model = WithTeacher(networks.encoder, networks.decoder)
+    model.compile(keras.optimizers.Adam(1e-2), steps_per_execution=1)
+    seen = watch(model, epochs=4)
+    assert {"encoder_weights", "decoder_gradient", "loss", "kl"} <= set(seen.rows[-1])
+    assert not [name for name in seen.rows[-1] if name.startswith("teacher")]
+    assert "teacher_stands_still" not in names(seen)
+    assert "teacher_stands_still" in [rule.name for rule in rules_of(model)]  # a stage may train it
+
+
+def test_gradients_reach_the_generator_through_a_shared_pass():
+    model = gan(shared_pass=True)
+    row = Probe(model, model.as_examples(TRAIN), size=16)()
+    assert row["generator_gradient"] > 0.0 and row["discriminator_gradient"] > 0.0
+
+
+# Probes that fail.
+
+
+def no_such_field(probe):
+    return {"caption": tf.reduce_mean(probe.batch["caption"])}
+
+
+def not_a_scalar(probe):
+    return {"images": probe.batch["image"]}
+
+
+def fails_in_the_graph(probe):
+    with tf.control_dependencies(
+        [tf.debugging.Assert(tf.reduce_sum(tf.abs(probe.batch["image"])) < 0.0, ["negative"])]
+    ):
+        return {"zero": tf.zeros([])}
+
+
+def half(probe):
+    return {"half": 0.5}
+
+
+class WithProbes(tfgen.VariationalModel):
+    """A model whose further probes are given."""
+
+    extra = ()
+
+    def probes(self):
+        return [*super().probes(), *self.extra]
+
+
+@pytest.mark.parametrize(
+    "bad, reason",
+    [(no_such_field, "'caption'"), (not_a_scalar, "must be a scalar"), (fails_in_the_graph, "assertion failed")],
+)
+def test_a_probe_that_fails_is_said_once_and_left_out(bad, reason, capsys):
+    networks = vae()
+    model = WithProbes(networks.encoder, networks.decoder)
+    model.extra = (bad, half)
+    model.compile(keras.optimizers.Adam(1e-2), steps_per_execution=1)
+    seen = watch(model, epochs=4, verbose=True)
+    assert [row["step"] for row in seen.rows] == [16, 32] and int(model.step) == 32
+    assert all(row["half"] == 0.5 and "kl" in row for row in seen.rows)
+    said = [line for line in capsys.readouterr().out.splitlines() if "failed" in line]
+    assert len(said) == 1 and said[0].startswith(f"the probe {bad.__name__} failed and is left out: ")
+    assert reason in said[0]
+
+
+def test_training_goes_on_where_every_probe_fails(capsys):
+    model = gan()
+    probe = Probe(model, model.as_examples(TRAIN), size=16)
+    probe.parts = [fails_in_the_graph, no_such_field]
+    assert probe() == {} and probe() == {}
+    assert capsys.readouterr().out.count("failed and is left out") == 2
+
+
+def test_a_run_whose_probe_fails_writes_its_models(tmp_path, shut, monkeypatch, capsys):
+    monkeypatch.setattr("tfgen.runs.job.load_dataset", lambda *args, **options: shut)
+    monkeypatch.setattr(tfgen.VariationalModel, "probes", lambda self: [no_such_field, half])
+    run = tfgen.train(tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, steps=30), tmp_path)
+    assert int(run.model.step) == 30 and run.diagnosis["half"] == [0.5]
+    assert "the probe no_such_field failed and is left out" in capsys.readouterr().out
+    assert {path.name for path in run.paths.models.iterdir()} >= {"encoder.keras", "decoder.keras", "trainer.keras"}
+
+
 # Training is left as it is.
 
 
@@ -372,7 +505,7 @@ def test_training_is_the_same_to_the_bit_with_and_without_it(tmp_path):
 
 def test_a_probe_gives_the_same_of_the_same_state():
     model = gan(dropout=0.3)
-    probe = probes.Probe(model, model.as_examples(TRAIN), size=16)
+    probe = Probe(model, model.as_examples(TRAIN), size=16)
     assert probe() == probe()
 
 
@@ -382,13 +515,20 @@ def test_a_probe_gives_the_same_of_the_same_state():
 class StandIn:
     """A model that is its step."""
 
-    name, stop_training, can_sample = "stand_in", False, True
+    name, stop_training, sampler = "stand_in", False, tfgen.samplers.latent()
+    networks = dict.fromkeys(["generator", "discriminator"])
 
     def __init__(self, step=0):
         self.step, self.first_bad_step = tf.Variable(step, dtype=tf.int64), tf.Variable(-1, dtype=tf.int64)
 
     def as_examples(self, images, labels):
         return images
+
+    def rules(self):
+        return (*ADVERSARIAL_RULES, *LATENT_RULES)
+
+    def stops(self):
+        return {}
 
 
 @pytest.fixture
@@ -503,18 +643,18 @@ OPTIONS = {"network": "dense", "units": [8], "latent_dim": 2, "beta": 50.0, "lea
 
 def test_a_runs_diagnosis_sees_train_and_validation_alone(tmp_path, shut):
     recipe = tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, stop="divergence")
-    job = sys.modules["tfgen.runs.job"].Job(recipe, Layout(tmp_path), shut)
-    seen = next(c for c in job.callbacks(Checkpoints(job.model, tmp_path), 0) if isinstance(c, tfgen.Diagnosis))
-    seen.set_model(job.model)
+    model = tfgen.build_model("vae", fields=shut.fields, **OPTIONS)
+    watching = callbacks_of(model, recipe, shut, Layout(tmp_path), Checkpoints(model, tmp_path), 10, 0)
+    seen = watching[0].callback
+    seen.set_model(model)
     seen.on_train_begin()
-    for examples, split in ((seen._probe.train, "train"), (seen._probe.held_out, "validation")):
-        images = shut.splits[split].gather(np.linspace(0, len(shut.splits[split]) - 1, len(examples["image"])))
-        assert np.array_equal(examples["image"], images["image"])
+    assert isinstance(seen, tfgen.Diagnosis) and [type(stop).__name__ for stop in seen.stops] == ["StopOnDivergence"]
+    assert seen.train is shut.splits["train"] and seen.held_out is shut.splits["validation"]
 
 
 @pytest.mark.slow
 def test_a_run_is_diagnosed(tmp_path, shut, monkeypatch, capsys):
-    monkeypatch.setattr(sys.modules["tfgen.runs.job"], "load_dataset", lambda *args, **options: shut)
+    monkeypatch.setattr("tfgen.runs.job.load_dataset", lambda *args, **options: shut)
     recipe = tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, epochs=40, stop="divergence")
     run = tfgen.train(recipe, tmp_path)
     assert run.diagnosis["step"] == [100, 200, 300, 400]
@@ -585,8 +725,8 @@ def test_training_ends_at_the_equilibrium_and_not_where_the_discriminator_is_bli
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"stop": "equilibirum"}, "stop of Diagnosis expects divergence or equilibrium, got 'equilibirum'; did you"),
-        ({"stop": "kid"}, "got 'kid'; a score needs an object"),
+        ({"stop": [3]}, "stop of Diagnosis expects names or Stop objects, got 3"),
+        ({"stop": "kid"}, r"stop=kid of Diagnosis needs an object, StopOnScore\('kid', f\)"),
         ({"every": 0}, "every of Diagnosis must be at least 1, got 0"),
         ({"size": 1}, "size of Diagnosis must be at least 2, got 1"),
     ],
@@ -597,14 +737,18 @@ def test_arguments_are_checked(options, message):
 
 
 @pytest.mark.parametrize(
-    "stop, message",
-    [("equilibrium", "stop=equilibrium needs a discriminator, and .* has none"), (StopOnScore("kid", None), "samples")],
+    "make, stop, message",
+    [
+        (vae, "equilibrium", "stop=equilibrium needs a discriminator, and .* has none"),
+        (vae, StopAtEquilibrium(), "stop=equilibrium needs a discriminator, and .* has none"),
+        (vae, "divergense", "stop expects divergence, got 'divergense'; did you mean 'divergence'?"),
+        (gan, "equilibirum", "stop expects divergence or equilibrium, got 'equilibirum'; did you mean 'equilibrium'?"),
+        (ae, StopOnScore("kid", None), "stop=kid needs samples, and ae cannot generate"),
+    ],
 )
-def test_a_stop_that_does_not_fit_the_model(stop, message):
-    model = vae()
-    model.can_sample = False
+def test_a_stop_that_does_not_fit_the_model(make, stop, message):
     with pytest.raises(UserError, match=message):
-        model.fit(TRAIN, epochs=1, verbose=0, callbacks=[tfgen.Diagnosis(stop=stop)])
+        make().fit(TRAIN, epochs=1, verbose=0, callbacks=[tfgen.Diagnosis(stop=stop)])
 
 
 def test_a_dataset_shows_no_images_to_it():

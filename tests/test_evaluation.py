@@ -332,14 +332,19 @@ def test_a_vae_is_scored_by_its_samples_and_its_likelihood(source, extractor):
     assert set(quick(plain, source).scores) == {"reconstruction_error"}
 
 
-def test_black_and_white_data_get_black_and_white_samples():
+def test_black_and_white_data_get_black_and_white_samples(source):
     import tfgen
     from tfgen.evaluation.evaluation import draw
 
     options = {"image_shape": SHAPE, "network": "dense", "units": (8,), "latent_dim": 2}
-    samples, _ = draw(tfgen.build_model("vae", binarize="static", **options), 3, 0, lambda line: None)
+
+    def drawn(binarize):
+        model = tfgen.build_model("vae", binarize=binarize, **options)
+        return draw(model, source, 3, Settings(), say=lambda line: None)
+
+    samples, _ = drawn("static")
     assert set(np.unique(samples)) == {0, 255}
-    samples, _ = draw(tfgen.build_model("vae", **options), 3, 0, lambda line: None)
+    samples, _ = drawn("none")
     assert len(np.unique(samples)) > 2
 
 

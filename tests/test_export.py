@@ -11,17 +11,17 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-import tfgen.export.savedmodel as savedmodel
 from tfgen import priors
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.export import export_savedmodel, save_keras_files
 from tfgen.families.adversarial.model import AdversarialModel
-from tfgen.families.variational.model import Autoencoder, VariationalModel
+from tfgen.families.variational.autoencoder import Autoencoder
+from tfgen.families.variational.model import VariationalModel
 from tfgen.storage.images import to_uint8
 
 SHAPE, LATENT, CLASSES = (6, 5, 1), 3, 4
-FIELDS = {"image": Field(SHAPE, "uint8", (0, 255))}
+FIELDS = {"image": Field("image", SHAPE)}
 
 
 def gan():
@@ -34,7 +34,7 @@ def gan():
     image = keras.Input(SHAPE, name="image")
     seen = layers.Concatenate()([layers.Flatten()(image), layers.Embedding(CLASSES, 2)(label)])
     discriminator = keras.Model({"image": image, "label": label}, layers.Dense(1)(seen), name="discriminator")
-    fields = {**FIELDS, "label": Field((), "int64", (0, CLASSES))}
+    fields = {**FIELDS, "label": Field("label", range=(0, CLASSES))}
     model = AdversarialModel(generator, discriminator, latent_dim=LATENT, fields=fields, prior=priors.normal())
     for weight in model.averaged_networks["generator"].weights:
         weight.assign(weight + 0.1)
@@ -54,8 +54,22 @@ def encoder(*heads):
     return keras.Model(image, {name: layers.Dense(LATENT, name=name)(x) for name in heads}, name="encoder")
 
 
+def cvae():
+    """A conditional VAE, both of whose networks take a dict of two inputs."""
+    fields = {**FIELDS, "attributes": Field("vector", (2,))}
+    image, latent = keras.Input(SHAPE, name="image"), keras.Input((LATENT,), name="latent")
+    attributes = keras.Input((2,), name="attributes")
+    seen = layers.Concatenate()([layers.Flatten()(image), attributes])
+    heads = {name: layers.Dense(LATENT, name=name)(seen) for name in ("z_mean", "z_log_var")}
+    coder = keras.Model({"image": image, "attributes": attributes}, heads, name="encoder")
+    logits = layers.Reshape(SHAPE, name="logits")(layers.Dense(30)(layers.Concatenate()([latent, attributes])))
+    pixels = {"image": layers.Activation("sigmoid", name="image")(logits), "logits": logits}
+    return VariationalModel(coder, keras.Model({"latent": latent, "attributes": attributes}, pixels), fields=fields)
+
+
 MAKERS = {
     "gan": gan,
+    "cvae": cvae,
     "vae": lambda: VariationalModel(encoder("z_mean", "z_log_var"), decoder(), fields=FIELDS),
     "ae": lambda: Autoencoder(encoder("latent"), decoder(), fields=FIELDS),
 }
@@ -100,6 +114,8 @@ FITTING = {
     "vae": {"generate", "sample", "sample_png", "interpolate", "encode", "reconstruct"},
     "ae": {"encode", "reconstruct"},
 }
+FITTING["cvae"] = FITTING["vae"]
+CONDITIONS = {"gan": {"label": LABEL}, "cvae": {"attributes": ("float32", None, 2)}}
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -108,7 +124,7 @@ def test_signatures_are_those_of_the_contract(exported, name):
     assert set(found) == FITTING[name] | {"serving_default"}
     for signature in FITTING[name]:
         inputs, outputs = CONTRACT[signature]
-        inputs = {**inputs, "label": LABEL} if name == "gan" else inputs
+        inputs = {**inputs, **CONDITIONS.get(name, {})}
         outputs = {"latent": CODE} if (name, signature) == ("ae", "encode") else outputs
         assert described(found[signature][0]) == inputs, signature
         assert described(found[signature][1]) == outputs, signature
@@ -135,7 +151,8 @@ for call in json.load(open(sys.argv[1])):
 def test_without_keras_and_tfgen_every_signature_gives_what_the_model_gives(exported, tmp_path):
     rng = np.random.default_rng(0)
     seeds = (7 << 32) + np.arange(9)
-    cycle = {"gan": {"label": np.arange(9) % CLASSES}, "vae": {}, "ae": {}}
+    cycle = {name: {} for name in MAKERS} | {"gan": {"label": np.arange(9) % CLASSES}}
+    cycle["cvae"] = {"attributes": rng.standard_normal((9, 2)).astype(np.float32)}
     images = rng.random((4, *SHAPE), np.float32)
     latents = rng.standard_normal((2, 4, LATENT)).astype(np.float32)
     calls = []
@@ -164,24 +181,26 @@ def test_without_keras_and_tfgen_every_signature_gives_what_the_model_gives(expo
         with np.load(tmp_path / f"{name}_{signature}_out.npz") as arrays:
             return {key: arrays[key] for key in arrays.files}
 
-    for name in ("gan", "vae"):
-        model, label = exported[name][0], cycle[name].get("label")
-        expected = model.sample(9, seed=7, label=label)
+    few = {name: {field: values[:4] for field, values in fields.items()} for name, fields in cycle.items()}
+    for name in ("gan", "vae", "cvae"):
+        model = exported[name][0]
+        expected = model.sample(9, seed=7, conditions=cycle[name])
         within_a_level(output(name, "sample")["image"], expected)
         pngs = [tf.io.decode_png(png).numpy() for png in output(name, "sample_png")["image_bytes"]]
         within_a_level(np.stack(pngs), expected)
-        few = None if label is None else label[:4]
-        np.testing.assert_allclose(output(name, "generate")["image"], model.decode_latents(latents[0], few), atol=1e-6)
+        ends = [model.decode_latents(latent, few[name]) for latent in latents]
+        np.testing.assert_allclose(output(name, "generate")["image"], ends[0], atol=1e-6)
         moved = output(name, "interpolate")["image"]
-        np.testing.assert_allclose(moved[0], model.decode_latents(latents[0], few)[0], atol=1e-6)
-        np.testing.assert_allclose(moved[1], model.decode_latents(latents[1], few)[1], atol=1e-6)
+        np.testing.assert_allclose(moved[0], ends[0][0], atol=1e-6)
+        np.testing.assert_allclose(moved[1], ends[1][1], atol=1e-6)
     logit = exported["gan"][0].discriminate_images(images, cycle["gan"]["label"][:4])
     np.testing.assert_allclose(output("gan", "discriminate")["logit"], logit, atol=1e-6)
     np.testing.assert_allclose(output("gan", "discriminate")["probability"], 1 / (1 + np.exp(-logit)), atol=1e-6)
-    for name in ("vae", "ae"):
-        model = exported[name][0]
-        np.testing.assert_allclose(output(name, "reconstruct")["image"], model.reconstruct(images), atol=1e-6)
-        for key, value in model.encode_images(images).items():
+    for name in ("vae", "ae", "cvae"):
+        model, conditions = exported[name][0], few[name]
+        left = model.reconstruct(images, conditions=conditions)
+        np.testing.assert_allclose(output(name, "reconstruct")["image"], left, atol=1e-6)
+        for key, value in model.encode_images(images, conditions=conditions).items():
             np.testing.assert_allclose(output(name, "encode")[key], value, atol=1e-6)
 
 
@@ -227,7 +246,7 @@ def test_networks_load_in_keras_alone_under_every_backend(exported, tmp_path, ba
     assert out.split()[-1] == backend
     with np.load(tmp_path / "a_out.npz") as arrays:
         made = (arrays["output"] + 1) / 2
-    np.testing.assert_allclose(made, model.decode_latents(latents, labels), atol=1e-5)
+    np.testing.assert_allclose(made, model.decode_latents(latents, {"label": labels}), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -276,13 +295,13 @@ def test_an_export_replaces_the_earlier_one_or_keeps_it(exported, tmp_path, monk
 
 def test_between_follows_the_prior():
     a, b, third = np.float32([[2.0, 0.0]]), np.float32([[0.0, 2.0]]), np.float32([1 / 3])
-    straight = savedmodel.between(a, b, third, priors.uniform(-1, 1))
+    straight = priors.uniform(-1, 1).between(a, b, third)
     np.testing.assert_allclose(straight, [[4 / 3, 2 / 3]], atol=1e-6)
     for prior in (priors.normal(), priors.spherical()):
-        great_circle = savedmodel.between(a, b, third, prior)
+        great_circle = prior.between(a, b, third)
         np.testing.assert_allclose(great_circle, [[3**0.5, 1.0]], rtol=1e-6)  # 30 of 90 degrees
-        np.testing.assert_allclose(savedmodel.between(a, a, third, prior), a, rtol=1e-6)
-        np.testing.assert_allclose(savedmodel.between(a, -a, third, prior), a / 3, atol=1e-6)
+        np.testing.assert_allclose(prior.between(a, a, third), a, rtol=1e-6)
+        np.testing.assert_allclose(prior.between(a, -a, third), a / 3, atol=1e-6)
 
 
 def test_rounding_is_the_same_in_graph_and_array():

@@ -1,11 +1,7 @@
-"""Extractors out of files: a torch file read without torch, EfficientNet-Lite0, Inception, .keras, SavedModels."""
+"""Extractors out of files: EfficientNet-Lite0, Inception, .keras files, SavedModels."""
 
-import collections
 import hashlib
-import io
-import os
-import pickle
-import struct
+import pathlib
 import sys
 import types
 
@@ -15,114 +11,11 @@ import pytest
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.extractors import LITE0_PACKAGE, hashes, inception, lite0, load_extractor, torch_file
+from tfgen.extractors import LITE0_PACKAGE, classifiers, hashes, inception, lite0, load_extractor
 
-# --- torch files
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-
-class Storage:
-    """What a torch storage is to a pickle: something with an identity of its own."""
-
-    def __init__(self, key, values):
-        self.key, self.values = key, np.asarray(values, "<f4")
-
-
-def _rebuild_tensor_v2(*arguments):
-    """Stands for torch._utils._rebuild_tensor_v2, which is only named, never called, in what is written."""
-
-
-_rebuild_tensor_v2.__module__ = "torch._utils"
-FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
-
-
-class Tensor:
-    def __init__(self, storage, offset, shape, stride):
-        self.arguments = (storage, offset, shape, stride, False, collections.OrderedDict())
-
-    def __reduce__(self):
-        return _rebuild_tensor_v2, self.arguments
-
-
-class Writer(pickle.Pickler):
-    def persistent_id(self, thing):
-        if isinstance(thing, Storage):
-            return ("storage", FloatStorage, thing.key, "cpu", len(thing.values), None)
-        return None
-
-
-@pytest.fixture
-def write_torch(tmp_path, monkeypatch):
-    """`write_torch(state, storages)`: a file as torch wrote them before 1.6, made without torch."""
-    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    torch.FloatStorage, utils._rebuild_tensor_v2, torch._utils = FloatStorage, _rebuild_tensor_v2, utils
-
-    def write(state, storages, magic=0x1950A86A20F9469CFC6C):
-        monkeypatch.setitem(sys.modules, "torch", torch)
-        monkeypatch.setitem(sys.modules, "torch._utils", utils)
-        file = io.BytesIO()
-        for thing in (magic, 1001, {"little_endian": True}, state, [storage.key for storage in storages]):
-            Writer(file, protocol=2).dump(thing)
-        for storage in storages:
-            file.write(struct.pack("<q", len(storage.values)) + storage.values.tobytes())
-        path = tmp_path / "state.pth"
-        path.write_bytes(file.getvalue())
-        return path
-
-    return write
-
-
-def test_tensors_of_a_torch_file_are_read_with_their_offsets_and_strides(write_torch):
-    first, second = Storage("7", range(8)), Storage("9", [0.5])
-    state = collections.OrderedDict(
-        whole=Tensor(first, 0, (2, 4), (4, 1)),
-        turned=Tensor(first, 0, (4, 2), (1, 4)),
-        part=Tensor(first, 5, (2,), (2,)),
-        scalar=Tensor(second, 0, (), ()),
-    )
-    read = torch_file.read(write_torch(state, [first, second]))
-    assert list(read) == ["whole", "turned", "part", "scalar"]
-    np.testing.assert_array_equal(read["whole"], np.arange(8, dtype=np.float32).reshape(2, 4))
-    np.testing.assert_array_equal(read["turned"], read["whole"].T)
-    np.testing.assert_array_equal(read["part"], [5, 7])
-    assert read["scalar"].shape == () and read["scalar"] == 0.5
-
-
-class Evil:
-    def __reduce__(self):
-        return os.mkdir, (EVIL_FOLDER,)
-
-
-EVIL_FOLDER = "made_by_a_pickle"
-
-
-def test_a_pickle_that_calls_something_is_refused_and_nothing_is_called(write_torch, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    path = write_torch(collections.OrderedDict(weight=Evil()), [])
-    with pytest.raises(UserError, match="mkdir has no place in a file of weights"):
-        torch_file.read(path)
-    assert not (tmp_path / EVIL_FOLDER).exists()
-
-
-@pytest.mark.parametrize(
-    "shape, stride, offset", [((9,), (1,), 0), ((2, 2), (7, 1), 0), ((2,), (-1,), 1), ((1,), (1,), 8)]
-)
-def test_a_tensor_cannot_reach_beyond_its_storage(write_torch, shape, stride, offset):
-    storage = Storage("7", range(8))
-    with pytest.raises(UserError, match="reaches beyond its 8 numbers"):
-        torch_file.read(write_torch({"weight": Tensor(storage, offset, shape, stride)}, [storage]))
-
-
-def test_damaged_and_other_files_are_no_torch_files(write_torch, tmp_path):
-    storage = Storage("7", range(8))
-    path = write_torch({"weight": Tensor(storage, 0, (8,), (1,))}, [storage])
-    whole = path.read_bytes()
-    for content in (whole[:-1], whole[:-40], whole[:100], b"", b"PK\x03\x04", b"hello"):
-        path.write_bytes(content)
-        with pytest.raises(UserError, match="is no torch file of the legacy format"):
-            torch_file.read(path)
-    with pytest.raises(UserError, match="is no torch file"):
-        torch_file.read(write_torch({}, [], magic=5))
-
+from benchmarks import lite0_offsets
 
 # --- EfficientNet-Lite0
 
@@ -142,11 +35,48 @@ def test_another_file_in_the_package_is_not_parsed(monkeypatch, tmp_path):
         load_extractor("lite0")
 
 
-@pytest.mark.parametrize("tensors", [{}, {"_conv_stem.weight": np.zeros((2, 1, 1, 1), np.float32)}])
-def test_tensors_of_another_network_are_refused(tensors):
-    stem = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 1, use_bias=False, name="stem")])
-    with pytest.raises(UserError, match="not the weights of EfficientNet-Lite0"):
-        lite0.assign(stem, tensors)
+def test_offsets_found_once_give_the_weights_back():
+    model = lite0.network()
+    random = np.random.default_rng(0)
+    weights = [random.standard_normal(weight.shape).astype(np.float32) for weight in model.weights]
+    content, table = b"torch" + b"".join(weight.tobytes() for weight in weights), {}
+    places = iter(np.cumsum([5, *(weight.nbytes for weight in weights)]).tolist())
+    for layer in model.layers:
+        if layer.weights:
+            table[layer.name] = [next(places) for _ in layer.weights]
+    model.set_weights(weights)
+    assert lite0_offsets.offsets(model, torch_state(model), content) == table
+    other = lite0.network()
+    lite0.assign(other, content, table)
+    for got, expected in zip(other.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    with pytest.raises(ValueError, match="occur 0 times, expected once"):
+        lite0_offsets.offsets(model, torch_state(model), content[:-1])
+
+
+def torch_state(model):
+    """The tensors, name -> array, that torch has of a Lite0: [out, in, h, w] and [out, in]."""
+    state = {}
+    for layer in model.layers:
+        name = lite0_offsets.torch_name(layer.name) if layer.weights else None
+        if isinstance(layer, keras.layers.BatchNormalization):
+            parts = ("weight", "bias", "running_mean", "running_var")
+            state |= {f"{name}.{part}": value for part, value in zip(parts, layer.get_weights(), strict=True)}
+        elif isinstance(layer, keras.layers.Dense):
+            kernel, state[f"{name}.bias"] = layer.get_weights()
+            state[f"{name}.weight"] = kernel.T
+        elif isinstance(layer, keras.layers.DepthwiseConv2D):
+            state[f"{name}.weight"] = layer.get_weights()[0].transpose(2, 3, 0, 1)
+        elif isinstance(layer, keras.layers.Conv2D):
+            state[f"{name}.weight"] = layer.get_weights()[0].transpose(3, 2, 0, 1)
+    return state
+
+
+def test_the_shipped_offsets_are_those_of_the_pinned_file():
+    record = classifiers.read_record(classifiers.HERE, "lite0")
+    assert record["sha256"] == lite0.SHA256
+    layers = {layer.name: len(layer.weights) for layer in lite0.network().layers if layer.weights}
+    assert {name: len(offsets) for name, offsets in record["offsets"].items()} == layers
 
 
 def test_lite0_is_what_its_torch_implementation_computes():

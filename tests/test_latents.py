@@ -12,6 +12,7 @@ from sklearn.metrics import mutual_info_score
 import tfgen
 from tfgen.errors import UserError
 from tfgen.metrics import active_units, latents, mig, mutual_information_gap
+from tfgen.metrics.score import HeldOut
 
 
 def coder(weights, shape=(2, 2, 1), log_var=0.0):
@@ -46,6 +47,34 @@ def test_active_units_over_several_batches():
     images = np.random.default_rng(0).integers(0, 256, (250, 2, 2, 1), dtype=np.uint8)
     found = active_units(coder(np.eye(4)), images)
     np.testing.assert_allclose(found.variances, (images.reshape(250, 4) / 255.0).var(axis=0, ddof=1), rtol=1e-5)
+
+
+def test_codes_are_of_images_as_they_are_in_training():
+    images = np.random.default_rng(0).integers(0, 256, (150, 2, 2, 1), dtype=np.uint8)
+    np.testing.assert_allclose(latents.means(coder(np.eye(4)), images), images.reshape(150, 4) / 255.0, rtol=1e-6)
+    binary = coder(np.eye(4))
+    binary.likelihood = tfgen.likelihoods.bernoulli("static")
+    np.testing.assert_array_equal(latents.means(binary, images), images.reshape(150, 4) >= 128)
+    binary.likelihood = tfgen.likelihoods.bernoulli("dynamic")
+    drawn = latents.means(binary, images)
+    assert set(drawn.ravel()) == {0.0, 1.0} and abs((drawn - images.reshape(150, 4) / 255.0).mean()) < 0.06
+    np.testing.assert_array_equal(latents.means(binary, images[:110]), drawn[:110])  # each image's by its number
+
+
+def test_codes_take_each_images_condition():
+    image, label = keras.Input((2, 2, 1), name="image"), keras.Input((), dtype="int64", name="label")
+    start = keras.initializers.Constant(np.float32([[0.0, 1.0], [5.0, 2.0]]))
+    code = keras.layers.Embedding(2, 2, embeddings_initializer=start)(label)
+    encoder = keras.Model([image, label], {"z_mean": code, "z_log_var": code})
+    latent = keras.Input((2,), name="latent")
+    hidden = keras.layers.Concatenate()([latent, keras.layers.Embedding(2, 1)(label)])
+    decoder = keras.Model([latent, label], keras.layers.Reshape((2, 2, 1))(keras.layers.Dense(4)(hidden)))
+    model = tfgen.VariationalModel(encoder, decoder)
+    labels = np.array([1, 0, 1])
+    found = active_units(model, np.zeros((3, 2, 2, 1), np.uint8), conditions={"label": labels})
+    np.testing.assert_allclose(found.variances, [np.var([5, 0, 5], ddof=1), np.var([2, 1, 2], ddof=1)])
+    with pytest.raises(UserError, match="expected conditions with one label per image, got none"):
+        active_units(model, np.zeros((3, 2, 2, 1), np.uint8))
 
 
 def test_a_perfect_code_has_gap_one_and_a_doubled_one_has_none():
@@ -107,6 +136,17 @@ def test_plain_autoencoders_and_conditional_models_have_a_gap(shapes):
     assert 0.0 <= mig(ae, source, split="tiny")["mig"] <= 1.0
 
 
+def test_a_models_scores_hold_its_gap_where_factors_are_known(shapes):
+    tiny = shapes.splits["test"].select(np.arange(0, 3456, 40))
+    source = tfgen.data.Source("shapes", shapes.fields, {"test": tiny}, shapes.class_names, shapes.provenance)
+    model = tfgen.build_model("vae", fields=source.fields, network="dense", units=(4,), latent_dim=2)
+    fields = tiny.gather(np.arange(20))
+    settings = type("Settings", (), {"seed": 0, "nll_k": 2})
+    found, details = model.scores(HeldOut(fields["image"], fields, {}, source, "test"), settings)
+    expected = mig(model, source)
+    assert found["mig"].value == pytest.approx(expected["mig"]) and details == {"mig": expected["gaps"]}
+
+
 def test_listing_and_arrays_need_no_tensorflow():
     code = "import sys, tfgen.metrics.latents as m, numpy as np; m.mutual_information_gap(np.eye(4), np.eye(4)[:, :2]);"
     code += "print('tensorflow' in sys.modules)"
@@ -136,12 +176,12 @@ def test_bad_codes_are_refused():
 def test_models_and_data_that_do_not_fit_are_refused(shapes):
     images = np.zeros((4, 16, 16, 1), np.uint8)
     gan = tfgen.build_model("gan", image_shape=(16, 16, 1), units=(4,))
-    with pytest.raises(UserError, match="gan has no likelihood"):
+    with pytest.raises(UserError, match="gan cannot encode: it has no encoder"):
         active_units(gan, images)
     with pytest.raises(UserError, match="at least 2 images, got 1"):
         active_units(coder(np.eye(4)), images[:1, :2, :2])
-    with pytest.raises(UserError, match="gan has no encoder"):
-        mig(gan, shapes)
+    with pytest.raises(UserError, match="gan cannot encode: it has no encoder"):
+        mig(tfgen.build_model("gan", image_shape=(32, 32, 1), units=(4,)), shapes)
     model = coder(np.eye(4))
     with pytest.raises(
         UserError, match="the data set 'fashion_mnist_mini' has no known factors, only image, label: try"

@@ -13,6 +13,7 @@ import pytest
 
 import tfgen
 from tfgen import launch
+from tfgen.distribution.launcher import LAUNCHED, training_command
 from tfgen.errors import UserError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -145,26 +146,28 @@ def test_what_is_no_command_is_refused(capsys):
 
 def test_training_commands_are_told_that_they_are_several():
     told = ["python", "-m", "tfgen.run", "--model=vae", "--distribute=multiworker"]
-    assert launch.training_command(told[:-1]) == launch.training_command(told) == told
-    assert launch.training_command(["/bin/tfgen", "run"])[-1] == "--distribute=multiworker"
-    assert launch.training_command(["python", "own.py"]) == ["python", "own.py"]
+    assert training_command(told[:-1], "") == training_command(told, "") == told
+    assert training_command(["/bin/tfgen", "run"], "")[-1] == "--distribute=multiworker"
+    assert training_command(["python", "own.py"], "") == ["python", "own.py"]
     with pytest.raises(UserError, match="workers train with --distribute=multiworker, got --distribute=mirrored"):
-        launch.training_command([*told[:-1], "--distribute=mirrored"])
+        training_command([*told[:-1], "--distribute=mirrored"], "")
+    with pytest.raises(UserError, match="after --, for example: tfgen launch"):
+        training_command([], "tfgen launch")
 
 
 def test_a_restart_goes_on_with_what_the_launch_began(monkeypatch, tmp_path):
     """--resume=never sets an older run aside, and not the one of the worker that has died."""
     from tfgen.runs.folder import Layout
-    from tfgen.runs.job import restarted
+    from tfgen.runs.resume import restarted
 
     paths = Layout(tmp_path)
-    monkeypatch.delenv(launch.LAUNCHED, raising=False)
+    monkeypatch.delenv(LAUNCHED, raising=False)
     assert not restarted(paths)
     paths.recipe.write_text("{}")
     assert not restarted(paths)
-    monkeypatch.setenv(launch.LAUNCHED, repr(paths.recipe.stat().st_mtime - 1.0))
+    monkeypatch.setenv(LAUNCHED, repr(paths.recipe.stat().st_mtime - 1.0))
     assert restarted(paths)
-    monkeypatch.setenv(launch.LAUNCHED, repr(paths.recipe.stat().st_mtime + 1.0))
+    monkeypatch.setenv(LAUNCHED, repr(paths.recipe.stat().st_mtime + 1.0))
     assert not restarted(paths)
 
 

@@ -1,14 +1,20 @@
 """The leaderboard, its trainings and evaluations replaced by their outcomes."""
 
+import dataclasses
 import json
 import pathlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from tfgen import leaderboard
 from tfgen.errors import UserError
-from tfgen.leaderboard import COLUMNS, COMMAND, Entry, interval, minutes_of, summary
+from tfgen.evaluation import entries
+from tfgen.evaluation.board import Board
+from tfgen.evaluation.entries import Budget, read_entries
+from tfgen.evaluation.ranking import COLUMNS, Outcome, interval, summary, write_picture
+from tfgen.leaderboard import COMMAND
+from tfgen.recipes.recipe import Recipe
 
 EXTRACTOR = {"name": "means", "version": "1", "sha256": "f" * 64}
 
@@ -19,12 +25,13 @@ def scores(value, split="test"):
 
 
 class World:
-    """Stands for subprocesses: what each run scores, or that it diverges."""
+    """Replaces the processes: what each run scores, or that it diverges."""
 
     def __init__(self, values):
         self.values, self.calls = values, []
 
-    def call(self, module, arguments, workdir, flags):
+    def call(self, board, module, arguments, workdir):
+        arguments = arguments + [f"--plugin={name}" for name in board.plugins]
         self.calls.append((module, workdir.name, arguments))
         value = self.values[workdir.name]
         if module == "tfgen.run":
@@ -39,23 +46,32 @@ class World:
         pathlib.Path(workdir / "evaluation.json").write_text(json.dumps(found))
         return 0, ""
 
+    def trained(self):
+        """Name of a run -> the arguments of its training."""
+        return {name: arguments for module, name, arguments in self.calls if module == "tfgen.run"}
+
+
+def only_vae_and_gan(entry, data_dir):
+    if entry.recipe.model not in ("gan", "vae"):
+        raise UserError(f"{entry.name} cannot draw samples and has no place on a leaderboard; leave it out")
+
 
 @pytest.fixture
 def world(monkeypatch):
     world = World({"gan-0": 3.0, "gan-1": 5.0, "vae-0": 1.0, "vae-1": None})
-    monkeypatch.setattr(leaderboard, "call", world.call)
-    monkeypatch.setattr(leaderboard, "write_picture", lambda folder, names: None)
-    monkeypatch.setattr(leaderboard.cli, "start_tensorflow", lambda: None)
+    monkeypatch.setattr(Board, "call", lambda board, *arguments: world.call(board, *arguments))
+    monkeypatch.setattr(entries, "check_entry", only_vae_and_gan)
     return world
 
 
 def board(tmp_path, *flags):
-    return COMMAND(["--models=gan,vae", "--budget=30s", "--seeds=2", f"--workdir={tmp_path / 'board'}", *flags])
+    return COMMAND(["--entries=gan,vae", "--budget=30s", "--seeds=2", f"--workdir={tmp_path / 'board'}", *flags])
 
 
 def test_a_board_ranks_models_and_counts_diverged_runs(world, tmp_path, capsys):
     assert board(tmp_path) == 0
     text = (tmp_path / "board" / "leaderboard.md").read_text()
+    assert text in capsys.readouterr().out
     rows = [line.split("|")[1:6] for line in text.splitlines() if line.startswith("| ")]
     assert [[cell.strip() for cell in row] for row in rows[1:3]] == [
         ["vae", "2", "1", "100", "1"],
@@ -63,17 +79,37 @@ def test_a_board_ranks_models_and_counts_diverged_runs(world, tmp_path, capsys):
         ["gan", "2", "0", "100", "4 ± 13"],
     ]
     assert "*0.5*" in text and "9 samples against 9 images of the test split of set" in text
-    assert "python -m tfgen.leaderboard --dataset=fashion_mnist_mini --budget=30s --seeds=2 --models=gan,vae" in text
+    assert "learning rates constant." in text
+    assert "python -m tfgen.leaderboard --dataset=fashion_mnist_mini --budget=30s --seeds=2 --entries=gan,vae" in text
     record = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
     assert [row["model"] for row in record["rows"]] == ["vae", "gan"] and len(record["entries"]) == 4
 
 
 def test_every_run_has_the_same_budget_data_and_a_seed_of_its_own(world, tmp_path):
-    board(tmp_path, "--dataset=mnist", "--data_dir=somewhere")
-    trained = {name: arguments for module, name, arguments in world.calls if module == "tfgen.run"}
-    assert list(trained) == ["gan-0", "vae-0", "gan-1", "vae-1"]
-    for name, arguments in trained.items():
-        assert {"--max_minutes=0.5", "--dataset=mnist", f"--seed={name[-1]}", "--resume=never"} <= set(arguments)
+    board(tmp_path, "--dataset=mnist")
+    assert list(world.trained()) == ["gan-0", "vae-0", "gan-1", "vae-1"]
+    for name, arguments in world.trained().items():
+        model, seed = name.split("-")
+        expected = {"--max_minutes=0.5", "--set=schedule=constant", "--dataset=mnist", "--resume=never"}
+        assert expected | {f"--model={model}", f"--seed={seed}"} <= set(arguments)
+
+
+def test_plugins_and_the_folder_of_the_data_reach_every_process(monkeypatch, tmp_path):
+    calls = []
+
+    def run(command, **options):
+        calls.append(command[1:])
+        return type("Done", (), {"returncode": 0, "stdout": "out\n", "stderr": ""})
+
+    monkeypatch.setattr("tfgen.evaluation.board.subprocess.run", run)
+    monkeypatch.setattr(entries, "check_entry", lambda entry, data_dir: None)
+    one = Board("mnist", "1m", entries=["vae"], data_dir="somewhere", plugins=["first", "second"])
+    assert one.call("tfgen.run", ["--model=vae"], tmp_path / "vae-0") == (0, "out\n")
+    assert calls == [
+        ["-m", "tfgen.run", "--model=vae", "--plugin=first", "--plugin=second", "--data_dir=somewhere"],
+    ]
+    assert (tmp_path / "vae-0.run.log").read_text() == "out\n"
+    assert one.command.endswith("--entries=vae --plugin=first --plugin=second")
 
 
 def test_finished_runs_are_not_run_again(world, tmp_path):
@@ -86,9 +122,10 @@ def test_finished_runs_are_not_run_again(world, tmp_path):
     assert [name for _, name, _ in world.calls[count:]] == ["gan-2", "gan-2", "vae-2", "vae-2"]
 
 
-def test_another_budget_is_another_board(world, tmp_path, capsys):
+@pytest.mark.parametrize("flag", ["--budget=1m", "--budget=30steps", "--num=20", "--dataset=mnist"])
+def test_other_settings_are_another_board(world, tmp_path, capsys, flag):
     board(tmp_path)
-    assert board(tmp_path, "--budget=1m") == 2
+    assert board(tmp_path, flag) == 2
     assert "holds a board of other settings (gan-0.json); choose another --workdir" in capsys.readouterr().err
 
 
@@ -98,10 +135,122 @@ def test_a_run_that_fails_for_another_reason_is_said(world, tmp_path, capsys):
     assert "gan could not be trained: tfgen run: there is no data" in capsys.readouterr().err
 
 
+def test_a_picture_that_fails_does_not_end_a_finished_board(world, tmp_path, capsys):
+    (tmp_path / "board" / "gan-0" / "models").mkdir(parents=True)
+    assert board(tmp_path) == 0
+    assert "no leaderboard.png: " in capsys.readouterr().out
+
+
+# --- entries
+
+
+def recipe_file(path, text="tfgen.Recipe('gan', batch_size=50, epochs=3)"):
+    path.write_text(f"import tfgen\n\ndef recipe():\n    return {text}\n")
+    return path
+
+
+def test_models_configs_and_files_compete(world, tmp_path):
+    path = recipe_file(tmp_path / "mine.py")
+    world.values = {"vae-0": 1.0, "gan_paper-0": 2.0, "mine-0": 3.0}
+    assert board(tmp_path, f"--entries=vae, gan_paper,{path}", "--seeds=1", "--budget=1000images") == 0
+    flags = {name: set(arguments) for name, arguments in world.trained().items()}
+    assert list(flags) == ["vae-0", "gan_paper-0", "mine-0"]
+    assert "--model=vae" in flags["vae-0"] and "--config=gan_paper" in flags["gan_paper-0"]
+    assert {f"--config={path}", "--dataset=fashion_mnist_mini", "--steps=20"} <= flags["mine-0"]
+
+
+def test_a_model_competes_by_its_own_recipe_for_the_data_set(world):
+    vae, grid = read_entries(["vae", "gan_grid"], "binarized_mnist")
+    assert (vae.flag, vae.recipe.dataset, vae.recipe.batch_size) == ("--model=vae", "binarized_mnist", 100)
+    assert (grid.flag, grid.recipe.dataset) == ("--config=gan_grid", "binarized_mnist")
+
+
+def test_by_default_every_model_that_fits_competes(world, capsys):
+    assert [entry.name for entry in read_entries([], "fashion_mnist_mini")] == ["gan", "vae"]
+    assert "left out: ae cannot draw samples" in capsys.readouterr().out
+
+
+def test_a_model_without_a_sampler_or_for_other_data_is_found_before_any_training():
+    with pytest.raises(UserError, match="^ae cannot draw samples and has no place on a leaderboard"):
+        read_entries(["ae"], "fashion_mnist_mini")
+    with pytest.raises(UserError, match="^dcgan: "):
+        read_entries(["dcgan"], "ring")
+    assert [entry.name for entry in read_entries(["gan"], "fashion_mnist_mini")] == ["gan"]
+
+
+def test_two_entries_of_one_name_are_refused(world, tmp_path):
+    path = recipe_file(tmp_path / "gan.py")
+    with pytest.raises(UserError, match="two entries have the name 'gan'"):
+        read_entries(["gan", str(path)], "fashion_mnist_mini")
+
+
+# --- budgets
+
+
+@pytest.mark.parametrize(
+    "text, flags",
+    [
+        ("90s", ["--max_minutes=1.5", "--epochs=1000000", "--set=schedule=constant"]),
+        ("10m", ["--max_minutes=10.0", "--epochs=1000000", "--set=schedule=constant"]),
+        ("2h", ["--max_minutes=120.0", "--epochs=1000000", "--set=schedule=constant"]),
+        ("0.5m", ["--max_minutes=0.5", "--epochs=1000000", "--set=schedule=constant"]),
+        ("2000steps", ["--steps=2000"]),
+        ("2e3steps", ["--steps=2000"]),
+        ("1e6images", ["--steps=15625"]),
+        ("100 images", ["--steps=1"]),
+        ("10images", ["--steps=1"]),
+    ],
+)
+def test_a_budget_is_a_time_or_steps_or_images(text, flags):
+    budget = Budget.parse(text)
+    assert budget.flags(Recipe("gan", batch_size=64)) == flags
+    assert budget.constant_rates == text.endswith(("s", "m", "h")) - text.endswith(("steps", "images"))
+
+
+def test_a_budget_of_steps_keeps_the_recipes_schedules(world, tmp_path):
+    board(tmp_path, "--budget=30steps")
+    assert all("--set=schedule=constant" not in arguments for arguments in world.trained().values())
+    assert "learning rates as in each recipe." in (tmp_path / "board" / "leaderboard.md").read_text()
+
+
+def test_a_budget_of_images_needs_a_batch_size():
+    with pytest.raises(UserError, match="needs recipes with a fixed batch_size, got auto"):
+        Budget.parse("1e6images").flags(Recipe("gan", batch_size="auto"))
+
+
+@pytest.mark.parametrize(
+    "flag, sentence",
+    [
+        ("--budget=10", "--budget expects a time such as 90s, 10m or 2h, 2000steps, or 1e6images, got '10'"),
+        ("--budget=0s", "--budget expects a time"),
+        ("--budget=60cpu", "a training cannot be limited by CPU time yet; give a time such as 10m"),
+        ("--entries=dcgna", "there is no model, no config and no recipe file 'dcgna'; did you mean 'dcgan'"),
+        ("--entries=none.py", "there is no config file none.py"),
+        ("--entries=ae", "ae cannot draw samples"),
+        ("--seeds=0", "at least 1"),
+        ("--models=gan", "unknown flag --models"),
+    ],
+)
+def test_mistakes_are_one_sentence(world, tmp_path, capsys, flag, sentence):
+    assert board(tmp_path, flag) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+
+
+# --- the table
+
+
 def test_figures_of_different_protocols_make_no_table():
-    entries = [Entry("gan", 0, "done", 1, scores(1.0)), Entry("vae", 0, "done", 1, scores(1.0, "validation"))]
+    outcomes = [Outcome("gan", 0, "done", 1, scores(1.0)), Outcome("vae", 0, "done", 1, scores(1.0, "validation"))]
     with pytest.raises(UserError, match="fd of gan-0 and fd of vae-0 .* real.split is test and validation"):
-        summary(entries)
+        summary(outcomes)
+
+
+def test_a_model_whose_runs_all_diverged_comes_last():
+    diverged = Outcome("gan", 0, "diverged", 0, {})
+    rows = summary([diverged, Outcome("vae", 0, "done", 5, scores(1.0))])
+    assert [(row["model"], row["diverged"], row["fd"]) for row in rows] == [("vae", 0, (1.0, None)), ("gan", 1, None)]
+    assert dataclasses.asdict(diverged)["status"] == "diverged"
 
 
 def test_the_interval_is_students():
@@ -111,22 +260,7 @@ def test_the_interval_is_students():
     assert interval([2.0]) == (2.0, None) and interval([]) is None
 
 
-@pytest.mark.parametrize("text, minutes", [("90s", 1.5), ("10m", 10), ("2h", 120), ("0.5m", 0.5)])
-def test_a_budget_is_a_time(text, minutes):
-    assert minutes_of(text) == pytest.approx(minutes)
-
-
-@pytest.mark.parametrize(
-    "flag, sentence",
-    [
-        ("--budget=10", "--budget expects a time such as 90s, 10m or 2h, got '10'"),
-        ("--budget=0s", "--budget expects a time"),
-        ("--models=dcgna", "did you mean 'dcgan'"),
-        ("--models=ae", "cannot generate"),
-        ("--seeds=0", "at least 1"),
-    ],
-)
-def test_mistakes_are_one_sentence(world, tmp_path, capsys, flag, sentence):
-    assert board(tmp_path, flag) == 2
-    error = capsys.readouterr().err
-    assert sentence in error and error.count("\n") == 1
+def test_the_picture_has_a_row_per_model(tmp_path, photos):
+    write_picture(tmp_path / "p.png", {"one": photos(4, (8, 8, 1)), "two": photos(4, (8, 8, 3))}, margin=50, scale=3)
+    with Image.open(tmp_path / "p.png") as picture:
+        assert picture.size == (50 + 3 * (4 * 10 + 2), 2 * 3 * 12)

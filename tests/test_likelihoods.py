@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfgen import likelihoods
 from tfgen.errors import UserError
-from tfgen.training.noise import Noise
+from tfgen.noise import Noise
 
 SHAPE = (2, 3, 1)
 RNG = np.random.default_rng(0)

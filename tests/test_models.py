@@ -15,13 +15,14 @@ import tfgen
 from tfgen import data, models
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.models.common import also_takes, seeded
+from tfgen.models.common import seeded
 from tfgen.recipes.options import annotation_of, option_parameters
+from tfgen.recipes.recipe import Recipe
 from tfgen.training.checkpoints import Checkpoints
 
 NAMES = [name for name in tfgen.model_names() if name in models.MODELS._builtins]
 SHAPE, CLASSES, BATCH, STEPS = (16, 17, 1), 3, 4, 5
-FIELDS = {"image": Field(SHAPE, "uint8", (0, 255)), "label": Field((), "int64", (0, CLASSES))}
+FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
 SIZES = {"latent_dim": 3, "width": 4, "units": 8, "maxout_units": 4, "hidden": 8, "channels": 4, "filters": 4}
 
 
@@ -32,15 +33,17 @@ def networks_of(name):
     return [None] if parameter is None else list(typing.get_args(annotation_of(builder, parameter)))
 
 
-def small(name, network=None, **options):
-    """The model `name`, as small as its builder's options allow."""
+def small(name, network=None, seed=0, **options):
+    """The model `name`, as small as its builder's options allow: sizes without effect are left out."""
     parameters = option_parameters(models.MODELS.get(name))
-    for option, size in SIZES.items():
-        if option in parameters and option not in options:
-            options[option] = (size,) if isinstance(parameters[option].default, tuple) else size
-    if network is not None:
-        options["network"] = network
-    return tfgen.build_model(name, fields=FIELDS, **options)
+    sizes = {
+        option: [size] if isinstance(parameters[option].default, tuple) else size
+        for option, size in SIZES.items()
+        if option in parameters
+    }
+    recipe = Recipe.from_json({"model": name, "seed": seed, "options": sizes})
+    options |= {} if network is None else {"network": network}
+    return models.build_from_recipe(recipe.replace(options=options), FIELDS)
 
 
 def arrays(model, count):
@@ -83,7 +86,7 @@ def train(model, last):
 
 def shown(model):
     """What a user sees of a model: images that it makes, or reconstructs."""
-    if model.can_sample:
+    if model.sampler is not None:
         return model.sample(7, seed=5)
     return model.reconstruct(arrays(model, 7)["image"]).numpy()
 
@@ -139,8 +142,8 @@ def test_a_resumed_training_ends_on_the_bits_and_the_history_of_one_never_interr
 def test_what_it_shows_has_the_shape_and_range_of_images(course):
     model, images = course.model, course.images
     assert images.shape == (7, *SHAPE)
-    if not model.can_sample:
-        assert 0.0 <= images.min() < images.max() <= 1.0 and "sample" not in model.signatures()
+    if model.sampler is None:
+        assert 0.0 <= images.min() < images.max() <= 1.0 and "sample" not in model.endpoints()
         with pytest.raises(UserError, match="cannot generate"):
             model.sample(1)
         return
@@ -148,29 +151,29 @@ def test_what_it_shows_has_the_shape_and_range_of_images(course):
     many = model.sample(7, seed=5)
     assert not np.array_equal(many, images)  # it has learnt something since
     np.testing.assert_array_equal(model.sample(3, seed=5), many[:3])
-    assert {"sample", "generate"} <= model.signatures()
+    assert {"sample", "generate"} <= model.endpoints().keys()
 
 
 CAPABILITIES = {
-    "encode": lambda model, x, label: model.encode_images(x),
-    "reconstruct": lambda model, x, label: {"image": model.reconstruct(x)},
-    "discriminate": lambda model, x, label: {"logit": model.discriminate_images(x, label)},
-    "generate": lambda model, x, label: {"image": model.decode_latents(latents(model), label)},
+    "encode": lambda model, x, given: model.encode(x),
+    "reconstruct": lambda model, x, given: {"image": model.reconstruct(x)},
+    "discriminate": lambda model, x, given: {"logit": model.discriminate_images(x, conditions=given)},
+    "generate": lambda model, x, given: {"image": model.decode_latents(latents(model), given)},
 }
 OUTPUTS = {"logit": (2, 1), "image": (2, *SHAPE)}
+KNOWN = {"generate", "sample", "sample_png", "encode", "reconstruct", "discriminate", "interpolate"}
 
 
 def latents(model):
     return tf.zeros([2, model.latent_dim])
 
 
-def test_it_can_do_what_its_signatures_say(course):
-    model = course.model
-    assert model.signatures() <= {"generate", "sample", "encode", "reconstruct", "discriminate", "interpolate"}
+def test_it_can_do_what_its_endpoints_say(course):
+    model, endpoints = course.model, course.model.endpoints()
+    assert endpoints.keys() <= KNOWN
     x = tf.constant(arrays(model, 2)["image"].astype(np.float32) / 255.0)
-    label = [0, 1] if model.conditional else None
-    for name in model.signatures() & set(CAPABILITIES):
-        for output, value in CAPABILITIES[name](model, x, label).items():
+    for name in endpoints.keys() & CAPABILITIES.keys():
+        for output, value in CAPABILITIES[name](model, x, model.conditions_for(2)).items():
             assert tuple(value.shape) == OUTPUTS.get(output, (2, model.latent_dim)), name
             assert value.dtype == tf.float32 and np.isfinite(value).all()
 
@@ -238,17 +241,6 @@ def test_a_row_says_what_the_functions_docstring_says(table):
 # Options that builders share.
 
 
-def test_a_builder_shows_the_options_that_it_takes_from_its_family():
-    def shared(networks, fields, *, latent_dim: int, ema: float = 0.5, seed: int = 0):
-        """Family."""
-
-    @also_takes(shared)
-    def builder(fields, *, width: int = 4, seed: int = 9, **options):
-        """Model."""
-
-    assert {name: p.default for name, p in option_parameters(builder).items()} == {"width": 4, "seed": 9, "ema": 0.5}
-
-
 def test_seeded_construction_leaves_pythons_own_random_numbers_alone():
     import random
 
@@ -269,7 +261,7 @@ def test_seeded_construction_leaves_pythons_own_random_numbers_alone():
         (lambda: tfgen.build_model("dcgan", (28, 28, 2)), r"1 or 3 channels\], got \(28, 28, 2\)"),
         (lambda: tfgen.build_model("dcgan", (28, 28)), r"1 or 3 channels\], got \(28, 28\)"),
         (lambda: tfgen.build_model("cgan", (28, 28, 1)), "cgan needs the field 'label' of every image"),
-        (lambda: tfgen.build_model("vae", fields={"point": Field((2,), "float32")}), "makes images"),
+        (lambda: tfgen.build_model("vae", fields={"point": Field("point", (2,))}), "makes images"),
         (lambda: tfgen.build_model("dcgan", SHAPE, widht=8), "no option 'widht'; did you mean 'width'"),
         (lambda: tfgen.build_model("dcgan", SHAPE, width=0), "width must be at least 1, got 0"),
         (lambda: tfgen.build_model("vae", SHAPE, latent_dim=0), "latent_dim must be at least 1, got 0"),
@@ -279,10 +271,13 @@ def test_seeded_construction_leaves_pythons_own_random_numbers_alone():
         (lambda: tfgen.build_model("gan", SHAPE, loss="hinge", label_smoothing=0.1), "cross-entropy"),
         (
             lambda: tfgen.build_model("vae", SHAPE, binarize="static", likelihood="gaussian"),
-            "needs likelihood=bernoulli",
+            "'binarize' has no effect with another likelihood: it needs likelihood=bernoulli; leave it out",
         ),
-        (lambda: tfgen.build_model("vae", SHAPE, objective="iwae", beta=2.0), "beta and kl_warmup_steps belong"),
-        (lambda: tfgen.build_model("vae", SHAPE, optimizer="sgd", beta_1=0.5), "'sgd' has no 'beta_1'"),
+        (lambda: tfgen.build_model("vae", SHAPE, objective="iwae", beta=2.0), "'beta' has no effect beside objective"),
+        (
+            lambda: tfgen.build_model("vae", SHAPE, optimizer="sgd", beta_1=0.5),
+            "no effect with optimizer=sgd, which takes momentum",
+        ),
         (lambda: tfgen.build_model("dcgan", SHAPE, depth=-1), "depth"),
         (lambda: tfgen.build_model("dcgan", SHAPE, dropout=1.5), "dropout"),
     ],
@@ -312,22 +307,24 @@ def test_a_decoders_bias_may_start_at_the_mean_of_the_data():
     model = small("vae", "dense", data_bias=True, ema=0.9)
     images = np.zeros((20, *SHAPE), np.uint8)
     images[:, 3], images[:5, 4] = 255, 255
-    model.adapt(model.as_examples(images))
+    model.prepare(model.as_examples(images), None)
     for decoder in (model.decoder, model.averaged_networks["decoder"]):
         start = decoder(tf.zeros([1, 3]))["image"].numpy()[0, :, 0, 0]
         np.testing.assert_allclose(start[[0, 3, 4]], [0.001, 0.999, 0.25], rtol=0.02)
 
 
 def test_a_model_of_conditions_that_are_no_labels():
-    fields = {"image": FIELDS["image"], "attributes": Field((4,), "float32", None)}
+    fields = {"image": FIELDS["image"], "attributes": Field("vector", (4,))}
     for network in networks_of("cgan"):
-        model = tfgen.build_model("cgan", fields=fields, condition="attributes", network=network, width=4, latent_dim=3)
-        assert model.condition == "attributes" and model.num_classes is None
+        size = {"width": 4} if network == "conv" else {}
+        model = tfgen.build_model("cgan", fields=fields, condition="attributes", network=network, latent_dim=3, **size)
+        assert model.conditions == ("attributes",) and model.num_classes is None
         assert all(math.isfinite(value) for value in one_step(model).values())
         vectors = np.eye(4, dtype=np.float32)[:2]
-        images = model.sample(3, label=vectors)
-        np.testing.assert_array_equal(model.sample(3, label=vectors[0])[[0, 2]], images[[0, 2]])
-        with pytest.raises(UserError, match="give its vectors as label="):
+        images = model.sample(3, conditions={"attributes": vectors})
+        same = model.sample(3, conditions={"attributes": vectors[0]})
+        np.testing.assert_array_equal(same[[0, 2]], images[[0, 2]])
+        with pytest.raises(UserError, match="is conditioned on 'attributes': give conditions="):
             model.sample(1)
-        with pytest.raises(UserError, match=r"vectors of shape \(4,\), got \(3,\)"):
-            model.sample(1, label=np.zeros(3))
+        with pytest.raises(UserError, match=r"attributes needs rows of shape \(4,\), got \(3,\)"):
+            model.sample(1, conditions={"attributes": np.zeros(3)})

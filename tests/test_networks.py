@@ -12,7 +12,7 @@ from tfgen.networks import mlp, shapes
 
 SHAPES = [(16, 16, 1), (17, 23, 3), (28, 28, 1), (33, 16, 1), (64, 48, 3)]
 LATENT, CLASSES = 5, 3
-LABEL, VECTOR = Field((), "int64", (0, CLASSES)), Field((4,), "float32", None)
+LABEL, VECTOR = Field("label", range=(0, CLASSES)), Field("vector", (4,))
 SMALL = {"width": 2, "kernel_size": 3}
 
 
@@ -259,5 +259,17 @@ def test_the_arithmetic_of_shapes(shape, halvings, grid, margins):
 
 
 def test_too_small_an_image_is_refused():
-    with pytest.raises(UserError, match="at least 4 pixels a side, got 3x9"):
+    with pytest.raises(UserError, match="at least 4 pixels per side, got 3x9"):
         shapes.halvings((3, 9, 1))
+
+
+@pytest.mark.parametrize("name", ["dcgan", "vae"])
+def test_a_model_built_twice_has_the_same_layer_names_and_bits(name):
+    def built():
+        model = build_model(name, (16, 16, 1), width=2, latent_dim=LATENT, seed=3)
+        return model.digest(), [layer.name for network in model.networks.values() for layer in network.layers]
+
+    keras.layers.Dense(2)  # Keras counts on over the whole process
+    first, second = built(), built()
+    assert first == second
+    assert first[0] != build_model(name, (16, 16, 1), width=2, latent_dim=LATENT, seed=4).digest()

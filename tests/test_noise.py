@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfgen.training.noise import Noise, stream_key
+from tfgen.noise import Noise, stream_key
 
 
 def test_stream_keys_are_the_same_in_every_process():

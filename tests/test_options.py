@@ -8,7 +8,17 @@ from typing import Literal
 import pytest
 
 from tfgen.errors import UserError
-from tfgen.recipes.options import resolve, table
+from tfgen.recipes.options import (
+    Options,
+    Usage,
+    keyword_arguments,
+    left_out,
+    option_parameters,
+    refuse,
+    resolve,
+    table,
+    without_effect,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,3 +254,74 @@ def test_the_table_shows_defaults_as_they_are_typed(shapes):
         ("ema", "a number or none", "none"),
         ("n", "an integer", "required"),
     ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes(Options):
+    width: int = 8
+    units: tuple[int, ...] = (5,)
+    shape: Shape | None = None
+
+    def __post_init__(self):
+        if self.width < 1:
+            raise UserError(f"width must be at least 1, got {self.width}")
+
+
+def grouped(fields, *, sizes: Sizes = Sizes(width=3), rate: float = 0.1, kind: type = dict):
+    """For tests: reads the width alone."""
+    sizes.idle("without layers", "units")
+    return kind(width=sizes.width, rate=rate)
+
+
+def test_a_group_stands_for_its_fields_with_the_builders_own_defaults():
+    parameters = option_parameters(grouped)
+    assert {name: p.default for name, p in parameters.items()} == {
+        "width": 3,
+        "units": (5,),
+        "shape": None,
+        "rate": 0.1,
+    }
+    assert table(grouped)[:2] == [("width", "an integer", "3"), ("units", "integers separated by commas", "5")]
+    values = resolve(grouped, {"width": "4", "shape": "triangle", "rate": "1"})
+    usage = Usage()
+    arguments = keyword_arguments(grouped, values, usage)
+    assert arguments == {"sizes": Sizes(4, (5,), Shape(3, "triangle")), "rate": 1.0}
+    with pytest.raises(UserError, match="grouped has no option 'sizes'"):
+        resolve(grouped, {"sizes": 3})
+    with pytest.raises(UserError, match="width must be at least 1, got 0"):
+        keyword_arguments(grouped, {"width": 0}, usage)
+
+
+def idle_of(**values):
+    usage = Usage()
+    assert grouped({}, **keyword_arguments(grouped, values, usage))
+    return without_effect(grouped, values, usage)
+
+
+def test_what_a_builder_does_not_read_has_no_effect(shapes):
+    idle = idle_of(width=4, units=(5,), shape=shapes.square, rate=3.0)
+    assert idle == [("units", (5,), True, "without layers"), ("shape", Shape(), False, "here")]
+    refuse(idle, {"width", "units", "rate"})  # units is the default
+    with pytest.raises(UserError, match="^option 'shape' has no effect here; leave it out$"):
+        refuse(idle, {"shape"})
+    assert left_out(idle) == [
+        "units=5 of the recipe has no effect without layers: left out",
+        "shape=square of the recipe has no effect here: left out",
+    ]
+    both = idle_of(units=(6, 7), width=1)
+    assert left_out(both) == ["units=6,7 of the recipe has no effect without layers: left out"]
+
+
+def test_groups_behave_as_the_values_that_they_are():
+    usage = Usage()
+    sizes = Sizes(width=3).observed(usage)
+    changed = sizes.replace(width=4)
+    assert changed.width == 4 and usage.read == set()  # not what the user gave
+    assert changed.units == (5,) and usage.read == {"units"}
+    assert sizes == Sizes(width=3) and usage.read == {"units", "width", "shape"}
+    with pytest.raises(UserError, match="width must be at least 1"):
+        sizes.replace(width=0)
+    with pytest.raises(TypeError):
+        sizes.replace(height=1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        sizes.width = 4

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfgen import penalties
-from tfgen.training.noise import Noise
+from tfgen.noise import Noise
 
 SHAPE = (2, 3, 1)
 SLOPE = np.array([1.0, -2.0, 2.0, 0.0, 4.0, 0.0], np.float32)  # |w| = 5

@@ -41,7 +41,7 @@ class Decoded(Examples):
         return self.count
 
     def fields(self):
-        return {"image": Field((1, 2, 1), "uint8", (0, 255)), "label": Field((), "int64", (0, self.count))}
+        return {"image": Field("image", (1, 2, 1)), "label": Field("label", range=(0, self.count))}
 
     def gather(self, indices):
         return {name: array[indices] for name, array in numbered(self.count).items()}

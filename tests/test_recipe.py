@@ -1,6 +1,7 @@
 """Recipes: checked fields, merging, saving, comparing; configs found, run, and refused with their line."""
 
 import copy
+import dataclasses
 import json
 import pickle
 
@@ -9,7 +10,8 @@ import pytest
 import tfgen
 from tfgen.errors import UserError
 from tfgen.recipes import recipe as recipes
-from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, recipe_names
+from tfgen.recipes.fields import parse_stages
+from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, recipe_names, rows
 
 
 def refused(call, *args, **kwargs):
@@ -23,6 +25,32 @@ def test_fields_take_their_one_form():
     recipe = Recipe("dcgan", image_size=28, max_minutes=3, options={"units": (5, 6)}, steps=10)
     assert (recipe.image_size, recipe.max_minutes, recipe.options) == ((28, 28), 3.0, {"units": [5, 6]})
     assert Recipe("dcgan", image_size=[28, 32]).image_size == (28, 32)
+
+
+def test_stages_are_phases_with_their_steps():
+    assert Recipe("dcgan").stages is None and Recipe("dcgan", stages="none").stages is None
+    assert Recipe("dcgan", stages="autoencoder:1000, flow + critic").stages == "autoencoder:1000,flow+critic"
+    assert parse_stages("autoencoder:1000,flow+critic") == ((("autoencoder",), 1000), (("flow", "critic"), None))
+    assert parse_stages("a:3") == ((("a",), 3),)
+
+
+def test_the_table_has_every_field_and_a_flag_or_set_for_each():
+    assert list(rows()) == [field.name for field in dataclasses.fields(Recipe) if field.name != "given"]
+    assert {name for name, row in rows().items() if row.flag is None} == {"options", "schedule"}
+    changing = {"epochs", "steps", "max_minutes", "stop", "checkpoint_steps", "data_dir", "distribute", "replicas"}
+    assert {name for name, row in rows().items() if row.changes} == changing
+
+
+def test_a_recipe_knows_which_options_a_user_gave_over_those_of_a_config():
+    assert Recipe("vae", options={"a": 1}).given == {"a"}
+    recipe = load_recipe("vae")
+    assert recipe.given == frozenset() and recipe.options
+    changed = recipe.replace(options={"width": 3}).replace(seed=4)
+    assert changed.given == {"width"} and changed.without_options(["width"]).given == frozenset()
+    assert "width" in recipe.options and "width" not in changed.without_options(["width"]).options
+    assert Recipe.from_json(changed.to_json()).given == frozenset()
+    assert pickle.loads(pickle.dumps(changed)).given == copy.deepcopy(changed).given == {"width"}
+    assert changed == load_recipe("vae").replace(seed=4, options={"width": 3})
 
 
 def test_neither_epochs_nor_steps_means_ten_epochs():
@@ -54,6 +82,16 @@ def test_neither_epochs_nor_steps_means_ten_epochs():
         ({"image_size": (1, 2, 3)}, "image_size expects a size such as 32, or (height, width), got (1, 2, 3)"),
         ({"image_size": 0}, "image_size expects a size such as 32, or (height, width), got 0"),
         ({"mirror": 1}, "mirror expects True or False, got 1"),
+        (
+            {"stages": "flow:0"},
+            "stages expects phases with their steps, such as autoencoder:1000,flow, got 'flow:0' in 'flow:0'",
+        ),
+        (
+            {"stages": "a:3,,b"},
+            "stages expects phases with their steps, such as autoencoder:1000,flow, got '' in 'a:3,,b'",
+        ),
+        ({"stages": "a+b,c"}, "stages: only the last stage may leave out its steps; write a+b:1000, for example"),
+        ({"stages": 3}, "stages expects a name, got 3"),
         ({"schedule": {"warmup": 3}}, "schedule expects a name, or a dict with a 'name', got {'warmup': 3}"),
         ({"schedule": 3}, "schedule expects a name, got 3"),
         ({"steps_per_execution": 0}, "steps_per_execution expects an integer of at least 1, got 0"),

@@ -1,6 +1,7 @@
 """`python -m tfgen.report`: what is on the page, what is left out, and how it looks to a browser."""
 
 import base64
+import dataclasses
 import functools
 import html.parser
 import io
@@ -20,18 +21,20 @@ from PIL import Image
 import tfgen
 from tfgen.data.source import Field
 from tfgen.export import save_keras_files
+from tfgen.families.adversarial.charts import CHARTS
 from tfgen.recipes.recipe import Recipe
-from tfgen.report import pictures, write_report
+from tfgen.report import folder_pictures, pictures, write_report
 from tfgen.report.__main__ import COMMAND
 from tfgen.report.charts import Axis, Frame, Series, bar_chart, line_chart, nice_step, scatter, short, thinned
+from tfgen.report.figures import img
 from tfgen.report.markup import element, folded, joined, table
 from tfgen.report.style import STYLE
 from tfgen.runs.folder import load_run, save_record
 from tfgen.storage import images
 
-IMAGE = {"image": Field((16, 16, 1), "uint8", (0, 255))}
-LABELLED = {**IMAGE, "label": Field((), "int64", (0, 3))}
-POINT = {"point": Field((2,), "float32")}
+IMAGE = {"image": Field("image", (16, 16, 1))}
+LABELLED = {**IMAGE, "label": Field("label", range=(0, 3))}
+POINT = {"point": Field("point", (2,))}
 SMALL = {"network": "dense", "latent_dim": 2}
 HOSTILE = "<script>document.title = 'taken'</script>"
 CLASSES = [HOSTILE, 'T-shirt & "top"', "</style><img src=x onerror=alert(1)>"]
@@ -110,7 +113,9 @@ def runs(tmp_path_factory, originals):
         keras.utils.set_random_seed(0)
         built = tfgen.build_model(model, fields=fields, **options)
         recipe = Recipe(model=model, options=options, dataset=f"npz:{originals[0]}", epochs=3)
-        save_record(root / name, recipe, fields, class_names=CLASSES, data=data, versions={"keras": "3.15.1"})
+        charts = [dataclasses.asdict(chart) for chart in built.charts()]
+        more = {"class_names": CLASSES, "data": data, "versions": {"keras": "3.15.1"}, "charts": charts}
+        save_record(root / name, recipe, fields, **more)
         save_keras_files(built, root / name / "models")
     (root / "vae" / "history.csv").write_text(VAE_HISTORY)
     whole = root / GAN
@@ -139,7 +144,8 @@ def folder(tmp_path):
     """`folder(file=text, ...)`: a run without a model, with these files in it."""
 
     def make(name="run", **files):
-        save_record(tmp_path / name, Recipe(model="dcgan", epochs=1), IMAGE, class_names=None)
+        charts = [dataclasses.asdict(chart) for chart in CHARTS]
+        save_record(tmp_path / name, Recipe(model="dcgan", epochs=1), IMAGE, class_names=None, charts=charts)
         for file, content in files.items():
             path = tmp_path / name / file.replace("_", ".")
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -357,7 +363,7 @@ def test_a_conditional_gan_with_everything(pages):
     )
     assert f"Line chart: Equilibrium. {equilibrium}" in labels
     assert "Line chart: Losses, mean of each epoch. discriminator from 1 to 1.25; generator from 0.5 to 1" in labels
-    assert "Line chart: Gradient norms. generator from 0.01 to 0.02; discriminator from 100 to 1" in labels
+    assert "Line chart: Gradient norms. discriminator from 100 to 1; generator from 0.01 to 0.02" in labels
     shares = 'samples 50.0 %, real images 25.0 %; T-shirt & "top" samples 30.0 %, real images 25.0 %'
     assert any(label.startswith("Bar chart: Classes") and shares in label for label in labels)
     assert any(label.startswith("Bar chart: FD within each class.") and "FD 2.5" in label for label in labels)
@@ -367,7 +373,7 @@ def test_a_vae(pages, originals, runs):
     said = words(pages["vae"])
     assert "python -m tfgen.evaluate --run=" in said and "it was trained without a diagnosis" in said
     labels = [found["aria-label"] for found in read(pages["vae"]).all("svg") if "aria-label" in found]
-    assert "Line chart: Negative ELBO, mean of each epoch. training images from 9 to 8" in labels
+    assert "Line chart: Loss on training and on held-out images. training images from 9 to 8" in labels
     parts = "Negative ELBO in parts, mean of each epoch. reconstruction from 8 to 6; KL(q(z|x) || p(z)) from 1 to 2"
     assert (
         f"Line chart: {parts}" in labels
@@ -395,18 +401,10 @@ def test_classes_have_a_row_each(pages, runs):
 
 def test_points_are_scattered_over_their_modes(pages):
     page = read(pages["points"])
-    assert len([found for found in page.all("circle") if found.get("class") == "ring"]) == 2
+    assert len([found for found in page.all("circle") if found.get("class") == "mode"]) == 2
     (dots,) = [found["d"] for found in page.all("path")]
     assert dots.count("M") == pictures.POINTS
     assert not page.all("img")
-
-
-def test_paths_between_latents():
-    one, other = np.array([2.0, 0.0]), np.array([0.0, 2.0])
-    half = pictures.path(one, other, [0, 0.5, 1], curved=True)
-    assert np.allclose(half, [[2, 0], [math.sqrt(2), math.sqrt(2)], [0, 2]])
-    assert np.allclose(pictures.path(one, other, [0.25], curved=False), [[1.5, 0.5]])
-    assert np.allclose(pictures.path(one, one, [0.3], curved=True), [one])
 
 
 def test_only_the_graph_of_2015_makes_an_fid_and_old_scores_are_said_to_be_old(folder):
@@ -417,22 +415,42 @@ def test_only_the_graph_of_2015_makes_an_fid_and_old_scores_are_said_to_be_old(f
     assert "These scores are of step 10, and the run has come to step 30: evaluate it anew." in said
 
 
-def test_a_loss_without_an_equilibrium_gets_a_note(folder):
-    columns = DIAGNOSIS.replace("equilibrium_distance", "energy_distance")
-    said = words(write_report([folder(diagnosis_csv=columns, diagnosis_json="[]")], pictures=False))
-    assert "With this loss D's output is no log-odds" in said
-    assert "The diagnosis looked 2 times and found nothing wrong." in said
+def test_every_column_is_in_a_chart_and_what_is_no_chart_is_passed_over(folder):
+    run = folder(history_csv=GAN_HISTORY, diagnosis_csv=DIAGNOSIS, diagnosis_json="[]")
+    record = json.loads((run / "recipe.json").read_text())
+    odd = [{"title": "Odd", "columns": ["kid"], "file": "history"}, 3, {"columns": {}, "file": "log.txt"}]
+    odd.append({"title": "K <", "columns": {"kid": "K"}, "file": "history", "axis": {"low": "x", "mark": [0.5]}})
+    for charts in (odd, "none", None):
+        (run / "recipe.json").write_text(json.dumps({**record, "charts": charts}))
+        page = write_report([run], pictures=False)
+        labels = " ".join(found.get("aria-label", "") for found in read(page).all("svg"))
+        said = ["discriminator_loss, mean of each epoch", "equilibrium_distance", "held_out_score", "Gradient norms"]
+        for title in said + (["K <. K from"] if charts is odd else ["kid, mean of each epoch"]):
+            assert title in labels, title
+    assert "The diagnosis looked 2 times and found nothing wrong." in words(page)
+
+
+def test_a_picture_that_fails_is_a_note(runs, tmp_path, monkeypatch):
+    def broken(evidence, seed):
+        raise ZeroDivisionError("in a\nplugin")
+
+    monkeypatch.setattr(pictures, "interpolation", broken)
+    monkeypatch.setattr("tfgen.report.evidence.load_run", load_once)
+    said = []
+    page = write_report([runs / "vae"], tmp_path / "r.html", say=said.append)
+    assert said == ["left out of the report of vae: Between two latents failed: in a plugin"]
+    assert "Left out: Between two latents failed" in words(page) and len(read(page).all("img")) == 2
 
 
 def test_large_pictures_are_made_small(tmp_path):
     random = np.random.default_rng(0)
     frames = [random.integers(0, 256, (300, 300), dtype=np.uint8) for _ in range(25)]
     images.save_gif(tmp_path / "progress.gif", frames)
-    with pictures.opened(tmp_path / "progress.gif") as film:
-        small = pictures.smaller_film(film)
+    with folder_pictures.opened(tmp_path / "progress.gif") as film:
+        small = folder_pictures.smaller_film(film)
     assert len(small) < 0.55 * (tmp_path / "progress.gif").stat().st_size
-    assert Image.open(io.BytesIO(small)).n_frames == pictures.FILM_FRAMES
-    shrunk = pictures.img(np.zeros((800, 1600, 3), np.uint8), "large")
+    assert Image.open(io.BytesIO(small)).n_frames == folder_pictures.FILM_FRAMES
+    shrunk = img(np.zeros((800, 1600, 3), np.uint8), "large")
     assert 'width="800" height="400"' in shrunk and np.shape(decoded(Reader(shrunk).all("img")[0])) == (200, 400, 3)
 
 

@@ -147,7 +147,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path, capsys):
     output = capsys.readouterr().out
     assert '"width": 4' in output
     assert "generator: " in output and "parameters" in output
-    assert "2 steps of 16 images, 19 an epoch of 304 images" in output
+    assert "2 steps of 16 images, 19 per epoch of 304 images" in output
     assert not (tmp_path / "run").exists()
 
 

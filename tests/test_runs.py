@@ -13,7 +13,7 @@ from tfgen.errors import UserError
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run, read_history, save_record
 
-FIELDS = {"image": Field((16, 16, 1), "uint8", (0, 255))}
+FIELDS = {"image": Field("image", (16, 16, 1))}
 OPTIONS = {"network": "dense", "units": [8], "latent_dim": 2}
 RECIPE = Recipe(model="vae", options=OPTIONS, image_size=(16, 16), epochs=2)
 

@@ -12,10 +12,11 @@ from tfgen.data.source import Field
 from tfgen.export import save_keras_files
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import load_run, save_record
-from tfgen.sample import COMMAND, parse_labels
+from tfgen.runs.sampling import parse_labels
+from tfgen.sample import COMMAND
 
-IMAGE = {"image": Field((16, 16, 1), "uint8", (0, 255))}
-LABELLED = {**IMAGE, "label": Field((), "int64", (0, 3))}
+IMAGE = {"image": Field("image", (16, 16, 1))}
+LABELLED = {**IMAGE, "label": Field("label", range=(0, 3))}
 SMALL = {"network": "dense", "latent_dim": 2}
 RUNS = {
     "vae": (IMAGE, {**SMALL, "units": [8]}),
@@ -29,7 +30,7 @@ load_once = functools.cache(load_run)  # a second to load, a dozen times
 
 @pytest.fixture(autouse=True)
 def loaded_once(monkeypatch):
-    monkeypatch.setattr("tfgen.sample.load_run", load_once)
+    monkeypatch.setattr("tfgen.runs.sampling.load_run", load_once)
 
 
 @pytest.fixture(scope="module")

@@ -32,9 +32,9 @@ from tfgen.sampling.shards.formats import array_record, write_shard
 from tfgen.sampling.shards.plan import Plan, written_once
 from tfgen.sampling.shards.reading import StoredSamples
 
-IMAGE = {"image": Field((16, 16, 1), "uint8", (0, 255))}
-LABELLED = {**IMAGE, "label": Field((), "int64", (0, 3))}
-POINTS = {"point": Field((2,), "float32", None)}
+IMAGE = {"image": Field("image", (16, 16, 1))}
+LABELLED = {**IMAGE, "label": Field("label", range=(0, 3))}
+POINTS = {"point": Field("point", (2,))}
 SMALL = {"network": "dense", "latent_dim": 2}
 RUNS = {"vae": (IMAGE, {**SMALL, "units": [8]}), "cgan": (LABELLED, SMALL), "gan": (POINTS, {"latent_dim": 2})}
 
@@ -44,7 +44,7 @@ load_once = functools.cache(load_run)
 @pytest.fixture(autouse=True, scope="module")
 def loaded_once():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tfgen.sample.load_run", load_once)
+        patch.setattr("tfgen.runs.sharding.load_run", load_once)
         yield
 
 
@@ -240,8 +240,8 @@ def test_what_a_worker_that_died_has_left_is_made_here(runs, tmp_path, capsys, m
         assert number == 3 and f"--out={tmp_path / 's'}" in arguments and "--label=0" in arguments
         yield [types.SimpleNamespace(returncode=-9), types.SimpleNamespace(returncode=0)]
 
-    monkeypatch.setattr("tfgen.sample.workers.started", killed)
-    monkeypatch.setattr("tfgen.sample.workers.share_threads", lambda number: None)
+    monkeypatch.setattr("tfgen.runs.sharding.workers.started", killed)
+    monkeypatch.setattr("tfgen.runs.sharding.workers.share_threads", lambda number: None)
     flags = ["--num=6", "--label=0", "--format=npz", "--shards=6", "--workers=3", f"--out={tmp_path / 's'}"]
     assert sample(runs, "cgan", *flags) == 0
     shown = capsys.readouterr()

@@ -86,8 +86,30 @@ def test_the_pipeline_takes_them(digits):
 def test_a_model_of_them_knows_its_shape(digits):
     fields = tfgen.load_dataset("stacked_mnist").fields
     model = tfgen.build_model("dcgan", fields=fields, width=2, latent_dim=2)
-    assert model.sample(2).shape == (2, 16, 18, 3) and model.condition is None
+    assert model.sample(2).shape == (2, 16, 18, 3) and model.conditions == ()
 
 
 def test_the_sizes_are_those_of_the_protocol():
     assert stacked.SIZES["train"] == 128_000 and stacked.SIZES["test"] == 26_000
+
+
+def test_its_samples_are_scored_by_counting_modes(digits, monkeypatch):
+    from tfgen.evaluation import Settings, evaluate_samples
+
+    class Reader:
+        """Reads the digit off the gray."""
+
+        def probabilities(self, images):
+            return np.eye(10)[(images[:, 0, 0, 0].astype(int) - 3) // 4 % 10]
+
+        def describe(self):
+            return {"name": "reader"}
+
+    monkeypatch.setattr(
+        "tfgen.evaluation.evaluation.load_extractor", lambda name: Reader() if name == "mnist" else None
+    )
+    source = tfgen.load_dataset("stacked_mnist")
+    images = source.splits["test"].gather(np.arange(1000))
+    found = evaluate_samples(images["image"], source, Settings(), say=lambda line: None)
+    assert found.scores["modes"].value == len(set(images["label"])) and "mode_kl" in found.scores
+    assert found.scores["modes"].protocol["parameters"]["extractor"] == {"name": "reader"}

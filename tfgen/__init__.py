@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -28,19 +29,22 @@ _NAMES = {
     "train": "tfgen.runs.job",
     "load_run": "tfgen.runs.folder",
     "GenerativeModel": "tfgen.training.model",
-    "Phase": "tfgen.training.model",
+    "Phase": "tfgen.training.phases",
+    "Step": "tfgen.training.step",
+    "Field": "tfgen.data.source",
     "AdversarialModel": "tfgen.families.adversarial.model",
     "VariationalModel": "tfgen.families.variational.model",
     "Diagnosis": "tfgen.diagnosis.callback",
+    "make_optimizer": "tfgen.optimizers.building",
     "Loss": "tfgen.losses",
     "UserError": "tfgen.errors",
 }
-_MODULES = {"augment", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors"}
+_MODULES = {"augment", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors", "samplers"}
 
 __all__ = sorted({*_NAMES, *_MODULES, "__version__"})
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(_NAMES[name]), name)
     elif name in _MODULES:
@@ -51,12 +55,12 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def _check_registry():
-    """Refuses a foreign module called `registry`, such as a registry.py in the folder a command is run from."""
+def _check_registry() -> None:
+    """Raises ImportError if `registry` is another module, such as a registry.py in the working directory."""
     loaded = sys.modules.get("registry")
     spec = loaded.__spec__ if loaded else importlib.util.find_spec("registry")
     ours = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "registry", "__init__.py")
@@ -64,7 +68,7 @@ def _check_registry():
     if origin and os.path.realpath(origin) == os.path.realpath(ours):
         return
     found = f"found {origin} instead; rename that file or run from another folder" if origin else "it is not installed"
-    # Named after the package, so that `python -m tfgen.run` prints this sentence without a traceback.
+    # named after the package, so that `python -m tfgen.run` prints this sentence without a traceback.
     raise ImportError(f"tfgen needs its own package 'registry' (part of keras-tfgen), but {found}", name="tfgen")
 
 

@@ -1,7 +1,7 @@
-"""What every command shares: its flags, its help, its exit codes, and `tfgen COMMAND` itself.
+"""The parts that all commands share (flags, help, exit codes), and `tfgen COMMAND` itself.
 
-A command exits with 0 when it did what was asked (`--help` included), 2 for a mistake of the user's, said in one
-sentence on stderr, and 130 on Ctrl-C. Anything else is a bug and keeps its traceback.
+A command exits with 0 on success (`--help` included), with 2 after a mistake of the user, which is described in one
+sentence on stderr, and with 130 after Ctrl-C. Any other exception is a bug and keeps its traceback.
 """
 
 import errno
@@ -10,6 +10,8 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 from absl import flags
 
@@ -22,13 +24,15 @@ COMMANDS = {
     "run": ("tfgen.run", "train a model on a data set"),
     "sample": ("tfgen.sample", "draw images from a trained run"),
     "evaluate": ("tfgen.evaluate", "measure how good a run or a file of samples is"),
-    "launch": ("tfgen.launch", "train in several processes, started again if one of them dies"),
-    "report": ("tfgen.report.__main__", "one HTML file on a run, or on several side by side"),
-    "leaderboard": ("tfgen.leaderboard", "train models under one equal budget and rank them"),
+    "launch": ("tfgen.launch", "train in several processes, restarted if one of them dies"),
+    "report": ("tfgen.report.__main__", "write an HTML report on one run, or a comparison of several"),
+    "leaderboard": ("tfgen.leaderboard", "train models with equal budgets and rank them"),
 }
 
+Action = Callable[[flags.FlagValues], int | None]
 USER_ERRORS = (UserError, registry.RegistryError)
 _HELP = {"-h", "-help", "--help", "--helpshort", "--helpfull"}
+# Failures of a path that the user can correct; any other OSError is treated as a bug.
 _ERRNOS = {
     errno.ENOENT: "there is no such file",
     errno.EACCES: "permission denied",
@@ -42,7 +46,7 @@ _ERRNOS = {
 
 
 class _Parser(flags.ArgumentParser):
-    """Turns text into a value with `convert`, which raises ValueError for what is not `expected`."""
+    """A flag's parser: `convert(text)` returns the value, or raises ValueError where the text is not `expected`."""
 
     def __init__(self, convert, expected):
         self.convert, self.expected = convert, expected
@@ -53,7 +57,7 @@ class _Parser(flags.ArgumentParser):
         try:
             return self.convert(argument)
         except UserError:
-            raise  # it says more than we could
+            raise  # its message is more specific than the one below
         except (ValueError, OverflowError):
             raise UserError(f"expected {self.expected}, got {argument!r}") from None
 
@@ -62,10 +66,10 @@ class _Parser(flags.ArgumentParser):
 
 
 class Command:
-    """One command: a set of flags of its own, an action, and a way to call it that never shows a traceback.
+    """A command: its own set of flags, an action, and a call that turns mistakes of the user into exit code 2.
 
-    Two commands can be used in one process: their flags do not meet. A flag that was not given has its default,
-    None in most cases, so that a recipe can tell.
+    Several commands can be used in one process, as each has its own `FlagValues`. A flag that is not given keeps its
+    default, None in most cases, so that a recipe can distinguish it from a flag that is.
 
         COMMAND = cli.Command("sample", "Draws images from a trained run.")
         COMMAND.integer("num", 100, "how many images", minimum=1)
@@ -78,58 +82,64 @@ class Command:
             sys.exit(COMMAND())
     """
 
-    def __init__(self, name, summary, example=None):
+    def __init__(self, name: str, summary: str, example: str | None = None) -> None:
         self.name, self.summary, self.example = name, summary, example
+        # not the global flags.FLAGS, where commands (and other libraries) would clash
         self._values = flags.FlagValues()
-        self._shown = {}
-        self._main = None
+        self._shown: dict[str, tuple[str, Any, str]] = {}  # flag -> (expected, default, help)
+        self._main: Action  # set by `action`
         self.boolean("help", False, "show this text and exit")
 
-    def action(self, function):
-        """Decorator for the function that does the work; it takes the parsed flags and may return an exit code."""
+    def action(self, function: Action) -> Action:
+        """Registers the function (as its decorator) that does the work: parsed flags -> exit code, or None for 0."""
         self._main = function
         return function
 
-    def string(self, name, default, help):
+    def string(self, name: str, default: str | None, help: str) -> None:
+        """Defines a flag whose value is its text."""
         self.parsed(name, default, help, str, "text")
 
-    def integer(self, name, default, help, minimum=None):
+    def integer(self, name: str, default: int | None, help: str, minimum: int | None = None) -> None:
+        """Defines a flag with an integer value, at least `minimum`."""
         expected = "an integer" if minimum is None else f"an integer of at least {minimum}"
         self.parsed(name, default, help, lambda text: _bounded(int(text), minimum), expected)
 
-    def number(self, name, default, help, minimum=None):
+    def number(self, name: str, default: float | None, help: str, minimum: float | None = None) -> None:
+        """Defines a flag with a float value, at least `minimum`; NaN is an error."""
         expected = "a number" if minimum is None else f"a number of at least {minimum}"
         self.parsed(name, default, help, lambda text: _bounded(float(text), minimum), expected)
 
-    def choice(self, name, default, help, choices):
-        def convert(text):
+    def choice(self, name: str, default: str | None, help: str, choices: Collection[str]) -> None:
+        """Defines a flag whose value is one of `choices`."""
+
+        def convert(text: str) -> str:
             if text not in choices:
                 raise UserError(f"expected one of {', '.join(choices)}, got {text!r}{nearest(text, choices)}")
             return text
 
         self.parsed(name, default, help, convert, "|".join(choices))
 
-    def parsed(self, name, default, help, convert, expected):
-        """A flag whose text `convert(text)` makes into a value, or raises ValueError: not what `expected` says."""
+    def parsed(self, name: str, default: Any, help: str, convert: Callable[[str], Any], expected: str) -> None:
+        """Defines a flag with the value `convert(text)`, which raises ValueError where the text is not `expected`."""
         flags.DEFINE(_Parser(convert, expected), name, default, help, self._values)
         self._shown[name] = (expected, default, help)
 
-    def boolean(self, name, default, help):
-        """`--name` and `--noname`; None as the default tells that neither was given."""
+    def boolean(self, name: str, default: bool | None, help: str) -> None:
+        """Defines `--name` and `--noname`; with the default None, None means that neither is given."""
         flag = flags.BooleanFlag(name, default, help)
         flag.parser = _Parser(_truth, "true or false")
         flags.DEFINE_flag(flag, self._values)
         self._shown[name] = ("", default, help)
 
-    def multiple(self, name, help, expected="text"):
-        """A flag that may be given several times; its value is a list of texts, empty by default."""
+    def multiple(self, name: str, help: str, expected: str = "text") -> None:
+        """Defines a flag that may be given several times; its value is a list of texts, empty by default."""
         flags.DEFINE_multi_string(name, [], help, self._values)
         self._shown[name] = (expected, None, help)
 
-    def __call__(self, arguments=None):
+    def __call__(self, arguments: list[str] | None = None) -> int:
         """Runs the command on `arguments` (default: those of the process) and returns its exit code."""
         arguments = sys.argv[1:] if arguments is None else list(arguments)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes about its own build help nobody here
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported, when it reads it
         prefer_onednn()
         try:
             if _HELP & set(arguments):
@@ -139,7 +149,7 @@ class Command:
         except USER_ERRORS as error:
             return self._fail(error)
         except BrokenPipeError:
-            # The reader, `head` say, has seen enough; keep Python from complaining when it flushes at exit.
+            # The reader has closed the pipe (`| head`): Python's flush at exit would print a traceback.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except OSError as error:
@@ -150,19 +160,18 @@ class Command:
             print(f"\ntfgen {self.name}: {error if error.args else 'interrupted'}", file=sys.stderr)
             return 130
 
-    def parse(self, arguments):
+    def parse(self, arguments: Sequence[str]) -> flags.FlagValues:
         """Returns the absl flag values for `arguments`, a list of texts without the program's name.
 
         Raises:
             UserError: an unknown flag, a bad or missing value, an argument that is no flag.
         """
-        self._values.unparse_flags()
+        self._values.unparse_flags()  # back to the defaults: the command may be called several times
         try:
             rest = self._values([self.name, *arguments])[1:]
         except flags.UnrecognizedFlagError as error:
-            known = [f"--{name}" for name in self._shown]
-            known = nearest(f"--{error.flagname}", known) or "; --help lists the flags"
-            raise UserError(f"unknown flag --{error.flagname}{known}") from None
+            hint = nearest(f"--{error.flagname}", [f"--{name}" for name in self._shown]) or "; --help lists the flags"
+            raise UserError(f"unknown flag --{error.flagname}{hint}") from None
         except flags.IllegalFlagValueError as error:
             raise UserError(_sentence(error)) from None
         except flags.CantOpenFlagFileError as error:
@@ -173,8 +182,8 @@ class Command:
             raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
         return self._values
 
-    def help_text(self):
-        """The command's help: usage, flags with their defaults, an example."""
+    def help_text(self) -> str:
+        """Returns the command's help: usage, flags with their defaults, an example."""
         width = min(shutil.get_terminal_size((110, 24)).columns, 110)
         lines = [self.summary, "", f"usage: python -m tfgen.{self.name} [--flag=value ...]", ""]
         for name, (expected, default, help) in self._shown.items():
@@ -188,8 +197,12 @@ class Command:
         return 2
 
 
-def assignments(texts, flag="set"):
-    """Splits the values of a multiple flag, `["name=value", ...]`, into a dict of texts; the last of a name wins."""
+def assignments(texts: Iterable[str], flag: str = "set") -> dict[str, str]:
+    """Returns the values of a multiple flag, `["name=value", ...]`, as name -> text; the last value of a name counts.
+
+    Raises:
+        UserError: a text is not of the form name=value.
+    """
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -199,14 +212,14 @@ def assignments(texts, flag="set"):
     return pairs
 
 
-def main(arguments=None):
-    """`tfgen COMMAND --flag=value ...`: hands over to the command's own module."""
+def main(arguments: list[str] | None = None) -> int:
+    """Runs `tfgen COMMAND --flag=value ...` and returns the exit code; only the command's own module is imported."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or arguments[0] in _HELP | {"help"}:
         print("usage: tfgen COMMAND [--flag=value ...]\n")
         for name, (_, summary) in COMMANDS.items():
             print(f"  {name:<12}{summary}")
-        print("\n`tfgen COMMAND --help` lists the flags of one.")
+        print("\n`tfgen COMMAND --help` lists the flags of a command.")
         return 0 if arguments else 2
     if arguments[0] == "--version":
         print(importlib.import_module("tfgen").__version__)

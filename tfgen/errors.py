@@ -1,10 +1,10 @@
-"""Errors that are the user's to mend, said in one sentence."""
+"""Errors that the user can correct, each with a one-sentence message."""
 
 from registry import nearest
 
 
 class UserError(ValueError):
-    """A mistake in a flag, a recipe or the data: commands print the sentence and exit with code 2."""
+    """A mistake in a flag, a recipe or the data; commands print its message and exit with code 2."""
 
 
 __all__ = ["UserError", "nearest"]

@@ -1,12 +1,9 @@
 """`python -m tfgen.evaluate`: scores of a trained run or of a file of samples, with their floors and protocols."""
 
-import pathlib
 import sys
 
 from tfgen import cli, plugins
 from tfgen.errors import UserError
-from tfgen.machine import startup
-from tfgen.runs.folder import load_run
 
 COMMAND = cli.Command(
     "evaluate",
@@ -19,6 +16,11 @@ COMMAND.string("dataset", None, "what to compare with; default: the run's data s
 COMMAND.string("data_dir", None, "where the data set lies; default: as the run was trained")
 COMMAND.string("image_size", None, "bring the data set's images to this size: 32 or 32x48; default: the run's")
 COMMAND.string("out", None, "FILE.json; default: evaluation.json in the run's folder, or beside the samples")
+COMMAND.string(
+    "conditions",
+    None,
+    "FILE.npz: arrays by field name, whose rows the samples of a run take in turn; default: rows of the split",
+)
 COMMAND.integer("num", None, "samples; default: as many as there are test images, 10000 at most", minimum=1)
 COMMAND.integer("seed", 0, "of samples, choices and draws", minimum=0)
 COMMAND.choice("split", "test", "which real images to compare with", ("test", "validation"))
@@ -45,70 +47,24 @@ def main(flags):
             "--workers is for samples in shards: make them with tfgen.sample --format=array_record --workers=N, and "
             "give --samples=FOLDER"
         )
+    if flags.conditions and not flags.run:
+        raise UserError("--conditions is for samples that a run makes: give --run=FOLDER")
     plugins.import_plugins(flags.plugin)
-    run = load_run(flags.run) if flags.run else None
-    settings = settings_of(flags)
-    source = data(flags, run)
-    startup.start_tensorflow()
-    out = destination(flags, run)
-    evaluation = measure(flags, run, source, settings, out)
-    evaluation.write(out)
-    print(evaluation.text())
-    print(out)
-
-
-def measure(flags, run, source, settings, out):
-    """The `Evaluation` of the run or of the file."""
-    from tfgen.evaluation import evaluate_model, evaluate_samples
-    from tfgen.evaluation.files import digest, read_samples
-
-    picture = None if "mixture" in source.provenance else out.with_name("nearest.png")
-    if run is not None:
-        subject = {"run": str(run.folder), "recipe": run.recipe.to_json()}
-        return evaluate_model(run.model, source, settings, subject=subject, picture=picture)
-    samples, labels = read_samples(flags.samples, settings.num)
-    subject = {"samples": str(flags.samples), "sha256": digest(samples)}
-    return evaluate_samples(samples, source, settings, labels, subject=subject, picture=picture)
-
-
-def settings_of(flags):
-    from tfgen.evaluation import Settings
+    from tfgen.evaluation import Settings, subjects
     from tfgen.evaluation.cache import default_folder
 
     names = tuple(name.strip() for name in flags.metrics.split(",")) if flags.metrics else None
-    same = ("num", "seed", "split", "extractor", "nll_k", "nll_images", "cas", "ais", "controls")
+    same = ("num", "seed", "split", "extractor", "nll_k", "nll_images", "cas", "ais", "controls", "workers")
+    given = {name: flags[name].value for name in same}
     cache = flags.cache or str(default_folder())
-    return Settings(
-        metrics=names,
-        cache=cache,
-        workers=flags.workers,
-        plugins=tuple(flags.plugin),
-        **{name: getattr(flags, name) for name in same},
-    )
-
-
-def data(flags, run):
-    """The `Source` to compare with."""
-    from tfgen.data import load_dataset
-
-    recipe = run.recipe if run else None
-    name = flags.dataset or recipe.dataset
-    data_dir = flags.data_dir or (recipe.data_dir if recipe else None)
-    image_size = flags.image_size or (recipe.image_size if recipe else None)
-    return load_dataset(name, data_dir=data_dir, image_size=image_size)
-
-
-def destination(flags, run):
-    """The `pathlib.Path` of evaluation.json."""
-    if flags.out:
-        out = pathlib.Path(flags.out)
-        if out.is_dir() or out.suffix != ".json":
-            raise UserError(f"--out must be FILE.json, got {out}")
-        return out
-    if run is not None:
-        return run.paths.evaluation
-    samples = pathlib.Path(flags.samples)
-    return (samples if samples.is_dir() else samples.parent) / "evaluation.json"
+    settings = Settings(metrics=names, cache=cache, plugins=tuple(flags.plugin), **given)
+    data = {name: flags[name].value for name in ("dataset", "data_dir", "image_size")}
+    if flags.run:
+        evaluation, out = subjects.evaluate_run(flags.run, settings, flags.out, conditions=flags.conditions, **data)
+    else:
+        evaluation, out = subjects.evaluate_file(flags.samples, settings, flags.out, **data)
+    print(evaluation.text())
+    print(out)
 
 
 if __name__ == "__main__":

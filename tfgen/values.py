@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self
 
 import keras
 
@@ -13,28 +15,35 @@ if keras.backend.backend() != "tensorflow":
         "tensorflow (the .keras files that a run leaves load under any backend)"
     )
 
+# a package prefix: names such as `normal` would collide with those of other libraries
 serializable = keras.saving.register_keras_serializable(package="tfgen")
 
 
 class Value:
     """Base of frozen dataclasses whose fields are their whole configuration."""
 
-    def get_config(self):
+    # made by the decorator of each subclass, and declared here for type checkers
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the fields by name, as Keras serialises them."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Returns the value with the fields of `config`, the inverse of `get_config`."""
         return cls(**config)
 
-    def replace(self, **changes):
+    def replace(self, **changes: Any) -> Self:
+        """Returns a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
 
-def save_function(function):
+def save_function(function: Callable) -> str:
     """Returns the name under which `function` is registered with Keras.
 
     Raises:
-        UserError: the function is not registered, so no other process could find it again.
+        UserError: the function is not registered, so no other process could find it.
     """
     name = keras.saving.get_registered_name(function)
     if keras.saving.get_registered_object(name) is not function:
@@ -45,15 +54,19 @@ def save_function(function):
     return name
 
 
-def save_object(value):
-    """A part of a model as Keras serialises it; a bare function must be registered, as in `save_function`."""
+def save_object(value: Any) -> Any:
+    """Returns a part of a model as Keras serialises it; a function must be registered, as in `save_function`."""
     if inspect.isfunction(value):
-        save_function(value)
+        save_function(value)  # for its error: Keras itself would write an unregistered function's name and fail at load
     return keras.saving.serialize_keras_object(value)
 
 
-def load_function(name):
-    """Returns the function that was registered with Keras as `name`; a function passes unchanged."""
+def load_function(name: str | Callable) -> Callable:
+    """Returns the function that is registered with Keras as `name`; a function is returned unchanged.
+
+    Raises:
+        UserError: no function has this name; the module that registers it has not been imported.
+    """
     if callable(name):
         return name
     function = keras.saving.get_registered_object(name)

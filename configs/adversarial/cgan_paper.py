@@ -4,7 +4,7 @@
 
 z: 100 numbers, uniform on the unit hypercube; G: z -> 200 and y -> 1000, joint 1200, all ReLU, sigmoid; D: x ->
 maxout 240 x 5, y -> maxout 50 x 5, joint maxout 240 x 4; dropout 0.5 in both; SGD, batches of 100, learning rate 0.1
-divided by 1.00004 a step down to 1e-6, momentum 0.5 to 0.7. Reported there: a Parzen-window log-likelihood of 132
+divided by 1.00004 per step down to 1e-6, momentum 0.5 to 0.7. The paper reports a Parzen-window log-likelihood of 132
 nats.
 """
 

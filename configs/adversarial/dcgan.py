@@ -2,12 +2,12 @@
 
     python -m tfgen.run --model=dcgan
 
-Against the paper (`dcgan_paper`): fewer channels, 4 x 4 kernels, z of 32 numbers instead of 100, no batch norm in D,
-batches of 32, and an average of G's weights: what a short training gains from is many and large steps. Adam without
-momentum (beta_1 = 0, Karras et al. 2018, appendix A.1), and G's steps six times those of D. Maps of features at the
-image's own size (`full_size`), since the details of fabrics are what short trainings lack; `hidden_units`, since
-D's logit is otherwise a sum over patches of 12 x 12 pixels. Frechet distances on whole Fashion-MNIST, one run each
-(they differ by up to 0.4 between moments of one training):
+Differences from the paper (`dcgan_paper`): fewer channels, 4 x 4 kernels, z of 32 numbers instead of 100, no batch norm
+in D, batches of 32, and an average of G's weights, since a short training needs many and large steps. Adam without
+momentum (beta_1 = 0, Karras et al. 2018, appendix A.1); a learning rate of G six times that of D. Feature maps at the
+image's own size (`full_size`), since short trainings lack the details of fabrics; a hidden layer in D (`hidden_units`),
+since D's logit is otherwise a sum over patches of 12 x 12 pixels. Frechet distances on the full Fashion-MNIST, one run
+each (they vary by up to 0.4 within one training):
 
     networks                                 rate of G   rate of D   steps   distance
     32 channels, nothing at full size        0.003       0.001       3,080   8.0
@@ -19,9 +19,8 @@ D's logit is otherwise a sum over patches of 12 x 12 pixels. Frechet distances o
     the same                                 0.003       0.0005      3,680   4.8
     the same                                 0.003       0.0005      6,200   5.2
 
-High rates are better at first and restless later, so they fall, to a half every 4,600 steps; not along a line to the
-last step, for a run with more epochs is to go on as if it had never stopped.
-README has the figures to expect.
+High rates are better at first and unstable later, so they decay exponentially, to half every 4,600 steps. The decay
+does not depend on the last step, so that a run can be continued with more epochs. README has the figures to expect.
 """
 
 import tfgen

@@ -1,5 +1,4 @@
-"""Radford, Metz and Chintala 2016, section 3: DCGAN at 64 x 64, on CelebA in the place of the paper's own crawl of
-faces.
+"""Radford, Metz and Chintala 2016, section 3: DCGAN at 64 x 64, on CelebA instead of the paper's own set of faces.
 
     python -m tfgen.run --config=dcgan_paper
 

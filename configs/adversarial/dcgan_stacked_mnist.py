@@ -4,7 +4,7 @@
 
 Lin et al. 2018 (PacGAN), table 2, 26,000 samples: DCGAN finds 99.0 modes with a KL of 3.40 as measured by VEEGAN's
 authors (Srivastava et al. 2017), 78.9 +- 6.5 with 4.50 in PacGAN's own code (64 channels, 100,000 steps of 64, two
-updates of G for each of D). This is `dcgan` at half the width, with z of 100 numbers and gentler learning rates;
+updates of G per update of D). This is `dcgan` at half the width, with z of 100 numbers and gentler learning rates;
 to expect, by the extractor `mnist`: 960 modes, a KL of 0.69 (1000 and 0.025 for the test split itself).
 """
 

@@ -2,8 +2,8 @@
 
     python -m tfgen.run --model=gan
 
-Against the paper (`gan_paper`): Adam, a tanh output, an average of G's weights. Dense networks draw coarser garments
-than `dcgan`.
+Differences from the paper (`gan_paper`): Adam, a tanh output, an average of G's weights. Samples of dense networks are
+coarser than those of `dcgan`.
 """
 
 import tfgen

@@ -2,8 +2,8 @@
 
     python -m tfgen.run --model=gan --dataset=grid
 
-As `gan_ring`, against `gan_grid_paper`. To expect of 2,500 samples: 18 to 21 modes, 48 % of the points within 3 sigma,
-a KL of 0.88.
+Differences from `gan_grid_paper` as in `gan_ring`. To expect of 2,500 samples: 18 to 21 modes, 48 % of the points
+within 3 sigma, a KL of 0.88.
 """
 
 import tfgen

@@ -4,9 +4,9 @@
     python -m tfgen.run --config=gan_paper --set=loss=minimax      # equation 1 as printed
 
 z: 100 numbers, U(-sqrt 3, sqrt 3); G: 1200-1200 ReLU, sigmoid; D: two maxout layers of 240 x 5, dropout 0.5; weights
-U(-0.05, 0.05); SGD, batches of 100, learning rate 0.1 divided by 1.000004 a step down to 1e-6, momentum 0.5 to 0.7
-over 250 epochs; k = 1; no average of G. Reported there: a Parzen-window log-likelihood of 225 nats, which is no
-longer in use.
+U(-0.05, 0.05); SGD, batches of 100, learning rate 0.1 divided by 1.000004 per step down to 1e-6, momentum 0.5 to 0.7
+over 250 epochs; k = 1; no average of G. The paper reports a Parzen-window log-likelihood of 225 nats, a metric that
+is no longer in use.
 """
 
 import tfgen

@@ -2,9 +2,9 @@
 
     python -m tfgen.run --model=gan --dataset=ring
 
-Against the paper (`gan_ring_paper`): 128 units instead of 400 and 64 instead of 200, fewer layers, larger learning
-rates, 20,000 steps instead of 400,000, an average of G's weights. To expect of 2,500 samples: 7 to 8 modes, 76 % of the
-points within 3 sigma, a KL of 0.50.
+Differences from the paper (`gan_ring_paper`): 128 units instead of 400 and 64 instead of 200, fewer layers, larger
+learning rates, 20,000 steps instead of 400,000, an average of G's weights. To expect of 2,500 samples: 7 to 8 modes, 76
+% of the points within 3 sigma, a KL of 0.50.
 """
 
 import tfgen

@@ -1,6 +1,8 @@
-"""Convolutional autoencoder on the embedded Fashion-MNIST images: what the VAE adds shows against it.
+"""Convolutional autoencoder on the embedded Fashion-MNIST images.
 
-python -m tfgen.run --model=ae
+    python -m tfgen.run --model=ae
+
+The baseline of `vae`: it reconstructs, and cannot generate.
 """
 
 import tfgen

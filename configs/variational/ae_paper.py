@@ -2,9 +2,9 @@
 
     python -m tfgen.run --config=ae_paper
 
-There it was pre-trained layer by layer as Boltzmann machines and tuned by conjugate gradients; here Adam trains it
-from Keras' initial weights, which makes that unnecessary. Logistic units, cross-entropy. The paper's average squared
-error on the test set is 3.00 an image.
+Logistic units, cross-entropy. The paper pre-trains the layers as Boltzmann machines and fine-tunes with conjugate
+gradients; here Adam trains all layers from Keras' initial weights. To expect: the paper's average squared error on the
+test set is 3.00 per image.
 """
 
 import tfgen

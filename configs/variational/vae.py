@@ -2,8 +2,8 @@
 
     python -m tfgen.run --model=vae
 
-Gray pixels under a Bernoulli cross-entropy: the loss is in nats an image, but no likelihood; for one add
-`--set=binarize=dynamic`, or `--set=likelihood=discretized_logistic`.
+Gray pixels under a Bernoulli cross-entropy: the loss is in nats per image, but it is not a likelihood. For a likelihood
+add `--set=binarize=dynamic` or `--set=likelihood=discretized_logistic`.
 """
 
 import tfgen

@@ -3,7 +3,8 @@
     python -m tfgen.run --config=vae_binarized_mnist --data_dir=FOLDER_OF_BINARIZED_MNIST_NPZ
     python benchmarks/vae_nll.py --run=runs/vae-binarized_mnist --data_dir=FOLDER_OF_BINARIZED_MNIST_NPZ
 
-Burda et al. 2016, table 1: 88.71 nats after 3280 epochs (`vae_binarized_mnist_paper`). README has what this reaches.
+Burda et al. 2016, table 1: 88.71 nats after 3280 epochs (`vae_binarized_mnist_paper`). README has the result of this
+recipe.
 """
 
 import tfgen

@@ -2,9 +2,9 @@
 
     python -m tfgen.run --config=vae_paper
 
-500 hidden units, tanh, weights N(0, 0.01^2), Adagrad, batches of 100, one sample; the Bernoulli cross-entropy is
-taken on gray pixels, as there. To expect (figure 2, 20 latent dimensions): about -100 nats for the bound on held-out
-images.
+500 hidden units, tanh, weights N(0, 0.01^2), Adagrad, batches of 100, one sample of z per image; Bernoulli
+cross-entropy on gray pixels, as in the paper. To expect (figure 2, 20 latent dimensions): about -100 nats for the bound
+on held-out images.
 """
 
 import tfgen

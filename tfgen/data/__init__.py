@@ -1,21 +1,27 @@
-"""Data sets by name. Nothing here imports TensorFlow or NumPy before a set is loaded.
+"""Data sets by name. Importing this package imports neither TensorFlow nor NumPy; loading a data set does.
 
     source = tfgen.load_dataset("folder:photos", image_size=64)
     source.splits["train"], source.fields["image"].shape, source.class_names, source.num_classes
 
-A data set of one's own is a function; it returns a `tfgen.data.Source`, or the arrays as a dict:
+A user's data set is a function that returns a `tfgen.data.Source`, or the arrays as a dict:
 
     @tfgen.register_dataset("my_set")
     def my_set(data_dir=None):
-        \"\"\"One line that lists show.\"\"\"
+        \"\"\"A one-line summary for lists.\"\"\"
         return {"x_train": images, "y_train": labels}     # and x_valid, x_test, ..., class_names
 """
 
+from __future__ import annotations
+
 import importlib
 import inspect
+from typing import TYPE_CHECKING, Any
 
 from registry import Registry
 from tfgen.errors import UserError
+
+if TYPE_CHECKING:
+    from tfgen.data.source import Source
 
 # A name with a colon is a kind of source: load_dataset("folder:photos") calls the row "folder:PATH" with "photos".
 _BUILTINS = {
@@ -24,7 +30,7 @@ _BUILTINS = {
     "mnist": ("tfgen.data.idx:mnist", "60,000 + 10,000 handwritten digits, 28x28, 10 classes"),
     "binarized_mnist": ("tfgen.data.npz:binarized_mnist", "MNIST in black and white as Larochelle fixed it, 28x28"),
     "cifar10": ("tfgen.data.tfds:cifar10", "50,000 + 10,000 colour pictures, 32x32, 10 classes"),
-    "celeb_a": ("tfgen.data.tfds:celeb_a", "about 200,000 faces, cut to 64x64 unless --image_size says else"),
+    "celeb_a": ("tfgen.data.tfds:celeb_a", "about 200,000 faces, cut to 64x64 unless --image_size is given"),
     "shapes": (
         "tfgen.data.shapes:shapes",
         "17,280 drawings of known shape, scale, orientation and place, 32x32 grey, 3 classes",
@@ -56,25 +62,29 @@ _LAZY = {
 }
 
 
-def load_dataset(name, *, data_dir=None, image_size=None):
+def load_dataset(
+    name: str, *, data_dir: str | None = None, image_size: int | str | tuple[int, int] | None = None
+) -> Source:
     """Returns the `Source` called `name`, with the splits "train", "validation" and, where there is one, "test".
 
     Args:
-        name: one of `dataset_names()`; `folder:photos`, `npz:data.npz`, `idx:FOLDER` and `tfds:NAME` take what follows
-            the colon.
-        data_dir: where files that are on disk already lie.
-        image_size: int or (height, width): images are cut to this shape about their centre and resized.
+        name: one of `dataset_names()`; `folder:photos`, `npz:data.npz`, `idx:FOLDER` and `tfds:NAME` take an argument
+            after the colon.
+        data_dir: folder of files that are already on disk.
+        image_size: pixels, an int or (height, width): images are cropped about their centre to this shape and resized.
 
     Raises:
-        UserError: the data is not there, or not as it should be. registry.UnknownName: with the nearest valid name.
+        UserError: the data is missing or malformed.
+        registry.UnknownName: there is no such data set; the message gives the nearest valid name.
     """
-    from tfgen.data import arrays, pixels  # NumPy and Pillow: not at import
+    from tfgen.data import arrays, pixels  # here, for the import of NumPy and Pillow takes time
 
     size = pixels.parse_size(image_size)
     loader, arguments = _find(name)
     accepted = inspect.signature(loader).parameters
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
     options = {"data_dir": data_dir, "image_size": size}
+    # a loader declares the options that it takes; `arrays.resize` does the rest
     given = {key: value for key, value in options.items() if takes_all or key in accepted}
     source = arrays.finish(loader(*arguments, **given), name)
     return source if size is None else arrays.resize(source, size)
@@ -93,7 +103,7 @@ def _find(name):
     return DATASETS.get(rows[0]), [argument]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(f"tfgen.data.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'tfgen.data' has no attribute {name!r}")

@@ -1,29 +1,41 @@
-"""Arrays that a user gives: checked, each fault said in a sentence, and made into splits."""
+"""Checks of user-supplied arrays, each with a one-sentence error, and their conversion to splits."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.data import pixels
-from tfgen.data.source import Arrays, Field, Source, carve_validation, empty
+from tfgen.data.source import Arrays, Examples, Field, Source, carve_validation, empty, infer_field, infer_kind
 from tfgen.errors import UserError
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
-_IMAGE_FIELDS = ("image", "source", "target")
 
 
-def from_arrays(images=None, labels=None, **fields):
-    """Returns the arrays as `Arrays`, checked and not copied where they are as they should be.
+def from_arrays(
+    images: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    *,
+    declared: Mapping[str, Field] | None = None,
+    **fields: ArrayLike | None,
+) -> Arrays:
+    """Returns the arrays as `Arrays`, checked, and copied only where a dtype or shape has to change.
 
     Args:
         images: uint8 [N, H, W, C] or [N, H, W], or float in [0, 1], which becomes float32.
         labels: integers [N] or [N, 1], 0 <= label; they become int64 [N].
-        fields: more by name: `source` and `target` are images, any other is float [N, D] and becomes float32.
+        declared: name -> `Field` where the kind is known; other kinds are inferred from name, shape and dtype.
+        fields: further arrays by name: images as above, labels and tokens integers, others float [N, D], which become
+            float32.
 
     Raises:
-        UserError: an array is not like that, or the arrays' lengths differ.
+        UserError: an array has another dtype, shape or value range, or the lengths of the arrays differ.
     """
-    arrays = {"image": images, **fields}
-    arrays = {name: value for name, value in arrays.items() if value is not None}
-    checked = {name: _check_field(name, value) for name, value in arrays.items()}
+    arrays = {name: value for name, value in {"image": images, **fields}.items() if value is not None}
+    kinds = {name: field.kind for name, field in (declared or {}).items()}
+    checked = {name: _check_field(name, np.asarray(value), kinds.get(name)) for name, value in arrays.items()}
     if labels is not None:
         checked["label"] = check_labels("labels", labels)
     if not checked:
@@ -33,13 +45,21 @@ def from_arrays(images=None, labels=None, **fields):
         raise UserError(f"expected as many examples in every array, got {_pairs(lengths)}")
     if not min(lengths.values()):
         raise UserError("expected at least one example, got arrays of length 0")
-    return Arrays(checked)
+    known = {name: infer_field(name, array) for name, array in checked.items()}
+    for name, kind in kinds.items():
+        if name in known and known[name].kind != kind:
+            known[name] = dataclasses.replace(known[name], kind=kind)
+    return Arrays(checked, known)
 
 
-def _check_field(name, value):
-    if name in _IMAGE_FIELDS:
-        return check_images(name, value)
-    array = np.asarray(value)
+def _check_field(name, array, kind=None):
+    kind = kind or infer_kind(name, array)
+    if kind == "image":
+        return check_images(name, array)
+    if kind == "label":
+        return check_labels(name, array)
+    if kind == "tokens":
+        return _check_tokens(name, array)
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise UserError(f"field {name!r}: expected numbers, got {array.dtype}")
     array = array.astype(np.float32, copy=False)
@@ -48,8 +68,18 @@ def _check_field(name, value):
     return array
 
 
-def check_images(name, images):
-    """Returns images uint8 or float32 [N, H, W, C], floats in [0, 1]; raises `UserError` for any other."""
+def _check_tokens(name, array):
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
+        raise UserError(f"field {name!r}: expected tokens, integers [N, length], got {array.dtype} {array.shape}")
+    return array.astype(np.int64, copy=False)
+
+
+def check_images(name: str, images: ArrayLike) -> np.ndarray:
+    """Returns images uint8 or float32 [N, H, W, C], floats in [0, 1]; `name` is the array's, for messages.
+
+    Raises:
+        UserError: the array has another dtype, shape or value range.
+    """
     images = np.asarray(images)
     if images.ndim not in (3, 4):
         raise UserError(f"{name}: expected images [N, H, W] or [N, H, W, C], got shape {images.shape}")
@@ -76,13 +106,13 @@ def check_images(name, images):
 def _check_bytes(name, images):
     if images.size and images.max() == 1:
         raise UserError(
-            f"{name}: expected uint8 from 0 to 255, got only 0 and 1, which is black to the eye: multiply by 255"
+            f"{name}: expected uint8 from 0 to 255, got only 0 and 1, which are shown as black: multiply by 255"
         )
     return images
 
 
 def _check_unit_range(name, images):
-    low, high = images.min(), images.max()  # NaN if any pixel is
+    low, high = images.min(), images.max()  # NaN if any pixel is: no second array of booleans for sound data
     if np.isnan(low) or np.isnan(high):
         raise UserError(f"{name}: expected finite pixels, got {np.isnan(images).sum()} NaN")
     if low < 0 or high > 1:
@@ -93,11 +123,15 @@ def _check_unit_range(name, images):
         )
 
 
-def check_labels(name, labels):
-    """Returns labels int64 [N], none negative; raises `UserError` for any other."""
+def check_labels(name: str, labels: ArrayLike) -> np.ndarray:
+    """Returns labels int64 [N], none of them negative; `name` is the array's, for messages.
+
+    Raises:
+        UserError: the array has another shape or dtype, or negative values.
+    """
     labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]  # Keras' cifar10
+        labels = labels[:, 0]  # as keras.datasets.cifar10 returns them
     if labels.ndim != 1:
         one_hot = ": turn one-hot rows into numbers with .argmax(-1)" if labels.ndim == 2 else ""
         raise UserError(f"{name}: expected integers [N], got shape {labels.shape}{one_hot}")
@@ -109,17 +143,21 @@ def check_labels(name, labels):
     return labels
 
 
-def from_splits(arrays, name, provenance=None):
-    """Makes a `Source` of Keras-like arrays.
+def from_splits(arrays: Mapping[str, Any], name: str, provenance: Mapping[str, Any] | None = None) -> Source:
+    """Returns a `Source` of arrays named as in Keras.
 
     Args:
-        arrays: dict with x_train, and perhaps y_train, x_valid (x_val, x_validation), y_valid, x_test, y_test,
-            class_names; or `images` and `labels`, as `tfgen.sample` writes them, for x_train and y_train.
-        name: the set's name, for messages.
+        arrays: dict with x_train, and optionally y_train, x_valid (x_val, x_validation), y_valid, x_test, y_test,
+            class_names; or `images` and `labels`, as `tfgen.sample` writes them, for x_train and y_train. Further
+            fields are NAME_train, NAME_valid, NAME_test, of the kinds that `from_arrays` infers.
+        name: of the data set, for messages.
         provenance: of the `Source`; notes are added.
+
+    Raises:
+        UserError: an array is missing or malformed, or the splits differ in shape or fields.
     """
-    provenance = {**(provenance or {})}
-    notes = list(provenance.pop("notes", []))
+    known = dict(provenance or {})
+    notes = list(known.pop("notes", []))
     splits = {}
     for split, (x_key, y_key) in _split_keys(arrays, name).items():
         images = arrays[x_key]
@@ -131,10 +169,14 @@ def from_splits(arrays, name, provenance=None):
                     f"{name}: expected as many labels as images, got {len(values['label'])} in {y_key} "
                     f"and {len(images)} in {x_key}"
                 )
+        for field, key in _more_keys(arrays, x_key).items():
+            value = np.asarray(arrays[key])
+            checked = _check_field(field, value, None)
+            values[field] = _to_bytes(f"{name}: {key}", checked, notes) if value.ndim == 4 else checked
         splits[split] = values
     if notes:
-        provenance["notes"] = notes
-    return _assemble(splits, name, arrays.get("class_names"), provenance)
+        known["notes"] = notes
+    return _assemble(splits, name, arrays.get("class_names"), known)
 
 
 def _split_keys(arrays, name):
@@ -149,6 +191,13 @@ def _split_keys(arrays, name):
     if "train" not in keys:
         raise UserError(f"{name}: expected an array x_train, got {', '.join(sorted(arrays)) or 'no array'}")
     return keys
+
+
+def _more_keys(arrays, x_key):
+    """Returns field -> key of the further fields that belong to the split of `x_key`."""
+    ending = x_key.removeprefix("x") if x_key.startswith("x_") else None
+    taken = {x_key, f"y{ending}", "class_names"}
+    return {key.removesuffix(ending): key for key in arrays if ending and key.endswith(ending) and key not in taken}
 
 
 def _to_bytes(name, images, notes):
@@ -174,45 +223,53 @@ def _assemble(splits, name, class_names, provenance):
         if values["image"].shape[1:] != train["image"].shape[1:]:
             shapes = f"{values['image'].shape[1:]} in {split} and {train['image'].shape[1:]} in train"
             raise UserError(f"{name}: expected images of one shape, got {shapes}")
-        if ("label" in values) != ("label" in train):
-            labelled = "train" if "label" in train else split
-            raise UserError(f"{name}: expected labels in every split or in none, got them in {labelled} alone")
-    fields = {"image": Field(tuple(train["image"].shape[1:]), "uint8", (0, 255))}
+        for field in {*values} ^ {*train}:
+            given, called = "train" if field in train else split, "labels" if field == "label" else f"{field!r}"
+            raise UserError(f"{name}: expected {called} in every split or in none, got them in {given} only")
+        lengths = {field: len(array) for field, array in values.items()}
+        if len(set(lengths.values())) > 1:
+            raise UserError(f"{name}: expected as many examples in every array of {split}, got {_pairs(lengths)}")
+    fields = {"image": Field("image", tuple(train["image"].shape[1:]))}
     if "label" in train:
         classes = count_classes(name, [values["label"] for values in splits.values()])
-        fields["label"] = Field((), "int64", (0, classes))
+        fields["label"] = Field("label", range=(0, classes))
         class_names = check_class_names(name, class_names, classes)
+    fields |= {field: infer_field(field, array) for field, array in train.items() if field not in ("image", "label")}
     examples = {split: Arrays(values, fields) for split, values in splits.items()}
     return Source(name, fields, examples, class_names if "label" in train else None, provenance)
 
 
-def count_classes(name, labels):
-    """Returns C, or raises `UserError` where the labels of all splits together are not exactly 0 .. C - 1."""
+def count_classes(name: str, labels: Iterable[np.ndarray]) -> int:
+    """Returns the number of classes C of the labels of all splits.
+
+    Raises:
+        UserError: the labels of all splits together are not exactly 0 .. C - 1.
+    """
     found = np.unique(np.concatenate([np.unique(part) for part in labels]))
     if not np.array_equal(found, np.arange(len(found))):
         missing = np.setdiff1d(np.arange(found[-1] + 1), found)
         raise UserError(
             f"{name}: expected labels from 0 to C - 1 with none left out, got {found[0]} to {found[-1]} "
-            f"without {_some(missing)}: number the classes anew, with np.unique(y, return_inverse=True)[1]"
+            f"without {_some(missing)}: renumber the classes with np.unique(y, return_inverse=True)[1]"
         )
     return len(found)
 
 
-def check_class_names(name, class_names, classes):
-    """Returns the names as a list of str, or None."""
+def check_class_names(name: str, class_names: ArrayLike | None, classes: int) -> list[str] | None:
+    """Returns the class names as a list of `classes` texts, or None for None."""
     if class_names is None:
         return None
     names = [str(item) for item in np.asarray(class_names).ravel()]
     if len(names) != classes:
-        raise UserError(f"{name}: expected {classes} class names, one a label, got {len(names)}")
+        raise UserError(f"{name}: expected {classes} class names, one per label, got {len(names)}")
     return names
 
 
-def finish(loaded, name):
-    """Returns what a loader gave as a `Source` with a validation split.
+def finish(loaded: Source | dict[str, Any], name: str) -> Source:
+    """Returns the result of a loader as a `Source` called `name` with a validation split.
 
     Raises:
-        UserError: it is neither a `Source` nor a dict of arrays, or too small to hold a validation split out.
+        UserError: it is neither a `Source` nor a dict of arrays, or too small to hold out a validation split.
     """
     source = from_splits(loaded, name) if isinstance(loaded, dict) else loaded
     if not isinstance(source, Source):
@@ -230,30 +287,33 @@ def finish(loaded, name):
     return source
 
 
-def resize(source, size):
-    """Returns the source with its images cut about the centre and resized to `size`, (height, width).
+def resize(source: Source, size: tuple[int, int]) -> Source:
+    """Returns the source with all its images cropped about the centre and resized to `size`, (height, width).
 
     Raises:
-        UserError: the set has no images in memory.
+        UserError: the data set has no images, or they are not in memory.
     """
-    field = source.fields.get("image")
-    if field is None or field.dtype != "uint8":
+    images = {name: field for name, field in source.fields.items() if field.kind == "image"}
+    if not images or any(field.dtype != "uint8" for field in images.values()):
         raise UserError(f"dataset {source.name!r}: --image_size needs images as bytes, got {_pairs(source.fields)}")
-    if tuple(field.shape[:2]) == tuple(size):
+    if all(tuple(field.shape[:2]) == tuple(size) for field in images.values()):
         return source
-    shape = (*size, field.shape[2])
-    fields = {**source.fields, "image": Field(shape, "uint8", field.range)}
-    done = {}  # train and validation are views of one array: it is resized once
-    splits = {}
+    resized = {name: dataclasses.replace(field, shape=(*size, field.shape[2])) for name, field in images.items()}
+    fields = {**source.fields, **resized}
+    done: dict[int, Arrays] = {}  # train and validation are views of one array, which is resized once
+    splits: dict[str, Examples] = {}
     for split, examples in source.splits.items():
         if not isinstance(examples, Arrays):
-            raise UserError(f"dataset {source.name!r} streams, and its function takes no image_size")
+            raise UserError(
+                f"dataset {source.name!r}: --image_size needs images in memory, got {type(examples).__name__}; let the "
+                "function of the data set take image_size"
+            )
         if id(examples.arrays) not in done:
-            small = pixels.resize_all(examples.arrays["image"], size)
-            done[id(examples.arrays)] = Arrays({**examples.arrays, "image": small}, fields)
+            small = {name: pixels.resize_all(examples.arrays[name], size) for name in images}
+            done[id(examples.arrays)] = Arrays({**examples.arrays, **small}, fields)
         base = done[id(examples.arrays)]
         splits[split] = base if examples.index is None else base.select(examples.index)
-    return Source(source.name, fields, splits, source.class_names, source.provenance)
+    return dataclasses.replace(source, fields=fields, splits=splits)
 
 
 def _describe(array):

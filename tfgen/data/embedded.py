@@ -1,6 +1,8 @@
-"""The set that comes with tfgen: 10,000 + 2,000 images of Fashion-MNIST as two PNG sheets."""
+"""The data set inside the package: 10,000 + 2,000 images of Fashion-MNIST as two PNG sheets."""
 
+import os
 import pathlib
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -14,24 +16,24 @@ _SIDE = 28
 _LICENCE = "MIT, Copyright (c) 2017 Zalando SE; see fashion_mnist_mini.md beside the images"
 
 
-def fashion_mnist_mini():
+def fashion_mnist_mini() -> Source:
     """10,000 + 2,000 garments, part of tfgen, 28x28"""
-    fields = {"image": Field((_SIDE, _SIDE, 1), "uint8", (0, 255)), "label": Field((), "int64", (0, len(CLASS_NAMES)))}
+    fields = {"image": Field("image", (_SIDE, _SIDE, 1)), "label": Field("label", range=(0, len(CLASS_NAMES)))}
     splits = {split: Arrays(_read(_sheet(split)), fields) for split in ("train", "test")}
     provenance = {"source": "embedded", "original": "Fashion-MNIST, Zalando Research", "licence": _LICENCE}
-    return Source("fashion_mnist_mini", fields, splits, list(CLASS_NAMES), provenance)
+    return Source("fashion_mnist_mini", fields, splits, list(CLASS_NAMES), provenance, extractor="fashion_mnist")
 
 
-def make(idx_folder, target=None):
+def make(idx_folder: str | os.PathLike[str], target: str | os.PathLike[str] | None = None) -> None:
     """Writes both sheets from the original IDX files: the first 1,000 (test: 200) of each class in original order.
 
     Args:
-        idx_folder: holds train-images-idx3-ubyte.gz and the others.
-        target: where to write; by default beside this module.
+        idx_folder: folder with train-images-idx3-ubyte.gz and the other files.
+        target: folder to write to; by default this module's.
     """
     original = idx.load(idx_folder).splits
     for split, per_class in {"train": 1000, "test": 200}.items():
-        arrays = original[split].arrays
+        arrays = cast(Arrays, original[split]).arrays
         rows = [np.flatnonzero(arrays["label"] == label)[:per_class] for label in range(len(CLASS_NAMES))]
         images = arrays["image"][np.concatenate(rows), ..., 0]
         tiles = images.reshape(-1, _COLUMNS, _SIDE, _SIDE).swapaxes(1, 2)

@@ -10,26 +10,27 @@ import os
 import pathlib
 import threading
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from tfgen.data import pixels
-from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Source, empty
+from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Indices, Source, empty
 from tfgen.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 _SPLITS = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 _HELD_OUT = 0.05
-_NAMED = 5  # files that a warning names
-_WORKERS = min(4, os.cpu_count() or 1)  # Pillow decodes outside Python's lock
+_NAMED = 5  # most files that warnings name
+_WORKERS = min(4, os.cpu_count() or 1)  # threads are enough: Pillow releases Python's lock while it decodes
 
 log = logging.getLogger("tfgen")
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """What a file's header says. `path` is relative to the folder, with slashes; the sides are those when upright."""
+    """The header of a picture: `path` relative to the folder, with slashes; the size after EXIF rotation."""
 
     path: str
     width: int
@@ -38,42 +39,48 @@ class Picture:
     traits: tuple[str, ...]
 
 
-def load(path, image_size=None, memory_limit=MEMORY_LIMIT):
+def load(
+    path: str | os.PathLike[str], image_size: tuple[int, int] | None = None, memory_limit: int = MEMORY_LIMIT
+) -> Source:
     """a folder of pictures; its subfolders are the classes
 
-    PNG, JPEG, WebP, BMP and GIF files, at any depth; hidden files are left alone. The first level of subfolders gives
-    the labels, in the order of their sorted names, unless there is only one, or pictures lie beside them. Subfolders
-    `train` and `test` (and perhaps `validation`), where both exist, are the splits; otherwise 5 % of the files each are
-    held out for validation and test by a hash of their relative path, so that a new file moves no other.
+    PNG, JPEG, WebP, BMP and GIF files, at any depth; hidden files are ignored. The first level of subfolders gives the
+    labels, in the order of their sorted names, unless there is only one subfolder, or there are pictures beside them.
+    Subfolders `train` and `test` (and optionally `validation`), where both exist, are the splits; otherwise 5 % of the
+    files are held out for validation and 5 % for test by a hash of their relative path, so that a new file does not
+    change the split of the others.
 
-    The pictures become gray if all of them are gray by their mode or palette, else RGB. They are turned upright as
-    EXIF says, laid over white where transparent, scaled from 16 to 8 bits, and cut and resized to `image_size`, which
-    only pictures of one common size can do without. Files that cannot be read are skipped with one warning.
+    The pictures become gray if all of them are gray by their mode or palette, else RGB. They are rotated upright by
+    EXIF, laid over white where transparent, scaled from 16 to 8 bits, and cropped and resized to `image_size`, which is
+    optional for pictures of one common size. Files that cannot be read are skipped with one warning.
 
     Args:
         path: the folder.
         image_size: (height, width).
-        memory_limit: bytes; pictures that take more when decoded stay in their files and are decoded batch by batch.
+        memory_limit: bytes; pictures that take more when decoded are decoded from their files batch by batch.
 
     Raises:
         UserError: no such folder, fewer than 2 readable pictures, or sizes that differ without `image_size`.
     """
     pictures, images, stored = read_all(path, image_size, memory_limit)
-    root, in_memory, channels = stored.root, images is not None, stored.channels
+    root, in_memory = stored.root, images is not None
     splits, labels, names = _arrange([picture.path for picture in pictures])
     stored.label(labels, names)
     fields = stored.fields()
-    arrays = {"image": images} if labels is None else {"image": images, "label": labels}
-    whole = Arrays(arrays, fields) if in_memory else stored
-    notes = _notes(pictures, channels, image_size, names, in_memory)
+    whole: Examples = stored
+    if images is not None:
+        whole = Arrays({"image": images} if labels is None else {"image": images, "label": labels}, fields)
+    notes = _notes(pictures, stored.channels, image_size, names, in_memory)
     log.info("%s: %s", root, "; ".join(notes))
     provenance = {"source": str(root.resolve()), "sha256": {"listing": _listing_digest(root, pictures)}, "notes": notes}
     views = {split: whole.select(rows) for split, rows in splits.items()}
     return Source(f"folder:{path}", fields, views, names, provenance)
 
 
-def read_all(path, image_size=None, memory_limit=MEMORY_LIMIT):
-    """Every readable picture of a folder, in the order of their paths; arguments and errors as in `load`.
+def read_all(
+    path: str | os.PathLike[str], image_size: tuple[int, int] | None = None, memory_limit: int = MEMORY_LIMIT
+) -> tuple[list[Picture], np.ndarray | None, "Files"]:
+    """Reads every readable picture of a folder, in the order of their paths; arguments and errors as in `load`.
 
     Returns:
         (list of `Picture`, images uint8 [N, H, W, C] or None where they take more than `memory_limit`, `Files`).
@@ -96,40 +103,45 @@ def read_all(path, image_size=None, memory_limit=MEMORY_LIMIT):
 
 
 class Files(Examples):
-    """Pictures that stay in their files and are decoded when asked for.
+    """Pictures that are decoded from their files when a batch is gathered.
 
-    A file that turns out damaged then gives the next readable one in its place, with one warning a file: the batch of a
-    step stays a matter of (seed, step) and the files alone.
+    A damaged file is replaced by the next readable one, with a warning: a batch depends on (seed, step) and the files.
+
+    Args:
+        root: the folder, to which `paths` are relative.
+        channels: 1 for gray, 3 for RGB.
+        size: (height, width).
     """
 
-    def __init__(self, root, paths, channels, size):
+    def __init__(self, root: pathlib.Path, paths: Sequence[str], channels: int, size: tuple[int, int]) -> None:
         self.root, self.paths, self.channels, self.size = root, paths, channels, size
-        self.labels = None
-        self._fields = {"image": Field((*size, channels), "uint8", (0, 255))}
+        self.labels: np.ndarray | None = None
+        self._fields = {"image": Field("image", (*size, channels))}
         self._pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="pictures")
-        self._said, self._lock = set(), threading.Lock()
+        self._said: set[int] = set()
+        self._lock = threading.Lock()  # of `_said`, which the pool's threads share
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def fields(self):
+    def fields(self) -> dict[str, Field]:
         return dict(self._fields)
 
-    def label(self, labels, names):
-        """Adds the labels, int64 [N], or none for None."""
+    def label(self, labels: np.ndarray | None, names: Sequence[str] | None) -> None:
+        """Adds labels int64 [N] with class `names`, or none for None."""
         self.labels = labels
-        if labels is not None:
-            self._fields["label"] = Field((), "int64", (0, len(names)))
+        if labels is not None and names is not None:
+            self._fields["label"] = Field("label", range=(0, len(names)))
 
-    def gather(self, indices):
+    def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         found = list(self._pool.map(self._readable, np.asarray(indices, np.int64)))
         batch = {"image": np.stack([image for _, image in found])}
         if self.labels is not None:
             batch["label"] = self.labels[[number for number, _ in found]]
         return batch
 
-    def decode(self, number):
-        """Returns picture `number`, uint8 [H, W, C]; raises what Pillow raises."""
+    def decode(self, number: int) -> np.ndarray:
+        """Returns picture `number`, uint8 [H, W, C]; exceptions are those of Pillow."""
         with open_picture(self.root / self.paths[number]) as image:
             array = pixels.to_array(image, self.channels, self.size)
         return array
@@ -154,22 +166,23 @@ class Files(Examples):
             more = "; no further file will be named" if count == _NAMED else ""
             log.warning("%s: skipped %s (%s)%s", self.root, self.paths[number], _reason(error), more)
 
-    def decode_all(self, problems):
+    def decode_all(self, problems: dict[str, str]) -> tuple[np.ndarray, list[int]]:
         """Decodes every picture into one array.
 
         Args:
             problems: path -> reason; files that cannot be decoded are added.
 
         Returns:
-            (images uint8 [M, H, W, C], the numbers of the M pictures that could be read).
+            (images uint8 [M, H, W, C], the indices of the M readable pictures).
         """
         images = empty((len(self), *self.size, self.channels), np.uint8)
 
-        def fill(number):
+        def fill(number: int) -> str | None:
             try:
                 images[number] = self.decode(number)
-            except Exception as error:
+            except Exception as error:  # decoders raise anything on damaged input
                 return _reason(error)
+            return None
 
         reasons = list(self._pool.map(fill, range(len(self))))
         good = [number for number, reason in enumerate(reasons) if reason is None]
@@ -190,9 +203,9 @@ def _files(root):
     return files
 
 
-def scan(root):
-    """Returns the relative paths of all files that are named like pictures, sorted; hidden ones are left out."""
-    found = []
+def scan(root: pathlib.Path) -> list[str]:
+    """Returns the sorted relative paths of all files with the suffix of a picture, except hidden files."""
+    found: list[str] = []
     for folder, subfolders, files in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith((".", "__MACOSX")))
         relative = pathlib.Path(folder).relative_to(root)
@@ -201,8 +214,12 @@ def scan(root):
     return sorted(found)
 
 
-def open_picture(path):
-    """Opens a file with the five formats' parsers alone; decoding comes later. Raises for a decompression bomb."""
+def open_picture(path: str | os.PathLike[str]) -> Image.Image:
+    """Opens a file with the parsers of five formats; pixels are decoded later.
+
+    Raises:
+        Image.DecompressionBombError: it has more pixels than Pillow's limit, where Pillow itself would only warn.
+    """
     image = Image.open(path, formats=pixels.FORMATS)
     if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
         image.close()
@@ -212,14 +229,14 @@ def open_picture(path):
 
 @contextlib.contextmanager
 def _quiet_pillow():
-    """Keeps Pillow's own warnings off the screen: what matters in them becomes a skipped file."""
+    """Suppresses Pillow's warnings: a file with a serious problem is skipped with a warning of ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _probe(root, files):
-    """Reads every header. Returns (pictures, path -> reason of those that cannot be read)."""
+    """Returns (pictures, path -> reason of the files that cannot be read) from the headers of all files."""
     pictures, problems = [], {}
     for path in files:
         try:
@@ -252,7 +269,7 @@ def _reason(error):
 
 
 def _common_size(root, pictures, image_size):
-    """Returns (height, width): the one asked for, or that of all pictures."""
+    """Returns (height, width): `image_size`, or the common size of all pictures."""
     if image_size is not None:
         return image_size
     sizes = collections.Counter((picture.height, picture.width) for picture in pictures)
@@ -266,7 +283,7 @@ def _common_size(root, pictures, image_size):
 
 
 def _report(root, problems, total):
-    """Names the skipped files in one warning."""
+    """Logs one warning with the skipped files."""
     if problems:
         named = ", ".join(f"{path} ({reason})" for path, reason in sorted(problems.items())[:_NAMED])
         more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
@@ -290,7 +307,7 @@ def _arrange(paths):
 
 
 def _split_of(path, given, has_validation):
-    """Returns the split of one file: what its first folder says, or by a hash of its path."""
+    """Returns the split of a file: its first folder, or by a hash of its path."""
     share = int.from_bytes(hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64
     if given:
         split = _SPLITS[path.split("/")[0]]
@@ -299,7 +316,7 @@ def _split_of(path, given, has_validation):
 
 
 def _fill_empty(splits, given):
-    """Sees to it that few pictures still give both a train and a validation split; a given test split stays whole."""
+    """Moves pictures so that even a few give both a train and a validation split; a given test split is kept."""
     for wanted in "train", "validation":
         if not splits[wanted]:
             giver = "train" if given else max(splits, key=lambda split: (len(splits[split]), split != "train"))
@@ -309,7 +326,7 @@ def _fill_empty(splits, given):
 
 
 def _notes(pictures, channels, image_size, names, in_memory):
-    """Says in a few phrases what was done to the pictures."""
+    """Returns short phrases on the conversion of the pictures, for the log and the provenance."""
     counts = collections.Counter(trait for picture in pictures for trait in picture.traits)
     grays = sum(picture.gray for picture in pictures)
     notes = [f"{len(pictures)} pictures as {'gray' if channels == 1 else 'RGB'}"]

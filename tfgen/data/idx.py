@@ -1,8 +1,10 @@
-"""IDX files, as MNIST and Fashion-MNIST come, gzipped or not."""
+"""IDX files, the format of MNIST and Fashion-MNIST, gzipped or not."""
 
+import dataclasses
 import gzip
 import hashlib
 import math
+import os
 import pathlib
 import re
 import zlib
@@ -10,15 +12,15 @@ import zlib
 import numpy as np
 
 from tfgen.data.arrays import from_splits
-from tfgen.data.source import empty
+from tfgen.data.source import Source, empty
 from tfgen.errors import UserError
 
-DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
+DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")  # installed by the package dataset-fashion-mnist
 CLASS_NAMES = {
     "mnist": [str(digit) for digit in range(10)],
     "fashion_mnist": "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag".split() + ["Ankle boot"],
 }
-# sha256 of the unpacked training images: packers differ, and a folder may hold the wrong set.
+# sha256 of the unpacked training images, since gzip files differ. MNIST and Fashion-MNIST have the same file names.
 PUBLISHED = {
     "mnist": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "fashion_mnist": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -26,21 +28,21 @@ PUBLISHED = {
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _NAME = re.compile(r"(?:.*[-_.])?(train|t10k|test|validation|valid|val)[-_](images|labels)[-.]idx\d-ubyte(\.gz)?")
 _CHUNK = 1 << 20
-_GZIP_LIMIT = 1040  # deflate cannot pack tighter: a header that claims more is not believed
+_GZIP_LIMIT = 1040  # the ratio that deflate cannot exceed: a header that promises more data is wrong
 
 
-def mnist(data_dir=None):
+def mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
     """60,000 + 10,000 handwritten digits, 28x28, 10 classes"""
-    return _published("mnist", data_dir, [])
+    return dataclasses.replace(_published("mnist", data_dir, []), extractor="mnist")
 
 
-def fashion_mnist(data_dir=None):
+def fashion_mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
     """60,000 + 10,000 garments, 28x28, 10 classes"""
-    return _published("fashion_mnist", data_dir, [DEBIAN])
+    return dataclasses.replace(_published("fashion_mnist", data_dir, [DEBIAN]), extractor="fashion_mnist")
 
 
 def _published(name, data_dir, places):
-    """Looks in `data_dir` and `places`, and asks TFDS where there is nothing."""
+    """Returns the set from `data_dir` or `places`, else from TFDS."""
     if data_dir is not None:
         base = pathlib.Path(data_dir).expanduser()
         places = [base, base / name, base / name.replace("_", "-"), *places]
@@ -63,15 +65,18 @@ def _known(name, folder):
     return source
 
 
-def load(path):
+def load(path: str | os.PathLike[str]) -> Source:
     """a folder of IDX files, as MNIST's
 
     Args:
         path: a folder with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-... (or test-, valid-), each
-            with or without .gz; labels and the other splits may be missing.
+            with or without .gz; labels and the other splits are optional.
 
     Returns:
         `Source`; its provenance has the sha256 of every file's unpacked bytes.
+
+    Raises:
+        UserError: there is no such folder, no file of training images in it, or a damaged file.
     """
     folder = pathlib.Path(path).expanduser()
     if not folder.is_dir():
@@ -98,11 +103,11 @@ def _find(folder):
     return found
 
 
-def read(path):
+def read(path: str | os.PathLike[str]) -> tuple[np.ndarray, str]:
     """Reads one IDX file.
 
     Returns:
-        (array in the file's own dtype, at an address that TensorFlow uses in place; sha256 of the unpacked bytes).
+        (array in the file's dtype, aligned so that TensorFlow uses it in place; sha256 of the unpacked bytes).
 
     Raises:
         UserError: the file is missing, truncated, longer than its header says, or no IDX file.
@@ -132,7 +137,7 @@ def _read_stream(stream, path, most):
     shape = tuple(int(side) for side in np.frombuffer(sides, ">u4"))
     dtype = np.dtype(_DTYPES[head[2]])
     size = math.prod(shape) * dtype.itemsize
-    if size > most:  # before the memory is asked for
+    if size > most:  # before memory is allocated: a damaged header can promise terabytes
         raise UserError(f"{path}: truncated: its header promises {size} bytes of shape {shape}, more than it can hold")
     array = empty(shape, dtype)
     view, done = memoryview(array.reshape(-1).view(np.uint8)), 0
@@ -143,7 +148,8 @@ def _read_stream(stream, path, most):
         digest.update(view[done : done + count])
         done += count
     if stream.read(1):
-        raise UserError(f"{path}: expected {size} bytes of shape {shape}, got more: it is not the file it says it is")
+        raise UserError(f"{path}: expected {size} bytes of shape {shape}, got more: fetch it again")
+    # IDX is big-endian; native bytes are returned as they are
     return array.astype(dtype.newbyteorder("="), copy=False), digest.hexdigest()
 
 

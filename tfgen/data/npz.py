@@ -1,25 +1,33 @@
 """NumPy files: npz:PATH, and binarized_mnist."""
 
+import dataclasses
 import hashlib
+import os
 import pathlib
 import zipfile
+from typing import cast
 
 import numpy as np
 
 from tfgen.data.arrays import from_splits
-from tfgen.data.source import empty
+from tfgen.data.source import Arrays, Source, empty
 from tfgen.errors import UserError
 
 _CHUNK = 1 << 20
 _BINARIZED_SHAPES = {"train": 50_000, "valid": 10_000, "test": 10_000}
 
 
-def load(path):
+def load(path: str | os.PathLike[str]) -> Source:
     """a NumPy file with x_train, y_train, x_valid, x_test, ...
 
     Args:
-        path: .npz with x_train uint8 or float in [0, 1], [N, H, W] or [N, H, W, C], and perhaps y_train, x_valid (or
-            x_val), y_valid, x_test, y_test, class_names; or with `images` and `labels`. Nothing is ever unpickled.
+        path: .npz with x_train uint8 or float in [0, 1], [N, H, W] or [N, H, W, C], and optionally y_train, x_valid (or
+            x_val), y_valid, x_test, y_test, class_names; or with `images` and `labels`. Any other NAME_train,
+            NAME_valid, NAME_test are further fields: images if [N, H, W, C], tokens if integers [N, length], else
+            vectors. Nothing is unpickled.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or an array is missing or malformed.
     """
     file = pathlib.Path(path).expanduser()
     if not file.is_file():
@@ -28,11 +36,12 @@ def load(path):
     return from_splits(read(file), f"npz:{path}", provenance)
 
 
-def binarized_mnist(data_dir=None):
+def binarized_mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
     """MNIST in black and white as Larochelle fixed it, 28x28
 
     From `data_dir`: binarized_mnist.npz (x_train, x_valid, x_test: uint8 0 or 255), or the published
-    binarized_mnist_train.amat, _valid.amat and _test.amat. The test images are ordered by digit: take no first n.
+    binarized_mnist_train.amat, _valid.amat and _test.amat. The test images are ordered by digit:
+    their first n are not a random sample.
     """
     folder = pathlib.Path(data_dir).expanduser() if data_dir is not None else pathlib.Path.cwd()
     files = {split: folder / f"binarized_mnist_{split}.amat" for split in _BINARIZED_SHAPES}
@@ -46,25 +55,25 @@ def binarized_mnist(data_dir=None):
     else:
         raise UserError(
             f"dataset 'binarized_mnist': expected binarized_mnist.npz, or binarized_mnist_train.amat, _valid.amat and "
-            f"_test.amat, in {folder}: say with --data_dir where they are"
+            f"_test.amat, in {folder}: give their folder by --data_dir"
         )
     for split, examples in source.splits.items():
-        images = examples.arrays["image"]
+        images = cast(Arrays, examples).arrays["image"]
         if not ((images == 0) | (images == 255)).all():
             raise UserError(f"dataset 'binarized_mnist': expected pixels of 0 and 255, got other ones in {split}")
-    return source
+    return dataclasses.replace(source, extractor="mnist")
 
 
 def _read_amat(path):
-    """Reads lines of 784 digits 0 or 1 with blanks between: uint8 [N, 28, 28], 0 or 255."""
+    """Returns lines of 784 digits 0 or 1, separated by blanks, as uint8 [N, 28, 28], 0 or 255."""
     characters = np.fromfile(path, np.uint8)
-    pixels = characters[characters > 32]
+    pixels = characters[characters > 32]  # without blanks and line ends
     if pixels.size % 784 or not np.isin(pixels, (48, 49)).all():
         raise UserError(f"{path}: expected lines of 784 digits, each 0 or 1: fetch the file again")
     return (pixels.reshape(-1, 28, 28) - np.uint8(48)) * np.uint8(255)
 
 
-def read(path):
+def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Returns the arrays of an .npz as a dict. Nothing is unpickled.
 
     Raises:
@@ -81,7 +90,7 @@ def read(path):
 
 
 def _read_member(archive, name, path):
-    """Reads one array into memory that TensorFlow uses in place, so that there never are two copies."""
+    """Returns one array, read into memory that TensorFlow uses in place, so that there is no second copy."""
     with archive.open(name) as stream:
         version = np.lib.format.read_magic(stream)
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -91,6 +100,7 @@ def _read_member(archive, name, path):
         if dtype.hasobject:
             raise UserError(f"{path}: {name} holds Python objects, which are not read: save numbers or texts")
         size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        # before memory is allocated: a damaged header can promise terabytes
         if size > archive.getinfo(name).file_size:
             raise UserError(f"{path}: {name} is truncated: its header promises {size} bytes")
         array = empty(shape[::-1] if columns_first else shape, dtype)

@@ -1,6 +1,14 @@
-"""The input pipeline: stateless and step-indexed. A batch depends on (seed, step) alone, so any step can come first."""
+"""The stateless, step-indexed input pipeline: a batch is a function of (seed, step), so it can start at any step.
+
+Epoch e consists of the steps e * S .. (e + 1) * S - 1, S = len(examples) // batch_size, over a permutation from
+(seed, e). By default one iteration of `step_indexed` runs to the end of its first epoch; Keras does not know its length
+and warns at the end. With `batches=n` an iteration has exactly n batches, also beyond the end of an epoch, and
+`dataset.cardinality()` is n: pass `batches=S` to `fit(dataset, shuffle=False)` for whole epochs, and the remaining
+number of steps for a resumed epoch. (Keras warns about `shuffle=True`, its default, with any dataset.)
+"""
 
 import dataclasses
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -8,12 +16,16 @@ import tensorflow as tf
 from tfgen.data.source import ALIGNMENT, Arrays, Examples
 from tfgen.errors import UserError
 
-_MIRROR_STREAM = 0x6D6972726F72  # sets the coin flips of mirroring apart from the permutations of the same seed
-_PARALLEL = 2  # batches made side by side, and kept ready; fixed, as autotune stalls the end of every iteration
+_MIRROR_STREAM = 0x6D6972726F72  # separates the random numbers of mirroring from those of permutations
+_PARALLEL = 2  # batches made in parallel and prefetched; a constant, as autotune stalls the end of every iteration
 
 
-def steps_per_epoch(examples, batch_size):
-    """Returns how many whole batches an epoch has; the rest of its permutation is left out."""
+def steps_per_epoch(examples: Examples | Mapping[str, np.ndarray], batch_size: int) -> int:
+    """Returns the number of whole batches per epoch; the remaining examples of each permutation are left out.
+
+    Raises:
+        UserError: there are fewer than `batch_size` examples.
+    """
     size = len(_as_examples(examples))
     steps = size // batch_size
     if not steps:
@@ -26,9 +38,9 @@ def steps_per_epoch(examples, batch_size):
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """The rows of every batch that one process makes: those of `count` replicas, from number `first` on, of `replicas`.
+    """The rows of every batch that one process makes: those of replicas `first` .. `first + count - 1` of `replicas`.
 
-    A batch consists of `parts` equal parts, of each of which every replica gets as many rows.
+    A batch consists of `parts` equal parts, and every replica gets the same number of rows of each part.
     """
 
     first: int = 0
@@ -36,77 +48,107 @@ class Share:
     replicas: int = 1
     parts: int = 1
 
-    def places(self, batch_size):
-        """The rows of a batch that each replica here gets, int64 [count, batch_size // replicas]."""
+    def places(self, batch_size: int) -> np.ndarray:
+        """Returns the rows of a batch of each replica of this process, int64 [count, batch_size // replicas]."""
         rows = np.arange(batch_size).reshape(self.parts, self.replicas, -1).swapaxes(0, 1)
         return rows.reshape(self.replicas, -1)[self.first : self.first + self.count]
 
 
-def step_indexed(examples, *, batch_size, seed, position, last_step=None, batches=None, mirror=False, share=None):
-    """Returns a `tf.data.Dataset` of batches; each iteration starts at the step that `position` holds then.
+def step_indexed(
+    examples: Examples | Mapping[str, np.ndarray],
+    *,
+    batch_size: int,
+    seed: int,
+    position: int | tf.Variable,
+    last_step: int | tf.Variable | None = None,
+    batches: int | None = None,
+    mirror: bool = False,
+    share: Share | None = None,
+) -> tf.data.Dataset:
+    """Returns a `tf.data.Dataset` of batches; each iteration starts at the current step in `position`.
 
-    Epoch e is the steps e * S .. (e + 1) * S - 1, S = len(examples) // batch_size, over a permutation from (seed, e).
-    By default one iteration runs to the end of the epoch that it starts in; its length is unknown to Keras, which then
-    warns at its end. With `batches=n` it gives exactly n batches, over the end of an epoch if need be, and
-    `dataset.cardinality()` is n: `fit(dataset, shuffle=False)` wants `batches=S` for whole epochs, and what is left of
-    the epoch for a resumed one. (Keras warns of `shuffle=True`, its default, with any dataset.)
+    The module's docstring describes the length of an iteration.
 
     Args:
         examples: `Examples`, or a dict of NumPy arrays [N, ...].
-        batch_size: examples a step.
-        seed: any Python int.
-        position: `tf.Variable`, int64, on the CPU (or an int): the global step, read anew by every `iter()`.
+        batch_size: examples per step.
+        seed: any integer.
+        position: the global step, `tf.Variable` int64 on the CPU, or an int; every `iter()` reads it again.
         last_step: int or `tf.Variable` int64: the steps end before it. Not together with `batches`.
-        batches: how many batches every iteration gives.
-        mirror: flip each image left to right with probability 1/2, from (seed, step).
-        share: the `Share` of every batch that is made: `share.count` elements, one a replica. By default the whole
-            batch as one.
+        batches: number of batches per iteration.
+        mirror: flip all images of an example left to right with probability 1/2, as a function of (seed, step).
+        share: the `Share` of every batch to make, one element per replica. By default one element, the whole batch.
 
     Returns:
         Dataset of dicts with the fields' names and dtypes: image uint8 [batch_size, H, W, C], label int64 [batch_size].
 
     Raises:
-        UserError: there is not one whole batch.
+        UserError: there are fewer than `batch_size` examples.
+        ValueError: `last_step` and `batches` are both given.
     """
     if last_step is not None and batches is not None:
         raise ValueError("Give `last_step` or `batches`, not both.")
-    examples = _as_examples(examples)
-    per_epoch = steps_per_epoch(examples, batch_size)
-    seed, share = _int64(seed), share or Share()
-    places, count = share.places(batch_size), share.count
-    take = _taker(examples, places.shape[1])
-
-    def epoch(number, start, stop):
-        first = number * per_epoch
-        key = _key(seed, number)  # once an epoch: it would be a fifth of a step's work
-
-        def batch_of(number):
-            step = number // count
-            rows = places[0] if count == 1 else tf.gather(places, number % count)
-            batch = take(_permuted((step - first) * batch_size + rows, key, len(examples)))
-            return _mirror(batch, seed, step, batch_size, rows) if mirror else batch
-
-        begin, end = tf.maximum(start, first), tf.minimum(stop, first + per_epoch)
-        numbers = tf.data.Dataset.range(begin * count, end * count)  # `count` elements a step
-        return numbers.map(batch_of, num_parallel_calls=_PARALLEL, deterministic=True)
+    share = share or Share()
+    epoch = _Epochs(_as_examples(examples), batch_size, _int64(seed), mirror, share)
 
     def run(_):
         start = tf.cast(tf.convert_to_tensor(position), tf.int64)
-        stop = start + batches if batches is not None else (start // per_epoch + 1) * per_epoch
+        stop = start + batches if batches is not None else (start // epoch.steps + 1) * epoch.steps
         if last_step is not None:
             stop = tf.minimum(stop, tf.cast(tf.convert_to_tensor(last_step), tf.int64))
-        epochs = tf.data.Dataset.range(start // per_epoch, (stop + per_epoch - 1) // per_epoch)
+        epochs = tf.data.Dataset.range(start // epoch.steps, (stop + epoch.steps - 1) // epoch.steps)
         return epochs.flat_map(lambda number: epoch(number, start, stop))
 
-    dataset = tf.data.Dataset.range(1).flat_map(run)  # flat_map: `position` is read when an iteration starts
+    dataset = tf.data.Dataset.range(1).flat_map(run)  # flat_map, so that an iteration reads `position` at its start
     if batches is not None:
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches * count))
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches * share.count))
+    return dataset.prefetch(_PARALLEL * share.count).with_options(_options())
+
+
+class _Epochs:
+    """The data sets of the single epochs."""
+
+    def __init__(self, examples, batch_size, seed, mirror, share):
+        self.steps = steps_per_epoch(examples, batch_size)
+        self.size, self.batch_size, self.seed, self.mirror = len(examples), batch_size, seed, mirror
+        self.places, self.count = share.places(batch_size), share.count
+        self.take = _taker(examples, self.places.shape[1])
+        self.images = [name for name, field in examples.fields().items() if field.kind == "image"]
+
+    def __call__(self, number, start, stop):
+        """Returns the batches of epoch `number` whose steps lie in [start, stop)."""
+        first = number * self.steps
+        key = _key(self.seed, number)  # once per epoch: per batch it would take a fifth of a step's time
+
+        def batch_of(number):
+            step = number // self.count
+            rows = self.places[0] if self.count == 1 else tf.gather(self.places, number % self.count)
+            batch = self.take(_permuted((step - first) * self.batch_size + rows, key, self.size))
+            return _mirror(batch, self.images, self.seed, step, self.batch_size, rows) if self.mirror else batch
+
+        begin, end = tf.maximum(start, first), tf.minimum(stop, first + self.steps)
+        numbers = tf.data.Dataset.range(begin * self.count, end * self.count)  # `count` elements per step
+        return numbers.map(batch_of, num_parallel_calls=_PARALLEL, deterministic=True)
+
+
+def _options():
     options = tf.data.Options()
     options.autotune.enabled = False
-    # the rewriting of the graph copies what its functions capture, all the data, for as long as it takes
+    # rewriting the graph would make a temporary copy of all tensors that its functions capture: all the data
     options.experimental_optimization.apply_default_optimizations = False
     options.deterministic = True
-    return dataset.prefetch(_PARALLEL * count).with_options(options)
+    return options
+
+
+def side_by_side(
+    train: Callable[..., tf.data.Dataset], held_out: Callable[..., tf.data.Dataset], share: Share | None = None
+) -> tf.data.Dataset:
+    """Returns pairs of batches {"train": ..., "validation": ...}, from two functions of a `Share`."""
+    if share is None:
+        pair = train(), held_out()
+    else:
+        pair = train(share=share), held_out(share=dataclasses.replace(share, parts=1))
+    return tf.data.Dataset.zip({"train": pair[0], "validation": pair[1]})
 
 
 def _as_examples(examples):
@@ -184,10 +226,13 @@ def _tensor(examples, name):
     return examples.tensors[name]
 
 
-def _mirror(batch, seed, step, batch_size, rows):
-    """Flips about half of the images left to right; the coins depend on (seed, step) and the row of the whole batch."""
-    images = batch["image"]
+def _mirror(batch, names, seed, step, batch_size, rows):
+    """Flips about half of the examples left to right, all images of one together.
+
+    The coins depend on (seed, step) and the row of the whole batch.
+    """
     key = tf.stack([tf.constant(seed ^ _MIRROR_STREAM, tf.int64), step])
     coins = tf.random.stateless_uniform([batch_size, 1, 1, 1], key, alg="philox") < 0.5
-    coins = coins if images.shape[0] == batch_size else tf.gather(coins, rows)
-    return {**batch, "image": tf.where(coins, tf.reverse(images, [2]), images)}
+    whole = all(batch[name].shape[0] == batch_size for name in names)
+    coins = coins if whole else tf.gather(coins, rows)
+    return {**batch, **{name: tf.where(coins, tf.reverse(batch[name], [2]), batch[name]) for name in names}}

@@ -1,157 +1,247 @@
-"""What a data set is to the rest of tfgen: named fields, and splits that hand out batches by index. NumPy only."""
+"""The interface of data sets: named fields, and splits whose examples are gathered by index. NumPy only."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from tfgen.errors import UserError
+from tfgen.errors import UserError, nearest
 
-ALIGNMENT = 64  # bytes; TensorFlow takes over a NumPy buffer without a copy only from such an address
+ALIGNMENT = 64  # bytes; TensorFlow uses a NumPy buffer without a copy only at a multiple of this address
 
 MEMORY_LIMIT = 2 << 30  # bytes of decoded pixels; larger sets are decoded batch by batch
+
+Indices: TypeAlias = Sequence[int] | np.ndarray
+Kind = Literal["image", "label", "vector", "tokens", "point"]
+
+# kind -> (dtype, range) of a field without either
+KINDS: dict[str, tuple[str, tuple[float, float] | None]] = {
+    "image": ("uint8", (0, 255)),
+    "label": ("int64", None),
+    "vector": ("float32", None),
+    "tokens": ("int64", None),
+    "point": ("float32", None),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Field:
     """One named part of an example.
 
-    `shape` is that of one example, without the batch; `dtype` a NumPy name. `range` is `(low, high)` of the values,
-    both included, except for labels, where it is half open: `(0, num_classes)`. None: not known.
+    The treatment of a field depends on its kind, never on its name: only images are mirrored, resized and mapped to the
+    value range of the networks; labels are class indices.
+
+    Attributes:
+        kind: `image` [H, W, C], `label` [], `vector` [D], `tokens` [length], or `point` [2].
+        shape: of one example, without the batch axis.
+        dtype: a NumPy name; by default that of the kind.
+        range: (low, high) of the values, inclusive, but half open for labels and tokens: (0, number of classes). None
+            if unknown.
+
+    Raises:
+        UserError: there is no such kind.
     """
 
-    shape: tuple[int, ...]
-    dtype: str
-    range: tuple | None = None
+    kind: Kind
+    shape: tuple[int, ...] = ()
+    dtype: str | None = None
+    range: tuple[float, float] | None = None
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise UserError(
+                f"a field's kind is one of {', '.join(KINDS)}, got {self.kind!r}{nearest(self.kind, KINDS)}"
+            )
+        dtype, values = KINDS[self.kind]
+        # object.__setattr__: the dataclass is frozen. JSON has made lists of the tuples
+        object.__setattr__(self, "shape", tuple(self.shape))
+        object.__setattr__(self, "range", tuple(self.range) if self.range else values if self.dtype is None else None)
+        object.__setattr__(self, "dtype", self.dtype or dtype)
 
 
-def data_field(fields):
-    """Returns the name of the field that a model makes: `image`, or `point` in a data set of points alone."""
-    return "point" if "point" in fields and "image" not in fields else "image"
+def as_fields(saved: Mapping[str, Field | dict[str, Any]]) -> dict[str, Field]:
+    """Returns name -> `Field` of fields or of their JSON form, dicts whose tuples have become lists."""
+    return {name: field if isinstance(field, Field) else Field(**field) for name, field in saved.items()}
+
+
+def data_field(fields: Mapping[str, Field]) -> str:
+    """Returns the name of the field that a model generates: the image, else the point, else the first field.
+
+    Of several images it is `image`; the others, such as `source`, are conditions or targets.
+    """
+    for kind in ("image", "point"):
+        names = [name for name, field in fields.items() if field.kind == kind]
+        if names:
+            return kind if kind in names else names[0]
+    return next(iter(fields), "image")
 
 
 class Examples:
-    """A split: examples 0 .. len - 1, of which any batch can be had at any time."""
+    """A split of a data set: examples 0 .. len - 1 with random access."""
 
-    def __len__(self):
+    def __len__(self) -> int:
         raise NotImplementedError
 
-    def fields(self):
+    def fields(self) -> dict[str, Field]:
         """Returns the `Field` of every name."""
         raise NotImplementedError
 
-    def gather(self, indices):
+    def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         """Returns the examples at `indices` (int64 [B]), NumPy: image uint8 [B, H, W, C], label int64 [B]."""
         raise NotImplementedError
 
-    def select(self, index):
-        """Returns the examples at `index` (int64 [M]) as a view: no example is copied."""
+    def select(self, index: Indices) -> "Examples":
+        """Returns the examples at `index` (int64 [M]) as a view, without copying them."""
         return Selected(self, index)
 
 
 class Selected(Examples):
-    """A view of some of the examples of another split, decoded when asked for."""
+    """A view of some of the examples of another split, decoded when a batch is gathered."""
 
-    def __init__(self, examples, index):
+    def __init__(self, examples: Examples, index: Indices) -> None:
         self.examples = examples
         self.index = np.asarray(index, np.int64)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.index)
 
-    def fields(self):
+    def fields(self) -> dict[str, Field]:
         return self.examples.fields()
 
-    def gather(self, indices):
+    def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         return self.examples.gather(self.index[indices])
 
 
 class Arrays(Examples):
-    """Examples in memory: one array a field, held once and shared by all views of it.
+    """Examples in memory: one array per field, shared by all views.
 
     Args:
-        arrays: name -> array [N, ...]. They are not copied; leave them as they are while a model trains on them.
-        fields: name -> `Field`, worked out from the arrays where left out.
-        index: int64 [M], the rows that belong to this view, in order; None for all rows.
+        arrays: name -> array [N, ...]. They are not copied: do not change them while a model trains on them.
+        fields: name -> `Field`; missing ones are inferred from the arrays.
+        index: int64 [M], the rows of this view, in order; None for all rows.
+
+    Raises:
+        UserError: there is no array, or their lengths differ.
     """
 
-    def __init__(self, arrays, fields=None, index=None):
+    def __init__(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        fields: Mapping[str, Field] | None = None,
+        index: Indices | None = None,
+    ) -> None:
         self.arrays = dict(arrays)
         self._fields = dict(fields or {})
         self.index = None if index is None else np.asarray(index, np.int64)
-        self.tensors = {}  # filled by tfgen.data.pipeline; shared by all views, as `arrays` is
+        self.tensors: dict[str, Any] = {}  # filled by tfgen.data.pipeline; shared by all views, as `arrays` is
         lengths = {name: len(array) for name, array in self.arrays.items()}
         if len(set(lengths.values())) != 1:
-            raise UserError(f"Every field needs the same number of examples, but got {lengths or 'no field at all'}.")
+            raise UserError(f"Every field needs the same number of examples, but got {lengths or 'no field'}.")
         for name, array in self.arrays.items():
             self._fields.setdefault(name, infer_field(name, array))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.index) if self.index is not None else len(next(iter(self.arrays.values())))
 
-    def fields(self):
+    def fields(self) -> dict[str, Field]:
         return dict(self._fields)
 
-    def gather(self, indices):
+    def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         rows = np.asarray(indices, np.int64)
         if self.index is not None:
             rows = self.index[rows]
         return {name: array[rows] for name, array in self.arrays.items()}
 
-    def select(self, index):
-        index = np.asarray(index, np.int64)
+    def select(self, index: Indices) -> "Arrays":
+        rows = np.asarray(index, np.int64)
         view = object.__new__(type(self))
-        view.__dict__.update(self.__dict__)  # the very same dicts: an array swapped in one view is swapped in all
-        view.index = index if self.index is None else self.index[index]
+        view.__dict__.update(self.__dict__)  # the same dicts: an array replaced in one view is replaced in all
+        view.index = rows if self.index is None else self.index[rows]
         return view
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """The metric that a data set defines for its own samples.
+
+    Attributes:
+        function: "module:name" of `f(samples, source, extractor) -> (dict of Score, dict of details)`, imported on use;
+            `extractor` is that of the source, or None.
+        samples: number of samples in the published protocol.
+        pictures: whether the samples are images, which can be shown beside training images.
+    """
+
+    function: str
+    samples: int
+    pictures: bool = True
 
 
 @dataclasses.dataclass
 class Source:
-    """A data set: `splits` holds "train", "validation" and, where there is one, "test".
+    """A data set with the splits "train", "validation" and, optionally, "test".
 
-    `class_names` are in the order of the labels. `provenance` says where the data came from (source, sha256, licence,
-    notes): plain values for recipe.json.
+    Attributes:
+        class_names: in the order of the labels, or None.
+        provenance: origin of the data (source, sha256, licence, notes), plain values for recipe.json.
+        extractor: name of the feature extractor for such images, or None.
+        scoring: metric of the samples where it is not based on features of images, or None.
     """
 
     name: str
     fields: dict[str, Field]
-    splits: dict[str, Examples]
+    splits: Mapping[str, Examples]
     class_names: list[str] | None = None
     provenance: dict = dataclasses.field(default_factory=dict)
+    extractor: str | None = None
+    scoring: Scoring | None = None
 
     @property
-    def num_classes(self):
-        """The number of classes, or None where the data has no labels."""
+    def num_classes(self) -> int | None:
+        """The number of classes, or None for data without labels."""
         label = self.fields.get("label")
         return None if label is None or label.range is None else int(label.range[1])
 
 
-def infer_field(name, array):
-    """Returns the `Field` that an array [N, ...] holds."""
-    values = None
-    if name == "label" and np.issubdtype(array.dtype, np.integer) and len(array):
+def infer_field(name: str, array: np.ndarray) -> Field:
+    """Returns the `Field` of an array [N, ...], its kind inferred from name, shape and dtype."""
+    kind, dtype = infer_kind(name, array), array.dtype.name
+    values: tuple[float, float] | None = None
+    if kind == "label" and np.issubdtype(array.dtype, np.integer) and len(array):
         values = (0, int(array.max()) + 1)
-    elif name == "image":
+    elif kind == "image":
         values = (0, 255) if array.dtype == np.uint8 else (0.0, 1.0)
-    return Field(tuple(array.shape[1:]), array.dtype.name, values)
+    return Field(kind, tuple(array.shape[1:]), dtype, values)
 
 
-def empty(shape, dtype):
+def infer_kind(name: str, array: np.ndarray) -> Kind:
+    """Returns the kind of a field without a declaration, from name, shape and dtype."""
+    if name == "label":
+        return "label"
+    if name == "point":
+        return "point"
+    if array.ndim == 4 or name == "image":
+        return "image"
+    return "tokens" if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) else "vector"
+
+
+def empty(shape: Sequence[int], dtype: DTypeLike | None) -> np.ndarray:
     """Returns an uninitialised array that TensorFlow can use in place (see `ALIGNMENT`)."""
-    dtype = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    kind = np.dtype(dtype)
+    size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     offset = -buffer.ctypes.data % ALIGNMENT
-    return buffer[offset : offset + size].view(dtype).reshape(shape)
+    return buffer[offset : offset + size].view(kind).reshape(shape)
 
 
-def carve_validation(train, fraction=0.05):
-    """Splits off a fixed share of `train`, at least one example, by a fixed permutation. Both parts are views.
+def carve_validation(train: Examples, fraction: float = 0.05) -> tuple[Examples, Examples]:
+    """Splits a fraction of `train`, at least one example, off by a fixed permutation.
 
     Returns:
-        (train, validation); the same examples every time for the same number of examples.
+        (train, validation), two views; the split depends on the number of examples alone.
     """
     size = len(train)
     held_out = min(max(1, round(size * fraction)), size - 1)
-    order = np.random.RandomState(0).permutation(size)  # the one stream that NumPy promises never to change
+    order = np.random.RandomState(0).permutation(size)  # its stream is the only one that NumPy never changes
     return train.select(np.sort(order[held_out:])), train.select(np.sort(order[:held_out]))

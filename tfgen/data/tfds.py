@@ -1,21 +1,24 @@
 """Image sets of TensorFlow Datasets: tfds:NAME, cifar10, celeb_a."""
 
 import hashlib
+import os
 import pathlib
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tfgen.data import npz, pixels
-from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Source, empty
+from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Indices, Source, empty
 from tfgen.errors import UserError, nearest
 
 _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 _CELEB_A_SIZE = (64, 64)
 
 
-def cifar10(data_dir=None):
+def cifar10(data_dir: str | os.PathLike[str] | None = None) -> Source:
     """50,000 + 10,000 colour pictures, 32x32, 10 classes
 
     From cifar10.npz (x_train, y_train, x_test, y_test) in `data_dir`, else by TFDS.
@@ -28,20 +31,25 @@ def cifar10(data_dir=None):
     return source
 
 
-def celeb_a(data_dir=None, image_size=None):
-    """about 200,000 faces, cut to 64x64 unless --image_size says else"""
+def celeb_a(data_dir: str | os.PathLike[str] | None = None, image_size: tuple[int, int] | None = None) -> Source:
+    """about 200,000 faces, cut to 64x64 unless --image_size is given"""
     return load("celeb_a", data_dir=data_dir, image_size=image_size or _CELEB_A_SIZE)
 
 
-def load(name, data_dir=None, image_size=None, memory_limit=MEMORY_LIMIT):
+def load(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    image_size: tuple[int, int] | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Source:
     """any image set of TensorFlow Datasets, as tfds:NAME/CONFIG
 
-    The feature `image` (or the first of the set's supervised keys) and, where it is a class, `label`. A set not yet
-    prepared is downloaded and prepared as ArrayRecord, which can be read in any order.
+    The fields are the feature `image` (or the first image of the set's supervised keys) and, if it is a class, `label`.
+    A set that is not prepared yet is downloaded and prepared as ArrayRecord, which has random access.
 
     Args:
-        name: as TFDS spells it: NAME, NAME/CONFIG, NAME:VERSION.
-        data_dir: TFDS's folder of prepared sets; its own default if None.
+        name: in the syntax of TFDS: NAME, NAME/CONFIG, NAME:VERSION.
+        data_dir: TFDS's folder of prepared sets; None for its default.
         image_size: (height, width).
         memory_limit: bytes; a set that takes more when decoded is read batch by batch.
 
@@ -54,7 +62,7 @@ def load(name, data_dir=None, image_size=None, memory_limit=MEMORY_LIMIT):
     field = _image_field(builder.info.features[image_key], name, image_size)
     fields = {"image": field}
     if label_key:
-        fields["label"] = Field((), "int64", (0, builder.info.features[label_key].num_classes))
+        fields["label"] = Field("label", range=(0, builder.info.features[label_key].num_classes))
     available = list(builder.info.splits) or ["train", "test"]
     wanted = {split: next((key for key in keys if key in available), None) for split, keys in _SPLITS.items()}
     if wanted["train"] is None:
@@ -74,28 +82,31 @@ def load(name, data_dir=None, image_size=None, memory_limit=MEMORY_LIMIT):
 
 
 class Rows(Examples):
-    """Rows of a TFDS split.
+    """The rows of a TFDS split.
 
-    `rows` is a random-access data source, or a `tf.data.Dataset`, which can only be read through. A row is a dict with
-    `image_key` [h, w, c] and, unless None, `label_key`; `fields` are those to make of them.
+    Args:
+        rows: a random-access data source, or a `tf.data.Dataset`, which is read in order only. A row is a dict.
+        image_key: key of the image [h, w, c] in a row.
+        label_key: key of the label in a row, or None.
+        fields: name -> `Field` of the examples.
     """
 
-    def __init__(self, rows, image_key, label_key, fields):
+    def __init__(self, rows: Any, image_key: str, label_key: str | None, fields: Mapping[str, Field]) -> None:
         self.rows, self.image_key, self.label_key = rows, image_key, label_key
         self._fields = dict(fields)
         self.random_access = hasattr(rows, "__getitem__")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def fields(self):
+    def fields(self) -> dict[str, Field]:
         return dict(self._fields)
 
-    def gather(self, indices):
+    def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         return self._batch([self.rows[int(index)] for index in indices])
 
-    def in_memory(self):
-        """Decodes all rows, in their order, into `Arrays`."""
+    def in_memory(self) -> Arrays:
+        """Returns all rows, decoded in order, as `Arrays`."""
         arrays = {name: empty((len(self), *field.shape), field.dtype) for name, field in self._fields.items()}
         numbered = range(len(self)) if self.random_access else self.rows.as_numpy_iterator()
         for place, row in enumerate(numbered):
@@ -125,12 +136,12 @@ def _fit(image, shape):
 
 def _import_tfds():
     try:
-        with warnings.catch_warnings():  # of what it imports: nothing that a user can mend
+        with warnings.catch_warnings():  # of its dependencies, which a user cannot correct
             warnings.simplefilter("ignore")
             import tensorflow_datasets
     except ImportError as error:
         raise UserError(
-            f"this set comes by TensorFlow Datasets, which cannot be imported ({error}): "
+            f"this data set needs TensorFlow Datasets, which cannot be imported ({error}): "
             "pip install tensorflow-datasets importlib_resources"
         ) from None
     return tensorflow_datasets
@@ -150,10 +161,10 @@ def _builder(tfds, name, data_dir):
         raise UserError(f"tfds:{name}: {_first_line(error)}") from None
     try:
         builder.download_and_prepare()
-    except Exception as error:  # the network's errors have no common class
+    except Exception as error:  # download errors have no common base class
         raise UserError(
             f"tfds:{name}: cannot be downloaded and prepared in {builder.data_dir} "
-            f"({type(error).__name__}: {_first_line(error)}): say with --data_dir where a copy lies, or try again"
+            f"({type(error).__name__}: {_first_line(error)}): give the folder of a copy by --data_dir, or try again"
         ) from error
     return builder
 
@@ -179,7 +190,7 @@ def _image_field(feature, name, image_size):
     if image_size is None and (height is None or width is None):
         raise UserError(f"tfds:{name}: its images differ in size: give --image_size, for example --image_size=64")
     size = tuple(image_size) if image_size is not None else (height, width)
-    return Field((*size, 1 if channels == 1 else 3), "uint8", (0, 255))
+    return Field("image", (*size, 1 if channels == 1 else 3))
 
 
 def _rows(builder, split):

@@ -5,12 +5,14 @@ import dataclasses
 import json
 import math
 import pathlib
+from collections.abc import Callable
 
 import keras
 
-from tfgen.diagnosis.findings import PATIENCE, Judge
+from tfgen.data.source import Examples
 from tfgen.diagnosis.probes import Probe
-from tfgen.diagnosis.stops import make_stops
+from tfgen.diagnosis.rules import PATIENCE, Judge, rules_of
+from tfgen.diagnosis.stops import check_stops, stops_for
 from tfgen.errors import UserError
 from tfgen.storage.atomic import write_text
 
@@ -69,13 +71,13 @@ class Diagnosis(keras.callbacks.Callback):
         self.data = {"train": (train_images, train_labels), "validation": (validation_images, validation_labels)}
         self.folder = None if folder is None else pathlib.Path(folder)
         self.every, self.patience, self.size, self.board, self.verbose = every, patience, size, board, verbose
-        self.stops = make_stops(stop)
+        self.stops, self._asked = [], check_stops(stop)
         self.rows, self.findings, self.stopped = [], [], None
         self._probe, self._due = None, None
 
     # The data.
 
-    def examples(self, split):
+    def examples(self, split: str) -> Examples | None:
         """`Examples` of `train` or `validation`, or None where there are none of the latter."""
         images, labels = self.data[split]
         if images is None and split == "train":
@@ -88,10 +90,11 @@ class Diagnosis(keras.callbacks.Callback):
 
     # When to look.
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         if self._probe is None or self._probe.model is not self.model:
             self.train, self.held_out = self.examples("train"), self.examples("validation")
-            self._probe = Probe(self.model, self.train, self.held_out, self.size)
+            self._probe = Probe(self.model, self.train, self.held_out, self.size, self._print)
+        self.stops = stops_for(self.model, self._asked)
         for stop in self.stops:
             stop.check(self.model)
         self.stopped, self._step = None, int(self.model.step.numpy())
@@ -101,7 +104,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._due = schedule(self.every, self.epoch_steps)
         self._resume()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         before, self._step = self._step, int(self.model.step.numpy())
         bad = int(self.model.first_bad_step.numpy())
         if bad not in (-1, self._bad_step):
@@ -110,7 +113,7 @@ class Diagnosis(keras.callbacks.Callback):
         if self._due(before, self._step):
             self._look()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         if self._step and (not self.rows or self.rows[-1]["step"] < self._step):
             self._look(last=True)
         self._say(self._judge.end())
@@ -156,7 +159,7 @@ class Diagnosis(keras.callbacks.Callback):
     def _resume(self):
         """Takes up the rows up to the present step, of the file or of an earlier `fit`."""
         rows, self.rows = self.rows if self.folder is None else read_rows(self.folder / "diagnosis.csv"), []
-        self._judge, self._names, self._lines = Judge(self.patience), ["step"], []
+        self._judge, self._names, self._lines = Judge(rules_of(self.model), self.patience), ["step"], []
         for row in rows:
             before = self.rows[-1]["step"] if self.rows else 0
             if row["step"] <= self._step and self._due(before, row["step"]):  # the last of an ended run is not
@@ -184,7 +187,7 @@ class Diagnosis(keras.callbacks.Callback):
         write_text(self.folder / "diagnosis.json", json.dumps(findings, indent=2) + "\n")
 
 
-def schedule(every, steps_per_epoch):
+def schedule(every: int | None, steps_per_epoch: int | None) -> Callable[[int, int], bool]:
     """`f(before, step) -> bool`: whether a probe is due after `step`, the last having been seen after `before`.
 
     It depends on the steps alone, so that a resumed run looks when one never killed would.
@@ -199,7 +202,7 @@ def schedule(every, steps_per_epoch):
     return lambda before, step: step * parts // length > before * parts // length
 
 
-def read_rows(path):
+def read_rows(path: pathlib.Path) -> list[dict]:
     """The rows of a diagnosis.csv, list of dict with `step` int and all else float; none where it is damaged."""
     if not path.is_file():
         return []

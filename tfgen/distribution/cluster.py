@@ -1,4 +1,4 @@
-"""Starting a strategy, on the devices of one machine or over several processes, and what these have to agree on."""
+"""Strategies for the devices of one machine or several processes, and agreement between these processes."""
 
 import contextlib
 import ctypes
@@ -7,54 +7,56 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 
 from tfgen.errors import UserError
 
 LOST = 75  # exit code, EX_TEMPFAIL of sysexits.h: try again
-PORT = 8470  # the workers' own, where SLURM or Kubernetes name the machines alone
+PORT = 8470  # of the workers, where SLURM or Kubernetes give host names only
 
 
 class WorkerLost(RuntimeError):
-    """Another worker has gone, and this one cannot go on alone: all are to be started again."""
+    """Another worker has failed, and this worker cannot continue alone: restart all of them."""
 
 
 @functools.cache
-def start(distribute="none", replicas=None):
-    """The strategy that `--distribute` and `--replicas` name, once a process; None for `none`.
+def start(distribute: str = "none", replicas: int | None = None) -> tf.distribute.Strategy | None:
+    """Returns the strategy for `--distribute` and `--replicas`, one per process; None for `none`.
 
-    It has to come before TensorFlow's first operation.
+    Call it before TensorFlow's first operation.
 
     Args:
         distribute: `none`. `mirrored`: replicas on the devices of this machine. `multiworker`: this process is one of
-            the workers that TF_CONFIG names, which is written from SLURM's or Kubernetes' variables where missing.
-        replicas: so many logical CPUs; None for all devices. Only of `mirrored`.
+            the workers in TF_CONFIG, which is set from the variables of SLURM or Kubernetes if missing.
+        replicas: number of logical CPUs; None for all devices. Only for `mirrored`.
 
     Raises:
-        UserError: nothing names the workers, or TensorFlow has already started in another way.
-        WorkerLost: the other workers did not come.
+        UserError: no variable names the workers, or TensorFlow has run an operation already.
+        WorkerLost: the other workers did not connect.
     """
     if distribute != "none":
         keep_freed_memory()
     return {"none": lambda: None, "mirrored": lambda: mirrored(replicas), "multiworker": multiworker}[distribute]()
 
 
-def keep_freed_memory():
-    """Has glibc keep what is freed, for the next step to use; other C libraries are left as they are.
+def keep_freed_memory() -> None:
+    """Makes glibc keep freed memory for the next step; has no effect with other C libraries.
 
-    TensorFlow's buffers for convolutions, of many MB, else go back to the system when they are freed and are faulted in
-    anew, page by page. Measured with one replica on the DCGAN tutorial's network: a third of every step.
+    By default, TensorFlow's buffers for convolutions, of many MB, return to the system when freed, and their pages are
+    mapped again at the next step. Measured with one replica on the DCGAN tutorial's network: a third of every step.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        trim_threshold, mmap_max = -1, -4  # names of malloc.h
+        trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD and M_MMAP_MAX of malloc.h
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
 
 
-def mirrored(replicas=None):
-    """A strategy over all local devices, or over so many logical CPUs."""
+def mirrored(replicas: int | None = None) -> tf.distribute.Strategy:
+    """Returns a strategy over all local devices, or over `replicas` logical CPUs."""
     if replicas is None:
         return tf.distribute.MirroredStrategy()
     made = len(tf.config.get_logical_device_configuration(tf.config.list_physical_devices("CPU")[0]) or [None])
@@ -63,21 +65,25 @@ def mirrored(replicas=None):
     return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(replicas)])
 
 
-def divide_cpu(count):
-    """Makes `count` logical devices of the CPU; raises UserError where TensorFlow has already started."""
+def divide_cpu(count: int) -> None:
+    """Divides the CPU into `count` logical devices.
+
+    Raises:
+        UserError: TensorFlow has run an operation already.
+    """
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
     except RuntimeError as error:
         raise UserError(
-            f"replicas={count} needs {count} logical CPUs, which have to be asked for before TensorFlow's first "
-            "operation, and there has been one: begin a new process with the training, or use --distribute=mirrored "
+            f"replicas={count} needs {count} logical CPUs, which have to be requested before TensorFlow's first "
+            "operation, and there has been one: start the training in a new process, or use --distribute=mirrored "
             "on the command line"
         ) from error
 
 
-def multiworker():
-    """The strategy of this worker among those of TF_CONFIG; returns when all of them have come."""
+def multiworker() -> tf.distribute.Strategy:
+    """Returns the strategy of this worker of TF_CONFIG, once all workers have connected."""
     config = cluster_config()
     os.environ["TF_CONFIG"] = json.dumps(config)
     names = [name for job in config["cluster"].values() for name in job]
@@ -87,19 +93,21 @@ def multiworker():
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise UserError(
-            "distribute=multiworker has to begin before TensorFlow's first operation, and there has been one: begin a "
-            "new process with the training"
+            "distribute=multiworker has to start before TensorFlow's first operation, and there has been one: start "
+            "the training in a new process"
         ) from error
     except tf.errors.OpError as error:
         reason = error.message.splitlines()[0]
-        raise WorkerLost(f"the workers {', '.join(names)} did not come together: {reason}") from error
+        raise WorkerLost(f"the workers {', '.join(names)} did not connect: {reason}") from error
 
 
-def cluster_config(environ=os.environ):
-    """What TF_CONFIG says, or is to say: {"cluster": {"worker": [HOST:PORT, ...]}, "task": {"type", "index"}}.
+def cluster_config(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Returns TF_CONFIG as a dict, {"cluster": {"worker": [HOST:PORT, ...]}, "task": {"type", "index"}}.
+
+    Where it is not set, it is made from the variables of SLURM or Kubernetes.
 
     Raises:
-        UserError: it cannot be read, or nothing names the workers.
+        UserError: it is malformed, or no variable names the workers.
     """
     if "TF_CONFIG" in environ:
         return checked(environ["TF_CONFIG"])
@@ -113,8 +121,12 @@ def cluster_config(environ=os.environ):
     )
 
 
-def checked(text):
-    """TF_CONFIG as a dict; raises UserError where a part is missing."""
+def checked(text: str) -> dict[str, Any]:
+    """Returns the text of TF_CONFIG as a dict.
+
+    Raises:
+        UserError: a part is missing or malformed.
+    """
     form = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}'
     try:
         config = json.loads(text)
@@ -125,36 +137,43 @@ def checked(text):
     return config
 
 
-def from_slurm(environ):
-    """TF_CONFIG of a task of a SLURM step, by TensorFlow's resolver: the worker's index is the task's rank."""
+def from_slurm(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Returns TF_CONFIG for a task of a SLURM step, by TensorFlow's resolver; the worker's index is the task's rank.
+
+    Raises:
+        UserError: srun has not started the task, or the tasks do not fill the nodes in order.
+    """
     needed = ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
     missing = [name for name in needed if name not in environ]
     if missing:
         raise UserError(f"SLURM_PROCID is set, but {missing[0]} is not: start the workers by srun")
-    given = {}
+    given: dict[str, Any] = {}
     if not (environ.get("CUDA_VISIBLE_DEVICES") or shutil.which("nvidia-smi")):
-        # the resolver knows no machine without GPUs: it is told of one a task, of which nothing is made
+        # the resolver supports no machine without GPUs: it gets a nominal one per task, which it then leaves alone
         most = max(int(count) for count in re.findall(r"(?:^|,)(\d+)", environ["SLURM_STEP_TASKS_PER_NODE"]))
         given = {"gpus_per_node": most, "gpus_per_task": 1, "auto_set_gpu": False}
     resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=PORT, **given)
     workers, hosts = resolver.cluster_spec().as_dict()["worker"], resolver._resolve_hostlist()
-    workers.sort(key=lambda address: hosts.index(address.rpartition(":")[0]))  # it sorts n10 before n9, SLURM does not
+    workers.sort(key=lambda address: hosts.index(address.rpartition(":")[0]))  # the resolver sorts n10 before n9
     index = resolver.task_id
     if hosts[int(environ.get("SLURM_NODEID", hosts.index(host_of(workers[index]))))] != host_of(workers[index]):
         raise UserError("the tasks of a SLURM step have to fill one node after the other: srun --distribution=block")
     return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
 
 
-def host_of(address):
+def host_of(address: str) -> str:
+    """Returns the host of HOST:PORT."""
     return address.rpartition(":")[0]
 
 
-def from_kubernetes(environ):
-    """TF_CONFIG of a pod of an indexed job, whose pods a headless service makes known as JOB-INDEX.SERVICE.
+def from_kubernetes(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Returns TF_CONFIG for a pod of an indexed job, whose host name in a headless service is JOB-INDEX.SERVICE.
 
-    Kubernetes itself tells a pod neither how many there are nor the service: the manifest sets TFGEN_WORKERS and
-    TFGEN_SERVICE. (TensorFlow's resolver asks the API server instead, for the nodes' addresses, and does not know which
-    pod asks.)
+    Kubernetes gives a pod neither the number of pods nor the service: the manifest sets TFGEN_WORKERS and
+    TFGEN_SERVICE. (TensorFlow's resolver asks the API server for the nodes' addresses, and cannot tell pods apart.)
+
+    Raises:
+        UserError: one of these variables is missing.
     """
     missing = [name for name in ("TFGEN_WORKERS", "TFGEN_SERVICE", "HOSTNAME") if not environ.get(name)]
     if missing:
@@ -165,47 +184,49 @@ def from_kubernetes(environ):
     return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
 
 
-# Among several workers.
+# Agreement between workers.
 
 
-def workers_of(strategy):
-    """How many processes train together."""
+def workers_of(strategy: tf.distribute.Strategy | None) -> int:
+    """Returns the number of processes that train together."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1
     cluster = strategy.cluster_resolver.cluster_spec().as_dict()
     return max(1, len(cluster.get("chief", [])) + len(cluster.get("worker", [])))
 
 
-def is_chief(strategy):
-    """Whether this process is the one that writes: the first worker, or the only one."""
-    if workers_of(strategy) == 1:
+def is_chief(strategy: tf.distribute.Strategy | None) -> bool:
+    """Returns whether this process writes the files: whether it is the first or only worker."""
+    if strategy is None or workers_of(strategy) == 1:
         return True
     resolver = strategy.cluster_resolver
     first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
     return (resolver.task_type, resolver.task_id) == (first, 0)
 
 
-def any_worker(strategy, truth):
-    """Whether `truth` holds on at least one worker. All of them have to ask, and wait for each other."""
+def any_worker(strategy: tf.distribute.Strategy | None, truth: bool) -> bool:
+    """Returns whether `truth` holds on at least one worker; a collective operation, which all workers have to call."""
     if workers_of(strategy) == 1:
         return truth
     return int(_sum_over(strategy)(tf.constant(int(truth), tf.int64))) > 0
 
 
-def same_everywhere(strategy, number):
-    """Whether all workers have the same integer; `any_worker`'s conditions hold."""
+def same_everywhere(strategy: tf.distribute.Strategy | None, number: int) -> bool:
+    """Returns whether all workers have the same integer; a collective operation, as `any_worker`."""
     workers = workers_of(strategy)
     if workers == 1:
         return True
+    # a worker whose number happens to be the mean sees no difference: the second collective informs it
     total = int(_sum_over(strategy)(tf.constant(number, tf.int64)))
     return not any_worker(strategy, total != workers * number)
 
 
-def wait_for_all(strategy):
-    """Returns when every worker has come here."""
+def wait_for_all(strategy: tf.distribute.Strategy | None) -> None:
+    """Blocks until every worker has called it."""
     any_worker(strategy, False)
 
 
+# cached, so that each strategy traces the function once
 @functools.cache
 def _sum_over(strategy):
     def total(value):
@@ -218,22 +239,27 @@ def _sum_over(strategy):
 
 
 @contextlib.contextmanager
-def together(strategy):
-    """Turns the failure of an operation that needs all workers into one sentence.
+def together(strategy: tf.distribute.Strategy | None) -> Iterator[None]:
+    """Replaces the error of a collective operation, within the context, by `WorkerLost`.
 
     Raises:
-        WorkerLost: another worker has gone.
+        WorkerLost: another worker has failed.
     """
     try:
         yield
     except tf.errors.OpError as error:
-        gone = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
-        gone += (tf.errors.DeadlineExceededError,)
+        # which of them a worker gets depends on what it was doing when its peer failed
+        gone = (
+            tf.errors.UnavailableError,
+            tf.errors.AbortedError,
+            tf.errors.CancelledError,
+            tf.errors.DeadlineExceededError,
+        )
         collective = isinstance(error, tf.errors.InternalError) and "ollective" in error.message
-        if workers_of(strategy) == 1 or not (isinstance(error, gone) or collective):
+        if strategy is None or workers_of(strategy) == 1 or not (isinstance(error, gone) or collective):
             raise
         task = strategy.cluster_resolver.task_id
         raise WorkerLost(
-            f"worker {task} of {workers_of(strategy)} stops, for another one has gone; start all of them again, and "
-            "they go on from the last checkpoint"
+            f"worker {task} of {workers_of(strategy)} stops, because another worker has failed; start all of them "
+            "again, and they resume from the last checkpoint"
         ) from error

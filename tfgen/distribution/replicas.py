@@ -1,60 +1,56 @@
-"""Training on several replicas (`tf.distribute`) so that their number does not change the result.
+"""Training on several replicas (`tf.distribute`) with a result that does not depend on their number.
 
-Every replica runs the training step on its rows of the same global batch and the same global noise. What depends on the
-whole batch is put together again: gradients are summed, batch statistics and logged means are taken over all replicas.
+Every replica runs the training step on its rows of the same global batch and the same global noise. Quantities of the
+whole batch are reduced over all replicas: gradients are summed, batch statistics and logged values are averaged.
 """
 
 import contextlib
 import functools
-import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+import keras
 import tensorflow as tf
 
 from tfgen.errors import UserError
 
+if TYPE_CHECKING:
+    from keras import Model as Fit  # `ReplicatedFit` is mixed into one
+
+    from tfgen.data.pipeline import Share
+else:
+    Fit = object
+
 UNEQUAL = "a batch cannot be shared equally by the replicas"
 
 
-class PerThread:
-    """An attribute with a value of its own in every thread: replicas of one process are traced in turns, each in its
-    thread, and would see each other's."""
-
-    def __init__(self, default=None):
-        self.default = default
-
-    def __set_name__(self, owner, name):
-        self.name = f"_per_thread_{name}"
-
-    def __get__(self, instance, owner=None):
-        return self if instance is None else getattr(self._local(instance), "value", self.default)
-
-    def __set__(self, instance, value):
-        self._local(instance).value = value
-
-    def _local(self, instance):
-        return instance.__dict__.setdefault(self.name, threading.local())
-
-
-def replica_context():
-    """(this replica's number, how many there are); (0, 1) where no strategy is at work."""
-    context = tf.distribute.get_replica_context()
+def replica_context() -> tuple[int | tf.Tensor, int]:
+    """Returns (index of this replica, number of replicas); (0, 1) without a strategy."""
+    context = tf.distribute.get_replica_context()  # None in the cross-replica context
     replicas = context.num_replicas_in_sync if context else 1
     return (context.replica_id_in_sync_group if replicas > 1 else 0), replicas
 
 
-def mean_over_replicas(values):
-    """The means of scalars over all replicas, float32, in one collective operation; the values as they are in one."""
+def mean_over_replicas(values: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+    """Returns the means of scalars over all replicas, float32; unchanged with one replica."""
     if replica_context()[1] == 1:
         return values
+    # stacked, since the cost of a collective operation is mostly its latency
     stacked = tf.stack([tf.cast(value, tf.float32) for value in values])
     context = tf.distribute.get_replica_context()
     return tf.unstack(context.all_reduce(tf.distribute.ReduceOp.MEAN, stacked), num=len(values))
 
 
-def clipped(optimizer, gradients):
-    """Gradients such that an optimizer with clipping, which clips before it sums over replicas, clips their sum.
+def sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    """Returns the sum of a tensor over all replicas; its gradient is the sum of the replicas' gradients."""
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
 
-    The sum is clipped here; of its equal shares none is clipped again.
+
+def clipped(optimizer: keras.optimizers.Optimizer, gradients: Sequence[tf.Tensor | None]) -> Sequence[tf.Tensor | None]:
+    """Returns gradients with which an optimizer that clips applies the clipped sum over replicas.
+
+    Keras clips the gradients of each replica before it sums them. Here the sum is clipped and divided by the number of
+    replicas; these equal parts are within the limits, so that Keras does not clip them again.
     """
     replicas = replica_context()[1]
     clips = any((optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm))
@@ -66,18 +62,20 @@ def clipped(optimizer, gradients):
     return [None if gradient is None else next(shares) for gradient in gradients]
 
 
-def within(strategy):
-    """The scope in which a model's variables are made; nothing where there is no strategy."""
+def within(strategy: tf.distribute.Strategy | None) -> contextlib.AbstractContextManager:
+    """Returns the scope in which to make a model's variables; an empty context without a strategy."""
     if strategy is None or tf.distribute.get_strategy() is strategy:
         return contextlib.nullcontext()
     return strategy.scope()
 
 
-def made_within(strategy, optimizer):
-    """`optimizer`, made anew where its counter was made outside of the scope of the model's strategy.
+def made_within(
+    strategy: tf.distribute.Strategy | None, optimizer: keras.optimizers.Optimizer
+) -> keras.optimizers.Optimizer:
+    """Returns `optimizer`, or a new one of its configuration if it was made outside of the scope of `strategy`.
 
     Raises:
-        UserError: it has been used already.
+        UserError: it was made outside of the scope and has variables already.
     """
     if strategy is None or getattr(optimizer, "_distribution_strategy", strategy) is strategy:
         return optimizer
@@ -91,11 +89,12 @@ def made_within(strategy, optimizer):
 
 
 @contextlib.contextmanager
-def over_all_replicas(networks):
-    """While a step is traced: batch norm takes the statistics of the global batch, and dropout is each replica's own.
+def over_all_replicas(networks: Iterable[keras.Model]) -> Iterator[None]:
+    """Makes batch norm use the statistics of the global batch, and dropout differ per replica, within the context.
 
-    No flag stays with a layer: a file that carries `synchronized` trains under the TensorFlow backend alone.
+    The context has to enclose the tracing of a step.
     """
+    # restored at the end: a saved model with `synchronized` layers trains with the TensorFlow backend only
     layers = [layer for network in networks for layer in network._flatten_layers()]
     norms = [layer for layer in layers if getattr(layer, "synchronized", None) is False]
     seeds = [generator for layer in layers for generator in getattr(layer, "_seed_generators", ())]
@@ -113,33 +112,36 @@ def over_all_replicas(networks):
 
 
 def _own_seed(generator, ordered=True):
-    """What `generator.next` gives, set apart by the replica's number; the first has what one process would have."""
+    """Returns the seed of `generator.next`, offset by the replica's index; that of replica 0 is unchanged."""
     seed = type(generator).next(generator, ordered)
     return seed + tf.stack([tf.cast(replica_context()[0], seed.dtype) * 1_000_003, tf.zeros([], seed.dtype)])
 
 
-def distributed(strategy, make, parts):
-    """The distributed data set of `make(share)`: the rows of the replicas of a `Share`, one element each, in turn.
+def distributed(
+    strategy: tf.distribute.Strategy, make: Callable[["Share"], tf.data.Dataset], parts: int
+) -> tf.data.Dataset:
+    """Returns the distributed data set of `make(share)`, whose elements are the rows of one replica of a `Share` each.
 
-    Each process makes its own rows alone.
+    Each process makes the rows of its own replicas only.
     """
     from tfgen.data.pipeline import Share
 
-    def pipeline(context):
+    def pipeline(context: tf.distribute.InputContext) -> tf.data.Dataset:
         count = context.num_replicas_in_sync // context.num_input_pipelines
         dataset = make(Share(context.input_pipeline_id * count, count, context.num_replicas_in_sync, parts))
         if dataset.cardinality() < 0:
             return dataset
-        # Keras is told how many steps there are: else processes ask each other at every step whether it was the last
+        # `fit` knows the number of steps: with a finite data set, the processes would ask each other at every step
+        # whether it was the last
         return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
     return strategy.distribute_datasets_from_function(pipeline)
 
 
-def shared_out(dataset, share):
-    """A data set of whole batches as one of the rows that each replica of a `Share` gets."""
+def shared_out(dataset: tf.data.Dataset, share: "Share") -> tf.data.Dataset:
+    """Returns a data set of whole batches as one of the rows of each replica of a `Share`."""
 
-    def rows(*batch):
+    def rows(*batch: Any) -> tf.data.Dataset:
         size = tf.shape(tf.nest.flatten(batch)[0])[0]
         equal = tf.debugging.assert_equal(size % (share.parts * share.replicas), 0, UNEQUAL)
         with tf.control_dependencies([equal]):
@@ -152,8 +154,12 @@ def shared_out(dataset, share):
     return dataset.flat_map(rows)
 
 
-def check_divisible(batch_size, replicas):
-    """Raises UserError unless every replica gets as many rows of a batch."""
+def check_divisible(batch_size: int, replicas: int) -> None:
+    """Checks that all replicas get the same number of rows of a batch.
+
+    Raises:
+        UserError: they do not; the message gives the nearest batch sizes.
+    """
     if batch_size % replicas:
         below = batch_size // replicas * replicas
         near = f"{below} or {below + replicas}" if below else str(replicas)
@@ -164,8 +170,8 @@ def check_divisible(batch_size, replicas):
 
 
 @contextlib.contextmanager
-def refusing_unequal_batches():
-    """Says in a sentence that a batch of `shared_out` had too few rows."""
+def refusing_unequal_batches() -> Iterator[None]:
+    """Replaces TensorFlow's error on an unequal batch of `shared_out`, within the context, by a `UserError`."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
@@ -174,29 +180,31 @@ def refusing_unequal_batches():
         raise UserError(f"{UNEQUAL}: give batches of one size, dataset.batch(..., drop_remainder=True)") from error
 
 
-class ReplicatedFit:
-    """What Keras' `fit` does under a strategy, where Keras 3.15 does it for one machine only; a mixin."""
+class ReplicatedFit(Fit):
+    """A mixin with the parts of `fit` that Keras 3.15 supports without a strategy or on one machine only."""
 
-    _epoch_steps, _steps_left = None, None  # of an epoch, where they are known
-    _alone = False  # whether Keras is to see no strategy
+    _epoch_steps: int | None = None  # steps of an epoch, if known
+    _steps_left: int | None = None  # remaining steps of the epoch, if known
+    _alone = False  # hides the strategy from Keras
 
     @property
-    def distribute_strategy(self):
+    def distribute_strategy(self) -> tf.distribute.Strategy:
+        """The strategy that Keras sees: the model's, or the default strategy during `evaluate`."""
         return tf.distribute.get_strategy() if self._alone else super().distribute_strategy
 
-    def evaluate(self, *args, **kwargs):
-        """Keras' `evaluate`, in every process on all of the data: its result does not depend on the replicas."""
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs Keras' `evaluate` in every process on all data: the result does not depend on the replicas."""
         if self._distribute_strategy is None:
             return super().evaluate(*args, **kwargs)
-        kwargs.pop("_use_cached_eval_dataset", None)  # which `fit` has shared out
+        kwargs.pop("_use_cached_eval_dataset", None)  # the cached data set of `fit` is a distributed one
         self._alone = True
         try:
             return super().evaluate(*args, **kwargs)
         finally:
             self._alone = False
 
-    def shared_out(self, dataset):
-        """A data set of whole batches, so that each replica gets its rows of each; as it is where there is one."""
+    def shared_out(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Returns a data set of whole batches as one of the rows of each replica; unchanged without a strategy."""
         strategy, replicas = self._distribute_strategy, self.distribute_strategy.num_replicas_in_sync
         if strategy is None:
             return dataset
@@ -206,26 +214,26 @@ class ReplicatedFit:
         return distributed(strategy, lambda share: shared_out(dataset, share), self.parts)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing: a model is built when it is made, and Keras would take a batch from the data for it."""
+        """Does nothing: the model is built at construction, and Keras would take a batch of the data for it."""
 
     def _make_function(self, step_function):
         strategy = self._distribute_strategy
-        if strategy is None or step_function != self.train_step:
+        if step_function != self.train_step or (strategy is None and self.same_phases_always):
             return super()._make_function(step_function)
+        one = self._one_step if self.same_phases_always else self._one_scheduled_step()
+        one = tf.function(one, autograph=False) if self.same_phases_always and not self.run_eagerly else one
 
-        def one(iterator):
-            with over_all_replicas(self.networks.values()):
-                logs = strategy.run(self.update_step, args=(next(iterator),))
-            # the same on every replica: they are means over all of them
-            logs = {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
-            return self.averages.update_all(logs)
-
+        # the steps of one execution in a graph loop, which returns to Python once
         def several(iterator, count):
-            tf.while_loop(lambda i: i < count, lambda i: (one(iterator), i + 1)[1:], [0], parallel_iterations=1)
+            body = lambda i: (one(iterator), i + 1)[1:]  # noqa: E731
+            tf.while_loop(lambda i: i < count, body, [0], parallel_iterations=1)
             return self.averages.results()
 
-        if not self.run_eagerly:
-            one, several = tf.function(one, autograph=False), tf.function(several, autograph=False)
+        def in_turn(iterator, count):
+            return [one(iterator) for _ in range(int(count))][-1]
+
+        traced = self.same_phases_always and not self.run_eagerly
+        several = tf.function(several, autograph=False) if traced else in_turn
 
         def function(iterator):
             if self._steps_left is None:
@@ -236,9 +244,35 @@ class ReplicatedFit:
 
         return function
 
+    def _one_step(self, iterator, phases=None):
+        """Runs one training step on every replica; returns the means since the start of the epoch."""
+        phases, data, strategy = phases or self.running_phases(), next(iterator), self._distribute_strategy
+        if strategy is None:
+            return self.train_step(data, phases)
+        with over_all_replicas(self.networks.values()):
+            logs = strategy.run(self.train_step, args=(data, phases, False))
+        # equal on all replicas, as they are means over all of them
+        logs = {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
+        return self.averages.update_all(logs)
+
+    def _one_scheduled_step(self):
+        """Returns a training step of the phases that run at the current step; each set of phases has its own trace."""
+        traced = {}
+
+        def one(iterator):
+            phases = self.running_phases()
+            names = tuple(phase.name for phase in phases)
+            if names not in traced:
+                step = functools.partial(self._one_step, phases=phases)
+                traced[names] = step if self.run_eagerly else tf.function(step, autograph=False)
+            traced[names](iterator)
+            return self.averages.seen()
+
+        return one
+
 
 def _as_far_as_it_goes(step, iterator, count):
-    """`count` steps, or as many as there are data for; raises StopIteration if there are none."""
+    """Runs `count` steps, fewer at the end of the data; raises StopIteration without any data."""
     logs = None
     for _ in range(count):
         try:

@@ -1,4 +1,4 @@
-"""Evaluation of a run or of a file of samples: scores with their floors and protocols, and controls."""
+"""Evaluation of a run or of a file of samples: scores with intervals, floors and protocols, and controls."""
 
 from tfgen.evaluation.evaluation import Evaluation, Settings, evaluate_model, evaluate_samples
 from tfgen.metrics.score import Score, check_comparable

@@ -1,26 +1,44 @@
 """Classification accuracy score: what a classifier learns from samples alone (Ravuri and Vinyals 2019)."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from tfgen.data.source import Source
 from tfgen.errors import UserError
 from tfgen.evaluation.real import chosen, gathered
-from tfgen.metrics.score import share
+from tfgen.metrics.score import Score, share
+from tfgen.sampling.shards.reading import StoredSamples
 
 EPOCHS, BATCH = 12, 128
 
 
-def classification_accuracy_score(images, labels, source, split="test", seed=0, say=print):
-    """The accuracy on real held-out images of a classifier trained on labelled samples; its floor: on real ones.
+def classification_accuracy_score(
+    images: np.ndarray | StoredSamples,
+    labels: np.ndarray | None,
+    source: Source,
+    split: str = "test",
+    seed: int = 0,
+    say: Callable[[str], object] = print,
+) -> dict[str, Score]:
+    """Returns the accuracy on held-out images of a classifier trained on labelled samples; floor: on real images.
 
-    A small convolutional network, Adam, 12 epochs; the real-data classifier sees as many training images as there are
-    samples, so that the two differ in nothing else.
+    A small convolutional network, Adam, 12 epochs. The classifier of the floor is trained on as many real images as
+    there are samples, so that the two differ in their training images alone.
 
     Args:
-        images: samples uint8 [N, H, W, C]. labels: the classes they were asked for, int [N].
-        source: `Source` with labels. split: what is classified.
+        images: samples uint8 [N, H, W, C], in memory or in shards.
+        labels: the classes they were generated for, int [N].
+        source: `Source` with labels.
+        split: name of the split that is classified.
+        seed: of the initial weights, the order of images and the choice of real training images.
+        say: called with lines of progress.
 
     Returns:
-        dict of one `Score`.
+        dict of one `Score`, its value in [0, 1].
+
+    Raises:
+        UserError: the samples or the data have no labels.
     """
     if labels is None or "label" not in source.fields:
         raise UserError("classification_accuracy_score needs labels of the samples and of the real images")
@@ -41,7 +59,7 @@ def classification_accuracy_score(images, labels, source, split="test", seed=0, 
 
 
 def _accuracy(images, labels, test_images, test_labels, number, seed):
-    import keras  # not before the command's flags have been checked
+    import keras  # here, so that a mistake in a command's flags is reported before the slow import
 
     keras.utils.set_random_seed(seed)
     model = _classifier(keras, images.shape[1:], number)

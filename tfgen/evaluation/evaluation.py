@@ -1,46 +1,60 @@
-"""What is measured of which model, and the file that holds it."""
+"""Evaluation of models and of samples: settings, scores, and evaluation.json."""
+
+from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
+import os
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfgen import metrics
+from tfgen.data.source import Source
 from tfgen.errors import UserError
-from tfgen.evaluation import autoencoders, points
+from tfgen.evaluation import likelihoods
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.classification import classification_accuracy_score
 from tfgen.evaluation.pictures import nearest_picture
-from tfgen.evaluation.real import RealData, as_side, chosen, gathered
+from tfgen.evaluation.real import RealData, Side, as_side, chosen
 from tfgen.evaluation.samples import CONTROLS, Contest, check_names, controls, score_samples
 from tfgen.evaluation.workers import side_of_shards
 from tfgen.extractors import default_extractor, load_extractor
-from tfgen.metrics.score import around, mean_of, table
+from tfgen.metrics.score import Score, table
+from tfgen.sampling.chunks import check_rows, drawn, stated_conditions
+from tfgen.sampling.shards.reading import StoredSamples
 from tfgen.storage.atomic import write_text
 
+if TYPE_CHECKING:
+    from tfgen.training.model import GenerativeModel
+
 NUM_SAMPLES = 10_000
-DRAWN_AT_ONCE = 250
-# Annealed importance sampling. A GAN has no p(x|z): its pixels are taken as N(G(z), sigma^2), Wu et al. 2017.
-TEMPERATURES, CHAINS, OBSERVATION_SIGMA, SIMULATED = 1000, 16, 0.1, 20
+Say = Callable[[str], object]
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How an evaluation is made.
+    """The settings of an evaluation.
 
     Attributes:
-        num: samples, or None: as many as there are held-out images, 10,000 at most; for modes what was published.
+        num: number of samples, or None: as many as there are held-out images, 10,000 at most; for data with known modes
+            the number of published figures.
         seed: of samples, choices, bootstraps and draws.
         split: the real images that samples are compared with; "test" for final scores only.
-        extractor: a name, or None: the data set's.
+        extractor: a name, or None for that of the data set.
         metrics: names of sample metrics, or None for all that fit.
-        nll_k, nll_images: samples of z for each image in the likelihood bound, and how many held-out images.
-        cas: train the two classifiers of the classification accuracy score.
-        ais: images for annealed importance sampling, 0 for none.
-        controls: score known faults too.
+        nll_k, nll_images: samples of z per image in the likelihood bound, and number of held-out images (0: all).
+        cas: whether to train the two classifiers of the classification accuracy score.
+        ais: number of images for annealed importance sampling; 0: none.
+        controls: whether to score known faults too.
         cache: folder of cached features, or None.
-        workers: processes that compute the features of samples in shards. plugins: modules that they import first.
+        workers: processes that compute the features of samples in shards.
+        plugins: modules that these processes import first.
+
+    Raises:
+        UserError: an unknown metric.
     """
 
     num: int | None = None
@@ -63,31 +77,54 @@ class Settings:
 
 @dataclasses.dataclass
 class Evaluation:
-    """Scores by name, what stands behind them, and what known faults score."""
+    """The result of an evaluation.
+
+    Attributes:
+        subject: plain values that say what was evaluated.
+        scores: metric -> `Score`.
+        details: plain values behind the scores, such as histograms, and `notes` on what could not be measured.
+        controls: known fault -> its scores in the samples' place.
+        seconds: duration of each part.
+    """
 
     subject: dict
-    scores: dict = dataclasses.field(default_factory=dict)
+    scores: dict[str, Score] = dataclasses.field(default_factory=dict)
     details: dict = dataclasses.field(default_factory=dict)
     controls: dict = dataclasses.field(default_factory=dict)
     seconds: dict = dataclasses.field(default_factory=dict)
 
-    def add(self, scores, details=None, seconds=None):
+    def add(self, scores: dict[str, Score], details: dict | None = None, seconds: dict | None = None) -> None:
+        """Adds scores, their details and their durations; equal names are replaced."""
         self.scores |= scores
         self.details |= details or {}
         self.seconds |= seconds or {}
 
-    def to_json(self):
+    def note(self, sentence: str, say: Say = print) -> None:
+        """Prints a sentence on what could not be measured, and keeps it in the details."""
+        self.details.setdefault("notes", []).append(sentence)
+        say(f"  {sentence}")
+
+    def attempt(self, what: str, measure: Callable[[], tuple[dict, dict]], say: Say = print) -> None:
+        """Adds the scores and details that `measure()` returns; where it fails, a note, as other scores remain."""
+        try:
+            self.add(*measure())
+        except Exception as error:  # a model's own code may raise anything
+            reason = " ".join(str(error).split()) or type(error).__name__
+            self.note(f"{what} could not be measured: {reason:.300}", say)
+
+    def to_json(self) -> dict:
+        """Returns the contents of evaluation.json, plain values."""
         scores = {name: score.to_json() for name, score in self.scores.items()}
         rest = {"details": self.details, "controls": self.controls, "seconds": self.seconds}
         return {"subject": self.subject, "metrics": scores, **rest}
 
-    def write(self, path):
-        """Writes evaluation.json, whole or not at all."""
+    def write(self, path: str | os.PathLike) -> None:
+        """Writes evaluation.json atomically."""
         write_text(path, json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
 
-    def text(self):
-        """The scores and the controls, for the terminal."""
-        lines = [table(self.scores)]
+    def text(self) -> str:
+        """Returns the scores and the controls as text for the terminal."""
+        lines = [table(self.scores)] if self.scores else []
         if self.controls:
             count = next(iter(self.controls.values()))["count"]
             lines.append(f"\n{count} images in the samples' place:")
@@ -97,34 +134,60 @@ class Evaluation:
         return "\n".join(lines)
 
 
-def evaluate_samples(images, source, settings, labels=None, *, subject=None, picture=None, say=print):
-    """Scores of samples against a data set.
+def evaluate_samples(
+    samples: np.ndarray | StoredSamples,
+    source: Source,
+    settings: Settings,
+    labels: np.ndarray | None = None,
+    *,
+    subject: dict | None = None,
+    picture: str | os.PathLike | None = None,
+    say: Say = print,
+) -> Evaluation:
+    """Scores samples against a data set, by its own measure where it has one, else by features of images.
 
     Args:
-        images: uint8 [N, H, W, C]; or points float32 [N, 2], of a mixture.
+        samples: images uint8 [N, H, W, C], in memory or in shards; or points float32 [N, 2].
         source: `tfgen.data.Source`.
         settings: `Settings`.
-        labels: the classes that they were asked for, int [N], or None.
-        subject: what evaluation.json says of where the samples come from.
+        labels: the classes that they were generated for, int [N], or None.
+        subject: plain values on where the samples come from, for evaluation.json.
         picture: path of a PNG of samples beside their nearest training images, or None.
         say: called with lines of progress.
-
-    Returns:
-        `Evaluation`.
 
     Raises:
         UserError: too few samples, shapes that differ, an unknown metric or extractor.
     """
     evaluation = Evaluation(subject or {})
-    if "mixture" in source.provenance:
-        evaluation.add(*points.score_points(images, source))
-        return evaluation
+    scoring = source.scoring
+    if scoring is not None:
+        name = settings.extractor or source.extractor
+        module, function = scoring.function.split(":")
+        score = getattr(importlib.import_module(module), function)
+        evaluation.add(*score(samples, source, load_extractor(name) if name else None))
+    elif "image" not in source.fields:
+        held = ", ".join(source.fields)
+        evaluation.note(
+            f"samples are compared by features of images, and {source.name} holds {held}: none of them is scored", say
+        )
+    else:
+        score_images(evaluation, samples, source, settings, labels, picture, say)
+    return evaluation
+
+
+def score_images(
+    evaluation: Evaluation,
+    images: np.ndarray | StoredSamples,
+    source: Source,
+    settings: Settings,
+    labels: np.ndarray | None,
+    picture: str | os.PathLike | None,
+    say: Say,
+) -> None:
+    """Adds the scores of images by their features; the other arguments as in `evaluate_samples`."""
     check_samples(images, source)
-    name = settings.extractor or default_extractor(source.name, source.fields, say)
+    name = settings.extractor or default_extractor(source, say)
     extractor = load_extractor(name)
-    if source.name == "stacked_mnist":
-        evaluation.add(*points.score_stacked(images, source, extractor))
-        return evaluation
     say(f"features by {extractor.name}, {len(images)} samples against the {settings.split} split of {source.name}")
     start = time.perf_counter()
     cache = Cache(settings.cache, say)
@@ -137,116 +200,106 @@ def evaluate_samples(images, source, settings, labels=None, *, subject=None, pic
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
     if settings.controls:
-        start = time.perf_counter()
-        rows = chosen(len(contest.floor), CONTROLS, settings.seed)
-        pictures = real.training_images(len(contest.fake))[0][rows]
-        key = {"data": real.fingerprint("train"), "seed": settings.seed, "extractor": extractor.sha256}
-        key["of"] = len(contest.fake)
-        evaluation.controls = controls(contest, contest.floor.take(rows), extractor, pictures, cache, key)
-        evaluation.seconds["controls"] = round(time.perf_counter() - start, 2)
+        add_controls(evaluation, contest, real, cache, settings.seed)
     if picture is not None:
         originals = source.splits["train"]
         evaluation.details["nearest"] = nearest_picture(images, contest.nearest, originals, picture)
     if settings.cas:
         evaluation.add(classification_accuracy_score(images, labels, source, settings.split, settings.seed, say))
-    return evaluation
 
 
-def make_contest(fake, real, seed):
-    """The `Contest` of the `Side` of samples with a data set."""
+def add_controls(evaluation: Evaluation, contest: Contest, real: RealData, cache: Cache, seed: int) -> None:
+    """Adds the scores of known faults of training images in the samples' place."""
+    start = time.perf_counter()
+    rows = chosen(len(contest.floor), CONTROLS, seed)
+    pictures = real.training_images(len(contest.fake))[0][rows]
+    key = {"data": real.fingerprint("train"), "seed": seed, "extractor": real.extractor.sha256}
+    key["of"] = len(contest.fake)
+    evaluation.controls = controls(contest, contest.floor.take(rows), real.extractor, pictures, cache, key)
+    evaluation.seconds["controls"] = round(time.perf_counter() - start, 2)
+
+
+def make_contest(fake: Side, real: RealData, seed: int) -> Contest:
+    """Returns the `Contest` of generated features with those of a data set."""
     return Contest(real.reference, fake, real.training(len(fake)), real.training(), real.protocol(), seed)
 
 
-def evaluate_model(model, source, settings, *, subject=None, picture=None, say=print):
-    """Scores of a model: of its samples, if it can sample, and of its encoder and likelihood, if it has them.
+def evaluate_model(
+    model: GenerativeModel,
+    source: Source,
+    settings: Settings,
+    *,
+    conditions: dict | None = None,
+    subject: dict | None = None,
+    picture: str | os.PathLike | None = None,
+    say: Say = print,
+) -> Evaluation:
+    """Scores a model: its samples, if it can sample, and its own scores on held-out examples.
 
-    Arguments as in `evaluate_samples`.
+    Args:
+        model: a compiled `GenerativeModel`.
+        conditions: field name -> values, which the samples take in turn; conditions that are not given are all classes
+            in turn, or rows of the split that samples are compared with.
+        (the others as in `evaluate_samples`)
+
+    Raises:
+        UserError: as in `evaluate_samples`; there is no such split.
     """
+    check_split(source, settings.split)
     subject = {"model": model.name, "step": int(model.step), "seed": settings.seed, **(subject or {})}
+    if model.conditions:
+        subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
     evaluation = Evaluation(subject)
-    if model.can_sample:
-        samples, labels = draw(model, number_of_samples(source, settings), settings.seed, say)
+    if model.sampler is not None:
+        samples, labels = draw(model, source, number_of_samples(source, settings), settings, conditions, say)
         evaluation = evaluate_samples(samples, source, settings, labels, subject=subject, picture=picture, say=say)
-    if hasattr(model, "encoder"):
-        say("bounds on the likelihood, and reconstructions")
-        evaluation.add(*score_encoder(model, source, settings, say))
+    say("the model's own scores on held-out examples")
+    held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
+    evaluation.attempt("the model's own scores", lambda: model.scores(held(settings.nll_images), settings), say)
     if settings.ais:
-        evaluation.add(score_annealed(model, source, settings, say))
+        say(f"annealed importance sampling of {settings.ais} examples")
+        annealed = lambda: likelihoods.score_annealed(model, held(settings.ais), settings)  # noqa: E731
+        evaluation.attempt("the annealed likelihood", annealed, say)
     return evaluation
 
 
-def number_of_samples(source, settings):
+def number_of_samples(source: Source, settings: Settings) -> int:
+    """Returns the number of samples: that of the settings, of published figures, or of held-out images."""
     if settings.num:
         return settings.num
-    if "mixture" in source.provenance:
-        return points.POINT_SAMPLES
-    if source.name == "stacked_mnist":
-        return points.STACKED_SAMPLES
-    check_split(source, settings.split)
+    if source.scoring is not None:
+        return source.scoring.samples
     return min(NUM_SAMPLES, len(source.splits[settings.split]))
 
 
-def draw(model, num, seed, say):
-    """(samples 0..num-1 of `seed`, their labels int64 [num] or None)."""
-    # black and white data are compared with black and white samples, not with gray means
-    drawn = getattr(getattr(model, "likelihood", None), "binarize", "none") != "none"
-    say(f"sampling {num}{', pixels drawn from p(x|z)' if drawn else ''}")
-    labels = model.condition_of(num, None) if model.condition == "label" else None
-    return model.sample(num, seed=seed, stochastic=drawn, batch_size=DRAWN_AT_ONCE), labels
-
-
-def score_encoder(model, source, settings, say):
-    """Scores of an autoencoder on held-out images of the split."""
-    images, labels, protocol = held_out(source, settings, settings.nll_images)
-    scores, details = autoencoders.score_autoencoder(
-        model, images, labels, protocol, k=settings.nll_k, seed=settings.seed
-    )
-    if "factors" in source.fields and hasattr(model, "log_prior"):
-        gap = metrics.mig(model, source, settings.split, seed=settings.seed)
-        scores["mig"] = mean_of(list(gap["gaps"].values()), protocol={**protocol, "parameters": {"bins": 20}})
-        details["mig"] = gap["gaps"]
-    return scores, details
-
-
-def score_annealed(model, source, settings, say):
-    """ais_nll: the negative log-likelihood by annealed importance sampling, with the gap on data of the model's own."""
-    say(f"annealed importance sampling of {settings.ais} images")
-    images, labels, protocol = held_out(source, settings, settings.ais)
-    label = labels if model.conditional else None
-    exact = hasattr(model, "likelihood") and model.likelihood.exact
-    sigma = None if exact else OBSERVATION_SIGMA
-    options = {"temperatures": TEMPERATURES, "chains": CHAINS, "seed": settings.seed, "sigma": sigma}
-    found = metrics.annealed_importance_sampling(model, images, label=label, **options)
-    simulated = metrics.bidirectional_monte_carlo(model, SIMULATED, **options)
-    stated = {**protocol, "parameters": {**options, "unit": "nats, an upper bound"}}
-    gap = {**stated, "real": {"count": len(simulated.lower), "dataset": "simulated by the model"}}
-    return {
-        "ais_nll": mean_of(-found.lower, protocol=stated),
-        "bdmc_gap": around(simulated.gap, simulated.standard_error, floor=0.0, protocol=gap),
-    }
-
-
-def held_out(source, settings, count):
-    """(images, labels, protocol) of `count` held-out images, 0 for all."""
-    check_split(source, settings.split)
+def draw(
+    model: GenerativeModel,
+    source: Source,
+    num: int,
+    settings: Settings,
+    conditions: dict | None = None,
+    say: Say = print,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns (samples 0, ..., num - 1 of the seed, their labels int64 [num] or None)."""
+    # black and white data have to be compared with black and white samples, not with gray means
+    stochastic = model.samples_stochastically
+    say(f"sampling {num}{', pixels drawn from p(x|z)' if stochastic else ''}")
     examples = source.splits[settings.split]
-    rows = chosen(len(examples), count or len(examples), settings.seed)
-    images, labels = gathered(examples, rows)
-    shape = list(source.fields["image"].shape)
-    real = {"dataset": source.name, "split": settings.split, "count": len(rows), "image_shape": shape}
-    return images, labels, {"version": 1, "real": real}
+    check_rows(model, conditions, examples, source.name)
+    made, rows = drawn(model, num, given=conditions, examples=examples, seed=settings.seed, stochastic=stochastic)
+    return made, None if model.label_field is None else rows.get(model.label_field)
 
 
-def check_split(source, split):
+def check_split(source: Source, split: str) -> None:
+    """Raises UserError if the data have no such split."""
     if split not in source.splits:
         raise UserError(f"{source.name} has no split {split!r}; it has {', '.join(source.splits)}")
 
 
-def check_samples(images, source):
-    """Refuses samples that are no images of the data's shape."""
-    shape = tuple(source.fields["image"].shape) if "image" in source.fields else None
-    got = np.shape(images)[1:]
-    if shape and got != shape:
+def check_samples(images: np.ndarray | StoredSamples, source: Source) -> None:
+    """Raises UserError if the samples are not images of the data's shape."""
+    shape, got = tuple(source.fields["image"].shape), np.shape(images)[1:]
+    if got != shape:
         raise UserError(
             f"the samples are {'x'.join(map(str, got))}, the images of {source.name} "
             f"{'x'.join(map(str, shape))}; compare them with data of their own shape, or give --image_size"

@@ -1,7 +1,8 @@
-"""Samples that lie in files: an .npz or a folder of shards as `tfgen.sample` writes them, or a folder of pictures."""
+"""Samples in files: an .npz or a folder of shards as `tfgen.sample` writes them, or a folder of pictures."""
 
 import csv
 import hashlib
+import os
 import pathlib
 
 import numpy as np
@@ -14,20 +15,22 @@ from tfgen.sampling.shards.reading import CHUNK, StoredSamples
 from tfgen.storage.images import to_uint8
 
 
-def read_samples(path, num=None):
+def read_samples(
+    path: str | os.PathLike, num: int | None = None
+) -> tuple[np.ndarray | StoredSamples, np.ndarray | None]:
     """Reads samples.
 
     Args:
-        path: FILE.npz with `images` uint8 or float in [0, 1] [N, H, W, C] (and `labels` int [N]), or `points` float
-            [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`); or one of shards.
-        num: how many of the first ones, or None for all.
+        path: FILE.npz with `images` [N, H, W, C], uint8 or float in [0, 1] (and `labels` int [N]), or with `points`
+            float [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`); or a folder of shards.
+        num: number of samples to read, from the first on, or None for all.
 
     Returns:
         (images uint8 [N, H, W, C] or points float32 [N, 2], labels int64 [N] or None). Images in shards stay in their
         files, as `StoredSamples`.
 
     Raises:
-        UserError: it holds nothing of the kind.
+        UserError: the path holds no samples, or is damaged.
     """
     path = pathlib.Path(path)
     if (path / MANIFEST).is_file():
@@ -77,8 +80,8 @@ def _labels(path, names):
         raise UserError(f"{path}: expected columns file and label with a row for every picture ({error})") from None
 
 
-def digest(samples):
-    """sha256 of the samples' bytes."""
+def digest(samples: np.ndarray | StoredSamples) -> str:
+    """Returns the sha256 of the samples' bytes, hexadecimal."""
     found = hashlib.sha256()
     for start in range(0, len(samples), CHUNK):
         found.update(np.ascontiguousarray(samples[start : start + CHUNK]).tobytes())

@@ -1,12 +1,22 @@
-"""The real side of a comparison: a data set's splits through an extractor."""
+"""The reference features of a comparison: the splits of a data set after an extractor."""
+
+from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from tfgen.data.source import Arrays, Examples, Source
 from tfgen.errors import UserError
+from tfgen.evaluation.cache import Cache
+from tfgen.sampling.shards.reading import StoredSamples
+
+if TYPE_CHECKING:
+    from tfgen.extractors.base import Extractor
 
 CHUNK = 2_000
 NUM_REAL = 10_000
@@ -14,7 +24,13 @@ NUM_REAL = 10_000
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """Images as the metrics see them: features float32 [N, F], probabilities [N, C] or None, labels [N] or None."""
+    """One side of a comparison, reference or generated images, as the metrics see them.
+
+    Attributes:
+        features: float32 [N, F].
+        probabilities: of classes, float32 [N, classes]; None where the extractor is not a classifier.
+        labels: int [N], or None.
+    """
 
     features: np.ndarray
     probabilities: np.ndarray | None = None
@@ -23,61 +39,71 @@ class Side:
     def __len__(self):
         return len(self.features)
 
-    def take(self, rows):
-        parts = (self.features, self.probabilities, self.labels)
-        return Side(*(None if part is None else part[rows] for part in parts))
+    def take(self, rows: np.ndarray) -> Side:
+        """Returns the rows with the indices int [M]."""
+        probabilities, labels = (None if part is None else part[rows] for part in (self.probabilities, self.labels))
+        return Side(self.features[rows], probabilities, labels)
 
 
-def as_side(extractor, images, labels=None):
-    """The `Side` of images [N, H, W, C]; probabilities where the extractor is a classifier."""
+def as_side(extractor: Extractor, images: np.ndarray | StoredSamples, labels: np.ndarray | None = None) -> Side:
+    """Returns the `Side` of images uint8 [N, H, W, C]; with probabilities where the extractor is a classifier."""
     starts = range(0, max(len(images), 1), CHUNK)  # images may lie in files: only a part is decoded at once
     if extractor.classes is None:
         return Side(np.concatenate([extractor.features(images[s : s + CHUNK]) for s in starts]), None, labels)
-    parts = [extractor.features_and_probabilities(images[s : s + CHUNK]) for s in starts]
-    return Side(*map(np.concatenate, zip(*parts)), labels)
+    features, probabilities = zip(*(extractor.features_and_probabilities(images[s : s + CHUNK]) for s in starts))
+    return Side(np.concatenate(features), np.concatenate(probabilities), labels)
 
 
 class RealData:
-    """A data set through an extractor, computed when asked for and kept in a cache.
+    """The features of a data set, computed on first use and kept in a cache.
 
     Args:
         source: `tfgen.data.Source` of images.
         extractor: `Extractor`.
         cache: `Cache`.
         split: what samples are compared with: "test" for final scores, "validation" for all decisions.
-        limit: images of that split that take part, at most.
-        seed: of the choice, where there are more.
+        limit: the largest number of reference images.
+        seed: of their choice, where the split has more.
 
     Raises:
         UserError: the data have no images, or no such split.
     """
 
-    def __init__(self, source, extractor, cache, split="test", limit=NUM_REAL, seed=0):
+    def __init__(
+        self,
+        source: Source,
+        extractor: Extractor,
+        cache: Cache,
+        split: str = "test",
+        limit: int = NUM_REAL,
+        seed: int = 0,
+    ) -> None:
         if "image" not in source.fields:
             raise UserError(f"{source.name} holds {', '.join(source.fields)} and no images to compare with")
         if split not in source.splits:
             raise UserError(f"{source.name} has no split {split!r}; it has {', '.join(source.splits)}")
         self.source, self.extractor, self.cache, self.split, self.seed = source, extractor, cache, split, seed
-        self._whole, self._prints = {}, {}
+        self._whole: dict[str, Side] = {}
+        self._prints: dict[str, str] = {}
         self._rows = chosen(len(source.splits[split]), limit, seed)
 
     @property
-    def reference(self):
-        """The images that samples are compared with."""
+    def reference(self) -> Side:
+        """The `Side` that samples are compared with."""
         return self.whole(self.split).take(self._rows)
 
-    def training(self, count=None):
-        """The training images, all or a choice of `count`."""
+    def training(self, count: int | None = None) -> Side:
+        """Returns the `Side` of the training images, all or a choice of `count`."""
         whole = self.whole("train")
         return whole if count is None else whole.take(chosen(len(whole), count, self.seed))
 
-    def training_images(self, count):
-        """The pictures of `training(count)` and their labels, or None."""
+    def training_images(self, count: int) -> tuple[np.ndarray, np.ndarray | None]:
+        """Returns (the images uint8 [count, H, W, C] of `training(count)`, their labels or None)."""
         examples = self.source.splits["train"]
         return gathered(examples, chosen(len(examples), count, self.seed))
 
-    def whole(self, split):
-        """A split in its order."""
+    def whole(self, split: str) -> Side:
+        """Returns the `Side` of a split, in its order."""
         if split not in self._whole:
             examples = self.source.splits[split]
             stored = self.cache.get(self._key(split), lambda: self._computed(examples))
@@ -101,8 +127,8 @@ class RealData:
         extractor = {name: described[name] for name in ("name", "version", "sha256", "resize")}
         return {"data": self.fingerprint(split), "split": split, "count": len(examples), "extractor": extractor}
 
-    def fingerprint(self, split=None):
-        """sha256 of a split's pixels, or of its provenance where they are not in memory."""
+    def fingerprint(self, split: str | None = None) -> str:
+        """Returns the sha256 of a split's pixels, or of its provenance where they are not in memory."""
         split = split or self.split
         if split not in self._prints:
             self._prints[split] = self._fingerprint(split)
@@ -110,7 +136,7 @@ class RealData:
 
     def _fingerprint(self, split):
         examples = self.source.splits[split]
-        if not hasattr(examples, "arrays"):
+        if "image" not in in_memory(examples):
             plain = json.dumps([self.source.provenance.get("sha256"), self.source.fields["image"].shape, split])
             return hashlib.sha256(plain.encode()).hexdigest()
         digest = hashlib.sha256(str(self.source.fields["image"].shape).encode())
@@ -119,8 +145,8 @@ class RealData:
             digest.update(np.ascontiguousarray(images).tobytes())
         return digest.hexdigest()
 
-    def protocol(self):
-        """What a figure must say of the real side and of the extractor."""
+    def protocol(self) -> dict:
+        """Returns the part of a score's protocol on the real images and the extractor, plain values."""
         return {
             "version": 1,
             "real": {
@@ -134,26 +160,30 @@ class RealData:
         }
 
 
-def chosen(length, count, seed):
-    """`count` of `length` rows in order, the same for the same seed; all where there are no more."""
+def chosen(length: int, count: int, seed: int) -> np.ndarray:
+    """Returns the indices int64, ascending, of `count` of `length` rows, chosen by the seed; all if there are fewer."""
     if count >= length:
         return np.arange(length)
     return np.sort(np.random.default_rng(seed).choice(length, count, replace=False))
 
 
-def gathered(examples, rows):
-    """(images, labels or None) of some rows."""
+def gathered(examples: Examples, rows: ArrayLike) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns (images uint8 [M, H, W, C], labels int64 [M] or None) of the rows with the indices int [M]."""
     batch = examples.gather(np.asarray(rows, np.int64))
     return batch["image"], batch.get("label")
 
 
-def gathered_labels(examples):
-    """All labels int64 [N], or None; no picture is decoded where the labels lie in memory."""
+def in_memory(examples: Examples) -> dict[str, np.ndarray]:
+    """Returns the arrays by name of a split that lies in memory, of which `examples.index` are the rows; else {}."""
+    return examples.arrays if isinstance(examples, Arrays) else {}
+
+
+def gathered_labels(examples: Examples) -> np.ndarray | None:
+    """Returns all labels int64 [N], or None."""
     if "label" not in examples.fields():
         return None
-    arrays = getattr(examples, "arrays", None)
-    if arrays is not None:
-        index = examples.index
-        return arrays["label"] if index is None else arrays["label"][index]
+    stored = in_memory(examples)
+    if isinstance(examples, Arrays) and "label" in stored:  # `gather` would decode every picture
+        return stored["label"] if examples.index is None else stored["label"][examples.index]
     starts = range(0, len(examples), CHUNK)
-    return np.concatenate([gathered(examples, np.arange(s, min(s + CHUNK, len(examples))))[1] for s in starts])
+    return np.concatenate([examples.gather(np.arange(s, min(s + CHUNK, len(examples))))["label"] for s in starts])

@@ -1,12 +1,15 @@
-"""Samples against real images: every metric, what real images score in the samples' place, and controls."""
+"""Samples against real images: the metrics, their floors (real images in the samples' place), and controls."""
 
-import collections.abc
+from __future__ import annotations
+
 import concurrent.futures
 import contextlib
 import dataclasses
 import functools
 import os
 import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import threadpoolctl
@@ -14,24 +17,31 @@ import threadpoolctl
 from tfgen import metrics
 from tfgen.errors import UserError, nearest
 from tfgen.evaluation import corruptions
+from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.real import Side, as_side
 from tfgen.machine.processor import cores
 from tfgen.metrics.kernels import KernelReference
 from tfgen.metrics.neighbours import NeighbourReference
 from tfgen.metrics.score import Score, around, share
 
-CONTROLS = 2_000  # images by which faults are shown
+if TYPE_CHECKING:
+    from tfgen.extractors.base import Extractor
+
+Found = tuple[dict[str, Score], dict]
+CONTROLS = 2_000  # images of each control
 WORKERS = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Contest:
-    """What a metric is a function of.
+    """The arguments of a sample metric.
 
     Attributes:
-        real: the reference `Side`. fake: the samples. floor: as many training images as there are samples, in their
-            place. train: all training images.
-        protocol: what every figure states.
+        real: the reference images.
+        fake: the samples.
+        floor: as many training images as there are samples, scored in their place.
+        train: all training images.
+        protocol: the part of the protocol that all scores share.
         seed: of bootstraps and subsets.
     """
 
@@ -43,24 +53,25 @@ class Contest:
     seed: int = 0
 
     @functools.cached_property
-    def nearest(self):
-        """(index, distance) of the training image nearest to each sample."""
+    def nearest(self) -> tuple[np.ndarray, np.ndarray]:
+        """(index int64 [N], distance float64 [N]) of the training image nearest to each sample."""
         return metrics.nearest(self.train.features, self.fake.features)
 
     @functools.cached_property
-    def kernel_reference(self):
+    def kernel_reference(self) -> KernelReference:
+        """The reference features for kernel distances; the controls use it again."""
         return KernelReference(self.real.features)
 
-    def stated(self, **parameters):
-        """The protocol of one metric, with its own parameters."""
+    def stated(self, **parameters: Any) -> dict:
+        """Returns the protocol of one score, with its own parameters."""
         return {**self.protocol, "fake": {"count": len(self.fake)}, "parameters": parameters}
 
 
-# Every family is a function `f(contest) -> (dict of Score, dict of details)`.
+# The function of every family: contest -> (metric -> Score, details).
 
 
-def frechet(contest):
-    """fd."""
+def frechet(contest: Contest) -> Found:
+    """Returns `fd`, the Fréchet distance."""
     real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
     low, high = metrics.frechet_bootstrap(real, fake, seed=contest.seed)
     bootstrap = contest.stated(interval="bootstrap over images of both sides: spread, not bias")
@@ -68,8 +79,8 @@ def frechet(contest):
     return {"fd": Score(value, low, high, metrics.frechet_distance(real, floor), bootstrap)}, {}
 
 
-def extrapolated(contest):
-    """fd_infinity."""
+def extrapolated(contest: Contest) -> Found:
+    """Returns `fd_infinity`, the Fréchet distance extrapolated to infinitely many samples."""
     real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
     # each point of the fit needs more images than there are features
     points = max(2, min(5, min(map(len, (real, fake, floor))) // (real.shape[1] + 1)))
@@ -80,8 +91,8 @@ def extrapolated(contest):
     return {"fd_infinity": around(limit, error, floor=limit_floor, protocol=stated)}, {}
 
 
-def kernel(contest):
-    """kid: one estimate of all pairs, which has no noise of subsets."""
+def kernel(contest: Contest) -> Found:
+    """Returns `kid`, the kernel distance over all pairs: random subsets would add noise."""
     value, error = contest.kernel_reference.distance(contest.fake.features, contest.seed)
     floor = contest.kernel_reference.value(contest.floor.features)
     stated = contest.stated(
@@ -90,12 +101,12 @@ def kernel(contest):
     return {"kid": around(value, error, floor=floor, protocol=stated)}, {}
 
 
-def neighbours(contest):
-    """precision, recall, density, coverage."""
-    k_pr, k_dc = 3, 5
+def neighbours(contest: Contest) -> Found:
+    """Returns `precision`, `recall`, `density` and `coverage`."""
+    k_pr, k_dc = 3, 5  # the papers' own
     reference = NeighbourReference(contest.real.features, k_pr, k_dc)
     values, floors = reference.scores(contest.fake.features), reference.scores(contest.floor.features)
-    scores = {}
+    scores: dict[str, Score] = {}
     for name in ("precision", "recall", "density", "coverage"):
         count = len(contest.fake) if name == "precision" else len(contest.real)
         parameters = {"k": k_pr if name in ("precision", "recall") else k_dc}
@@ -107,18 +118,19 @@ def neighbours(contest):
     return scores, {}
 
 
-def inception(contest):
-    """inception_score."""
+def inception(contest: Contest) -> Found:
+    """Returns `inception_score`."""
     mean, spread = metrics.inception_score(contest.fake.probabilities)
     floor, _ = metrics.inception_score(contest.floor.probabilities)
     stated = contest.stated(splits=10, interval="-+ the standard deviation over 10 splits")
     return {"inception_score": Score(mean, mean - spread, mean + spread, floor, stated)}, {}
 
 
-def classes(contest):
-    """smallest_class: the share of the class that is made least."""
-    number = contest.fake.probabilities.shape[1]
-    shares = metrics.class_histogram(contest.fake.probabilities, number)
+def classes(contest: Contest) -> Found:
+    """Returns `smallest_class`, the proportion of the rarest class, and the histogram of classes as a detail."""
+    probabilities = np.asarray(contest.fake.probabilities)
+    number = probabilities.shape[1]
+    shares = metrics.class_histogram(probabilities, number)
     floors = metrics.class_histogram(contest.floor.probabilities, number)
     stated = contest.stated(interval="binomial")
     smallest = share(float(shares.min()), len(contest.fake), floor=float(floors.min()), protocol=stated)
@@ -126,8 +138,8 @@ def classes(contest):
     return {"smallest_class": smallest}, {"class_histogram": histogram}
 
 
-def memorisation(contest):
-    """authenticity, fd_train."""
+def memorisation(contest: Contest) -> Found:
+    """Returns `authenticity`, and `fd_train`, the Fréchet distance to the training images."""
     train, fake, real = contest.train.features, contest.fake.features, contest.real.features
     stated = contest.stated(train_count=len(train), interval="binomial")
     authenticity = float(np.mean(metrics.authentic(train, *contest.nearest)))
@@ -142,8 +154,8 @@ def memorisation(contest):
     return scores, {}
 
 
-def conditional(contest):
-    """label_agreement, fd_per_class."""
+def conditional(contest: Contest) -> Found:
+    """Returns `label_agreement`, of extractors that classify, and `fd_per_class`, the mean over classes."""
     fake, real, floor = contest.fake, contest.real, contest.floor
     scores, details = {}, {}
     if fake.probabilities is not None:
@@ -163,16 +175,17 @@ def conditional(contest):
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """Scores that are computed together.
+    """A group of scores that are computed together.
 
     Attributes:
-        function: as above. gives: the names of its scores.
+        function: computes the scores, as above.
+        gives: names of the scores.
         classes, labels: whether it needs class probabilities, and labels on both sides.
-        many: whether it needs more samples than other metrics do, and is left out with a word where there are fewer.
+        many: whether it needs more samples than other families, and is left out with a message if there are fewer.
         long: whether it takes longer than the others.
     """
 
-    function: collections.abc.Callable
+    function: Callable[[Contest], Found]
     gives: tuple[str, ...]
     classes: bool = False
     labels: bool = False
@@ -193,22 +206,27 @@ FAMILIES = (
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
 
 
-def check_names(names):
-    """Refuses an unknown metric, naming the nearest."""
+def check_names(names: Iterable[str] | None) -> None:
+    """Raises UserError for an unknown metric, with the nearest name."""
     for name in names or ():
         if name not in SAMPLE_METRICS:
             close = nearest(name, SAMPLE_METRICS) or f"; expected some of {', '.join(SAMPLE_METRICS)}"
             raise UserError(f"unknown metric {name!r}{close}")
 
 
-def score_samples(contest, names=None, say=print):
-    """All scores that fit, or those in `names`: (dict of `Score`, dict of details, dict of seconds a family took).
+def score_samples(
+    contest: Contest, names: Sequence[str] | None = None, say: Callable[[str], object] = print
+) -> tuple[dict[str, Score], dict, dict[str, float]]:
+    """Returns all scores that fit, or those in `names`.
+
+    Returns:
+        (metric -> `Score`, details, family -> seconds).
 
     Raises:
-        UserError: an unknown name; a metric that was asked for needs labels, probabilities or samples that are missing.
+        UserError: an unknown name; a metric in `names` needs labels, probabilities or samples that are missing.
     """
     check_names(names)
-    wanted = {}
+    wanted: dict[Family, list[str]] = {}
     for family in FAMILIES:
         chosen = [name for name in family.gives if names is None or name in names]
         missing = _missing(contest, family)
@@ -216,10 +234,12 @@ def score_samples(contest, names=None, say=print):
             raise UserError(f"{chosen[0]} needs {missing}")
         if chosen and not missing:
             wanted[family] = chosen
-    scores, details, seconds = {}, {}, {}
-    # NumPy leaves Python's lock while it computes
+    scores: dict[str, Score] = {}
+    details: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    # threads suffice: NumPy releases Python's lock while it computes
     with products_of_a_share(), concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        order = sorted(wanted, key=lambda family: not family.long)  # begun first, the longest does not end alone
+        order = sorted(wanted, key=lambda family: not family.long)  # the longest first, or it would end alone
         running = {family: pool.submit(_timed, family.function, contest) for family in order}
         for family, chosen in wanted.items():
             try:
@@ -237,9 +257,12 @@ def score_samples(contest, names=None, say=print):
     return scores, details, seconds
 
 
-def products_of_a_share():
-    """A context in which each of `WORKERS` threads has its share of the cores for matrix products, unless the
-    environment says how many: all of them at once on all cores take twice as long (measured)."""
+def products_of_a_share() -> contextlib.AbstractContextManager:
+    """Returns a context in which each of `WORKERS` threads has its part of the cores for matrix products.
+
+    Measured: with all cores for each of them, the same products take twice as long. A number of threads in the
+    environment is left as it is.
+    """
     if any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")):
         return contextlib.nullcontext()
     return threadpoolctl.threadpool_limits(max(1, cores() // WORKERS), user_api="blas")
@@ -258,20 +281,27 @@ def _missing(contest, family):
     return None
 
 
-def control(contest, other):
-    """The scores that a control is shown by: fd, kid."""
+def control(contest: Contest, other: Side) -> dict[str, float]:
+    """Returns the `fd` and `kid` of one control."""
     distance = metrics.frechet_distance(contest.real.features, other.features)
     return {"fd": distance, "kid": contest.kernel_reference.value(other.features)}
 
 
-def controls(contest, originals, extractor, images, cache, key):
-    """What known faults score in the samples' place: noise, blur, a class dropped, copies of training images.
+def controls(
+    contest: Contest, originals: Side, extractor: Extractor, images: np.ndarray, cache: Cache, key: dict
+) -> dict[str, dict[str, float]]:
+    """Returns the scores of known faults in the samples' place: noise, blur, a missing class, copied training images.
 
     Args:
         contest: the `Contest`.
-        originals: a part of `contest.floor`, `CONTROLS` of it at most, and images uint8 [N, H, W, C], its pictures.
+        originals: a part of `contest.floor`, at most `CONTROLS` rows.
         extractor: the `Extractor`.
-        cache, key: `Cache` for the features of the corrupted pictures, and what names these pictures.
+        images: the pictures of `originals`, uint8 [N, H, W, C].
+        cache: `Cache` for the features of the corrupted pictures.
+        key: plain values that identify the pictures.
+
+    Returns:
+        fault -> `count`, `fd`, `kid` and, of the copies, `authenticity`.
     """
     faults = {}
     for name, corrupt in corruptions.LADDER.items():
@@ -284,7 +314,7 @@ def controls(contest, originals, extractor, images, cache, key):
     dropped = corruptions.without_a_class(originals)
     if dropped is not None:
         faults["a class dropped"] = control(contest, dropped)
-    # The floor's images are training images: copies of them score like it, and only authenticity tells.
+    # The floor consists of training images: copies of them have its distances, and only authenticity differs.
     copies = control(contest, originals)
     authenticity = metrics.authenticity(contest.train.features, originals.features)
     found = {"real": copies, **faults, "copies of training images": {**copies, "authenticity": authenticity}}

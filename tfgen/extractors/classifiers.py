@@ -1,11 +1,12 @@
 """The shipped extractors: small classifiers of Fashion-MNIST and MNIST, whose weights lie beside this file.
 
-`train.py` makes `NAME.npz` (the weights) and `NAME.json` (their sha256, the test accuracy, the recipe).
+`benchmarks/train_extractors.py` writes the weights, `NAME.npz`, and their sha256, test accuracy and recipe, `NAME.json`.
 """
 
 import functools
 import json
 import pathlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,24 +14,29 @@ from tfgen.errors import UserError
 from tfgen.extractors.hashes import check_sha256, sha256_of
 from tfgen.storage.atomic import replacing, write_text
 
+if TYPE_CHECKING:
+    import keras
+
+    from tfgen.extractors.base import Extractor
+
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def fashion_mnist():
+def fashion_mnist() -> "Extractor":
     """Garments: 128 features of a small classifier trained on Fashion-MNIST; part of tfgen."""
     return load("fashion_mnist")
 
 
-def mnist():
+def mnist() -> "Extractor":
     """Digits: 128 features of a small classifier trained on MNIST; part of tfgen."""
     return load("mnist")
 
 
-def load(name, folder=HERE):
+def load(name: str, folder: str | pathlib.Path = HERE) -> "Extractor":
     """Returns the `Extractor` whose weights are `folder`/`name`.npz.
 
     Raises:
-        UserError: the file is missing, or is not the one that `name`.json tells of.
+        UserError: the file is missing, or its sha256 is not that of `name`.json.
     """
     from tfgen.extractors.base import Extractor, compiled
     from tfgen.extractors.network import CHANNELS, CLASSES, IMAGE_SIZE, classifier
@@ -61,8 +67,8 @@ def _outputs(model, images):
     return outputs["features"], tf.nn.softmax(outputs["logits"])
 
 
-def save_weights(path, model):
-    """Writes a model's weights, "00_kernel", "01_gamma", ... in the order of its layers: the large ones as float16."""
+def save_weights(path: str | pathlib.Path, model: "keras.Model") -> None:
+    """Writes a model's weights, "00_kernel", "01_gamma", ... in the order of its layers, kernels as float16."""
     arrays = {}
     for key, variable in _variables(model).items():
         value = variable.numpy()
@@ -71,8 +77,12 @@ def save_weights(path, model):
         np.savez_compressed(partial, **arrays)
 
 
-def load_weights(path, model):
-    """Fills a model with what `save_weights` wrote of one of the same build."""
+def load_weights(path: str | pathlib.Path, model: "keras.Model") -> None:
+    """Loads the weights that `save_weights` wrote into a model of the same architecture.
+
+    Raises:
+        UserError: the file has the weights of another network.
+    """
     variables = _variables(model)
     with np.load(path, allow_pickle=False) as arrays:
         if set(arrays.files) != set(variables):
@@ -82,15 +92,19 @@ def load_weights(path, model):
             variable.assign(arrays[key].astype(np.float32))
 
 
-def write_record(folder, name, record):
-    """Writes `folder`/`name`.json: `record` and the sha256 of `name`.npz beside it."""
+def write_record(folder: str | pathlib.Path, name: str, record: dict[str, Any]) -> None:
+    """Writes `folder`/`name`.json: `record` and the sha256 of `folder`/`name`.npz."""
     folder = pathlib.Path(folder)
     record = record | {"sha256": sha256_of(folder / f"{name}.npz")}
     write_text(folder / f"{name}.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
-def read_record(folder, name):
-    """Returns what `write_record` wrote, a dict."""
+def read_record(folder: str | pathlib.Path, name: str) -> dict[str, Any]:
+    """Reads a file that `write_record` wrote.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     path = pathlib.Path(folder) / f"{name}.json"
     try:
         return json.loads(path.read_text(encoding="utf-8"))

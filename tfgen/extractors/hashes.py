@@ -1,4 +1,4 @@
-"""Which file it is: sha256 of weights, before anything is made of them."""
+"""The sha256 of weights, which is checked before they are used."""
 
 import hashlib
 import pathlib
@@ -6,8 +6,8 @@ import pathlib
 from tfgen.errors import UserError
 
 
-def check_sha256(path, expected, advice):
-    """Raises `UserError` where the file's sha256 is not `expected`; `advice` says what to do then."""
+def check_sha256(path: str | pathlib.Path, expected: str, advice: str) -> None:
+    """Raises `UserError` if the file's sha256 is not `expected`; `advice` is the end of the message."""
     found = sha256_of(path)
     if found != expected:
         raise UserError(
@@ -15,11 +15,11 @@ def check_sha256(path, expected, advice):
         )
 
 
-def sha256_of(path):
-    """Returns the sha256 of a file, or of a folder's files, names and contents in the order of their paths, as hex.
+def sha256_of(path: str | pathlib.Path) -> str:
+    """Returns the sha256, hexadecimal, of a file, or of the names and contents of a folder's files, sorted by path.
 
     Raises:
-        UserError: there is no such file, or it cannot be read.
+        UserError: the file does not exist or cannot be read.
     """
     path = pathlib.Path(path)
     digest = hashlib.sha256()

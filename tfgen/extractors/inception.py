@@ -1,12 +1,13 @@
-"""Inception-v3 from files that the user has: Keras' weights, and the graph of 2015-12-05, the one of the FID.
+"""Inception-v3 from the user's files: Keras' weights, or the graph of 2015-12-05, by which the FID is defined.
 
-Neither is fetched; no package carries them. The two differ: trained apart, other padding and pooling. Only the distance
-through the 2015 graph is the Frechet Inception distance of Heusel et al. 2017 (arXiv:1706.08500).
+Neither is downloaded, and no package contains them. They differ in training, padding and pooling. Only the distance
+between features of the 2015 graph is the Fréchet Inception distance of Heusel et al. 2017 (arXiv:1706.08500).
 """
 
 import functools
 import hashlib
 import pathlib
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -21,11 +22,11 @@ KERAS_WEIGHTS = {
     "9a0d58056eeedaa3f26cb7ebd46da564": True,
     "bcbd6486424b2319ff4ef7d526e38f63": False,
 }
-# classify_image_graph_def.pb of inception-2015-12-05.tgz, 95,673,916 bytes, as others who evaluate with it pin it.
+# classify_image_graph_def.pb of inception-2015-12-05.tgz, 95,673,916 bytes; other evaluation libraries pin the same md5.
 FID_MD5 = "e6bb154e85f5d4331c22abcddb5dcf31"
 
 
-def inception_v3(path):
+def inception_v3(path: str) -> Extractor:
     """Any picture: 2048 features of Keras' Inception-v3, from its weights file.
 
     Args:
@@ -57,8 +58,8 @@ def inception_v3(path):
     )
 
 
-def application(top):
-    """Keras' untrained Inception-v3: image in [-1, 1] -> features, or a dict of them and "probabilities"."""
+def application(top: bool) -> keras.Model:
+    """Builds Keras' untrained Inception-v3: image in [-1, 1] -> features, or a dict with "probabilities" too."""
     model = keras.applications.InceptionV3(weights=None, include_top=top, pooling=None if top else "avg")
     if not top:
         return model
@@ -66,12 +67,12 @@ def application(top):
     return keras.Model(model.input, outputs)
 
 
-def fid(path):
+def fid(path: str) -> Extractor:
     """Any picture: 2048 features of the Inception graph of 2015-12-05, from classify_image_graph_def.pb.
 
-    Images of up to 299 pixels a side go in at their own size: the graph enlarges them itself (bilinear, without
-    half-pixel centres), and published FIDs have that in them. Larger ones are brought to 299 x 299 first, antialiased.
-    Probabilities are of the 1008 outputs without their bias, as in the published Inception scores.
+    Images of up to 299 pixels per side enter at their own size: the graph enlarges them itself (bilinear, without
+    half-pixel centres), as in published FIDs. Larger ones are brought to 299 x 299 first, antialiased. Probabilities
+    are those of the 1008 outputs without their bias, as in published Inception scores.
 
     Args:
         path: classify_image_graph_def.pb of inception-2015-12-05.tgz.
@@ -102,11 +103,12 @@ def fid(path):
     )
 
 
-def frozen_network(serialised):
-    """Returns the function of the 2015 graph, images [B, H, W, 3] in [0, 1] -> (features, probabilities), and classes.
+def frozen_network(serialised: bytes) -> tuple[Callable, int]:
+    """Returns (the function of the 2015 graph, its number of classes).
 
-    It runs in a session: the graph's batch normalisation (BatchNormWithGlobalNormalization) left TensorFlow with
-    version 9 of GraphDef, and a `tf.function` forgets that this graph is older.
+    The function maps images float32 [B, H, W, 3] in [0, 1] to (features, probabilities). It runs in a session:
+    TensorFlow removed the graph's batch normalisation (BatchNormWithGlobalNormalization) with version 9 of GraphDef,
+    and a `tf.function` does not keep the older version of this graph.
     """
     v1 = tf.compat.v1
     graph_def = v1.GraphDef.FromString(serialised)

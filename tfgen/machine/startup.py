@@ -1,21 +1,26 @@
-"""Starting TensorFlow without what it says of itself."""
+"""The start of TensorFlow without its messages."""
 
 import importlib
 import os
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+
+STARTED = time.monotonic()  # of this import, close to the start of the process
 
 
-def wake_devices():
+def wake_devices() -> None:
+    """Imports TensorFlow and runs an operation, which initialises its devices."""
     importlib.import_module("tensorflow").constant(0)
 
 
-def start_tensorflow(wake=wake_devices):
-    """Imports TensorFlow and wakes its devices, without what it says meanwhile of itself and of absent drivers.
+def start_tensorflow(wake: Callable[[], object] = wake_devices) -> None:
+    """Imports TensorFlow and initialises its devices, without its messages on itself and on missing drivers.
 
-    TF_CPP_MIN_LOG_LEVEL does not reach these lines, which are written to file descriptor 2 before logging is set up.
-    After a failure they are shown.
+    They are shown if the start fails.
     """
+    # TF_CPP_MIN_LOG_LEVEL does not suppress them: they are written to file descriptor 2 before logging is set up
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:

@@ -1,4 +1,4 @@
-"""Metrics: arrays in, floats out. Names are imported on use, so that those on arrays alone start no TensorFlow."""
+"""Metrics: arrays in, floats out. Names are imported on use, so that metrics of arrays alone start no TensorFlow."""
 
 import importlib
 
@@ -23,6 +23,7 @@ _NAMES = {
     "inception_score": "scores",
     "kernel_distance": "kernels",
     "label_agreement": "scores",
+    "log_likelihood": "likelihood",
     "mig": "latents",
     "modes_covered": "modes",
     "mutual_information_gap": "latents",

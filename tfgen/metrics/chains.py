@@ -1,67 +1,108 @@
-"""Hamiltonian chains along the path from prior to posterior, and the weights that they gather.
+"""Hamiltonian chains along the path from prior to posterior, and their weights.
 
-Step sizes are found by pilot chains, which count for nothing else: chains whose own past decides their steps no longer
-leave f_b(u) = N(u; 0, I) p(x|z(u))^b as it is, and the mean of their weights is not p(x).
+Pilot chains determine the step sizes, and their weights are not used: a chain whose own past determines its steps does
+not leave f_b(u) = N(u; 0, I) p(x|z(u))^b invariant, and the mean of such weights is not p(x).
 """
 
 import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.metrics.posteriors import compiled, decoder_rows
-from tfgen.training.noise import stream_key
+from tfgen.metrics.inputs import compiled, rows_at_once
+from tfgen.noise import stream_key
 
-TARGET = 0.65  # acceptance that the pilots seek (Neal 2011, section 4.4)
-GAIN = 0.1  # of log step size, for each unit of acceptance too many or too few
-FIRST_STEP, SMALLEST_STEP, LARGEST_STEP = 0.5, 1e-5, 1.5  # in prior deviations; leapfrogs diverge from 2 on
-JITTER = 0.2  # steps differ by so much either way, or a path of half a period would only mirror
+if TYPE_CHECKING:
+    from tfgen.metrics.annealing import Target
+
+ROWS = 1_000  # latents decoded at once: more of them do not fit into the processor's cache
+TARGET = 0.65  # acceptance rate of the pilots (Neal 2011, section 4.4)
+GAIN = 0.1  # of the log step size per unit of acceptance above or below TARGET
+FIRST_STEP, SMALLEST_STEP, LARGEST_STEP = 0.5, 1e-5, 1.5  # in prior deviations; leapfrog steps diverge from 2 on
+JITTER = 0.2  # relative, either way: with equal steps, a path of half a period would only mirror u
+
+Tensors = dict[str, tf.Tensor]
 
 
-def schedule(temperatures, steepness=4.0):
-    """Inverse temperatures b_0 = 0 .. b_T = 1, float64 [T + 1], by a sigmoid: dense at both ends (Wu et al. 2017)."""
+def schedule(temperatures: int, steepness: float = 4.0) -> np.ndarray:
+    """Returns inverse temperatures b_0 = 0 .. b_T = 1, float64 [T + 1]: a sigmoid, dense at both ends.
+
+    Wu et al. 2017.
+
+    Raises:
+        UserError: `temperatures` is below 1.
+    """
     if temperatures < 1:
         raise UserError(f"temperatures must be at least 1, got {temperatures}")
     curve = np.tanh(0.5 * steepness * np.linspace(-1.0, 1.0, temperatures + 1))  # 2 sigmoid(s t) - 1
     return (curve - curve[0]) / (curve[-1] - curve[0])
 
 
-def log_mean_exp(values):
-    """log of the mean of exp(values) over the last axis."""
+def log_mean_exp(values: np.ndarray) -> np.ndarray:
+    """Returns the log of the mean of exp(values) over the last axis."""
     return np.logaddexp.reduce(values, axis=-1) - math.log(values.shape[-1])
 
 
-class Annealer:
-    """Hamiltonian chains along the path, R of them an image, for n images at once."""
+def rows_of(target: "Target") -> int:
+    """Returns the number of latents to decode at once."""
+    return rows_at_once([target.network], ROWS, otherwise=64 * math.prod(target.model.data_shape))
 
-    def __init__(self, target, temperatures, chains, leapfrog_steps, pilots, seed, rows):
+
+class Annealer:
+    """Hamiltonian chains along the path, R of them per image, for n images at once.
+
+    Args:
+        target: p(x|z(u)).
+        temperatures, chains, leapfrog_steps, pilots, seed, rows: as in `annealed_importance_sampling`.
+
+    Raises:
+        UserError: a number is below 1.
+    """
+
+    def __init__(
+        self,
+        target: "Target",
+        temperatures: int,
+        chains: int,
+        leapfrog_steps: int,
+        pilots: int,
+        seed: int,
+        rows: int | None,
+    ) -> None:
         counts = {"chains": chains, "leapfrog_steps": leapfrog_steps, "pilots": pilots}
         for name, value in counts.items():
             if value < 1:
                 raise UserError(f"{name} must be at least 1, got {value}")
         self.target, self.chains, self.pilots, self.seed = target, int(chains), int(pilots), int(seed)
         self.leapfrog_steps, self.latent_dim = int(leapfrog_steps), target.model.latent_dim
-        self.rows, self.path = rows or decoder_rows(target.model), schedule(temperatures)
+        self.rows, self.path = rows or rows_of(target), schedule(temperatures)
         self._forward, self._reverse = compiled(self._climb), compiled(self._descend)
 
-    def batches(self, count):
-        """(index int64 [n], how many of them count): all of one size, the last filled up with copies of its last."""
+    def batches(self, count: int) -> Iterator[tuple[np.ndarray, int]]:
+        """Yields (index int64 [n], number of them that count), all of one size: the last is padded with its last."""
         size = min(max(1, self.rows // (self.chains + self.pilots)), max(1, count))
         for first in range(0, count, size):
             yield np.minimum(np.arange(first, first + size), count - 1), min(size, count - first)
 
-    def forward(self, x, label, index):
-        """log w float64 [n, chains], acceptance [n], and the step sizes [T, n] of the transitions and of one more."""
-        return self._forward(x, label, tf.constant(index), tf.constant(self.path))
+    def forward(self, x: tf.Tensor, conditions: dict, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns log w float64 [n, chains], acceptance [n], and step sizes [T, n], one more than transitions."""
+        return self._forward(x, conditions, tf.constant(index), tf.constant(self.path))
 
-    def reverse(self, start, x, label, index, steps):
-        """log w float64 [n, chains] of chains from `start` [n, D] ~ p(u|x) to the prior, with the forward's steps."""
-        return self._reverse(start, x, label, tf.constant(index), tf.constant(self.path), steps)
+    def reverse(
+        self, start: tf.Tensor, x: tf.Tensor, conditions: dict, index: tf.Tensor, steps: tf.Tensor
+    ) -> tf.Tensor:
+        """Returns log w float64 [n, chains] of chains from `start` [n, D] ~ p(u|x) to the prior.
 
-    def _climb(self, x, label, index, path):
+        `steps` are the step sizes that `forward` returned.
+        """
+        return self._reverse(start, x, conditions, tf.constant(index), tf.constant(self.path), steps)
+
+    def _climb(self, x, conditions, index, path):
         images, chains = x.shape[0], self.chains + self.pilots
-        move = Hamiltonian(self.target, x, label, chains, self.leapfrog_steps)
+        move = Hamiltonian(self.target, x, conditions, chains, self.leapfrog_steps)
         last = tf.shape(path)[0] - 1
         key = tf.constant(stream_key(self.seed, "annealing/start"), tf.int64)
         u = normal_noise(index, key, [chains, self.latent_dim])
@@ -74,7 +115,7 @@ class Annealer:
             b = tf.cast(path[t], tf.float32)
             u, value, slope, acceptance = move(u, value, slope, b, size, noise)
             sizes = sizes.write(t - 1, size)
-            # the pilots come last; from their acceptance, the next step
+            # the pilots come last; their acceptance determines the next step size
             surplus = tf.reduce_mean(acceptance[:, self.chains :], axis=1) - TARGET
             size = tf.clip_by_value(size * tf.exp(GAIN * surplus), SMALLEST_STEP, LARGEST_STEP)
             accepted += tf.reduce_mean(acceptance[:, : self.chains], axis=1)
@@ -88,8 +129,8 @@ class Annealer:
         moves = tf.cast(tf.maximum(last - 1, 1), tf.float32)
         return log_w[:, : self.chains], accepted / moves, sizes.write(last - 1, size).stack()
 
-    def _descend(self, start, x, label, index, path, sizes):
-        move = Hamiltonian(self.target, x, label, self.chains, self.leapfrog_steps)
+    def _descend(self, start, x, conditions, index, path, sizes):
+        move = Hamiltonian(self.target, x, conditions, self.chains, self.leapfrog_steps)
         last = tf.shape(path)[0] - 1
         u = tf.tile(start[:, None], [1, self.chains, 1])
         value, slope = move.log_likelihood(u)
@@ -102,8 +143,10 @@ class Annealer:
 
         return tf.while_loop(lambda t, *_: t > 0, step, (last - 1, u, value, slope, log_w))[-1]
 
-    def noise(self, direction, index, t, chains):
-        """Momenta [n, R, D] ~ N(0, I), and two uniform numbers [n, R] each, of the transition at temperature t."""
+    def noise(
+        self, direction: str, index: tf.Tensor, t: tf.Tensor, chains: int
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Returns momenta [n, R, D] ~ N(0, I) and two uniform numbers [n, R] for the transition at temperature t."""
         key = tf.constant(stream_key(self.seed, "annealing", direction), tf.int64) + tf.cast(t, tf.int64)
         drawn = normal_noise(index, key, [chains, self.latent_dim + 2])
         uniform = 0.5 * tf.math.erfc(drawn[..., -2:] * -math.sqrt(0.5))  # one call for all: many small ones are slow
@@ -111,31 +154,54 @@ class Annealer:
 
 
 class Hamiltonian:
-    """One transition of R chains for each of n images that leaves f_b as it is (Neal 2011, section 3.2)."""
+    """A transition of R chains for each of n images that leaves f_b invariant (Neal 2011, section 3.2).
 
-    def __init__(self, target, x, label, chains, leapfrog_steps):
+    Args:
+        target: p(x|z(u)).
+        x: images float32 [n, H, W, C] in [0, 1].
+        conditions: field name -> tensor [n, ...].
+        chains: R.
+        leapfrog_steps: per transition.
+    """
+
+    def __init__(self, target: "Target", x: tf.Tensor, conditions: Tensors, chains: int, leapfrog_steps: int) -> None:
         self.target, self.leapfrog_steps = target, leapfrog_steps
         self.x = tf.repeat(x, chains, axis=0)
-        self.label = None if label is None else tf.repeat(label, chains, axis=0)
+        self.conditions = {name: tf.repeat(value, chains, axis=0) for name, value in conditions.items()}
 
-    def log_likelihood(self, u):
-        """log p(x|z(u)) [n, R] and its gradient [n, R, D]."""
+    def log_likelihood(self, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns log p(x|z(u)) [n, R] and its gradient [n, R, D] at u [n, R, D]."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(u)
-            decoded = self.target.decode(tf.reshape(u, [-1, u.shape[-1]]), self.label)
+            decoded = self.target.decode(tf.reshape(u, [-1, u.shape[-1]]), self.conditions)
             value = tf.reshape(self.target.likelihood.log_prob(self.x, decoded), u.shape[:2])
         return value, tape.gradient(value, u)
 
-    def __call__(self, u, value, slope, b, size, noise):
-        """Moves u [n, R, D] at inverse temperature b with steps of about `size` [n].
+    def __call__(
+        self,
+        u: tf.Tensor,
+        value: tf.Tensor,
+        slope: tf.Tensor,
+        b: tf.Tensor,
+        size: tf.Tensor,
+        noise: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Moves u [n, R, D] at inverse temperature b.
+
+        Args:
+            u: positions of the chains.
+            value, slope: log p(x|z(u)) [n, R] and its gradient [n, R, D].
+            b: inverse temperature.
+            size: mean step sizes [n].
+            noise: as `Annealer.noise` returns it.
 
         Returns:
-            The new u, its log-likelihood and gradient, and the probability of acceptance [n, R].
+            The new u, value and slope, and the probability of acceptance [n, R].
         """
         momentum, jitter, uniform = noise
         size = (size[:, None] * (1.0 + JITTER * (2.0 * jitter - 1.0)))[..., None]
 
-        def force(u, slope):  # d/du log f_b
+        def force(u, slope):  # d/du log f_b(u), where d/du log N(u; 0, I) = -u
             return b * slope - u
 
         def leap(i, u, p, value, slope):
@@ -151,14 +217,15 @@ class Hamiltonian:
             return 0.5 * tf.reduce_sum(tf.square(u) + tf.square(p), axis=-1) - b * value
 
         gain = energy(u, momentum, value) - energy(new_u, p, new_value)
+        # a path that has diverged is rejected
         acceptance = tf.where(tf.math.is_finite(gain), tf.exp(tf.minimum(gain, 0.0)), 0.0)
         keep = uniform < acceptance
         u, slope = tf.where(keep[..., None], new_u, u), tf.where(keep[..., None], new_slope, slope)
         return u, tf.where(keep, new_value, value), slope, acceptance
 
 
-def normal_noise(index, key, shape):
-    """N(0, 1) of `shape` for every image, from (key, index) alone: float32 [n, *shape]."""
+def normal_noise(index: tf.Tensor, key: tf.Tensor, shape: list) -> tf.Tensor:
+    """Returns N(0, 1), float32 [n, *shape], row i from (key, index[i]) alone."""
 
     def draw(i):
         return tf.random.stateless_normal(shape, tf.stack([i, key]), alg="philox")

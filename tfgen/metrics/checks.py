@@ -1,21 +1,26 @@
-"""What the metrics ask of the arrays they are given, each fault said in a sentence."""
+"""Checks of the arrays that metrics take; errors name the fault in one sentence."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 
-ROW_SUM = 1e-3  # how far from 1 the probabilities of one image may add up: float16 networks stay within it
+ROW_SUM = 1e-3  # tolerance of the sum of one image's probabilities: networks in float16 stay within it
 
 
-def check_features(name, array, rows=1, need="the metric needs"):
-    """Returns `array` as it came, if it is features: finite real numbers [N, F] with N >= `rows` and F >= 1.
+def check_features(name: str, array: ArrayLike, rows: int = 1, need: str = "the metric needs") -> np.ndarray:
+    """Returns `array`, unchanged, after a check that it is finite real numbers [N, F], N >= `rows` and F >= 1.
 
     Args:
-        name: what the array is called in a sentence.
-        rows, need: the smallest N, and the sentence's beginning that says what needs it.
+        name: of the array in messages.
+        array: features.
+        rows: the smallest N.
+        need: the beginning of the message about too few rows.
 
     Raises:
-        UserError: it is not.
+        UserError: another shape or dtype, too few rows, or values that are not finite.
     """
     array = np.asarray(array)
     if array.ndim != 2 or not array.shape[1] or not _is_real(array):
@@ -26,14 +31,24 @@ def check_features(name, array, rows=1, need="the metric needs"):
     return array
 
 
-def check_pair(real, fake, rows=1, need="the metric needs", names=("real", "fake")):
-    """Both sets of features as float64, checked: `rows` or more each, of one length F, finite."""
+def check_pair(
+    real: ArrayLike,
+    fake: ArrayLike,
+    rows: int = 1,
+    need: str = "the metric needs",
+    names: tuple[str, str] = ("real", "fake"),
+) -> list[np.ndarray]:
+    """Returns both sets of features as float64, [N, F] and [M, F], after a check as in `check_features`.
+
+    Raises:
+        UserError: as in `check_features`, or different lengths F.
+    """
     pair = [check_features(name, array, rows, need) for name, array in zip(names, (real, fake))]
     check_lengths(pair[0].shape[1], pair[1].shape[1], names)
     return [array.astype(np.float64, copy=False) for array in pair]
 
 
-def check_lengths(first, second, names=("real", "fake")):
+def check_lengths(first: int, second: int, names: Sequence[str] = ("real", "fake")) -> None:
     """Raises `UserError` unless features of both sets have the same length."""
     if first != second:
         both = " and ".join(names)
@@ -42,8 +57,8 @@ def check_lengths(first, second, names=("real", "fake")):
         )
 
 
-def check_probabilities(probabilities):
-    """Probabilities [N, C] of classes as float64, every row made to add up to 1 exactly.
+def check_probabilities(probabilities: ArrayLike) -> np.ndarray:
+    """Returns class probabilities float64 [N, classes], every row divided by its sum.
 
     Raises:
         UserError: no images or no classes, a negative or non-finite value, or a row whose sum is off by over 1e-3.
@@ -61,11 +76,11 @@ def check_probabilities(probabilities):
     return array / sums
 
 
-def check_labels(name, labels, length=None, classes=None):
-    """Labels as int64 [N]: integers, 0 <= label (< `classes`), `length` of them where one is given.
+def check_labels(name: str, labels: ArrayLike, length: int | None = None, classes: int | None = None) -> np.ndarray:
+    """Returns labels as int64 [N], after a check that they lie in [0, `classes`) and are `length` in number.
 
     Raises:
-        UserError: they are not.
+        UserError: another shape, dtype, range or number.
     """
     array = np.asarray(labels)
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):

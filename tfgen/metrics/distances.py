@@ -1,26 +1,28 @@
-"""Fréchet distances between sets of features: plain, per class, with their spread, and without their bias."""
+"""Fréchet distances between sets of features: plain, per class, bootstrapped, and extrapolated to remove the bias."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 from tfgen.metrics.checks import check_features, check_labels, check_lengths, check_pair
 from tfgen.metrics.statistics import FeatureStatistics
 
 NEED = "the Frechet distance needs"
-RANK = 1e-10  # eigenvalues of a covariance below this share of the largest are rounding, not directions
+RANK = 1e-10  # eigenvalues of a covariance below this fraction of the largest are rounding errors
 
 
-def frechet_distance(real, fake):
-    """|mu_r - mu_f|^2 + Tr(S_r + S_f - 2 (S_r S_f)^(1/2)) of Gaussians fitted to both: Heusel et al. 2017, equation 6.
+def frechet_distance(real: ArrayLike, fake: ArrayLike) -> float:
+    """Returns |mu_r - mu_f|^2 + Tr(S_r + S_f - 2 (S_r S_f)^(1/2)) of Gaussians fitted to both sets of features.
 
-    It is biased: of N samples each it is too large by about a / N, where a depends on the model too, so that scores at
-    different N do not compare, and neither do two models by a small difference at the same N. Give N and the distance
-    of real from real images at that N beside it, or use `frechet_infinity`. Fewer samples than features work, with
-    singular covariances, but then the bias is most of the number. It sees means and covariances alone: copied
-    training images score best. Only features of the Inception graph of 2015-12-05 make it an FID.
+    Heusel et al. 2017, equation 6. The estimate is biased: from N samples it is too large by about a / N, where a
+    depends on the model too. So scores at different N cannot be compared, and a small difference between two models at
+    the same N means little. State N and the distance between real images at that N, or use `frechet_infinity`. Fewer
+    samples than features are possible (singular covariances), but then the bias is most of the value. The distance
+    depends on means and covariances alone: copied training images score best. It is an FID only with features of the
+    Inception graph of 2015-12-05.
 
     Args:
-        real, fake: features, [N, F] and [M, F] real numbers, N, M >= 2.
+        real, fake: reference and generated features, [N, F] and [M, F] real numbers, N, M >= 2.
 
     Returns:
         float, at least 0, in squared units of the features.
@@ -32,8 +34,12 @@ def frechet_distance(real, fake):
     return frechet_between(FeatureStatistics().update(real), FeatureStatistics().update(fake))
 
 
-def frechet_between(a, b):
-    """`frechet_distance` of what two `FeatureStatistics` have seen."""
+def frechet_between(a: FeatureStatistics, b: FeatureStatistics) -> float:
+    """Returns the `frechet_distance` of the features that two `FeatureStatistics` have accumulated.
+
+    Raises:
+        UserError: fewer than 2 samples, or features of different lengths.
+    """
     for statistics in (a, b):
         if statistics.count < 2:
             raise UserError(f"{NEED} at least 2 samples, but one of the statistics has {statistics.count}")
@@ -41,8 +47,10 @@ def frechet_between(a, b):
     return frechet_of_moments(a.mean, a.covariance, b.mean, b.covariance)
 
 
-def frechet_of_moments(mean_a, covariance_a, mean_b, covariance_b):
-    """`frechet_distance` of two Gaussians: means float64 [F], covariances float64 [F, F], of any rank."""
+def frechet_of_moments(
+    mean_a: np.ndarray, covariance_a: np.ndarray, mean_b: np.ndarray, covariance_b: np.ndarray
+) -> float:
+    """Returns the `frechet_distance` of two Gaussians: means float64 [F], covariances float64 [F, F], of any rank."""
     root, _ = _roots(covariance_a)
     # (S_a S_b)^(1/2) has the trace of (S_a^(1/2) S_b S_a^(1/2))^(1/2), which is symmetric.
     eigenvalues = np.linalg.eigvalsh(root @ covariance_b @ root)
@@ -51,17 +59,19 @@ def frechet_of_moments(mean_a, covariance_a, mean_b, covariance_b):
     return max(0.0, float(difference @ difference + np.trace(covariance_a) + np.trace(covariance_b) - 2.0 * overlap))
 
 
-def per_class_frechet(real, real_labels, fake, fake_labels):
-    """`frechet_distance` within each class: {class: float} for the classes of `real_labels`, in order.
+def per_class_frechet(
+    real: ArrayLike, real_labels: ArrayLike, fake: ArrayLike, fake_labels: ArrayLike
+) -> dict[int, float]:
+    """Returns class -> `frechet_distance` within the class, sorted by class.
 
-    A class has a tenth of the images, say, and ten times the bias: compare classes with one another at one N only.
+    With a tenth of the images, a class has ten times the bias: compare classes at equal N only.
 
     Args:
-        real, fake: features, [N, F] and [M, F].
+        real, fake: reference and generated features, [N, F] and [M, F].
         real_labels, fake_labels: integers [N] and [M].
 
     Raises:
-        UserError: as `frechet_distance`, or a class with fewer than 2 images on either side, or of fakes alone.
+        UserError: as in `frechet_distance`, or a class has fewer than 2 images on either side.
     """
     real, fake = check_pair(real, fake, rows=2, need=NEED)
     real_labels = check_labels("real_labels", real_labels, len(real))
@@ -74,24 +84,24 @@ def per_class_frechet(real, real_labels, fake, fake_labels):
     return {label: frechet_distance(real[real_labels == label], fake[fake_labels == label]) for label in classes}
 
 
-def frechet_bootstrap(real, fake, draws=20, seed=0):
-    """A 95 % interval of `frechet_distance` over draws of both sets of images, by the bootstrap.
+def frechet_bootstrap(real: ArrayLike, fake: ArrayLike, draws: int = 20, seed: int = 0) -> tuple[float, float]:
+    """Returns a 95 % bootstrap interval of `frechet_distance` over draws of both sets of images.
 
-    It shows spread, not bias: every resampled set is poorer than the one it was drawn from and so farther from the
-    other, hence the interval is the measured distance +- 1.96 standard deviations of the resampled ones, not their
-    quantiles, and it still lies around a number that is too large by about a / N. Where that bias is most of the
-    distance (few samples, many features) it is wider than need be.
+    It covers the spread, not the bias. Resampled sets are less diverse than the originals and so farther from each
+    other; therefore the interval is the measured distance +- 1.96 standard deviations of the resampled ones, not their
+    quantiles. Its centre is still too large by about a / N. Where that bias is most of the distance (few samples, many
+    features), the interval is too wide.
 
     Args:
         real, fake: as in `frechet_distance`.
-        draws: resampled pairs, at least 2.
+        draws: number of resampled pairs, at least 2.
         seed: integer of the resampling.
 
     Returns:
         (low, high), floats, 0 <= low <= high.
 
     Raises:
-        UserError: as `frechet_distance`, or fewer than 2 draws.
+        UserError: as in `frechet_distance`, or fewer than 2 draws.
     """
     if draws < 2:
         raise UserError(f"draws must be at least 2, got {draws}")
@@ -103,25 +113,25 @@ def frechet_bootstrap(real, fake, draws=20, seed=0):
     return max(0.0, value - margin), value + margin
 
 
-def frechet_infinity(real, fake, points=5, seed=0):
-    """The Fréchet distance at infinitely many samples: Chong and Forsyth 2020, FD against 1 / N extrapolated to 0.
+def frechet_infinity(real: ArrayLike, fake: ArrayLike, points: int = 5, seed: int = 0) -> tuple[float, float]:
+    """Returns the Fréchet distance extrapolated to infinitely many samples: Chong and Forsyth 2020.
 
-    Both sets are cut into g = 1 .. `points` parts, the distances of the parts averaged, and a line through these means
-    against g, which is N / (the size of a part), is read at g = 0. Unlike the random subsets of the paper, disjoint
-    parts let every point use all images, and both sides shrink, so that the bias of both is removed; one of a set
-    from itself is 0 in expectation and may be negative.
+    Both sets are divided into g = 1 .. `points` disjoint parts of N / g images. The mean distance between parts is
+    fitted by a line in g, whose value at g = 0 is returned. Unlike the paper's random subsets, disjoint parts use all
+    images at every point, and both sets shrink, which removes the bias of both. The value for two sets from one
+    distribution is 0 in expectation and may be negative.
 
     Args:
         real, fake: as in `frechet_distance`, with more than F rows in each of `points` parts.
-        points: at how many sizes the distance is measured, at least 2.
-        seed: integer of the order in which images are cut into parts.
+        points: number of sizes at which the distance is measured, at least 2.
+        seed: integer of the division into parts.
 
     Returns:
         (value, standard_error): floats. The error is that of drawing other images, on both sides, to first order: the
         standard deviation of each image's influence on the distance (the infinitesimal jackknife).
 
     Raises:
-        UserError: as `frechet_distance`, or too few rows for so many points.
+        UserError: as in `frechet_distance`, or too few rows for so many points.
     """
     if points < 2:
         raise UserError(f"points must be at least 2, got {points}")
@@ -145,7 +155,7 @@ def _parts(real, fake, count):
 
 
 def _influence_variance(features, others):
-    """The variance of `frechet_distance` from drawing `features`, to first order in 1 / N."""
+    """Returns the variance of `frechet_distance` over draws of `features`, to first order in 1 / N."""
     statistics, target = FeatureStatistics().update(features), FeatureStatistics().update(others)
     root, inverse = _roots(statistics.covariance)
     # The distance's gradient in S_r is I - T, with the optimal map
@@ -158,7 +168,7 @@ def _influence_variance(features, others):
 
 
 def _roots(covariance):
-    """S^(1/2) and its pseudo-inverse, of a symmetric positive semidefinite S."""
+    """Returns S^(1/2) and its pseudo-inverse, of a symmetric positive semidefinite S."""
     eigenvalues, vectors = np.linalg.eigh(covariance)
     roots = np.sqrt(np.maximum(eigenvalues, 0.0))
     kept = eigenvalues > RANK * eigenvalues[-1]

@@ -1,34 +1,37 @@
-"""The kernel distance (KID): a squared maximum mean discrepancy, with an error that new images would show."""
+"""The kernel distance (KID), a squared maximum mean discrepancy, and its standard error over draws of images."""
 
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 from tfgen.metrics.checks import check_pair
 
-PAIRS = 1 << 20  # kernel values held at once, 8 MB: they stay in the processor's cache
+PAIRS = 1 << 20  # kernel values in memory at once, 8 MB: they fit into the processor's cache
 NEED = "the kernel distance and its error need"
-IMAGES = 5_000  # of each set, at most, from which the error is taken: good to a few per cent
+IMAGES = 5_000  # of each set, at most, for the error, which is then accurate to a few per cent
 
 
-def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
-    """The unbiased squared MMD under the kernel (x'y / F + 1)^3: Binkowski et al. 2018, section 4 and equation 4.
+def kernel_distance(
+    real: ArrayLike, fake: ArrayLike, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Returns the unbiased squared MMD under the kernel (x'y / F + 1)^3, and its standard error.
 
-    Unbiased at every number of samples, so it is the one to rank by where features are many and samples few; about 0
-    for equal distributions, and then as often negative, which is never clipped. Where `subset_size` reaches the
-    smaller set, all images make one estimate, the most precise there is; else it is the mean over random subsets of
-    both sets, drawn without replacement.
+    Binkowski et al. 2018, section 4 and equation 4. It is unbiased at every number of samples, and so suited to
+    rankings with many features and few samples. For equal distributions it is about 0 and as often negative, which is
+    not clipped. If `subset_size` is at least the size of the smaller set, the value is one estimate from all images,
+    the most precise one; else it is the mean over random subsets of both sets, drawn without replacement.
 
-    The error is what other images would show: a delete-one jackknife over the images of both sets, which the spread
-    of overlapping subsets of the same images cannot replace, and to it the noise of drawing subsets. The jackknife
-    counts a U-statistic's second-order variance twice (Efron and Stein 1981, section 4); that is taken off again, or
-    the error of equal distributions would be 1.4 times too large.
+    The error is that of drawing other images: a delete-one jackknife over the images of both sets (the spread of
+    overlapping subsets of the same images underestimates it), plus the noise of drawing subsets. The jackknife counts
+    a U-statistic's second-order variance twice (Efron and Stein 1981, section 4); one of the two is subtracted, or the
+    error of equal distributions would be 1.4 times too large.
 
     Args:
-        real, fake: features, [N, F] and [M, F] real numbers, N, M >= 4.
-        subsets: how many subsets, at least 2.
-        subset_size: images of each set in a subset, at least 4.
+        real, fake: reference and generated features, [N, F] and [M, F] real numbers, N, M >= 4.
+        subsets: number of subsets, at least 2.
+        subset_size: images of each set per subset, at least 4.
         seed: integer of the subsets.
 
     Returns:
@@ -54,25 +57,28 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
 
 
 class KernelReference:
-    """Real images with which several sets are compared, all pairs each: what they are among themselves is summed once.
+    """Reference features for several kernel distances over all pairs; their own sum is computed once.
 
     Args:
         real: features [N, F] real numbers, N >= 4.
+
+    Raises:
+        UserError: as in `kernel_distance`.
     """
 
-    def __init__(self, real):
+    def __init__(self, real: ArrayLike) -> None:
         self.real = check_pair(real, real, rows=4, need=NEED)[0]
         self._within = _mean_within(self.real)
 
-    def distance(self, fake, seed=0):
-        """(mean, standard_error), as `kernel_distance` with a `subset_size` of all images and this seed."""
+    def distance(self, fake: ArrayLike, seed: int = 0) -> tuple[float, float]:
+        """Returns (value, standard_error), as `kernel_distance` with a `subset_size` of all images and this seed."""
         real, fake = check_pair(self.real, fake, rows=4, need=NEED)
         rng = np.random.default_rng(seed)
         error = _decompose(_subset(real, IMAGES, rng), _subset(fake, IMAGES, rng))
         return self.value(fake), float(np.sqrt(error.variance(len(real), len(fake))))
 
-    def value(self, fake):
-        """The distance alone."""
+    def value(self, fake: ArrayLike) -> float:
+        """Returns the distance without its error."""
         real, fake = check_pair(self.real, fake, rows=4, need=NEED)
         cross = sum(_cubes(_inner(real[rows], fake)) for rows in _slices(len(real), len(fake)))
         return float(self._within + _mean_within(fake) - 2.0 * cross / (len(real) * len(fake)))
@@ -83,11 +89,11 @@ class _Decomposition:
     """An estimate and the parts of its variance (Hoeffding): of single images, and of pairs of them."""
 
     value: float
-    single: tuple  # (real, fake): of the influence of one image
-    pairs: tuple  # (real-real, fake-fake, real-fake): of what is left of the kernel
+    single: tuple[float, float]  # (real, fake): of the influence of one image
+    pairs: tuple[float, float, float]  # (real-real, fake-fake, real-fake): of the kernel's residual
 
-    def variance(self, n, m):
-        """Of an estimate from n real and m fake images."""
+    def variance(self, n: int, m: int) -> float:
+        """Returns the variance of an estimate from n real and m fake images."""
         first = self.single[0] / n + self.single[1] / m
         real, fake, both = self.pairs
         return first + 2.0 * real / (n * (n - 1)) + 2.0 * fake / (m * (m - 1)) + 4.0 * both / (n * m)
@@ -114,10 +120,11 @@ def _decompose(real, fake):
 
 
 def _jackknife(within, cross, others):
-    """The variance of the estimate from drawing one set of n images, by leaving each out once.
+    """Returns the variance of the estimate over draws of one set of n images, by leaving each out once.
 
     Args:
-        within, cross: every image's sum of the kernel with the n - 1 images of its own set and with the `others`.
+        within, cross: sum of the kernel of every image with the n - 1 images of its own set, and with the other set.
+        others: size of the other set.
     """
     n = len(within)
     left = (within.sum() - 2.0 * within) / ((n - 1) * (n - 2)) - 2.0 * (cross.sum() - cross) / ((n - 1) * others)
@@ -125,7 +132,7 @@ def _jackknife(within, cross, others):
 
 
 def _within_residual(sums, squares):
-    """The variance of k(x, x') - a(x) - a(x') for the best a: squared residuals over their degrees of freedom."""
+    """Returns the variance of k(x, x') - a(x) - a(x') for the best a: squared residuals per degree of freedom."""
     n = len(sums)
     total = squares / 2.0 - sums.sum() ** 2 / (2.0 * n * (n - 1))
     additive = (sums @ sums - sums.sum() ** 2 / n) / (n - 2)
@@ -133,23 +140,23 @@ def _within_residual(sums, squares):
 
 
 def _cross_residual(rows, columns, squares):
-    """The same of k(x, y) - a(x) - b(y)."""
+    """Returns the variance of k(x, y) - a(x) - b(y) for the best a and b."""
     n, m = len(rows), len(columns)
     residual = squares - rows @ rows / m - columns @ columns / n + rows.sum() ** 2 / (n * m)
     return max(0.0, residual / ((n - 1) * (m - 1)))
 
 
 def _mean_within(a):
-    """The mean of the kernel over pairs of different rows."""
+    """Returns the mean of the kernel over pairs of different rows."""
     n = len(a)
-    # what stands right of the square on the diagonal counts twice, for what lies below
+    # the kernel matrix is symmetric: values to the right of the diagonal block count twice
     ordered = sum(2.0 * _cubes(inner) - _cubes(inner[:, : len(inner)]) for _, inner in _upper(a))
     diagonal = (np.einsum("nf,nf->n", a, a) / a.shape[1] + 1.0) ** 3
     return (ordered - diagonal.sum()) / (n * (n - 1))
 
 
 def _within_sums(a):
-    """Every row's sum of the kernel with the other rows [N], and the sum of the squares of these values."""
+    """Returns the sum of the kernel of every row with the other rows [N], and the sum of squares of these values."""
     sums, squares = np.zeros(len(a)), 0.0
     for rows, inner in _upper(a):
         values = _cubed(inner)
@@ -162,13 +169,13 @@ def _within_sums(a):
 
 
 def _upper(a):
-    """Yields (rows, `_inner` of these with themselves and all after them): symmetric, the rest stands below as well."""
+    """Yields (rows, `_inner` of these with themselves and all later rows): the upper part of a symmetric matrix."""
     for rows in _slices(len(a), len(a)):
         yield rows, _inner(a[rows], a[rows.start :])
 
 
 def _cross_sums(a, b):
-    """The sums of the kernel matrix over its columns [N] and rows [M], and of its squares."""
+    """Returns the sums of the kernel matrix over its columns [N] and over its rows [M], and of its squares."""
     rows, columns, squares = np.empty(len(a)), np.zeros(len(b)), 0.0
     for part in _slices(len(a), len(b)):
         values = _cubed(_inner(a[part], b))
@@ -179,7 +186,7 @@ def _cross_sums(a, b):
 
 
 def _inner(a, b):
-    """a_i'b_j / F + 1, whose cube is the kernel: float64 [N, M]."""
+    """Returns a_i'b_j / F + 1, whose cube is the kernel: float64 [N, M]."""
     inner = (a / a.shape[1]) @ b.T
     inner += 1.0
     return inner
@@ -192,7 +199,7 @@ def _cubed(inner):
 
 
 def _cubes(inner):
-    """The sum of the cubes."""
+    """Returns the sum of the cubes."""
     return float(np.vdot(inner * inner, inner))
 
 

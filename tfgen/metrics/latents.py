@@ -1,60 +1,97 @@
-"""What latent variables hold: how many are used, and whether each stands for one factor of the data."""
+"""Metrics of latent variables: the number of active ones, and whether each represents one factor of the data."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from tfgen.data.source import Source
 from tfgen.errors import UserError
+
+if TYPE_CHECKING:
+    from tfgen.training.model import GenerativeModel
 
 
 class ActiveUnits(int):
-    """How many latents are used; `variances` float64 [D] are what each was judged by, `share` their part of all."""
+    """The number of active latents.
 
-    def __new__(cls, variances, threshold):
+    Attributes:
+        variances: float64 [D], the variance of the posterior mean of each latent over images.
+    """
+
+    variances: np.ndarray
+
+    def __new__(cls, variances: np.ndarray, threshold: float) -> "ActiveUnits":
+        """Counts the variances above a threshold."""
         units = super().__new__(cls, np.count_nonzero(variances > threshold))
         units.variances = variances
         return units
 
     @property
-    def share(self):
+    def share(self) -> float:
+        """The fraction of active latents, in [0, 1]."""
         return self / len(self.variances)
 
 
-def active_units(model, images, threshold=0.01, seed=0, *, label=None):
-    """Latents i with Var_x(E_q(z_i|x)[z_i]) > threshold: Burda et al. 2016, section 5.2.
+def active_units(
+    model: "GenerativeModel",
+    images: ArrayLike,
+    threshold: float = 0.01,
+    seed: int = 0,
+    *,
+    conditions: dict | None = None,
+) -> ActiveUnits:
+    """Counts latents i with Var_x(E_q(z_i|x)[z_i]) > threshold: Burda et al. 2016, section 5.2.
 
     Args:
-        model: a `VariationalModel`.
+        model: a `GenerativeModel` with `encode`, whose first entry is E_q(z|x)[z].
         images: [N, H, W, C], uint8 or float in [0, 1], at least 2; prepared as in training.
-        threshold: of the variance (ddof 1) over images; the paper's, for a prior of variance 1.
+        threshold: of the variance (ddof 1) over images; the paper's, for a prior with variance 1.
         seed: of a dynamic binarisation.
-        label: the condition of every image, where the model has one.
+        conditions: field name -> array [N, ...], all conditions of the model.
 
     Returns:
         `ActiveUnits`, an int.
 
     Raises:
-        UserError: the model has no q(z|x), there are fewer than 2 images, or they are not as above.
+        UserError: the model cannot encode, there are fewer than 2 images, or they do not fit the model.
     """
-    from tfgen.metrics.posteriors import Posteriors, check_model  # TensorFlow: not at import
-
-    check_model(model, exact=False)
+    images = np.asarray(images)
     if len(images) < 2:
         raise UserError(f"active units need the variance over at least 2 images, got {len(images)}")
-    return ActiveUnits(Posteriors(model, images, seed, label).means().var(axis=0, ddof=1), threshold)
+    return ActiveUnits(means(model, images, seed, conditions).var(axis=0, ddof=1), threshold)
 
 
-def mutual_information_gap(codes, factors, bins=20):
-    """MIG: for every factor, I(z; v) of the best latent less that of the second best, over H(v); and their mean.
+def means(model: "GenerativeModel", images: ArrayLike, seed: int = 0, conditions: dict | None = None) -> np.ndarray:
+    """Returns the first code of every image, float64 [N, D]: the mean of q(z|x) of a variational model.
 
-    Chen et al. 2018, equation 6, on discretised codes as Locatello et al. 2019 have it: each latent's range in equal
-    bins. 1: every factor is in one latent alone; 0: in none, or in two alike. Few examples bias every I(z; v) upwards.
+    Arguments as in `active_units`.
+    """
+    from tfgen.metrics.inputs import Inputs  # here: the other metrics of this file need no TensorFlow
+
+    inputs = Inputs(model, images, conditions, seed)
+
+    def encode(index, fields):
+        given = {name: fields[name] for name in model.conditions}
+        return next(iter(model.encode(inputs.prepared_images(index, fields), conditions=given).values()))
+
+    return inputs.collect(encode)
+
+
+def mutual_information_gap(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> tuple[float, np.ndarray]:
+    """Returns the mutual information gap (MIG), the mean over factors, and the gap of each factor.
+
+    The gap of a factor v is the difference between the two largest I(z_i; v), divided by H(v): Chen et al. 2018,
+    equation 6, on codes in equal bins over each latent's range, as in Locatello et al. 2019. It is 1 if the factor is
+    in one latent alone, and 0 if it is in none or equally in two. Few examples bias every I(z; v) upwards.
 
     Args:
         codes: real numbers [N, D], D at least 2, such as the encoder's means.
-        factors: real numbers [N, K], each column of few values, 2 at least.
-        bins: of each latent.
+        factors: real numbers [N, K], each column with at least 2 and few values.
+        bins: per latent.
 
     Returns:
-        (gap float, gaps float64 [K]), each in [0, 1].
+        (mean float, gaps float64 [K]), each in [0, 1].
 
     Raises:
         UserError: arrays of other shapes, values that are not finite, a factor that is constant or continuous.
@@ -77,8 +114,8 @@ def mutual_information_gap(codes, factors, bins=20):
     return float(gaps.mean()), gaps
 
 
-def mutual_information(a, b):
-    """I(a; b) in nats, float, of two arrays of small non-negative integers [N], by their counts."""
+def mutual_information(a: np.ndarray, b: np.ndarray) -> float:
+    """Returns I(a; b) in nats of two arrays of small non-negative integers [N], from their joint histogram."""
     counts = np.zeros((a.max() + 1, b.max() + 1))
     np.add.at(counts, (a, b), 1)
     joint = counts / len(a)
@@ -87,14 +124,14 @@ def mutual_information(a, b):
     return float(np.sum(joint[seen] * np.log(joint[seen] / independent[seen])))
 
 
-def mig(model, source, split="test", bins=20, seed=0):
-    """The mutual information gap of an autoencoder's means, on a data set with known factors such as `shapes`.
+def mig(model: "GenerativeModel", source: Source, split: str = "test", bins: int = 20, seed: int = 0) -> dict:
+    """Returns the mutual information gap of a model's first code, on a data set with known factors such as `shapes`.
 
     Args:
-        model: a vae or another autoencoder of the data's images.
+        model: a `GenerativeModel` with `encode`, of the data's images.
         source: a `tfgen.data.Source` with a field `factors` [K], named in `provenance["factors"]`.
-        split: which part of the data.
-        bins: of each latent.
+        split: name of the split.
+        bins: per latent.
         seed: of a dynamic binarisation.
 
     Returns:
@@ -103,8 +140,6 @@ def mig(model, source, split="test", bins=20, seed=0):
     Raises:
         UserError: the data set has no factors or no such split, or the model has no encoder.
     """
-    from tfgen.metrics.posteriors import Posteriors  # TensorFlow: not at import
-
     if "factors" not in source.fields:
         raise UserError(
             f"the data set {source.name!r} has no known factors, only {', '.join(source.fields)}: try shapes"
@@ -113,14 +148,13 @@ def mig(model, source, split="test", bins=20, seed=0):
         raise UserError(f"{source.name} has the splits {', '.join(source.splits)}, got {split!r}")
     examples = source.splits[split]
     values = examples.gather(np.arange(len(examples)))
-    condition = getattr(model, "condition", None)
-    codes = Posteriors(model, values["image"], seed, values[condition] if condition else None).means()
+    codes = means(model, values[model.data_field], seed, {name: values[name] for name in model.conditions})
     gap, gaps = mutual_information_gap(codes, values["factors"], bins)
     names = source.provenance.get("factors") or [f"factor_{k}" for k in range(len(gaps))]
     return {"mig": gap, "gaps": dict(zip(names, gaps.tolist(), strict=True))}
 
 
-def _checked(name, values):
+def _checked(name: str, values: ArrayLike) -> np.ndarray:
     values = np.asarray(values)
     if values.ndim != 2 or not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
         raise UserError(f"{name} must be real numbers in rows and columns, got {values.dtype} of shape {values.shape}")
@@ -131,7 +165,7 @@ def _checked(name, values):
 
 
 def _binned(column, bins):
-    """Which of `bins` equal parts of its range each value lies in, int64 [N]; a constant is all in one."""
+    """Returns the bin of each value, int64 [N], of `bins` equal parts of their range; a constant is in one bin."""
     low, high = column.min(), column.max()
     if low == high:
         return np.zeros(len(column), np.int64)

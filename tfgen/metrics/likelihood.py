@@ -1,106 +1,172 @@
-"""Bounds on log p(x) of variational models by importance sampling, the ELBO's parts, and bits per dimension."""
+"""log p(x) of models and bounds on it, the ELBO's parts, reconstruction error, and bits per dimension.
+
+All metrics are computed from methods of the model: `log_weights`, `log_densities`, `log_likelihood`, `reconstruct`.
+"""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
-from tfgen.metrics.posteriors import Posteriors, check_model, compiled, decoder_rows
-from tfgen.priors import LOG_2PI
-from tfgen.training.noise import stream_key
+from tfgen.likelihoods import Likelihood
+from tfgen.metrics.inputs import Inputs, check_exact, preparation, rows_at_once
+from tfgen.noise import Noise, stream_key
+from tfgen.training.model import GenerativeModel
 
-BLOCK = 10_000  # draws that one seed gives: results depend on it, so it is the same for everyone
+BLOCK = 500  # draws per stream of noise, fewer where the networks are large: results depend on it
+BLOCKS = 1 << 20  # the largest number of blocks per image
+IMAGES = 20  # per call of the graph, which processes them one after the other
 
 
-def importance_weighted_bound(model, images, k=5000, seed=0, *, label=None, rows=None, progress=None):
-    """log 1/k sum_i p(x|z_i) p(z_i) / q(z_i|x), z_i ~ q(z|x), of every image: Burda et al. 2016, equation 8.
+def importance_weighted_bound(
+    model: GenerativeModel,
+    images: ArrayLike,
+    k: int = 5000,
+    seed: int = 0,
+    *,
+    label: ArrayLike | None = None,
+    conditions: dict | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> np.ndarray:
+    """Returns log 1/k sum_i p(x, z_i) / q(z_i|x), z_i ~ q(z|x), of every image: Burda et al. 2016, equation 8.
 
-    In expectation a lower bound on log p(x); its negative mean over a test set is what papers call the NLL. The model's
-    averaged weights are used where it keeps them. The draws for image i depend on (seed, i) alone.
+    In expectation it is a lower bound on log p(x); papers call its negative mean over a test set the NLL. It is computed
+    from `model.log_weights`, with averaged weights where the model keeps them. The draws for image i depend on (seed, i)
+    alone.
 
     Args:
-        model: a `VariationalModel`.
+        model: a `VariationalModel`, or another with `log_weights`.
         images: [N, H, W, C] (or [N, H, W]), uint8 or float in [0, 1]; prepared as in training, a dynamic binarisation
-            drawn once from the seed.
-        k: samples of z for each image; k=1 estimates the ELBO.
+            drawn once per image from the seed.
+        k: samples of z per image; k=1 estimates the ELBO.
         seed: integer of all draws.
-        label: the condition of every image, where the model has one.
-        rows: latents decoded at once; by default as many as are fast and keep the activations below 256 MB.
+        label: shorthand for the condition that is a label: int [N].
+        conditions: field name -> array [N, ...], all conditions of the model.
         progress: called as progress(images done, N).
 
     Returns:
-        float64 [N], in nats; of a density on [0, 1] pixels where the likelihood is one.
+        float64 [N], in nats per image; of a density on pixels in [0, 1] if the likelihood is a density.
 
     Raises:
-        UserError: the model has no likelihood, or the arguments are not as above.
+        UserError: the model has no likelihood, or the arguments do not fit it.
     """
-    check_model(model)
-    (sums,) = Draws(model, images, k, seed, label, rows).reduced(_log_weight, np.logaddexp.reduce, progress)
-    return sums - math.log(k)
+    check_exact(model)
+    inputs = Inputs(model, images, model.with_label(label, conditions), seed)
+
+    def total(batch, count, noise):
+        return tf.reduce_logsumexp(log_weights(model, batch, count, noise), axis=0)
+
+    return over_draws(inputs, total, k, np.logaddexp.reduce, progress)[:, 0] - math.log(k)
 
 
-def elbo(model, images, samples=1, seed=0, *, label=None, rows=None, progress=None):
-    """E_q[log p(x|z) + log p(z) - log q(z|x)] of every image, over `samples` draws of z: float64 [N], in nats.
+def elbo(
+    model: GenerativeModel,
+    images: ArrayLike,
+    samples: int = 1,
+    seed: int = 0,
+    *,
+    conditions: dict | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> np.ndarray:
+    """Returns an estimate of E_q[log p(x, z) - log q(z|x)] of every image, from `samples` draws of z.
 
-    Arguments as in `importance_weighted_bound`, whose draws these are; no closed form of the KL is used.
+    Arguments and draws as in `importance_weighted_bound`; no closed form of the KL is used.
+
+    Returns:
+        float64 [N], in nats per image.
     """
-    check_model(model)
-    (sums,) = Draws(model, images, samples, seed, label, rows).reduced(_log_weight, np.add.reduce, progress)
-    return sums / samples
+    check_exact(model)
+    inputs = Inputs(model, images, conditions, seed)
+
+    def total(batch, count, noise):
+        return tf.reduce_sum(log_weights(model, batch, count, noise), axis=0)
+
+    return over_draws(inputs, total, samples, np.add.reduce, progress)[:, 0] / samples
 
 
-def elbo_parts(model, images, samples=1, seed=0, *, label=None, rows=None, progress=None):
-    """The two terms of the ELBO apart, for every image, in nats.
+def elbo_parts(
+    model: GenerativeModel,
+    images: ArrayLike,
+    samples: int = 1,
+    seed: int = 0,
+    *,
+    conditions: dict | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, np.ndarray]:
+    """Returns the ELBO and its two terms for every image, in nats per image.
 
-    The KL is taken in closed form where the prior has one, else over the draws, which are those of `elbo`.
+    The KL is computed in closed form where the model has one, else from the draws, which are those of `elbo`.
     Arguments as in `importance_weighted_bound`.
 
     Returns:
         dict of float64 [N]: `reconstruction` = -E_q[log p(x|z)], `kl` = KL(q(z|x) || p(z)), and `elbo`, minus their
-        sum. For a Bernoulli likelihood on gray pixels, which bounds nothing, `cross_entropy` and `kl` alone.
+        sum. For a Bernoulli likelihood on gray pixels, which is not a bound, `cross_entropy` and `kl` alone.
     """
-    check_model(model, exact=False)
-    draws = Draws(model, images, samples, seed, label, rows)
-    sums = draws.reduced(lambda log_px, log_ratio: (log_px, log_ratio), np.add.reduce, progress)
-    log_px, log_ratio = (values / samples for values in sums)
-    kl = draws.posteriors.kl()
-    kl = -log_ratio if kl is None else kl
-    if not model.likelihood.exact:
+
+    def total(batch, count, noise):
+        log_px, log_pz, log_qz, kl = model.log_densities(batch, model.inference_step(noise), count)
+        log_px, log_pz, log_qz = (tf.cast(value, tf.float64) for value in (log_px, log_pz, log_qz))
+        kl = tf.reduce_sum(log_qz - log_pz, axis=0) if kl is None else count * tf.cast(kl, tf.float64)
+        return tf.concat([tf.reduce_sum(log_px, axis=0), kl], axis=0)
+
+    sums = over_draws(Inputs(model, images, conditions, seed), total, samples, np.add.reduce, progress, columns=2)
+    log_px, kl = sums.T / samples
+    if model.likelihood is not None and not model.likelihood.exact:
         return {"cross_entropy": -log_px, "kl": kl}
     return {"elbo": log_px - kl, "reconstruction": -log_px, "kl": kl}
 
 
-def reconstruction_error(model, images, seed=0, *, label=None, progress=None):
-    """How far the decoder's image at the encoder's mean is from every image; also of plain autoencoders.
+def log_likelihood(model: GenerativeModel, images: ArrayLike, *, conditions: dict | None = None) -> np.ndarray:
+    """Returns the exact log p(x) of every image, for a model that has it: an autoregressive model or a flow.
 
-    Arguments as in `importance_weighted_bound`; no z is drawn.
+    Args:
+        model: a `GenerativeModel` with `log_likelihood`.
+        images: [N, H, W, C] (or [N, H, W]), uint8 or float in [0, 1], or other data of the model's kind; prepared as in
+            training.
+        conditions: field name -> array [N, ...], all conditions of the model.
 
     Returns:
-        dict of float64 [N]: `mse`, the mean over pixels of the squared difference, pixels in [0, 1] and binarised where
-        the model is trained so; and `nats` = -log p(x|z), or `cross_entropy` where that is no probability.
+        float64 [N], in nats per example.
+
+    Raises:
+        UserError: the model has no exact likelihood, or the arguments do not fit it.
     """
-    posteriors = Posteriors(model, images, seed, label)
-
-    @compiled
-    def errors(x, mean, label):
-        decoded = model.decode(mean, model.best("decoder"), label)
-        squares = tf.square(tf.cast(x - decoded["image"], tf.float64))
-        log_px = tf.cast(model.likelihood.log_prob(x, decoded), tf.float64)
-        return tf.stack([tf.reduce_mean(squares, axis=[1, 2, 3]), -log_px])
-
-    results = np.empty((2, len(posteriors)), np.float64)
-    for batch in posteriors.batches(decoder_rows(model)):
-        results[:, batch.index] = errors(batch.x, batch.mean, batch.label)
-        if progress is not None:
-            progress(int(batch.index[-1]) + 1, len(posteriors))
-    return {"mse": results[0], "nats" if model.likelihood.exact else "cross_entropy": results[1]}
+    inputs = Inputs(model, images, conditions)
+    return inputs.collect(lambda index, fields: model.log_likelihood(inputs.prepared(index, fields)))
 
 
-def dequantize(images, seed=0):
-    """(x + u) / 256, u ~ U[0, 1): float32 in [0, 1] from uint8 pixels (Theis et al. 2016, section 3.1).
+def reconstruction_error(
+    model: GenerativeModel, images: ArrayLike, seed: int = 0, *, conditions: dict | None = None
+) -> np.ndarray:
+    """Returns the mean squared error of `model.reconstruct` for every image, float64 [N], of pixels in [0, 1].
 
-    The mean log density of these is at most the log probability of the bytes; a density at the bytes says nothing.
+    Arguments as in `importance_weighted_bound`. Images are binarised if they are in training. No z is drawn.
+
+    Raises:
+        UserError: the model cannot reconstruct, or the arguments do not fit it.
+    """
+    inputs = Inputs(model, images, conditions, seed)
+
+    def errors(index, fields):
+        x = inputs.prepared_images(index, fields)
+        given = {name: fields[name] for name in model.conditions}
+        squares = tf.square(tf.cast(x - model.reconstruct(x, conditions=given), tf.float64))
+        return tf.reduce_mean(tf.reshape(squares, [tf.shape(x)[0], -1]), axis=1)
+
+    return inputs.collect(errors)
+
+
+def dequantize(images: ArrayLike, seed: int = 0) -> np.ndarray:
+    """Returns (x + u) / 256, u ~ U[0, 1): float32 in [0, 1] from uint8 pixels (Theis et al. 2016, section 3.1).
+
+    The mean log density of these pixels is a lower bound on the log probability of the bytes; a density at the bytes
+    themselves is not.
+
+    Raises:
+        UserError: the images are not uint8.
     """
     images = np.asarray(images)
     if images.dtype != np.uint8:
@@ -109,21 +175,24 @@ def dequantize(images, seed=0):
     return (images + uniform) / np.float32(256)
 
 
-def bits_per_dimension(log_px, dims, likelihood, dequantized=False, levels=256):
-    """Bits that a code for an image would take, per pixel and channel.
+def bits_per_dimension(
+    log_px: ArrayLike, dims: int, likelihood: Likelihood, dequantized: bool = False, levels: int = 256
+) -> np.ndarray:
+    """Returns the code length of an image in bits per dimension, i.e. per pixel and channel.
 
     Args:
-        log_px: log p(x) or a bound on it, in nats, as `importance_weighted_bound` gives it: a float or an array.
-        dims: H W C, the numbers in an image.
-        likelihood: the model's, of `tfgen.likelihoods`; it says whether p is a probability of pixels or a density.
-        dequantized: the density was taken at pixels made by `dequantize`; log2 of the pixel scale is added.
-        levels: values of a pixel, the pixel scale.
+        log_px: log p(x) or a bound on it, in nats per image, as `importance_weighted_bound` returns: float or array.
+        dims: H W C, the dimensions of an image.
+        likelihood: the model's, of `tfgen.likelihoods`: a probability of pixel values or a density.
+        dequantized: whether the density is that of pixels from `dequantize`; log2 of the pixel scale is added then.
+        levels: number of values of a pixel, the pixel scale.
 
     Returns:
         float64, of the shape of `log_px`.
 
     Raises:
-        UserError: the likelihood is a cross-entropy, or a density at pixels that were not dequantised.
+        UserError: the likelihood is a cross-entropy, a density of pixels that were not dequantised, or a probability of
+            pixels that were.
     """
     if dims < 1:
         raise UserError(f"bits per dimension need the numbers in an image, at least 1, got {dims}")
@@ -140,65 +209,69 @@ def bits_per_dimension(log_px, dims, likelihood, dequantized=False, levels=256):
     return bits if likelihood.discrete else bits + math.log2(levels)
 
 
-def _log_weight(log_px, log_ratio):
-    return (log_px + log_ratio,)
+def log_weights(model: GenerativeModel, batch: dict, k: int, noise: Noise) -> tf.Tensor:
+    """Returns `model.log_weights` as float64 [k, B]: sums over many draws lose digits in float32."""
+    return tf.cast(model.log_weights(batch, k, noise), tf.float64)
 
 
-class Draws:
-    """log p(x|z) and log p(z) - log q(z|x) of k draws z ~ q(z|x) for every image, a bounded part at a time."""
+def over_draws(
+    inputs: Inputs,
+    total: Callable,
+    count: int,
+    reduce: Callable,
+    progress: Callable | None = None,
+    columns: int = 1,
+) -> np.ndarray:
+    """Returns `total` of `count` draws for every image, computed in blocks to bound the memory.
 
-    def __init__(self, model, images, k, seed, label, rows):
-        if k < 1:
-            raise UserError(f"k must be at least 1, got {k}")
-        self.model, self.k, self.seed = model, int(k), int(seed)
-        self.posteriors = Posteriors(model, images, seed, label)
-        self.decoder, self.rows = model.best("decoder"), rows or decoder_rows(model)
-        self.weigh = compiled(self._weigh)
+    Args:
+        inputs: the images.
+        total: `total(batch, count, noise) -> float64 [columns]` of `count` draws for a batch of one prepared image.
+        count: draws per image.
+        reduce: `reduce(values, axis)` of the totals of all blocks.
+        progress: called as progress(images done, N).
+        columns: length of the vector that `total` returns.
 
-    def reduced(self, choose, reduce, progress=None):
-        """`reduce(values, axis)` over the k draws of every image, float64 [len(choice), N]; it must be associative.
+    Returns:
+        float64 [N, columns].
 
-        `choose(log_px, log_ratio)` says of what: a tuple of arrays, each [n, draws] as its arguments are.
-        """
-        columns = [np.array(choose(*np.empty((2, 0, self.k)))).sum(axis=-1)]  # of no images: there may be none
-        for batch in self.posteriors.batches(self.rows // self.k):
-            blocks = [[reduce(v, axis=1) for v in choose(*terms)] for terms in self._blocks(batch)]
-            columns.append(reduce(np.array(blocks), axis=0))
-            if progress is not None:
-                progress(int(batch.index[-1]) + 1, len(self.posteriors))
-        return np.concatenate(columns, axis=1)[:, : len(self.posteriors)]
+    Raises:
+        UserError: `count` is below 1.
+    """
+    if count < 1:
+        raise UserError(f"k must be at least 1, got {count}")
+    sizes = block_sizes(inputs.model, count)
+    block_of = {size: inputs.compiled(on_block(inputs, total, size, columns), SCALAR) for size in dict.fromkeys(sizes)}
+    found = np.empty((len(inputs), columns))
+    for index, fields in inputs.batches(IMAGES):
+        blocks = [block_of[size](index, fields, tf.constant(b, tf.int64)).numpy() for b, size in enumerate(sizes)]
+        found[index.numpy()] = reduce(np.array(blocks), axis=0)
+        if progress is not None:
+            progress(int(index[-1]) + 1, len(inputs))
+    return found
 
-    def _blocks(self, batch):
-        """Both terms, float64 [n, <= BLOCK] each, at a time."""
-        for block, start in enumerate(range(0, self.k, BLOCK)):
-            key = tf.constant(stream_key(self.seed, "importance", block), tf.int64)
-            terms = self.weigh(*batch[1:], tf.constant(batch.index), key, count=min(BLOCK, self.k - start))
-            yield terms.numpy()
 
-    def _weigh(self, x, mean, log_var, label, index, key, count):
-        """Both terms of `count` draws for each of n images, float64 [2, n, count]."""
-        images, latent_dim = x.shape[0], mean.shape[1]
-        parts = -(-count // max(1, self.rows // images))
-        size = -(-count // parts)
+SCALAR = tf.TensorSpec([], tf.int64)
 
-        def draw(i):
-            return tf.random.stateless_normal([count, latent_dim], tf.stack([i, key]), alg="philox")
 
-        epsilon = tf.map_fn(draw, index, fn_output_signature=tf.TensorSpec([count, latent_dim], tf.float32))
-        epsilon = tf.pad(epsilon, [[0, 0], [0, parts * size - count], [0, 0]])
-        epsilon = tf.transpose(tf.reshape(epsilon, [images, parts, size, latent_dim]), [1, 0, 2, 3])
-        repeated_x = tf.repeat(x, size, axis=0)
-        repeated_label = None if label is None else tf.repeat(label, size, axis=0)
+def block_sizes(model: GenerativeModel, count: int) -> list[int]:
+    """Returns the number of draws of each block, equal except for the last."""
+    size = rows_at_once(model.networks.values(), BLOCK, otherwise=64 * math.prod(model.data_shape))
+    return [min(size, count - first) for first in range(0, count, size)]
 
-        def part(epsilon):
-            # z = z_mean + exp(z_log_var / 2) epsilon, hence log q(z|x) without a division by the variance
-            z = mean[:, None] + tf.exp(0.5 * log_var)[:, None] * epsilon
-            log_q = -0.5 * tf.reduce_sum(tf.square(epsilon) + log_var[:, None] + LOG_2PI, axis=-1)
-            decoded = self.model.decode(tf.reshape(z, [-1, latent_dim]), self.decoder, repeated_label)
-            log_px = tf.reshape(self.model.likelihood.log_prob(repeated_x, decoded), [images, size])
-            log_px, log_pz, log_q = (tf.cast(v, tf.float64) for v in (log_px, self.model.log_prior(z), log_q))
-            return tf.stack([log_px, log_pz - log_q])
 
-        spec = tf.TensorSpec([2, images, size], tf.float64)
-        terms = tf.map_fn(part, epsilon, fn_output_signature=spec, parallel_iterations=1)  # one part in memory
-        return tf.reshape(tf.transpose(terms, [1, 2, 0, 3]), [2, images, parts * size])[:, :, :count]
+def on_block(inputs: Inputs, total: Callable, size: int, columns: int) -> Callable:
+    """Returns `f(index, fields, block) -> float64 [n, columns]`: the total of a block of draws, image by image."""
+
+    def of_image(row, block):
+        i, fields = row
+        one = inputs.as_batch({name: value[None] for name, value in fields.items()})
+        batch = inputs.model.prepared_batch(one, preparation(inputs.seed, i))
+        return total(batch, size, Noise(inputs.seed, i * BLOCKS + block, "bound/draws/"))
+
+    def of_images(index, fields, block):
+        spec = tf.TensorSpec([columns], tf.float64)
+        rows = (index, fields)
+        return tf.map_fn(lambda row: of_image(row, block), rows, fn_output_signature=spec, parallel_iterations=1)
+
+    return of_images

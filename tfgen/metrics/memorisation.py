@@ -1,22 +1,23 @@
-"""Does a model repeat its training images? Nearest training images among features."""
+"""Metrics of memorisation, whether a model repeats its training images: nearest training images among features."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.metrics.checks import check_features, check_lengths
 from tfgen.metrics.neighbours import squared_distances, squared_norms
 
-QUERIES, POINTS = 256, 4096  # whose distances are held at once, 4 MB of float32: from a cache twice as fast
+QUERIES, POINTS = 256, 4096  # distances in memory at once: 4 MB of float32 fit into a cache, which is twice as fast
 
 
-def authenticity(train, fake):
-    """The share of samples that are farther from their nearest training image than that image is from its own
-    nearest other training image: AuthPct, Alaa et al. 2022, section 4.3.
+def authenticity(train: ArrayLike, fake: ArrayLike) -> float:
+    """Returns the fraction of authentic samples: AuthPct, Alaa et al. 2022, section 4.3.
 
-    A copy is not authentic, whatever else is there. About 1/2 and more is usual; near 0 the model repeats images.
+    A sample is authentic if it is farther from its nearest training image than that image is from its own nearest other
+    training image. A copy is never authentic. Values of about 1/2 and more are usual; near 0 the model repeats images.
 
     Args:
-        train: features [N, F] of **all** training images, N >= 2: among a part of them, copies of the rest look new.
-        fake: features [M, F].
+        train: features [N, F] of **all** training images, N >= 2: copies of images that are left out would look new.
+        fake: generated features [M, F].
 
     Returns:
         float in [0, 1].
@@ -28,18 +29,18 @@ def authenticity(train, fake):
     return float(np.mean(authentic(train, *nearest(train, fake))))
 
 
-def nearest(train, fake):
-    """The training image that is nearest to each sample.
+def nearest(train: ArrayLike, fake: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the nearest training image of each sample.
 
     Args:
-        train, fake: features, [N, F] and [M, F] real numbers, each of at least 1 row.
+        train, fake: features of training images and of samples, [N, F] and [M, F] real numbers, N, M >= 1.
 
     Returns:
-        (index int64 [M], distance float64 [M]): a row of `train`, any of those that are as near but for rounding, and
-        the Euclidean distance from it, 0 of a copy.
+        (index int64 [M], distance float64 [M]): a row of `train` (any of several that are equally near up to rounding),
+        and the Euclidean distance from it, 0 for a copy.
 
     Raises:
-        UserError: as `authenticity`.
+        UserError: as in `authenticity`.
     """
     train, fake = (check_features(*pair, 1, "nearest neighbours need") for pair in (("train", train), ("fake", fake)))
     check_lengths(train.shape[1], fake.shape[1], ("train", "fake"))
@@ -47,8 +48,8 @@ def nearest(train, fake):
     return index, _lengths(fake.astype(np.float64), train[index])
 
 
-def authentic(train, index, distance):
-    """Which samples are authentic, bool [M], of what `nearest` has returned for the same training images."""
+def authentic(train: ArrayLike, index: ArrayLike, distance: ArrayLike) -> np.ndarray:
+    """Returns which samples are authentic, bool [M], from what `nearest` returned for the same training images."""
     train = check_features("train", train, 2, "authenticity needs")
     images, sample = np.unique(index, return_inverse=True)
     own = _Search(train).nearest(train[images], leave_out=images)
@@ -56,7 +57,7 @@ def authentic(train, index, distance):
 
 
 class _Search:
-    """Exact nearest rows, found in float32 and, where its rounding leaves a doubt, again in float64."""
+    """An exact search for nearest rows, in float32, and again in float64 where rounding leaves a doubt."""
 
     def __init__(self, points):
         self.points, self.centre = points, points.mean(axis=0, dtype=np.float64)
@@ -68,11 +69,11 @@ class _Search:
             self.right[columns, :-1], self.right[columns, -1] = scaled, squared_norms(scaled)
         self.largest = float(self.right[:, -1].max())
 
-    def nearest(self, queries, leave_out=None):
-        """The row of each query's nearest point, int64 [M], but for its row in `leave_out`."""
+    def nearest(self, queries: np.ndarray, leave_out: np.ndarray | None = None) -> np.ndarray:
+        """Returns the row of the nearest point of each query, int64 [M], the row in `leave_out` excluded."""
         queries, leave_out = queries - self.centre, np.full(len(queries), -1) if leave_out is None else leave_out
         index, sure = np.empty(len(queries), np.int64), np.empty(len(queries), bool)
-        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is not sure
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold is searched again in float64
             for rows in _slices(len(queries), QUERIES):
                 index[rows], sure[rows] = self._nearest_single(queries[rows], leave_out[rows])
         unsure = np.flatnonzero(~sure)
@@ -81,7 +82,7 @@ class _Search:
         return index
 
     def _nearest_single(self, queries, leave_out):
-        """(index, sure): the nearest row by float32, and whether the next is farther by more than rounding."""
+        """Returns (index, sure): the nearest row in float32, and whether the next is farther by more than rounding."""
         scaled, every = self.scale * queries, np.arange(len(queries))
         left = np.column_stack([-2.0 * scaled, np.ones(len(queries))]).astype(np.float32)
         index = np.zeros(len(queries), np.int64)
@@ -108,7 +109,7 @@ class _Search:
 
 
 def _leave_out(distances, points, columns):
-    """Makes infinite the distances, to the points in `columns`, from each row to its one of `points`."""
+    """Sets the distance from each row to its own entry of `points` to infinity, among the points in `columns`."""
     rows = np.flatnonzero((points >= columns.start) & (points < columns.stop))
     distances[rows, points[rows] - columns.start] = np.inf
 

@@ -1,30 +1,32 @@
-"""How much of a distribution with known modes a model covers: mixtures of points, and stacked MNIST. NumPy only."""
+"""Mode coverage of distributions with known modes: mixtures of points, and stacked MNIST. NumPy only."""
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 
 DIGITS = 10
 PLACES = np.array([100, 10, 1])  # of the red, green and blue digit
-CHUNK = 1000  # pictures classified at once
+CHUNK = 1000  # images classified at once
 
 
 @dataclasses.dataclass(frozen=True)
 class ModeCoverage:
-    """What samples cover, and beside it what a perfect sampler would: as many draws from the distribution itself.
+    """The mode coverage of samples, and that of a perfect sampler: as many draws from the distribution itself.
 
     Attributes:
-        found: how many modes have at least one good sample.
-        modes: how many there are.
-        samples: how many samples were judged.
-        high_quality: the share of good samples; every sample is one where modes are classes.
-        kl: KL(the good samples' histogram over modes || its reference) in nats; None if there is no good sample.
-        counts: good samples of each mode, int64 [modes].
-        perfect: expectations of a perfect sampler, dict of `found`, `high_quality` and `kl`: its `kl` is not 0, for the
-            histogram of so many samples is not flat.
+        found: number of modes with at least one good sample.
+        modes: number of all modes.
+        samples: number of samples.
+        high_quality: fraction of good samples; every sample is good if modes are classes.
+        kl: KL(histogram of the good samples over modes || reference) in nats; None without any good sample.
+        counts: number of good samples per mode, int64 [modes].
+        perfect: expectations for a perfect sampler, dict of `found`, `high_quality` and `kl`. Its `kl` is not 0, because
+            the histogram of finitely many samples is not flat.
     """
 
     found: int
@@ -36,21 +38,21 @@ class ModeCoverage:
     perfect: dict
 
 
-def modes_covered(points, means, sigma, within=3.0):
-    """Modes of a Gaussian mixture that samples hit, as PacGAN's code counts them (Lin et al. 2018, section 4.1).
+def modes_covered(points: ArrayLike, means: ArrayLike, sigma: float, within: float = 3.0) -> ModeCoverage:
+    """Returns the coverage of a Gaussian mixture's modes, counted as in PacGAN's code (Lin et al. 2018, section 4.1).
 
-    A sample is good (of high quality) if its distance from the nearest mean is less than `within` standard deviations;
-    1 - exp(-within^2 / 2) of a perfect sampler's are, 98.9 %. A mode is found by one good sample nearest to it, and
-    the histogram is of the good samples alone. Published figures are for 2,500 samples.
+    A sample is good (of high quality) if its distance from the nearest mean is less than `within` standard deviations:
+    1 - exp(-within^2 / 2), 98.9 %, of a perfect sampler's. A mode is found if it is the nearest one of a good sample.
+    The histogram counts good samples alone. Published figures are for 2,500 samples.
 
     Args:
-        points: float [N, 2], at least one for each mode.
+        points: float [N, 2], N at least the number of modes.
         means: float [K, 2].
         sigma: the standard deviation of every mode in either direction.
         within: in units of `sigma`.
 
     Returns:
-        `ModeCoverage`; its KL is against equal shares.
+        `ModeCoverage`; its KL is relative to equal proportions.
 
     Raises:
         UserError: points or means of another shape, or not finite, too few points, a sigma that is not positive.
@@ -66,19 +68,20 @@ def modes_covered(points, means, sigma, within=3.0):
     return _coverage(counts, len(points), np.full(len(means), 1 / len(means)), perfect)
 
 
-def stacked_modes(digits, reference=None):
-    """Modes of stacked MNIST that samples show (Metz et al. 2017; Lin et al. 2018, section 4.2): 1000, one for each
-    triple of digits, found by one sample. Published figures are for 26,000 samples.
+def stacked_modes(digits: ArrayLike, reference: ArrayLike | None = None) -> ModeCoverage:
+    """Returns the coverage of stacked MNIST's 1000 modes (Metz et al. 2017; Lin et al. 2018, section 4.2).
+
+    There is one mode per triple of digits, and one sample finds it. Published figures are for 26,000 samples.
 
     Args:
         digits: of the three channels: int [N, 3], classes 0..9; or float [N, 3, 10], probabilities by a classifier of
-            MNIST, of which the largest counts. N is at least 1000. `stacked_digits` makes them of images.
-        reference: shares of the 1000 triples, float [1000], each positive, for instance the training set's; by default
-            equal ones, as PacGAN's code has it. (MNIST's digits are not quite equally frequent: a copy of its training
-            set is 0.004 from equal shares.)
+            MNIST, of which the largest counts. N is at least 1000. `stacked_digits` returns them for images.
+        reference: proportions of the 1000 triples, float [1000], each positive, for instance those of the training set;
+            by default equal ones, as in PacGAN's code. (MNIST's digits are not quite equally frequent: the KL of a copy
+            of its training set from equal proportions is 0.004.)
 
     Returns:
-        `ModeCoverage`; `counts[123]` is that of the red digit 1, the green 2 and the blue 3.
+        `ModeCoverage`; `counts[123]` is that of red digit 1, green digit 2 and blue digit 3.
 
     Raises:
         UserError: digits or a reference of another shape or range, not finite, or too few.
@@ -90,15 +93,12 @@ def stacked_modes(digits, reference=None):
     return _coverage(counts, len(digits), _shares(reference, modes), 1.0)
 
 
-def stacked_digits(images, probabilities):
-    """The digits that a classifier of MNIST sees in the channels of pictures.
+def stacked_digits(images: ArrayLike, probabilities: Callable) -> np.ndarray:
+    """Returns the digits, int64 [N, 3], that a classifier of MNIST predicts for the channels of images.
 
     Args:
         images: uint8, or float in [0, 1], [N, H, W, 3].
         probabilities: function of gray images [M, H, W, 1] -> float [M, 10], such as an extractor's `probabilities`.
-
-    Returns:
-        int64 [N, 3].
 
     Raises:
         UserError: the images do not have three channels, or the classifier not ten classes.
@@ -133,17 +133,17 @@ def _coverage(counts, samples, reference, perfect_quality):
     )
 
 
-def divergence(p, q):
-    """KL(p || q) = sum p log(p / q) of two histograms, in nats."""
+def divergence(p: np.ndarray, q: np.ndarray) -> float:
+    """Returns KL(p || q) = sum p log(p / q) of two histograms, in nats."""
     seen = p > 0
     return float(np.sum(p[seen] * np.log(p[seen] / q[seen])))
 
 
-def expected_divergence(reference, samples):
-    """The mean of KL(histogram of `samples` draws from the reference || reference), in nats.
+def expected_divergence(reference: np.ndarray, samples: int) -> float:
+    """Returns the mean of KL(histogram of `samples` draws from the reference || reference), in nats.
 
-    sum_k E[n/N log(n / (N q_k))] with n binomial; about (K - 1) / 2N where every share has many draws: 0.019 for 1000
-    modes and 26,000 samples.
+    sum_k E[n/N log(n / (N q_k))] with n binomial; about (K - 1) / 2N if every mode has many draws: 0.019 for 1000 modes
+    and 26,000 samples.
     """
     n = np.arange(1, samples + 1)
     log_factorials = np.concatenate([[0.0], np.cumsum(np.log(n))])
@@ -156,7 +156,7 @@ def expected_divergence(reference, samples):
     return float(total)
 
 
-def _plane(name, points):
+def _plane(name: str, points: ArrayLike) -> np.ndarray:
     points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] != 2 or not np.issubdtype(points.dtype, np.number):
         raise UserError(f"{name} must be numbers [N, 2], got {points.dtype} of shape {points.shape}")
@@ -166,8 +166,8 @@ def _plane(name, points):
     return points.astype(np.float64)
 
 
-def _digits(digits):
-    """Classes int64 [N, 3] from classes or probabilities."""
+def _digits(digits: ArrayLike) -> np.ndarray:
+    """Returns classes int64 [N, 3] from classes or probabilities."""
     digits = np.asarray(digits)
     if digits.ndim == 3 and digits.shape[1:] == (len(PLACES), DIGITS):
         if not np.isfinite(digits).all():

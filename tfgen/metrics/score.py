@@ -1,10 +1,14 @@
-"""A score: a figure with its spread, its floor, and the protocol without which it says nothing."""
+"""A score: a value with its interval, its floor, and the protocol that it depends on."""
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from tfgen.data.source import Source
 from tfgen.errors import UserError
 
 Z95 = 1.96  # standard errors to either side of a 95 % interval
@@ -12,13 +16,13 @@ Z95 = 1.96  # standard errors to either side of a 95 % interval
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One metric's figure.
+    """The value of one metric.
 
     Attributes:
-        value: the figure.
+        value: of the metric.
         low, high: a 95 % interval by the method that the protocol names, or None.
-        floor: what real images score in the samples' place, at the same N; or None.
-        protocol: dict of plain values: all that the figure depends on, the samples themselves apart.
+        floor: the value for real images in the samples' place, at the same N; or None.
+        protocol: dict of plain values: all that the value depends on, except for the samples themselves.
     """
 
     value: float
@@ -27,39 +31,66 @@ class Score:
     floor: float | None = None
     protocol: dict = dataclasses.field(default_factory=dict)
 
-    def to_json(self):
-        """The five keys as plain values; what is not finite becomes null."""
+    def to_json(self) -> dict:
+        """Returns the five attributes as plain values; numbers that are not finite become None."""
         numbers = {name: _plain(getattr(self, name)) for name in ("value", "low", "high", "floor")}
         return {**numbers, "protocol": self.protocol}
 
 
-def around(value, standard_error, **more):
-    """The `Score` of an estimate with a normal error: value -+ 1.96 standard errors."""
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """Held-out examples for the scores of a model itself, and the protocol of these scores.
+
+    Attributes:
+        data: of the model's kind, as the data set holds it [N, ...].
+        fields: name -> array of all fields.
+        protocol: the part that all scores share.
+        source: the data set.
+        split: name of the split.
+    """
+
+    data: np.ndarray
+    fields: dict[str, np.ndarray]
+    protocol: dict
+    source: Source
+    split: str
+
+    def conditions(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Returns the fields with the given names, those of a model's conditions."""
+        return {name: self.fields[name] for name in names}
+
+    def stated(self, **parameters: Any) -> dict:
+        """Returns the protocol of one score, with its own parameters."""
+        return {**self.protocol, "parameters": parameters}
+
+
+def around(value: float, standard_error: float, **more: Any) -> Score:
+    """Returns the `Score` of an estimate with a normal error: value -+ 1.96 standard errors."""
     return Score(value, value - Z95 * standard_error, value + Z95 * standard_error, **more)
 
 
-def share(value, count, **more):
-    """The `Score` of a share of `count` independent cases, with its binomial interval (Wilson 1927)."""
+def share(value: float, count: int, **more: Any) -> Score:
+    """Returns the `Score` of a proportion of `count` independent cases, with a binomial interval (Wilson 1927)."""
     centre = (value + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
     half = Z95 / (1 + Z95**2 / count) * math.sqrt(value * (1 - value) / count + Z95**2 / (4 * count**2))
     return Score(value, max(0.0, centre - half), min(1.0, centre + half), **more)
 
 
-def mean_of(values, **more):
-    """The `Score` of a mean over images, float [N], N at least 2."""
+def mean_of(values: ArrayLike, **more: Any) -> Score:
+    """Returns the `Score` of the mean of values, float [N], N at least 2."""
     values = np.asarray(values, np.float64)
     return around(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))), **more)
 
 
-def check_comparable(scores, names=None):
-    """Refuses to set figures side by side that come from different protocols.
+def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None = None) -> None:
+    """Raises UserError unless all scores have the same protocol.
 
     Args:
-        scores: of one metric, list of `Score` or of what evaluation.json holds of one.
-        names: what to call each in the sentence.
+        scores: of one metric, each a `Score` or its JSON form.
+        names: of the scores, for the message.
 
     Raises:
-        UserError: the first two that differ, and in what.
+        UserError: two protocols differ; the message names the first difference.
     """
     protocols = [score["protocol"] if isinstance(score, dict) else score.protocol for score in scores]
     names = names or [f"figure {i + 1}" for i in range(len(protocols))]
@@ -93,8 +124,8 @@ def _plain(value):
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def table(scores):
-    """The scores as text, a line each: value, interval, floor."""
+def table(scores: dict[str, Score]) -> str:
+    """Returns the scores as text, one line per score: value, interval, floor."""
     rows = [("metric", "value", "95 % interval", "real images")]
     for name, score in scores.items():
         interval = "" if score.low is None else f"{_short(score.low)} .. {_short(score.high)}"

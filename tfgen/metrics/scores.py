@@ -1,24 +1,25 @@
-"""Scores from a classifier's probabilities and from labels."""
+"""Metrics of class probabilities and of labels."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 from tfgen.metrics.checks import check_labels, check_probabilities
 
 
-def inception_score(probabilities, splits=10):
-    """exp(mean KL(p(y|x) || p(y))) of consecutive parts of the images: Salimans et al. 2016, section 4.
+def inception_score(probabilities: ArrayLike, splits: int = 10) -> tuple[float, float]:
+    """Returns exp(mean KL(p(y|x) || p(y))) over consecutive parts of the images: Salimans et al. 2016, section 4.
 
-    From 1 (every image alike to the classifier) to the number of classes (sure of each, and all as frequent). It
-    never looks at real images, hence sees neither copying nor collapse within a class, and it grows with the number
-    of images in a part: give N and `splits` with it.
+    It lies between 1 (equal predictions for all images) and the number of classes (certain predictions, all classes
+    equally frequent). It does not depend on real images, and so detects neither copies nor collapse within a class. It
+    grows with the number of images per part: state N and `splits` with it.
 
     Args:
-        probabilities: [N, classes], N >= splits, in no order of class.
-        splits: how many parts.
+        probabilities: [N, classes], N >= splits, not sorted by class.
+        splits: number of parts.
 
     Returns:
-        (mean, std): floats; the standard deviation (ddof 0) over the parts, as in the paper, is no error of the mean.
+        (mean, std): floats; as in the paper, the standard deviation (ddof 0) over parts, not the error of the mean.
 
     Raises:
         UserError: fewer images than splits, or values that are no probabilities.
@@ -43,12 +44,12 @@ def _entropy(probabilities):
     return -(probabilities * logs).sum(axis=-1)
 
 
-def class_histogram(labels_or_probabilities, num_classes):
-    """The share of images of each class, float64 [num_classes] of sum 1; of probabilities, by the likeliest class.
+def class_histogram(labels_or_probabilities: ArrayLike, num_classes: int) -> np.ndarray:
+    """Returns the proportion of images of each class, float64 [num_classes] with sum 1.
 
     Args:
-        labels_or_probabilities: integers [N], or probabilities [N, num_classes].
-        num_classes: how many classes there are.
+        labels_or_probabilities: integers [N], or probabilities [N, num_classes], of which the largest counts.
+        num_classes: number of classes.
 
     Raises:
         UserError: no images, labels out of range, values that are no probabilities, or of another number of classes.
@@ -65,8 +66,8 @@ def class_histogram(labels_or_probabilities, num_classes):
     return np.bincount(labels, minlength=num_classes) / len(labels)
 
 
-def label_agreement(probabilities, labels):
-    """The share of images whose likeliest class is the label they were made for: a float in [0, 1].
+def label_agreement(probabilities: ArrayLike, labels: ArrayLike) -> float:
+    """Returns the fraction of images whose most probable class is the label they were generated for, in [0, 1].
 
     Args:
         probabilities: [N, classes].

@@ -1,9 +1,12 @@
-"""Mean and covariance of features, gathered batch by batch in float64 and kept in a file."""
+"""Mean and covariance of features, accumulated batch by batch in float64, and their file."""
 
+import os
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 from tfgen.metrics.checks import check_features, check_lengths
@@ -16,27 +19,35 @@ _DAMAGE = (OSError, EOFError, KeyError, MemoryError, RuntimeError, ValueError, z
 class FeatureStatistics:
     """The number, mean and covariance of features that come in batches; memory depends on their length F alone.
 
-    Batches are centred before they are squared, and merged by Chan, Golub and LeVeque 1979, equation 2.1, so that a
-    mean that is large beside the spread costs no digits.
+    Batches are centred before they are squared, and merged by Chan, Golub and LeVeque 1979, equation 2.1: no digits are
+    lost where the mean is large compared with the spread.
 
     Attributes:
-        count: features seen so far.
-        mean: float64 [F], or None before the first.
-        scatter: float64 [F, F], the sum of (x - mean)(x - mean)^T, or None.
+        count: number of features so far.
+        mean: float64 [F]; None before the first update.
+        scatter: float64 [F, F], the sum of (x - mean)(x - mean)^T; None before the first update.
     """
 
-    def __init__(self):
+    count: int
+    mean: Any
+    scatter: Any
+
+    def __init__(self) -> None:
         self.count, self.mean, self.scatter = 0, None, None
 
     @property
-    def covariance(self):
+    def covariance(self) -> np.ndarray:
         """The unbiased estimate (ddof 1), float64 [F, F]; raises `UserError` before the second sample."""
         if self.count < 2:
             raise UserError(f"a covariance needs at least 2 samples, but there are {self.count}")
         return self.scatter / (self.count - 1)
 
-    def update(self, features):
-        """Adds features [N, F] and returns itself; raises `UserError`, itself unchanged, where they are none."""
+    def update(self, features: ArrayLike) -> "FeatureStatistics":
+        """Adds features [N, F] and returns itself.
+
+        Raises:
+            UserError: they are not features, or of another length; nothing has been added then.
+        """
         features = check_features("features", features, rows=0)
         self._check_length(features.shape[1])
         for start in range(0, len(features), ROWS):
@@ -46,23 +57,23 @@ class FeatureStatistics:
             self._merge(len(batch), mean, batch.T @ batch)
         return self
 
-    def merge(self, other):
-        """Adds what another one has seen and returns itself."""
+    def merge(self, other: "FeatureStatistics") -> "FeatureStatistics":
+        """Adds the features that another one has accumulated and returns itself."""
         if other.count:
             self._check_length(len(other.mean))
             self._merge(other.count, other.mean, other.scatter)
         return self
 
-    def save(self, path):
-        """Writes an .npz of `count`, `mean` and `scatter`, whole or not at all."""
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes an .npz of `count`, `mean` and `scatter`, atomically; raises `UserError` without any features."""
         if not self.count:
             raise UserError(f"there are no statistics to save to {path}: update them with features first")
         with replacing(path) as partial, open(partial, "wb") as file:
             np.savez(file, count=np.int64(self.count), mean=self.mean, scatter=self.scatter)
 
     @classmethod
-    def load(cls, path):
-        """Reads what `save` wrote; raises `UserError` for a missing, damaged or other file. Nothing is unpickled."""
+    def load(cls, path: str | os.PathLike) -> "FeatureStatistics":
+        """Reads a file that `save` wrote; raises `UserError` for a missing, damaged or other file. Does not unpickle."""
         arrays = _read(path)
         statistics = cls()
         statistics.count, statistics.mean, statistics.scatter = int(arrays["count"]), arrays["mean"], arrays["scatter"]

@@ -1,7 +1,17 @@
 """Named models: the table of builders, and `build_model`. Importing this imports no TensorFlow."""
 
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
 from registry import Registry
 from tfgen.errors import UserError
+
+if TYPE_CHECKING:
+    from tfgen.data.source import Field
+    from tfgen.recipes.options import Idle
+    from tfgen.recipes.recipe import Recipe
+    from tfgen.training.model import GenerativeModel
 
 MODELS = Registry(
     "model",
@@ -18,7 +28,13 @@ register_model = MODELS.register
 model_names = MODELS.names
 
 
-def build_model(name, image_shape=None, num_classes=None, fields=None, **options):
+def build_model(
+    name: str,
+    image_shape: Sequence[int] | None = None,
+    num_classes: int | None = None,
+    fields: "dict[str, Field] | None" = None,
+    **options: Any,
+) -> "GenerativeModel":
     """Builds and compiles the model called `name`.
 
     Args:
@@ -26,35 +42,95 @@ def build_model(name, image_shape=None, num_classes=None, fields=None, **options
         image_shape: (H, W, C), each side 16 to 128 pixels; the shorthand for a data set of pictures.
         num_classes: number of classes of int64 labels, for conditional models.
         fields: instead of both, a data set's `Source.fields`.
-        **options: the builder's keyword arguments, as values or as the text a flag would give.
+        **options: the builder's options, as values or as the text a flag would give.
 
     Raises:
-        UserError: an unknown name or option, a value of the wrong type, a shape out of range.
+        UserError: an unknown name or option, a value of the wrong type, a shape out of range, an option that has no
+            effect.
     """
     from tfgen.data.source import Field
-    from tfgen.recipes import options as option_values
+    from tfgen.recipes.options import refuse
 
-    builder = MODELS.get(name)
+    MODELS.get(name)  # first: of several mistakes an unknown name is the one to report
     if fields is None:
         if image_shape is None:
             raise UserError(f"build_model({name!r}) needs image_shape=(height, width, channels), or fields=")
-        fields = {"image": Field(tuple(int(side) for side in image_shape), "uint8", (0, 255))}
+        fields = {"image": Field("image", tuple(int(side) for side in image_shape))}
         if num_classes is not None:
-            fields["label"] = Field((), "int64", (0, int(num_classes)))
+            fields["label"] = Field("label", range=(0, int(num_classes)))
+    model, idle = _build(name, fields, options)
+    refuse(idle, options)
+    return model
+
+
+class Settled(NamedTuple):
+    """A model built from a recipe.
+
+    Attributes:
+        model: the compiled model.
+        recipe: the recipe without the options that have no effect, for the record of a run.
+        notes: sentences on what was left out.
+    """
+
+    model: "GenerativeModel"
+    recipe: "Recipe"
+    notes: list[str]
+
+
+def settle(recipe: "Recipe", fields: "dict[str, Field]", given: Iterable[str] = ()) -> Settled:
+    """Builds the model of a recipe for data of `fields`, and leaves out the recipe's options that have no effect.
+
+    The model's seed is the recipe's, where the builder takes one.
+
+    Args:
+        recipe: a `Recipe`.
+        fields: name -> `Field` of its data.
+        given: options that a user gave, besides those in `recipe.given`.
+
+    Raises:
+        UserError: an option that a user gave has no effect; further as `build_model`.
+    """
+    from tfgen.recipes.options import left_out, option_parameters, refuse
+
+    takes_seed = "seed" in option_parameters(MODELS.get(recipe.model))
+    if "seed" in recipe.options:
+        raise UserError(
+            f"seed is a field of a recipe, not an option: write seed={recipe.options['seed']} beside options"
+        )
+    seed = {"seed": recipe.seed} if takes_seed else {}
+    model, idle = _build(recipe.model, fields, {**recipe.options, **seed})
+    given = recipe.given.union(given)
+    refuse(idle, given)
+    brought = [option for option in idle if option.name in recipe.options.keys() - given]
+    return Settled(model, recipe.without_options(option.name for option in brought), left_out(brought))
+
+
+def build_from_recipe(recipe: "Recipe", fields: "dict[str, Field]") -> "GenerativeModel":
+    """Builds the model of a recipe, as `settle` does."""
+    return settle(recipe, fields).model
+
+
+def _build(name: str, fields: "dict[str, Field]", options: dict[str, Any]) -> "tuple[GenerativeModel, list[Idle]]":
+    """Returns the model, and the options that have no effect on it."""
+    # here, since it imports Keras
+    from tfgen.networks.seeding import seeded
+    from tfgen.recipes import options as values
+
     check_image(fields.get("image"))
     check_point(fields.get("point"))
-    return builder(fields, **option_values.resolve(builder, options))
+    builder, usage = MODELS.get(name), values.Usage()
+    resolved = values.resolve(builder, options)
+    takes = values.option_parameters(builder)
+    # here, so that builders of plugins need not seed; a builder without a `seed` gets the weights that Keras draws
+    seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
+    with contextlib.nullcontext() if seed is None else seeded(seed):
+        model = builder(fields, **values.keyword_arguments(builder, resolved, usage))
+    model.name = name  # a builder that calls another one gets a model of that one's name
+    return model, values.without_effect(builder, resolved, usage)
 
 
-def build_from_recipe(recipe, fields):
-    """The model of a `Recipe` for data of `fields`; its seed is the recipe's, where the builder takes one."""
-    from tfgen.recipes import options as option_values
-
-    takes_seed = "seed" in option_values.option_parameters(MODELS.get(recipe.model))
-    return build_model(recipe.model, fields=fields, **recipe.options, **({"seed": recipe.seed} if takes_seed else {}))
-
-
-def check_image(field):
+def check_image(field: "Field | None") -> None:
+    """Raises UserError for images of an unsupported shape."""
     if field is None:
         return
     shape = tuple(field.shape)
@@ -66,6 +142,7 @@ def check_image(field):
         )
 
 
-def check_point(field):
+def check_point(field: "Field | None") -> None:
+    """Raises UserError for points that are not in the plane."""
     if field is not None and (tuple(field.shape) != (2,) or field.dtype != "float32"):
         raise UserError(f"points must be float32 [2], in the plane, got {field.dtype} {list(field.shape)}")

@@ -1,86 +1,73 @@
-"""What builders share: seeded construction, options common to a family, and the assembly of its model."""
+"""Helpers of builders: seeded construction, checks of fields, and the assembly of a family's model from its options.
 
-import contextlib
-import inspect
-import random
-from typing import Literal
+Plugins use them as well: `adversarial_model(..., kind=MyModel)` gives a subclass all options of its family.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
 
 from tfgen import augment as augments
-from tfgen import likelihoods, losses, objectives, penalties, priors
-from tfgen.data.source import data_field
+from tfgen import likelihoods, objectives
+from tfgen.data.source import Field, data_field
 from tfgen.errors import UserError
 from tfgen.families.adversarial.model import AdversarialModel
+from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.families.variational.model import VariationalModel
+from tfgen.models.options import (
+    Adversarial,
+    AdversarialOptimizer,
+    Autoencoding,
+    ConvAdversaries,
+    ConvNetwork,
+    DenseAdversaries,
+    DenseNetwork,
+    Optimizer,
+    Variational,
+    at_least_one,
+    below_one,
+)
 from tfgen.networks import make_condition
-from tfgen.optimizers.building import make_optimizer
-
-OptimizerName = Literal["adam", "adamw", "rmsprop", "adagrad", "sgd"]
-
-
-@contextlib.contextmanager
-def seeded(seed):
-    """Initial weights follow from `seed`: Keras draws an initializer's own seed from Python's generator."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
+from tfgen.networks.seeding import seeded
+from tfgen.optimizers.building import SETTINGS, make_optimizer
+from tfgen.training.model import GenerativeModel
 
 
-def also_takes(shared):
-    """Decorator: the builder's `**options` are those of `shared`, and show in its signature; its own come first."""
+def image_shape_of(fields: dict[str, Field], model: str) -> tuple[int, ...]:
+    """Returns the shape (H, W, C) of the images in `fields`.
 
-    def decorate(builder):
-        own = [p for p in inspect.signature(builder).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        names = {p.name for p in own}
-        more = [
-            p
-            for p in inspect.signature(shared).parameters.values()
-            if p.kind is p.KEYWORD_ONLY and p.name not in names and p.default is not p.empty
-        ]
-        builder.__signature__ = inspect.Signature(own + more)
-        return builder
-
-    return decorate
-
-
-def at_least_one(**values):
-    """Raises UserError for a size that is not positive; tuples are checked item by item, None passes."""
-    for name, value in values.items():
-        items = value if isinstance(value, tuple) else (value,)
-        if any(item is not None and item < 1 for item in items):
-            raise UserError(f"{name} must be at least 1, got {value}")
-
-
-def below_one(**values):
-    """Raises UserError for a share, such as a dropout rate, that is not in [0, 1)."""
-    for name, value in values.items():
-        if not 0 <= value < 1:
-            raise UserError(f"{name} must lie in [0, 1), got {value}")
-
-
-def image_shape_of(fields, model):
+    Raises:
+        UserError: there are none; the message names the `model`.
+    """
     if "image" not in fields:
         raise UserError(f"{model} makes images, but the data set holds {', '.join(fields)}")
     return tuple(fields["image"].shape)
 
 
-def data_of(fields, model):
-    """The name and the shape of what `model` is to make: images or points."""
+def data_of(fields: dict[str, Field], model: str) -> tuple[str, tuple[int, ...]]:
+    """Returns the name and the shape of the images or points in `fields`.
+
+    Raises:
+        UserError: there are neither; the message names the `model`.
+    """
     name = data_field(fields)
     if name not in fields:
         raise UserError(f"{model} makes images or points, but the data set holds {', '.join(fields)}")
     return name, tuple(fields[name].shape)
 
 
-def only(fields, *names):
-    """The named fields, in this order."""
+def only(fields: dict[str, Field], *names: str) -> dict[str, Field]:
+    """Returns the named fields, in this order."""
     return {name: fields[name] for name in names if name in fields}
 
 
-def condition_field(fields, name, model):
-    """The field `name` that `model` is conditioned on, checked."""
+def condition_field(fields: dict[str, Field], name: str, model: str) -> Field:
+    """Returns the field `name`, on which `model` is conditioned.
+
+    Raises:
+        UserError: the data set does not have it, or the number of classes is unknown.
+    """
     if name not in fields:
         raise UserError(
             f"{model} needs the field {name!r} of every image, but the data set holds only {', '.join(fields)}; "
@@ -92,133 +79,195 @@ def condition_field(fields, name, model):
 
 
 def adversarial_model(
-    name,
-    networks,
-    fields,
-    value_range=(-1.0, 1.0),
+    name: str,
+    networks: Callable[[], tuple[keras.Model, ...]],
+    fields: dict[str, Field],
+    value_range: tuple[float, float] = (-1.0, 1.0),
     *,
-    latent_dim: int,
-    prior: priors.Prior = priors.uniform(-1, 1),
-    loss: losses.Loss = losses.non_saturating,
-    penalty: penalties.Penalty | None = None,
-    discriminator_steps: int = 1,
-    shared_pass: bool = False,
-    augment: augments.Augment | None = None,
-    instance_noise: float = 0.0,
-    label_smoothing: float = 0.0,
-    ema: float | None = 0.999,
-    optimizer: OptimizerName = "adam",
-    learning_rate: float = 2e-4,
-    generator_learning_rate: float | None = None,
-    discriminator_learning_rate: float | None = None,
-    beta_1: float | None = None,
-    beta_2: float | None = None,
-    epsilon: float | None = None,
-    momentum: float | None = None,
-    final_momentum: float | None = None,
-    momentum_steps: int | None = None,
-    seed: int = 0,
-):
-    """A compiled `AdversarialModel` of `networks()` -> (generator, discriminator), built with weights from `seed`."""
-    at_least_one(latent_dim=latent_dim, discriminator_steps=discriminator_steps)
-    below_one(label_smoothing=label_smoothing)
-    if instance_noise < 0:
-        raise UserError(f"instance_noise is a standard deviation and must not be negative, got {instance_noise}")
-    with seeded(seed):
-        generator, discriminator = networks()
-    if instance_noise:
-        augment = augments.chain(augment, augments.instance_noise(instance_noise))
-    model = AdversarialModel(
-        generator,
-        discriminator,
-        latent_dim=latent_dim,
-        prior=prior,
-        loss=loss.smoothed(label_smoothing),
-        penalty=penalty,
-        discriminator_steps=discriminator_steps,
-        shared_pass=shared_pass,
+    adversarial: Adversarial,
+    optimization: Optimizer,
+    kind: type[AdversarialModel] = AdversarialModel,
+    **more: Any,
+) -> AdversarialModel:
+    """Builds a compiled adversarial model, with weights from its seed.
+
+    Args:
+        name: of the model.
+        networks: returns the networks that `kind` takes, (generator, discriminator).
+        fields: of the data set, those that the model uses.
+        value_range: (low, high) of the images that the networks see and make.
+        adversarial: options of the family.
+        optimization: options of the optimizers.
+        kind: the class to build.
+        **more: further arguments of `kind`.
+    """
+    augment = adversarial.augment
+    if adversarial.instance_noise:
+        augment = augments.chain(augment, augments.instance_noise(adversarial.instance_noise))
+    # only the networks: random draws of the caller's or of the constructor do not move the initial weights
+    with seeded(adversarial.seed):
+        built = networks()
+    model = kind(
+        *built,
+        latent_dim=adversarial.latent_dim,
+        prior=adversarial.prior,
+        loss=adversarial.loss.smoothed(adversarial.label_smoothing),
+        penalty=adversarial.penalty,
+        discriminator_steps=adversarial.discriminator_steps,
+        shared_pass=adversarial.shared_pass,
         augment=augment,
         value_range=value_range,
-        ema=ema,
-        seed=seed,
+        ema=adversarial.ema,
+        seed=adversarial.seed,
         fields=fields,
         name=name,
+        **more,
     )
-    if beta_1 is None and optimizer in ("adam", "adamw"):
-        beta_1 = 0.5  # Radford et al. 2016, section 3
-    settings = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "momentum": momentum}
-    settings |= {"final_momentum": final_momentum, "momentum_steps": momentum_steps}
-    rates = (generator_learning_rate or learning_rate, discriminator_learning_rate or learning_rate)
-    model.compile(*(make_optimizer(optimizer, rate, **settings) for rate in rates))
-    return model
+    return compiled(model, optimization)
 
 
 def variational_model(
-    name,
-    networks,
-    fields,
+    name: str,
+    networks: Callable[[likelihoods.Likelihood], tuple[keras.Model, ...]],
+    fields: dict[str, Field],
     *,
-    latent_dim: int,
-    likelihood: likelihoods.Likelihood = likelihoods.bernoulli(),
-    binarize: Literal["none", "static", "dynamic"] = "none",
-    prior: priors.Prior = priors.normal(),
-    objective: objectives.Objective | None = None,
-    beta: float = 1.0,
-    kl_warmup_steps: int = 0,
-    samples: int = 1,
-    data_bias: bool = False,
-    ema: float | None = None,
-    optimizer: OptimizerName = "adam",
-    learning_rate: float = 1e-3,
-    beta_1: float | None = None,
-    beta_2: float | None = None,
-    epsilon: float | None = None,
-    momentum: float | None = None,
-    seed: int = 0,
-):
-    """A compiled `VariationalModel` of `networks(likelihood)` -> (encoder, decoder), built with weights from `seed`."""
-    at_least_one(latent_dim=latent_dim, samples=samples)
-    likelihood = binarized(likelihood, binarize)
-    if objective is not None and (beta != 1.0 or kl_warmup_steps):
-        raise UserError("beta and kl_warmup_steps belong to the ELBO: leave them out, or leave out objective")
-    with seeded(seed):
-        encoder, decoder = networks(likelihood)
-    model = VariationalModel(
-        encoder,
-        decoder,
-        likelihood=likelihood,
-        prior=prior,
-        objective=objective or objectives.elbo(beta, kl_warmup_steps),
-        samples=samples,
-        data_bias=data_bias,
-        ema=ema,
-        seed=seed,
-        fields=fields,
-        name=name,
+    variational: Variational,
+    optimization: Optimizer,
+    kind: type[VariationalModel] = VariationalModel,
+    **more: Any,
+) -> VariationalModel:
+    """Builds a compiled variational model; arguments as in `autoencoder_model`."""
+    return autoencoder_model(
+        name,
+        networks,
+        fields,
+        autoencoding=variational,
+        optimization=optimization,
+        kind=kind,
+        prior=variational.prior,
+        objective=objective_of(variational),
+        samples=variational.samples,
+        **more,
     )
-    settings = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "momentum": momentum}
-    model.compile(make_optimizer(optimizer, learning_rate, **settings))
+
+
+def autoencoder_model(
+    name: str,
+    networks: Callable[[likelihoods.Likelihood], tuple[keras.Model, ...]],
+    fields: dict[str, Field],
+    *,
+    autoencoding: Autoencoding,
+    optimization: Optimizer,
+    kind: type[GenerativeModel] = Autoencoder,
+    **more: Any,
+) -> GenerativeModel:
+    """Builds a compiled model of an encoder and a decoder, with weights from its seed.
+
+    Args:
+        name: of the model.
+        networks: of the likelihood, returns the networks that `kind` takes, (encoder, decoder).
+        fields: of the data set, those that the model uses.
+        autoencoding: options of the family.
+        optimization: options of the optimizers.
+        kind: the class to build.
+        **more: further arguments of `kind`.
+    """
+    likelihood = likelihood_of(autoencoding)
+    with seeded(autoencoding.seed):
+        built = networks(likelihood)
+    if isinstance(autoencoding, Variational):
+        more["data_bias"] = data_bias_of(autoencoding, likelihood, built)
+    seed, ema = autoencoding.seed, autoencoding.ema
+    model = kind(*built, likelihood=likelihood, ema=ema, seed=seed, fields=fields, name=name, **more)
+    return compiled(model, optimization)
+
+
+def likelihood_of(options: Autoencoding) -> likelihoods.Likelihood:
+    """Returns the likelihood of the options `likelihood` and `binarize`."""
+    likelihood = options.likelihood
+    if not isinstance(likelihood, likelihoods.Bernoulli):
+        options.idle("with another likelihood: it needs likelihood=bernoulli", "binarize")
+    elif options.binarize != "none":
+        return likelihoods.bernoulli(options.binarize)
+    return likelihood
+
+
+def objective_of(options: Variational) -> objectives.Objective:
+    """Returns the objective, by default the ELBO that `beta` and `kl_warmup_steps` describe."""
+    if options.objective is None:
+        return objectives.elbo(options.beta, options.kl_warmup_steps)
+    options.idle("beside objective: it belongs to the default one, the ELBO", "beta", "kl_warmup_steps")
+    return options.objective
+
+
+def data_bias_of(options: Variational, likelihood: likelihoods.Likelihood, networks: tuple[keras.Model, ...]) -> bool:
+    """Returns whether the decoder's output starts at the mean of the data; only a dense decoder's can."""
+    heads = {f"raw_{name}" for name in likelihood.parameters[:1]}
+    if any(layer.name in heads and isinstance(layer, keras.layers.Dense) for layer in networks[1].layers):
+        return options.data_bias
+    options.idle("without a dense decoder, whose output has a bias for each pixel", "data_bias")
+    return False
+
+
+def compiled(model: GenerativeModel, options: Optimizer) -> GenerativeModel:
+    """Compiles `model` with one optimizer per name in its `default_optimizers`, and returns it.
+
+    The learning rate of the optimizer NAME is the option NAME_learning_rate if that is set, else `learning_rate`. Other
+    settings that are None come from `default_optimizers`, else from Keras.
+    """
+    optimizers = {}
+    for name, defaults in model.default_optimizers.items():
+        rate = getattr(options, f"{name}_learning_rate", None)
+        # read only where it is used: with a rate for every optimizer, `learning_rate` has no effect
+        rate = options.learning_rate if rate is None else rate
+        optimizers[name] = make_optimizer(options.optimizer, rate, **settings_of(options, defaults))
+    own = " and ".join(f"{name}_learning_rate" for name in optimizers)
+    options.idle(f"beside {own}", "learning_rate")
+    if len(optimizers) == 1:
+        model.compile(optimizer=optimizers.popitem()[1])
+    else:
+        model.compile(**{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()})
     return model
 
 
-def binarized(likelihood, binarize):
-    """`binarize` belongs to the Bernoulli likelihood, and is an option of its own since it changes the data."""
-    if binarize == "none":
-        return likelihood
-    if not isinstance(likelihood, likelihoods.Bernoulli):
-        raise UserError(f"binarize={binarize} needs likelihood=bernoulli")
-    return likelihoods.bernoulli(binarize)
+def settings_of(options: Optimizer, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Returns name -> value of the chosen optimizer's settings, None for Keras' default.
+
+    Options of other optimizers are not read, so that giving them is an error.
+    """
+    name = options.optimizer
+    # momentum_steps is read only beside final_momentum, without which it has no effect
+    names = [setting for setting in SETTINGS[name] if setting != "momentum_steps"]
+    if "final_momentum" in names and options.final_momentum is not None:
+        names.append("momentum_steps")
+    others = {setting for row in SETTINGS.values() for setting in row} - set(SETTINGS[name])
+    options.idle(f"with optimizer={name}, which takes {', '.join(SETTINGS[name])}", *sorted(others))
+    if "momentum_steps" in SETTINGS[name]:
+        options.idle("without final_momentum", "momentum_steps")
+    given = {setting: getattr(options, setting) for setting in names}
+    return {setting: defaults.get(setting) if value is None else value for setting, value in given.items()}
 
 
 __all__ = [
+    "Adversarial",
+    "AdversarialOptimizer",
+    "Autoencoding",
+    "ConvAdversaries",
+    "ConvNetwork",
+    "DenseAdversaries",
+    "DenseNetwork",
+    "Optimizer",
+    "Variational",
     "adversarial_model",
-    "also_takes",
     "at_least_one",
+    "autoencoder_model",
     "below_one",
+    "compiled",
     "condition_field",
     "data_of",
     "image_shape_of",
     "make_condition",
     "only",
+    "seeded",
     "variational_model",
 ]

@@ -1,139 +1,193 @@
 """Generative adversarial networks: `gan` of images or points, `dcgan` and `cgan` of images."""
 
-from typing import Literal
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
 
 import keras
 
-from tfgen.models.common import (
-    adversarial_model,
-    also_takes,
-    at_least_one,
-    below_one,
-    condition_field,
-    data_of,
-    image_shape_of,
-    make_condition,
-    only,
-)
+from tfgen.data.source import Field
+from tfgen.families.adversarial.model import AdversarialModel
+from tfgen.models.common import adversarial_model, condition_field, data_of, image_shape_of, make_condition, only
+from tfgen.models.options import Adversarial, AdversarialOptimizer, ConvAdversaries, DenseAdversaries, at_least_one
 from tfgen.networks import dcgan_discriminator, dcgan_generator, dense_generator, maxout_discriminator
+from tfgen.networks.shapes import halvings
+
+# Range of images inside the networks, by the generator's last activation: the values that it can reach.
+VALUE_RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 
-def uniform_weights(scale):
-    """Initial weights U(-scale, scale), or Keras' own where `scale` is None."""
-    return {} if scale is None else {"kernel_initializer": keras.initializers.RandomUniform(-scale, scale)}
+@dataclasses.dataclass(frozen=True)
+class Multilayer(DenseAdversaries):
+    """Networks of `gan`: any number of layers."""
+
+    units: tuple[int, ...] = (512, 512)  # of the generator's hidden layers
+    maxout_units: tuple[int, ...] = (240, 240)  # of the discriminator's, each with 5 pieces
+    dropout: float = 0.3  # in the discriminator
+    normalize: bool = False  # batch norm in the generator
+
+    def __post_init__(self) -> None:
+        at_least_one(units=tuple(self.units), maxout_units=tuple(self.maxout_units))
+        super().__post_init__()
 
 
-@also_takes(adversarial_model)
-def gan(
-    fields,
-    *,
-    latent_dim: int = 100,
-    units: tuple[int, ...] = (512, 512),
-    maxout_units: tuple[int, ...] = (240, 240),
-    dropout: float = 0.3,
-    initial_scale: float | None = None,
-    normalize: bool = False,
-    output: Literal["tanh", "sigmoid"] = "tanh",
-    **options,
-):
-    """Generative adversarial network with dense networks (Goodfellow et al. 2014).
+@dataclasses.dataclass(frozen=True)
+class Projected(ConvAdversaries):
+    """Networks of `cgan`: DCGAN's, and a projection of the condition."""
 
-    `normalize` puts batch norm into G. In data sets of points its output is unbounded, and `output` has no say.
+    projection: int = 0  # dimensions of an inner product of condition and features in the discriminator; 0: none
+
+
+def uniform_weights(scale: float | None) -> dict[str, Any]:
+    """Returns initial weights U(-scale, scale) as layers' arguments, or none where `scale` is None."""
+    if scale is None:
+        return {}
+    # a description, from which each layer makes an initializer: one object would give layers of one shape equal weights
+    config = {"minval": -scale, "maxval": scale}
+    return {"kernel_initializer": {"class_name": "RandomUniform", "config": config}}
+
+
+def conv_networks(
+    shape: tuple[int, ...],
+    latent_dim: int,
+    conv: ConvAdversaries,
+    condition: Callable[[], Any] = lambda: None,
+    projection: int = 0,
+) -> tuple[keras.Model, keras.Model]:
+    """Builds the generator and the discriminator of `dcgan`.
+
+    Args:
+        shape: (H, W, C) of the images.
+        latent_dim: size of z.
+        conv: options of the networks.
+        condition: makes the condition's input, for each of the two networks anew; None: unconditional.
+        projection: as of `Projected`.
     """
-    at_least_one(units=tuple(units), maxout_units=tuple(maxout_units))
-    below_one(dropout=dropout)
-    (name, shape), start = data_of(fields, "gan"), uniform_weights(initial_scale)
-    activation = output if name == "image" else None
+    size: dict[str, Any] = {
+        "width": conv.width,
+        "kernel_size": conv.kernel_size,
+        "depth": conv.depth,
+        "stddev": conv.stddev,
+    }
+    size["full_size"] = conv.full_size
+    levels = (halvings(shape) if conv.depth is None else conv.depth) + conv.full_size
+    conv.idle("on a single convolution, which has no batch norm", "normalize")
+    # read only where it has an effect, so that it is refused where it has none
+    normalize = {"normalize": conv.normalize} if levels > 1 else {}
+    generator = dcgan_generator(shape, latent_dim, **size, output=conv.output, condition=condition())
+    discriminator = dcgan_discriminator(
+        shape,
+        **size,
+        **normalize,
+        dropout=conv.dropout,
+        hidden_units=conv.hidden_units,
+        projection=projection,
+        condition=condition(),
+    )
+    return generator, discriminator
 
-    def networks():
-        generator = dense_generator(shape, latent_dim, units, activation, normalize=normalize, name=name, **start)
-        pieces = [(count, 5) for count in maxout_units]
+
+def gan(
+    fields: dict[str, Field],
+    *,
+    dense: Multilayer = Multilayer(),
+    adversarial: Adversarial = Adversarial(),
+    optimization: AdversarialOptimizer = AdversarialOptimizer(),
+    kind: type[AdversarialModel] = AdversarialModel,
+) -> AdversarialModel:
+    """Generative adversarial network with dense networks (Goodfellow et al. 2014)."""
+    name, shape = data_of(fields, "gan")
+    activation = dense.output if name == "image" else None
+    dense.idle(f"on {name}s, which have no bounds", "output")
+
+    def networks() -> tuple[keras.Model, keras.Model]:
+        start, latent_dim = uniform_weights(dense.initial_scale), adversarial.latent_dim
+        normalize = bool(dense.units) and dense.normalize
+        generator = dense_generator(shape, latent_dim, dense.units, activation, normalize=normalize, name=name, **start)
+        pieces = [(count, 5) for count in dense.maxout_units]
+        dropout = dense.dropout if pieces else 0.0
         return generator, maxout_discriminator(shape, pieces, dropout, name=name, **start)
 
-    # the networks see the range that the generator's output can reach
-    value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
-    return adversarial_model("gan", networks, only(fields, name), value_range, latent_dim=latent_dim, **options)
+    return adversarial_model(
+        "gan",
+        networks,
+        only(fields, name),
+        VALUE_RANGES[activation or "tanh"],
+        adversarial=adversarial,
+        optimization=optimization,
+        kind=kind,
+    )
 
 
-@also_takes(adversarial_model)
 def dcgan(
-    fields,
+    fields: dict[str, Field],
     *,
-    latent_dim: int = 100,
-    width: int = 64,
-    kernel_size: int = 5,
-    depth: int | None = None,
-    stddev: float | None = 0.02,
-    normalize: bool = True,
-    dropout: float = 0.0,
-    full_size: bool = False,
-    hidden_units: int | None = None,
-    **options,
-):
+    conv: ConvAdversaries = ConvAdversaries(),
+    adversarial: Adversarial = Adversarial(),
+    optimization: AdversarialOptimizer = AdversarialOptimizer(),
+    kind: type[AdversarialModel] = AdversarialModel,
+) -> AdversarialModel:
     """Deep convolutional GAN (Radford et al. 2016).
 
-    The paper's networks have no map of features at the image's own size, and no dense layer before the discriminator's
-    logit: `full_size` gives both the one, with `width` channels, and `hidden_units` is the other's size.
+    Two options go beyond the paper's networks: `full_size` adds convolutions of `width` channels at the image's own
+    size to both networks, and `hidden_units` a dense layer before the discriminator's logit.
     """
-    at_least_one(width=width, kernel_size=kernel_size, depth=depth, hidden_units=hidden_units)
-    below_one(dropout=dropout)
     shape = image_shape_of(fields, "dcgan")
 
-    def networks():
-        size = {"width": width, "kernel_size": kernel_size, "depth": depth, "stddev": stddev, "full_size": full_size}
-        judge = {"normalize": normalize, "dropout": dropout, "hidden_units": hidden_units}
-        generator = dcgan_generator(shape, latent_dim, **size)
-        return generator, dcgan_discriminator(shape, **size, **judge)
+    def networks() -> tuple[keras.Model, keras.Model]:
+        return conv_networks(shape, adversarial.latent_dim, conv)
 
-    return adversarial_model("dcgan", networks, only(fields, "image"), latent_dim=latent_dim, **options)
+    return adversarial_model(
+        "dcgan",
+        networks,
+        only(fields, "image"),
+        VALUE_RANGES[conv.output],
+        adversarial=adversarial,
+        optimization=optimization,
+        kind=kind,
+    )
 
 
-@also_takes(adversarial_model)
 def cgan(
-    fields,
+    fields: dict[str, Field],
     *,
     condition: str = "label",
     network: Literal["conv", "dense"] = "conv",
-    latent_dim: int = 100,
-    width: int = 64,
-    kernel_size: int = 5,
-    depth: int | None = None,
-    stddev: float | None = 0.02,
-    normalize: bool = True,
-    dropout: float = 0.0,
-    full_size: bool = False,
-    hidden_units: int | None = None,
-    projection: int = 0,
-    initial_scale: float | None = None,
-    output: Literal["tanh", "sigmoid"] = "tanh",
-    **options,
-):
+    conv: Projected = Projected(),
+    dense: DenseAdversaries = DenseAdversaries(),
+    adversarial: Adversarial = Adversarial(),
+    optimization: AdversarialOptimizer = AdversarialOptimizer(),
+    kind: type[AdversarialModel] = AdversarialModel,
+) -> AdversarialModel:
     """Conditional GAN: images of a chosen class (Mirza and Osindero 2014).
 
-    `condition` names the field that the networks are given: `label`, which they turn into one-hot vectors, or any
-    float32 [B, D] field, one-hot or not. The dense networks are the paper's; the convolutional ones those of `dcgan`,
-    with a `projection` of so many dimensions in the discriminator (Miyato and Koyama 2018) where it is not 0.
+    `condition` names the field that both networks take: `label`, which they turn into one-hot vectors, or any
+    float32 [B, D] field. The dense networks are those of the paper; the convolutional networks are those of `dcgan`,
+    optionally with a projection discriminator (Miyato and Koyama 2018) of `projection` dimensions.
     """
-    at_least_one(width=width, kernel_size=kernel_size, depth=depth, hidden_units=hidden_units)
-    below_one(dropout=dropout)
     shape, field = image_shape_of(fields, "cgan"), condition_field(fields, condition, "cgan")
-    start = uniform_weights(initial_scale)
+    chosen, other = (conv, dense) if network == "conv" else (dense, conv)
+    other.idle(f"with network={network}")
 
-    def given(units=()):
+    def given(units: tuple[int, ...] = ()) -> Any:
         return make_condition(condition, field, units)
 
-    def dense():
-        generator = dense_generator(shape, latent_dim, (200,), output, given((1000,)), (1200,), dropout, **start)
-        image_units, joint = ((240, 5),), ((240, 4),)
-        return generator, maxout_discriminator(shape, image_units, dropout, given(), joint, **start)
+    def dense_networks() -> tuple[keras.Model, keras.Model]:
+        start, dropout, latent_dim = uniform_weights(dense.initial_scale), dense.dropout, adversarial.latent_dim
+        generator = dense_generator(shape, latent_dim, (200,), dense.output, given((1000,)), (1200,), dropout, **start)
+        return generator, maxout_discriminator(shape, ((240, 5),), dropout, given(), ((240, 4),), **start)
 
-    def conv():
-        size = {"width": width, "kernel_size": kernel_size, "depth": depth, "stddev": stddev, "full_size": full_size}
-        judge = {"normalize": normalize, "dropout": dropout, "hidden_units": hidden_units, "projection": projection}
-        generator = dcgan_generator(shape, latent_dim, **size, condition=given())
-        return generator, dcgan_discriminator(shape, **size, **judge, condition=given())
+    def networks() -> tuple[keras.Model, keras.Model]:
+        if network == "dense":
+            return dense_networks()
+        return conv_networks(shape, adversarial.latent_dim, conv, given, projection=conv.projection)
 
-    value_range = (-1.0, 1.0) if output == "tanh" else (0.0, 1.0)
-    fields = only(fields, "image", condition)
-    networks = {"dense": dense, "conv": conv}[network]
-    return adversarial_model("cgan", networks, fields, value_range, latent_dim=latent_dim, **options)
+    return adversarial_model(
+        "cgan",
+        networks,
+        only(fields, "image", condition),
+        VALUE_RANGES[chosen.output],
+        adversarial=adversarial,
+        optimization=optimization,
+        kind=kind,
+    )

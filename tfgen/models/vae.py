@@ -1,88 +1,89 @@
 """Autoencoders: `ae` and `vae`."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import keras
 
-from tfgen import likelihoods
-from tfgen.families.variational.model import Autoencoder
-from tfgen.models.common import (
-    OptimizerName,
-    also_takes,
-    at_least_one,
-    binarized,
-    image_shape_of,
-    only,
-    seeded,
-    variational_model,
-)
+from tfgen.data.source import Field
+from tfgen.families.variational.autoencoder import Autoencoder
+from tfgen.families.variational.model import VariationalModel
+from tfgen.likelihoods import Likelihood
+from tfgen.models.common import autoencoder_model, image_shape_of, only, variational_model
+from tfgen.models.options import Autoencoding, ConvNetwork, DenseNetwork, Optimizer, Variational
 from tfgen.networks import conv_decoder, conv_encoder, dense_decoder, dense_encoder
-from tfgen.optimizers.building import make_optimizer
-
-Activation = Literal["tanh", "relu", "sigmoid", "softplus", "gelu"]
 
 
-def normal_weights(stddev):
-    """Initial weights N(0, stddev^2) of dense layers, or Keras' own where `stddev` is None."""
-    return {} if stddev is None else {"kernel_initializer": keras.initializers.RandomNormal(0.0, stddev)}
+def normal_weights(stddev: float | None) -> dict[str, Any]:
+    """Returns initial weights N(0, stddev^2) as dense layers' arguments, or none where `stddev` is None."""
+    if stddev is None:
+        return {}
+    # a description, from which each layer makes an initializer: one object would give layers of one shape equal weights
+    config = {"mean": 0.0, "stddev": stddev}
+    return {"kernel_initializer": {"class_name": "RandomNormal", "config": config}}
 
 
-def coder_networks(shape, latent_dim, network, units, activation, width, outputs, stddev=None):
-    """`f(likelihood) -> (encoder, decoder)`: dense with mirrored `units`, or convolutional with `width` channels."""
-    at_least_one(units=tuple(units), width=width)
-    start = normal_weights(stddev)
+def coder_networks(
+    shape: tuple[int, ...], latent_dim: int, network: str, dense: DenseNetwork, conv: ConvNetwork, *outputs: str
+) -> Callable[[Likelihood], tuple[keras.Model, keras.Model]]:
+    """Returns `f(likelihood) -> (encoder, decoder)`.
 
-    def dense(likelihood):
+    Args:
+        shape: (H, W, C) of the images.
+        latent_dim: size of z.
+        network: "dense" or "conv".
+        dense: options of dense networks.
+        conv: options of convolutional networks.
+        *outputs: names of the encoder's outputs.
+    """
+    (conv if network == "dense" else dense).idle(f"with network={network}")
+
+    def dense_networks(likelihood: Likelihood) -> tuple[keras.Model, keras.Model]:
+        start, units = normal_weights(dense.stddev), tuple(dense.units)
+        # read only where it has an effect, so that it is refused where it has none
+        activation = dense.activation if units else "linear"
         encoder = dense_encoder(shape, latent_dim, units, activation, outputs, **start)
-        return encoder, dense_decoder(shape, latent_dim, likelihood, tuple(reversed(units)), activation, **start)
+        return encoder, dense_decoder(shape, latent_dim, likelihood, units[::-1], activation, **start)
 
-    def conv(likelihood):
-        encoder = conv_encoder(shape, latent_dim, width, outputs=outputs)
-        return encoder, conv_decoder(shape, latent_dim, likelihood, width)
+    def conv_networks(likelihood: Likelihood) -> tuple[keras.Model, keras.Model]:
+        size: dict[str, Any] = {"width": conv.width, "kernel_size": conv.kernel_size, "depth": conv.depth}
+        encoder = conv_encoder(shape, latent_dim, **size, outputs=outputs)
+        return encoder, conv_decoder(shape, latent_dim, likelihood, **size)
 
-    return {"dense": dense, "conv": conv}[network]
+    return {"dense": dense_networks, "conv": conv_networks}[network]
 
 
-@also_takes(variational_model)
 def vae(
-    fields,
+    fields: dict[str, Field],
     *,
-    latent_dim: int = 32,
     network: Literal["dense", "conv"] = "conv",
-    units: tuple[int, ...] = (500,),
-    activation: Activation = "tanh",
-    stddev: float | None = None,
-    width: int = 32,
-    **options,
-):
+    dense: DenseNetwork = DenseNetwork(),
+    conv: ConvNetwork = ConvNetwork(width=32, kernel_size=4),
+    variational: Variational = Variational(),
+    optimization: Optimizer = Optimizer(),
+    kind: type[VariationalModel] = VariationalModel,
+) -> VariationalModel:
     """Variational autoencoder (Kingma and Welling 2014)."""
-    shape = image_shape_of(fields, "vae")
-    networks = coder_networks(shape, latent_dim, network, units, activation, width, ("z_mean", "z_log_var"), stddev)
-    return variational_model("vae", networks, only(fields, "image"), latent_dim=latent_dim, **options)
+    shape, latent_dim = image_shape_of(fields, "vae"), variational.latent_dim
+    networks = coder_networks(shape, latent_dim, network, dense, conv, "z_mean", "z_log_var")
+    return variational_model(
+        "vae", networks, only(fields, "image"), variational=variational, optimization=optimization, kind=kind
+    )
 
 
 def ae(
-    fields,
+    fields: dict[str, Field],
     *,
-    latent_dim: int = 32,
     network: Literal["dense", "conv"] = "conv",
-    units: tuple[int, ...] = (500,),
-    activation: Activation = "tanh",
-    width: int = 32,
-    likelihood: likelihoods.Likelihood = likelihoods.bernoulli(),
-    binarize: Literal["none", "static", "dynamic"] = "none",
-    optimizer: OptimizerName = "adam",
-    learning_rate: float = 1e-3,
-    ema: float | None = None,
-    seed: int = 0,
-):
+    dense: DenseNetwork = DenseNetwork(),
+    conv: ConvNetwork = ConvNetwork(width=32, kernel_size=4),
+    autoencoding: Autoencoding = Autoencoding(),
+    optimization: Optimizer = Optimizer(),
+    kind: type[Autoencoder] = Autoencoder,
+) -> Autoencoder:
     """Plain autoencoder: the baseline that reconstructs and cannot generate."""
-    at_least_one(latent_dim=latent_dim)
-    shape, likelihood = image_shape_of(fields, "ae"), binarized(likelihood, binarize)
-    networks = coder_networks(shape, latent_dim, network, units, activation, width, ("latent",))
-    with seeded(seed):
-        encoder, decoder = networks(likelihood)
-    fields = only(fields, "image")
-    model = Autoencoder(encoder, decoder, likelihood=likelihood, ema=ema, seed=seed, fields=fields, name="ae")
-    model.compile(make_optimizer(optimizer, learning_rate))
-    return model
+    shape, latent_dim = image_shape_of(fields, "ae"), autoencoding.latent_dim
+    networks = coder_networks(shape, latent_dim, network, dense, conv, "latent")
+    return autoencoder_model(
+        "ae", networks, only(fields, "image"), autoencoding=autoencoding, optimization=optimization, kind=kind
+    )

@@ -6,6 +6,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from tfgen.data.source import Field
+from tfgen.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
@@ -13,8 +16,8 @@ class Condition:
 
     Attributes:
         input: the `keras.Input`: `label` int64 [B], or a float32 [B, D] field under its own name.
-        vector: what the layers see: the label one-hot [B, num_classes], or the field itself.
-        units: dense layers that the vector passes through in dense networks.
+        vector: the input of the layers: the label one-hot [B, num_classes], or the field itself.
+        units: sizes of the dense layers that process the vector in dense networks.
     """
 
     input: keras.KerasTensor
@@ -22,23 +25,27 @@ class Condition:
     units: tuple[int, ...] = ()
 
 
-def make_condition(name, field, units=()):
-    """A new `Condition` from a data set's field: every network that takes one needs its own.
+def make_condition(name: str, field: Field, units: tuple[int, ...] = ()) -> Condition:
+    """Returns a new `Condition` on a field of a data set; networks cannot share one.
 
-    A label becomes one-hot inside the network, by an embedding that is the identity matrix and is not trained:
-    the built-in layers' own way, which every Keras backend loads.
+    A label becomes one-hot inside the network.
     """
     if field.dtype != "int64":
         vector = keras.Input(field.shape, dtype="float32", name=name)
         return Condition(vector, vector, units)
+    if field.range is None:
+        raise UserError(f"condition {name!r}: expected a label with a range (0, number of classes), got none")
     classes = int(field.range[1])
     label = keras.Input((), dtype="int64", name=name)
     one_hot = layers.Embedding(classes, classes, name="one_hot", trainable=False)
+    # an untrained embedding with the identity matrix: a built-in layer, which loads under every Keras backend
     vector = one_hot(label)
     one_hot.set_weights([np.eye(classes, dtype=np.float32)])
     return Condition(label, vector, units)
 
 
-def network_inputs(primary, condition):
-    """The inputs of a network: the primary alone, or a dict of both by name."""
+def network_inputs(
+    primary: keras.KerasTensor, condition: Condition | None
+) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
+    """Returns the inputs of a network: the primary input alone, or both inputs by name."""
     return primary if condition is None else {primary.name: primary, condition.input.name: condition.input}

@@ -1,36 +1,52 @@
 """Convolutional networks after DCGAN (Radford et al. 2016): functional `keras.Model`s of built-in layers."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
-from tfgen.networks.conditions import network_inputs
+from tfgen.likelihoods import Likelihood
+from tfgen.networks.conditions import Condition, network_inputs
 from tfgen.networks.shapes import grid, halvings, margins
 
 
-def weights(stddev):
-    """Initial weights N(0, stddev^2) of a layer (DCGAN: 0.02), or Keras' own where `stddev` is None."""
+def weights(stddev: float | None) -> dict[str, Any]:
+    """Returns a layer's arguments for initial weights N(0, stddev^2) (DCGAN: 0.02); None keeps Keras' default."""
     return {} if stddev is None else {"kernel_initializer": keras.initializers.RandomNormal(0.0, stddev)}
 
 
-def batch_norm(x, stddev, momentum=0.9):
-    """Batch normalisation whose gain starts at N(1, stddev^2), as DCGAN's does."""
+def batch_norm(x: keras.KerasTensor, stddev: float | None, momentum: float = 0.9) -> keras.KerasTensor:
+    """Returns x after batch normalisation with an initial gain N(1, stddev^2), as in DCGAN."""
     gain = {} if stddev is None else {"gamma_initializer": keras.initializers.RandomNormal(1.0, stddev)}
     return layers.BatchNormalization(momentum=momentum, **gain)(x)
 
 
-def as_map(condition, shape, name):
-    """A condition's vector as one more channel of an image [B, H, W, 1]."""
+def as_map(condition: Condition, shape: Sequence[int], name: str) -> keras.KerasTensor:
+    """Returns a dense layer of a condition's vector, shaped as a channel of an image: [B, *shape, 1]."""
     x = layers.Dense(math.prod(shape), name=name, **weights(0.05))(condition.vector)
     return layers.Reshape((*shape, 1))(x)
 
 
-def upsampling_trunk(latent, image_shape, width, kernel_size, depth, doublings, stddev, condition=None):
-    """A dense projection to a small grid, then `doublings` transposed convolutions of stride 2, the last to `width`."""
+def upsampling_trunk(
+    latent: keras.KerasTensor,
+    image_shape: Sequence[int],
+    width: int,
+    kernel_size: int,
+    depth: int,
+    doublings: int,
+    stddev: float | None,
+    condition: Condition | None = None,
+) -> keras.KerasTensor:
+    """Returns a dense projection to a small grid, then `doublings` transposed convolutions of stride 2.
+
+    The number of channels halves with each, down to `width` after the last.
+    """
     rows, columns = grid(image_shape, depth)
     channels = width * 2**doublings
     x = latent if condition is None else layers.Concatenate()([latent, condition.vector])
+    # no biases: the shift of the batch normalisation that follows has the same effect
     x = layers.Dense(rows * columns * channels, use_bias=False, **weights(stddev))(x)
     x = layers.Reshape((rows, columns, channels))(x)
     x = layers.ReLU()(batch_norm(x, stddev))
@@ -41,21 +57,39 @@ def upsampling_trunk(latent, image_shape, width, kernel_size, depth, doublings, 
     return x
 
 
-def cropped(x, image_shape, depth):
-    """Cuts what was built at the next multiple of 2^depth to the image's size."""
+def cropped(x: keras.KerasTensor, image_shape: Sequence[int], depth: int) -> keras.KerasTensor:
+    """Returns x, whose sides are the next multiples of 2^depth, cropped about its centre to the image's size."""
     edges = margins(image_shape, depth)
     return layers.Cropping2D(edges)(x) if any(map(any, edges)) else x
 
 
 def dcgan_generator(
-    image_shape, latent_dim, width=64, kernel_size=5, depth=None, stddev=0.02, condition=None, full_size=False
-):
-    """latent [B, latent_dim] (and a condition, joined to it) -> image float32 [B, H, W, C] in [-1, 1].
+    image_shape: Sequence[int],
+    latent_dim: int,
+    width: int = 64,
+    kernel_size: int = 5,
+    depth: int | None = None,
+    stddev: float | None = 0.02,
+    condition: Condition | None = None,
+    full_size: bool = False,
+    output: str = "tanh",
+) -> keras.Model:
+    """Returns latent [B, latent_dim] -> image float32 [B, H, W, C] in the range of `output`.
 
-    Batch norm everywhere but at the output, ReLU, tanh: Radford et al. 2016, section 3. `width` counts the channels
-    below the output, and doubles with every halving; `depth` is the number of halvings (by default down to 4 to 7).
-    The last transposed convolution makes the image out of a map of half its size. With `full_size` it makes `width`
-    channels, from which a 3 x 3 convolution makes the image.
+    Batch normalisation and ReLU in every layer but the output: Radford et al. 2016, section 3. The last transposed
+    convolution outputs the image from feature maps of half its size.
+
+    Args:
+        image_shape: (H, W, C).
+        latent_dim: size of the latent.
+        width: channels of the last hidden layer; they double with every halving of the image.
+        kernel_size: of the transposed convolutions.
+        depth: number of halvings; by default down to 4 to 7 pixels.
+        stddev: of the initial weights, or None for Keras' default.
+        condition: concatenated with the latent, or None.
+        full_size: the last transposed convolution outputs `width` channels of the image's size, and a 3 x 3 convolution
+            outputs the image.
+        output: activation of the output.
     """
     depth = halvings(image_shape) if depth is None else depth
     latent = keras.Input((latent_dim,), name="latent")
@@ -65,18 +99,28 @@ def dcgan_generator(
         x = layers.Conv2D(image_shape[-1], 3, 1, "same", **weights(stddev))(x)
     else:
         x = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", **weights(stddev))(x)
-    image = layers.Activation("tanh", dtype="float32", name="image")(cropped(x, image_shape, depth))
+    image = layers.Activation(output, dtype="float32", name="image")(cropped(x, image_shape, depth))
     return keras.Model(network_inputs(latent, condition), image, name="generator")
 
 
-def downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout=0.0, full_size=False):
-    """Convolutions of stride 2, LeakyReLU 0.2, batch norm in all but the first where `normalize`; flattened.
+def downsampling_trunk(
+    x: keras.KerasTensor,
+    width: int,
+    kernel_size: int,
+    depth: int,
+    stddev: float | None,
+    normalize: bool,
+    dropout: float = 0.0,
+    full_size: bool = False,
+) -> keras.KerasTensor:
+    """Returns `depth` convolutions of stride 2 of x, with LeakyReLU of slope 0.2 and batch normalisation; flattened.
 
-    With `full_size` one of 3 x 3 and stride 1 comes first. Channels double from `width` on.
+    The first convolution has `width` channels and no batch normalisation; the channels double with each. With
+    `full_size` a 3 x 3 convolution of stride 1 comes first.
     """
     sizes = [(3, 1)] * full_size + [(kernel_size, 2)] * depth
     for level, (size, stride) in enumerate(sizes):
-        normalized = normalize and level > 0
+        normalized = normalize and level > 0  # at the input it made samples oscillate (Radford et al., section 3)
         x = layers.Conv2D(width * 2**level, size, stride, "same", use_bias=not normalized, **weights(stddev))(x)
         if normalized:
             x = batch_norm(x, stddev)
@@ -87,25 +131,34 @@ def downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout=
 
 
 def dcgan_discriminator(
-    image_shape,
-    width=64,
-    kernel_size=5,
-    depth=None,
-    stddev=0.02,
-    normalize=True,
-    dropout=0.0,
-    condition=None,
-    projection=0,
-    full_size=False,
-    hidden_units=None,
-):
-    """image [B, H, W, C] in [-1, 1] (and a condition, joined to it as one more channel) -> logit float32 [B, 1].
+    image_shape: Sequence[int],
+    width: int = 64,
+    kernel_size: int = 5,
+    depth: int | None = None,
+    stddev: float | None = 0.02,
+    normalize: bool = True,
+    dropout: float = 0.0,
+    condition: Condition | None = None,
+    projection: int = 0,
+    full_size: bool = False,
+    hidden_units: int | None = None,
+) -> keras.Model:
+    """Returns image [B, H, W, C] in [-1, 1] -> logit float32 [B, 1]: Radford et al. 2016, section 3.
 
-    Radford et al. 2016, section 3: strided convolutions, LeakyReLU 0.2, no batch norm at the input. `projection` > 0
-    adds the inner product of condition and features in so many dimensions (Miyato and Koyama 2018, equation 3);
-    `full_size` a 3 x 3 convolution of the image to `width` channels before the first of stride 2, which doubles them.
-    The paper's logit is a linear function of the last map, so a sum of what is seen in patches of the image;
-    `hidden_units` puts a dense layer of that size between, in which the patches meet.
+    Args:
+        image_shape: (H, W, C).
+        width: channels of the first convolution; they double with every halving of the image.
+        kernel_size: of the convolutions of stride 2.
+        depth: number of halvings; by default down to 4 to 7 pixels.
+        stddev: of the initial weights, or None for Keras' default.
+        normalize: batch normalisation after every convolution but the first.
+        dropout: rate, after every convolution.
+        condition: concatenated with the image as a channel, or None.
+        projection: dimensions in which the inner product of condition and features is added to the logit (Miyato and
+            Koyama 2018, equation 3); 0 for none.
+        full_size: a 3 x 3 convolution of stride 1 to `width` channels comes first.
+        hidden_units: size of a dense layer before the logit, or None. In the paper the logit is linear in the last
+            feature maps, a sum over patches of the image; the dense layer combines the patches.
     """
     depth = halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
@@ -117,7 +170,7 @@ def dcgan_discriminator(
         x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(hidden_units, **weights(stddev))(x))
     projects = condition is not None and projection > 0
     logit = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))(x)
-    if projects:
+    if condition is not None and projects:
         features = layers.Dense(projection)(x)
         direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)
         agreement = layers.Dot(1, dtype="float32")([features, direction])
@@ -125,8 +178,15 @@ def dcgan_discriminator(
     return keras.Model(network_inputs(image, condition), logit, name="discriminator")
 
 
-def conv_encoder(image_shape, latent_dim, width=32, kernel_size=4, depth=None, outputs=("z_mean", "z_log_var")):
-    """image [B, H, W, C] in [0, 1] -> a dict of `outputs`, each float32 [B, latent_dim]."""
+def conv_encoder(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    width: int = 32,
+    kernel_size: int = 4,
+    depth: int | None = None,
+    outputs: Sequence[str] = ("z_mean", "z_log_var"),
+) -> keras.Model:
+    """Returns image [B, H, W, C] in [0, 1] -> a dict of `outputs`, each float32 [B, latent_dim]."""
     depth = halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
     x = downsampling_trunk(image, width, kernel_size, depth, None, normalize=False)
@@ -135,8 +195,15 @@ def conv_encoder(image_shape, latent_dim, width=32, kernel_size=4, depth=None, o
     return keras.Model(image, heads, name="encoder")
 
 
-def conv_decoder(image_shape, latent_dim, likelihood, width=32, kernel_size=4, depth=None):
-    """latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
+def conv_decoder(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    likelihood: Likelihood,
+    width: int = 32,
+    kernel_size: int = 4,
+    depth: int | None = None,
+) -> keras.Model:
+    """Returns latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
     depth = halvings(image_shape) if depth is None else depth
     latent = keras.Input((latent_dim,), name="latent")
     rows, columns = grid(image_shape, depth)
@@ -146,7 +213,8 @@ def conv_decoder(image_shape, latent_dim, likelihood, width=32, kernel_size=4, d
     for level in range(depth - 1, 0, -1):
         x = layers.Conv2DTranspose(width * 2 ** (level - 1), kernel_size, 2, "same", activation="relu")(x)
 
-    def raw(name):
+    def raw(name: str) -> keras.KerasTensor:
+        # the last doubling is the output layer itself, one per parameter of the likelihood
         y = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", name=f"raw_{name}")(x)
         return cropped(y, image_shape, depth)
 

@@ -1,16 +1,30 @@
 """Dense networks: functions that return a functional `keras.Model` of built-in layers."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
-from tfgen.networks.conditions import network_inputs
+from tfgen.likelihoods import Likelihood
+from tfgen.networks.conditions import Condition, network_inputs
 
 
-def hidden_layers(x, units, activation, dropout=0.0, normalize=False, **kwargs):
+def hidden_layers(
+    x: keras.KerasTensor,
+    units: Sequence[int],
+    activation: str,
+    dropout: float = 0.0,
+    normalize: bool = False,
+    **kwargs: Any,
+) -> keras.KerasTensor:
+    """Returns x [B, D] after dense layers of `units` with batch normalisation, activation and dropout.
+
+    `kwargs` go to the dense layers.
+    """
     for count in units:
-        if normalize:  # its own shift makes a bias idle
+        if normalize:  # without biases: the shift of batch normalisation has the same effect
             x = layers.Activation(activation)(
                 layers.BatchNormalization()(layers.Dense(count, use_bias=False, **kwargs)(x))
             )
@@ -20,58 +34,84 @@ def hidden_layers(x, units, activation, dropout=0.0, normalize=False, **kwargs):
     return x
 
 
-def maxout(x, units, pieces, **kwargs):
-    """The largest of `pieces` linear maps, for each of `units` outputs (Goodfellow et al. 2013)."""
+def maxout(x: keras.KerasTensor, units: int, pieces: int, **kwargs: Any) -> keras.KerasTensor:
+    """Returns the maximum of `pieces` linear maps of x [B, D] for each of `units` outputs (Goodfellow et al. 2013)."""
     x = layers.Dense(units * pieces, **kwargs)(x)
     x = layers.Reshape((pieces, units))(x)
-    return layers.GlobalMaxPooling1D()(x)  # measured on a CPU: 10 times as fast as MaxPooling1D over neighbours
+    # measured on a CPU: 10 times as fast as MaxPooling1D over neighbouring outputs
+    return layers.GlobalMaxPooling1D()(x)
 
 
-def data_from_vector(x, shape, activation=None, name="image", **kwargs):
-    """A dense layer shaped as an image [H, W, C] or a point [D], float32."""
+def data_from_vector(
+    x: keras.KerasTensor, shape: Sequence[int], activation: str | None = None, name: str = "image", **kwargs: Any
+) -> keras.KerasTensor:
+    """Returns a dense layer of x shaped as an image [B, H, W, C] or a point [B, D], float32."""
     x = layers.Dense(math.prod(shape), **kwargs)(x)
     x = layers.Reshape(shape)(x)
     return layers.Activation(activation or "linear", dtype="float32", name=name)(x)
 
 
-def dense_encoder(image_shape, latent_dim, units=(500,), activation="tanh", outputs=("z_mean", "z_log_var"), **kwargs):
-    """image [B, H, W, C] -> a dict of `outputs`, each float32 [B, latent_dim]."""
+def dense_encoder(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    units: Sequence[int] = (500,),
+    activation: str = "tanh",
+    outputs: Sequence[str] = ("z_mean", "z_log_var"),
+    **kwargs: Any,
+) -> keras.Model:
+    """Returns image [B, H, W, C] -> a dict of `outputs`, each float32 [B, latent_dim]."""
     image = keras.Input(image_shape, name="image")
     x = hidden_layers(layers.Flatten()(image), units, activation, **kwargs)
     heads = {name: layers.Dense(latent_dim, dtype="float32", name=name, **kwargs)(x) for name in outputs}
     return keras.Model(image, heads, name="encoder")
 
 
-def dense_decoder(image_shape, latent_dim, likelihood, units=(500,), activation="tanh", **kwargs):
-    """latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
+def dense_decoder(
+    image_shape: Sequence[int],
+    latent_dim: int,
+    likelihood: Likelihood,
+    units: Sequence[int] = (500,),
+    activation: str = "tanh",
+    **kwargs: Any,
+) -> keras.Model:
+    """Returns latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
     latent = keras.Input((latent_dim,), name="latent")
     x = hidden_layers(latent, units, activation, **kwargs)
 
-    def raw(name):
+    def raw(name: str) -> keras.KerasTensor:
         return layers.Reshape(image_shape)(layers.Dense(math.prod(image_shape), name=f"raw_{name}", **kwargs)(x))
 
     return keras.Model(latent, likelihood.heads(raw), name="decoder")
 
 
 def dense_generator(
-    shape,
-    latent_dim,
-    units=(1200, 1200),
-    output="tanh",
-    condition=None,
-    joint=(),
-    dropout=0.0,
-    normalize=False,
-    name="image",
-    **kwargs,
-):
-    """latent [B, latent_dim] -> image [B, H, W, C], or what `name` and `shape` say: ReLU layers.
+    shape: Sequence[int],
+    latent_dim: int,
+    units: Sequence[int] = (1200, 1200),
+    output: str | None = "tanh",
+    condition: Condition | None = None,
+    joint: Sequence[int] = (),
+    dropout: float = 0.0,
+    normalize: bool = False,
+    name: str = "image",
+    **kwargs: Any,
+) -> keras.Model:
+    """Returns latent [B, latent_dim] -> data [B, *shape], by dense ReLU layers (Goodfellow et al. 2014).
 
-    Goodfellow et al. 2014. `output` is the last activation, None for none; `normalize` puts batch norm before the ReLUs
-    of `units`.
+    With a condition, the latent and the condition have dense layers of their own before the joint ones (Mirza and
+    Osindero 2014, section 4.1).
 
-    With a `condition`, latent and condition pass through `units` and `condition.units` of their own before the `joint`
-    layers (Mirza and Osindero 2014, section 4.1).
+    Args:
+        shape: of the data, (H, W, C) of an image.
+        latent_dim: size of the latent.
+        units: sizes of the dense layers of the latent.
+        output: activation of the output, or None.
+        condition: a second input, whose layers have the sizes `condition.units`, or None.
+        joint: sizes of the dense layers of latent and condition together.
+        dropout: rate, after every hidden layer.
+        normalize: batch normalisation before the ReLUs of `units`.
+        name: of the output.
+        kwargs: further arguments of the dense layers.
     """
     latent = keras.Input((latent_dim,), name="latent")
     x = hidden_layers(latent, units, "relu", dropout, normalize, **kwargs)
@@ -83,12 +123,24 @@ def dense_generator(
 
 
 def maxout_discriminator(
-    shape, units=((240, 5), (240, 5)), dropout=0.5, condition=None, joint=(), name="image", **kwargs
-):
-    """image [B, H, W, C], or what `name` and `shape` say -> logit [B, 1]: maxout layers of (units, pieces), dropout
-    after each.
+    shape: Sequence[int],
+    units: Sequence[tuple[int, int]] = ((240, 5), (240, 5)),
+    dropout: float = 0.5,
+    condition: Condition | None = None,
+    joint: Sequence[tuple[int, int]] = (),
+    name: str = "image",
+    **kwargs: Any,
+) -> keras.Model:
+    """Returns data [B, *shape] -> logit float32 [B, 1], by maxout layers with dropout (Goodfellow et al. 2014).
 
-    Goodfellow et al. 2014; with a `condition`, Mirza and Osindero 2014: it has a maxout layer of 50 x 5 of its own.
+    Args:
+        shape: of the data, (H, W, C) of an image.
+        units: (outputs, pieces) of the maxout layers of the data.
+        dropout: rate, after every maxout layer.
+        condition: a second input with a maxout layer of 50 x 5 (Mirza and Osindero 2014, section 4.1), or None.
+        joint: (outputs, pieces) of the maxout layers of data and condition together.
+        name: of the data's input.
+        kwargs: further arguments of the dense layers.
     """
     data = keras.Input(shape, name=name)
     x = maxout_layers(layers.Flatten()(data), units, dropout, **kwargs)
@@ -99,7 +151,10 @@ def maxout_discriminator(
     return keras.Model(network_inputs(data, condition), logit, name="discriminator")
 
 
-def maxout_layers(x, units, dropout, **kwargs):
+def maxout_layers(
+    x: keras.KerasTensor, units: Sequence[tuple[int, int]], dropout: float, **kwargs: Any
+) -> keras.KerasTensor:
+    """Returns x [B, D] after maxout layers of `units`, (outputs, pieces), each with dropout."""
     for count, pieces in units:
         x = layers.Dropout(dropout)(maxout(x, count, pieces, **kwargs))
     return x

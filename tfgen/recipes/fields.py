@@ -1,146 +1,279 @@
-"""Checks of a recipe's fields: each takes the field's name and value, and returns the value in its one form.
+"""Kinds of a recipe's fields: their values, and how the text of a flag is read.
 
-A value that does not fit raises UserError with what was expected and what was got.
+A value that does not fit raises UserError, which says what was expected and what was received.
 """
 
-import difflib
+import dataclasses
 import math
 import numbers
+import re
+from typing import Any
 
-from tfgen.errors import UserError
+from tfgen.errors import UserError, nearest
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 STOPS = ("equilibrium", "kid", "divergence")
 DISTRIBUTIONS = ("none", "mirrored", "multiworker")
 
 
-def text(name, value):
-    if not isinstance(value, str) or not value.strip():
-        raise UserError(f"{name} expects a name, got {value!r}")
-    return value
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of the table of a recipe's fields: how a field is checked, given and compared.
+
+    Attributes:
+        kind: of its values.
+        flag: the help text of its flag in `tfgen run`; None for a field without a flag, which `--set` gives.
+        changes: whether a continued run may have another value.
+    """
+
+    kind: "Kind"
+    flag: str | None = None
+    changes: bool = False
 
 
-def integer(minimum, optional=False, maximum=None):
-    def check(name, value):
-        if value is None and optional:
+def row(kind: "Kind", default: Any = dataclasses.MISSING, *, flag: str | None = None, changes: bool = False) -> Any:
+    """Returns the dataclass field that is one row of the table; arguments as in `Row`."""
+    metadata = {"row": Row(kind, flag, changes)}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Kind:
+    """Base of the kinds of fields."""
+
+    @property
+    def expected(self) -> str:
+        """The expected text of a flag, for messages and `--help`."""
+        return "text"
+
+    def check(self, name: str, value: Any) -> Any:
+        """Returns the value of the field `name` in its normal form.
+
+        Raises:
+            UserError: the value does not fit.
+        """
+        raise NotImplementedError
+
+    def parse(self, text: str) -> Any:
+        """Returns the value of a flag's text, which `check` has yet to check.
+
+        Raises:
+            ValueError: the text is not as `expected`.
+        """
+        return text
+
+
+class Text(Kind):
+    """A name or another text."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if not isinstance(value, str) or not value.strip():
+            raise UserError(f"{name} expects a name, got {value!r}")
+        return value
+
+
+class Path(Text):
+    """A path, or None."""
+
+    def check(self, name: str, value: Any) -> Any:
+        return None if value is None else super().check(name, str(value))
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer(Kind):
+    """An integer of at least `minimum`; None as well where `optional`."""
+
+    minimum: int
+    optional: bool = False
+    maximum: int | None = None
+
+    @property
+    def expected(self) -> str:
+        return f"an integer of at least {self.minimum}"
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None and self.optional:
             return None
+        # True and False are integers to Python
         integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not integral or value < minimum or (maximum is not None and value > maximum):
-            limits = f"an integer of at least {minimum}" + ("" if maximum is None else f" and at most {maximum}")
+        if not integral or value < self.minimum or (self.maximum is not None and value > self.maximum):
+            limits = self.expected + ("" if self.maximum is None else f" and at most {self.maximum}")
             raise UserError(f"{name} expects {limits}, got {value!r}")
         return int(value)
 
-    return check
+    def parse(self, text: str) -> Any:
+        value = int(text)
+        if value < self.minimum:
+            raise ValueError
+        return value
 
 
-def batch_size(name, value):
-    return value if value == "auto" else integer(1)(name, value)
+class BatchSize(Kind):
+    """An integer of at least 1, or "auto"."""
+
+    expected = "an integer of at least 1, or auto"
+
+    def check(self, name: str, value: Any) -> Any:
+        return value if value == "auto" else Integer(1).check(name, value)
+
+    def parse(self, text: str) -> Any:
+        return text if text == "auto" else Integer(1).parse(text)
 
 
-def minutes(name, value):
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value) or value <= 0:
-        raise UserError(f"{name} expects a positive number, got {value!r}")
-    return float(value)
+class Positive(Kind):
+    """A positive number, or None."""
+
+    expected = "a number of at least 0"
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or value <= 0:
+            raise UserError(f"{name} expects a positive number, got {value!r}")
+        return float(value)
+
+    def parse(self, text: str) -> Any:
+        value = float(text)
+        if not value >= 0:
+            raise ValueError
+        return value
 
 
-def stop(name, value):
-    """Reasons to stop, each once, with commas between; "none" undoes those of a config."""
-    if value is None or value == "none":
-        return None
-    reasons = [item.strip() for item in text(name, value).split(",")]
-    for reason in reasons:
-        if reason not in STOPS:
-            close = difflib.get_close_matches(reason, STOPS, n=1, cutoff=0.5)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise UserError(f"{name} expects none, or some of {', '.join(STOPS)}, got {reason!r}{hint}")
-    return ",".join(dict.fromkeys(reasons))
+class Boolean(Kind):
+    """True or False."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if not isinstance(value, bool):
+            raise UserError(f"{name} expects True or False, got {value!r}")
+        return value
 
 
-def precision(name, value):
-    if value not in PRECISIONS:
-        close = difflib.get_close_matches(str(value), PRECISIONS, n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UserError(f"{name} expects one of {', '.join(PRECISIONS)}, got {value!r}{hint}")
-    return value
+@dataclasses.dataclass(frozen=True)
+class Choice(Kind):
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return "|".join(self.words)
+
+    def check(self, name: str, value: Any) -> Any:
+        if value not in self.words:
+            raise UserError(f"{name} {self._mistake(value)}")
+        return value
+
+    def parse(self, text: str) -> Any:
+        if text not in self.words:
+            raise UserError(self._mistake(text).replace("expects", "expected"))
+        return text
+
+    def _mistake(self, value: Any) -> str:
+        return f"expects one of {', '.join(self.words)}, got {value!r}{nearest(value, self.words)}"
 
 
-def distribute(name, value):
-    if value not in DISTRIBUTIONS:
-        close = difflib.get_close_matches(str(value), DISTRIBUTIONS, n=1, cutoff=0.5)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise UserError(f"{name} expects one of {', '.join(DISTRIBUTIONS)}, got {value!r}{hint}")
-    return value
+class Stop(Text):
+    """Reasons to stop, separated by commas, each once; "none" undoes those of a config."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None or value == "none":
+            return None
+        reasons = [item.strip() for item in super().check(name, value).split(",")]
+        for reason in reasons:
+            if reason not in STOPS:
+                close = nearest(reason, STOPS)
+                raise UserError(f"{name} expects none, or some of {', '.join(STOPS)}, got {reason!r}{close}")
+        return ",".join(dict.fromkeys(reasons))
 
 
-def image_size(name, value):
-    if value is None:
-        return None
-    sides = (value, value) if isinstance(value, numbers.Integral) else value
-    try:
-        height, width = (integer(1)(name, side) for side in sides)
-    except (TypeError, ValueError):
-        raise UserError(f"{name} expects a size such as 32, or (height, width), got {value!r}") from None
-    return height, width
+class Size(Kind):
+    """(height, width), also from one number for both; or None."""
+
+    expected = "a size such as 28 or 28x32"
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        sides = (value, value) if isinstance(value, numbers.Integral) else value
+        try:
+            height, width = (Integer(1).check(name, side) for side in sides)
+        except (TypeError, ValueError):
+            raise UserError(f"{name} expects a size such as 32, or (height, width), got {value!r}") from None
+        return height, width
+
+    def parse(self, text: str) -> Any:
+        sides = [Integer(1).parse(side) for side in text.lower().split("x")]
+        if len(sides) not in (1, 2):
+            raise ValueError
+        return sides[0], sides[-1]
 
 
-def boolean(name, value):
-    if not isinstance(value, bool):
-        raise UserError(f"{name} expects True or False, got {value!r}")
-    return value
+class Stages(Text):
+    """Phases that run one after the other, "autoencoder:1000,flow+critic"; "none" undoes those of a config."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None or value == "none":
+            return None
+        stages = parse_stages(super().check(name, value), name)
+        return ",".join("+".join(phases) + (f":{steps}" if steps else "") for phases, steps in stages)
 
 
-def schedule(name, value):
-    if isinstance(value, dict) and not isinstance(value.get("name"), str):
-        raise UserError(f"{name} expects a name, or a dict with a 'name', got {value!r}")
-    return plain(name, value) if isinstance(value, dict) else text(name, value)
+def parse_stages(text: str, name: str = "stages") -> tuple[tuple[tuple[str, ...], int | None], ...]:
+    """Returns (names of phases, steps) of each stage of a text such as "autoencoder:1000,flow+critic".
+
+    Args:
+        text: stages separated by commas. A stage is names of phases joined by +, a colon and its number of steps. The
+            last stage may leave out its steps (None): it takes those that remain.
+        name: of the text in messages.
+
+    Raises:
+        UserError: the text is of another form.
+    """
+    stages: list[tuple[tuple[str, ...], int | None]] = []
+    for stage in re.sub(r"\s", "", text).split(","):
+        match = re.fullmatch(r"(\w+(?:\+\w+)*)(?::([1-9]\d*))?", stage)
+        if not match:
+            example = "autoencoder:1000,flow"
+            raise UserError(f"{name} expects phases with their steps, such as {example}, got {stage!r} in {text!r}")
+        stages.append((tuple(match[1].split("+")), int(match[2]) if match[2] else None))
+    endless = [phases for phases, steps in stages[:-1] if steps is None]
+    if endless:
+        first = "+".join(endless[0])
+        raise UserError(f"{name}: only the last stage may leave out its steps; write {first}:1000, for example")
+    return tuple(stages)
 
 
-def options(name, value):
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise UserError(f"{name} expects a dict from option names to values, got {value!r}")
-    return {key: plain(f"option {key!r}", item) for key, item in value.items()}
+class Schedule(Text):
+    """A name, or a dict with a "name" and its settings."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if isinstance(value, dict) and not isinstance(value.get("name"), str):
+            raise UserError(f"{name} expects a name, or a dict with a 'name', got {value!r}")
+        return plain(name, value) if isinstance(value, dict) else super().check(name, value)
 
 
-def plain(name, value):
-    """Checks that JSON can hold `value`, so that a run can be repeated; returns a copy, tuples as lists."""
+class OptionValues(Kind):
+    """A dict from names to plain values."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            raise UserError(f"{name} expects a dict from option names to values, got {value!r}")
+        return {key: plain(f"option {key!r}", item) for key, item in value.items()}
+
+
+def plain(name: str, value: Any) -> Any:
+    """Returns a copy of `value`, tuples as lists; checks that JSON can hold it, so that a run can be repeated."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (list, tuple)):
         return [plain(name, item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: plain(name, item) for key, item in value.items()}
-    if isinstance(value, numbers.Number) and hasattr(value, "item"):
+    if isinstance(value, numbers.Number) and hasattr(value, "item"):  # of NumPy, which json cannot write
         return value.item()
     raise UserError(
         f"{name} of a recipe expects a plain value, got one of type {type(value).__name__}; write an object as text, "
         "for example 'hinge' or 'uniform(-1, 1)'"
     )
-
-
-def path(name, value):
-    return None if value is None else text(name, str(value))
-
-
-CHECKS = {
-    "model": text,
-    "dataset": text,
-    "options": options,
-    "batch_size": batch_size,
-    "accumulate": integer(1),
-    "epochs": integer(1, optional=True),
-    "steps": integer(1, optional=True),
-    "max_minutes": minutes,
-    "stop": stop,
-    "seed": integer(0, maximum=2**31 - 1),
-    "precision": precision,
-    "image_size": image_size,
-    "mirror": boolean,
-    "schedule": schedule,
-    "steps_per_execution": integer(1, optional=True),
-    "distribute": distribute,
-    "replicas": integer(1, optional=True),
-    "checkpoint_steps": integer(1, optional=True),
-    "data_dir": path,
-}

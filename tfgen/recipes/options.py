@@ -1,38 +1,84 @@
 """A builder's options: read from its signature, checked and converted from the plain values of recipes and flags.
 
-A builder is a function `build(fields, *, name: type = default, ...)`; its keyword arguments are its options. Their
-annotations say how text becomes a value:
+A builder is a function `build(fields, *, name: type = default, ...)`; its keyword arguments are its options. One that
+is annotated with an option group, a frozen dataclass derived from `Options`, stands for all fields of the group:
 
-    int, float, bool, str                 64, 1e-3, true, text
-    Literal["none", "static"]             one of the words
-    X | None                              the same, and none
-    tuple[int, ...], tuple[int, int]      500,500 or [500, 500]
-    a class such as priors.Prior          a name from the class's module, called where arguments are given:
-                                          normal, uniform(-1, 1), bernoulli(binarize='dynamic')
+    def vae(fields, *, conv: ConvNetwork = ConvNetwork(width=32), steps: Optimizer = Optimizer(), beta: float = 1.0)
 
-Arguments are literals, parsed and never evaluated.
+has the options width, kernel_size, ..., optimizer, learning_rate, ..., beta. `tfgen.recipes.conversion` says how a
+value or a text becomes what an annotation asks for.
+
+Groups note which of their options a builder reads. An option that nothing reads while the model is built has no effect
+on it, so a builder reads an option only where it uses it.
 """
 
-import ast
+import dataclasses
 import inspect
-import math
-import numbers
-import re
-import sys
 import types
-import typing
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
 from tfgen.errors import UserError, nearest
-
-_NONE = {"none", "null"}
-_WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", type(None): "none", dict: "a dict"}
+from tfgen.recipes.conversion import Mismatch, convert, describe, spell
 
 
-class _Mismatch(Exception):
-    """A value is not of the type asked for; the text says what else is wrong, if anything."""
+class Usage:
+    """A record of the options that were read while a model was built, and of reasons why others were not.
+
+    Attributes:
+        read: names of options.
+        reasons: name -> the end of a sentence "width has no effect ...", such as "with network=dense".
+    """
+
+    def __init__(self) -> None:
+        self.read: set[str] = set()
+        self.reasons: dict[str, str] = {}
 
 
-def resolve(builder, options):
+class Options:
+    """Base of option groups: frozen dataclasses, each field an option with its type and default.
+
+    While a model is built, the group that the builder is given notes in a `Usage` which fields are read.
+    """
+
+    _usage: Usage | None = None
+    _replaced: frozenset[str] = frozenset()
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field]]
+
+    def __getattribute__(self, name: str) -> Any:
+        # `__getattr__` would not do: it is called only for attributes that do not exist
+        value = object.__getattribute__(self, name)
+        if not name.startswith("_") and self._usage is not None and name in self.__dataclass_fields__:
+            self._usage.read |= {name} - self._replaced
+        return value
+
+    def observed(self, usage: Usage) -> Self:
+        """Returns a copy that notes in `usage` which options are read."""
+        return self._copy(_usage=usage)
+
+    def replace(self, **changes: Any) -> Self:
+        """Returns a copy with other values; reading these does not count as reading the options that they replace."""
+        dataclasses.replace(self._copy(_usage=None), **changes)  # checks them
+        return self._copy(**changes, _replaced=self._replaced | changes.keys())
+
+    def idle(self, reason: str, *names: str) -> None:
+        """Notes the reason why options have no effect, for messages.
+
+        Args:
+            reason: the end of the sentence "width has no effect ...", such as "with network=dense".
+            *names: of the options; by default all of the group.
+        """
+        if self._usage is not None:
+            self._usage.reasons |= dict.fromkeys(names or [f.name for f in dataclasses.fields(self)], reason)
+
+    def _copy(self, **changes: Any) -> Self:
+        # past __init__, which reads every field in order to check it, and past the freeze
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self) | changes)
+        return copy
+
+
+def resolve(builder: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
     """Returns `options` with every value checked and converted for `builder`.
 
     Args:
@@ -42,7 +88,7 @@ def resolve(builder, options):
     Raises:
         UserError: a name that `builder` does not take, or a value of another type than its annotation.
     """
-    parameters = option_parameters(builder)
+    parameters, modules = option_parameters(builder), _modules(builder)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(builder).parameters.values())
     resolved = {}
     for name, value in options.items():
@@ -52,42 +98,123 @@ def resolve(builder, options):
             raise UserError(f"{title} has no option {name!r}{expected}")
         annotation = annotation_of(builder, parameters[name]) if name in parameters else inspect.Parameter.empty
         try:
-            resolved[name] = _convert(value, annotation)
-        except _Mismatch as mismatch:
-            more = str(mismatch)
-            raise UserError(f"option {name!r} expects {describe(annotation)}, got {value!r}{more}") from None
+            resolved[name] = convert(value, annotation, modules)
+        except Mismatch as mismatch:
+            expected = describe(annotation, modules=modules)
+            raise UserError(f"option {name!r} expects {expected}, got {value!r}{mismatch}") from None
         except UserError as error:
             raise UserError(f"option {name!r}: {error}") from None
     return resolved
 
 
-def table(builder):
-    """Rows (name, type in words, default as it would be typed) of every option of `builder`."""
-    rows = []
+def keyword_arguments(builder: Callable, values: Mapping[str, Any], usage: Usage) -> dict[str, Any]:
+    """Returns the keyword arguments of `builder`: resolved `values`, with the options of a group put together.
+
+    Args:
+        builder: as in `resolve`.
+        values: the result of `resolve`.
+        usage: in which the groups note the options that the builder reads.
+    """
+    groups = _groups(builder)
+    grouped = {field.name for default in groups.values() for field in dataclasses.fields(default)}
+    arguments = {name: value for name, value in values.items() if name not in grouped}
+    for name, default in groups.items():
+        own = {field.name: values[field.name] for field in dataclasses.fields(default) if field.name in values}
+        arguments[name] = dataclasses.replace(default, **own).observed(usage)
+    return arguments
+
+
+class Idle(NamedTuple):
+    """An option that was not read while a model was built.
+
+    Attributes:
+        name: of the option.
+        value: of the option.
+        is_default: whether this is the builder's default.
+        reason: the end of the sentence "width has no effect ...".
+    """
+
+    name: str
+    value: Any
+    is_default: bool
+    reason: str
+
+
+def without_effect(builder: Callable, values: Mapping[str, Any], usage: Usage) -> list[Idle]:
+    """Returns the options among the resolved `values` that were not read.
+
+    Options outside of groups count as read, since Python does not record the use of arguments.
+    """
+    grouped = {f.name: getattr(group, f.name) for group in _groups(builder).values() for f in dataclasses.fields(group)}
+    return [
+        Idle(name, value, value == grouped[name], usage.reasons.get(name, "here"))
+        for name, value in values.items()
+        if name in grouped and name not in usage.read
+    ]
+
+
+def refuse(idle: list[Idle], given: Collection[str]) -> None:
+    """Raises UserError for an idle option that a user has `given`, unless its value is the default."""
+    for option in idle:
+        if option.name in given and not option.is_default:
+            raise UserError(f"option {option.name!r} has no effect {option.reason}; leave it out")
+
+
+def left_out(idle: list[Idle]) -> list[str]:
+    """Returns sentences on options of a recipe that are left out, one per reason.
+
+    For example ["width=32, depth=3 of the recipe have no effect with network=dense: left out"].
+    """
+    reasons: dict[str, list[str]] = {}
+    for option in idle:
+        reasons.setdefault(option.reason, []).append(f"{option.name}={spell(option.value)}")
+    return [
+        f"{', '.join(pairs)} of the recipe {'has' if len(pairs) == 1 else 'have'} no effect {reason}: left out"
+        for reason, pairs in reasons.items()
+    ]
+
+
+def table(builder: Callable) -> list[tuple[str, str, str]]:
+    """Returns rows (name, type in words, default as it would be typed) of every option of `builder`."""
+    rows, modules = [], _modules(builder)
     for name, parameter in option_parameters(builder).items():
         annotation = annotation_of(builder, parameter)
-        default = "required" if parameter.default is parameter.empty else _spell(parameter.default)
-        rows.append((name, describe(annotation, names=3), default))
+        default = "required" if parameter.default is parameter.empty else spell(parameter.default)
+        rows.append((name, describe(annotation, 3, modules), default))
     return rows
 
 
-def option_parameters(builder):
-    """name -> `inspect.Parameter` of the options: all but the first argument, the fields, and `**` catch-alls."""
-    parameters = list(inspect.signature(builder).parameters.values())
-    if parameters and parameters[0].kind in (parameters[0].POSITIONAL_ONLY, parameters[0].POSITIONAL_OR_KEYWORD):
-        parameters = parameters[1:]
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return {parameter.name: parameter for parameter in parameters if parameter.kind in named}
+def option_parameters(builder: Callable) -> dict[str, inspect.Parameter]:
+    """Returns name -> `inspect.Parameter` of the options: keyword arguments, groups as their fields.
+
+    Not options are: the first argument, which is the fields; `**` catch-alls; and classes, such as that of the model.
+
+    Raises:
+        UserError: two groups have an option of one name and different defaults.
+    """
+    groups = _groups(builder)
+    options: dict[str, inspect.Parameter] = {}
+    for name, parameter in _keywords(builder).items():
+        if inspect.isclass(parameter.default) and parameter.default is not parameter.empty:
+            continue
+        for option in _fields(groups[name]) if name in groups else [parameter]:
+            other = options.setdefault(option.name, option)
+            if other.default != option.default:
+                raise UserError(
+                    f"{getattr(builder, '__name__', 'the builder')} has two options {option.name!r}, with the defaults "
+                    f"{spell(other.default)} and {spell(option.default)}; give one of them another name or default"
+                )
+    return options
 
 
-def annotation_of(builder, parameter):
-    """The parameter's annotation as a type; without one, that of its default where it is a plain value."""
+def annotation_of(builder: Callable, parameter: inspect.Parameter) -> Any:
+    """Returns the parameter's annotation as a type; without one, that of its default where it is a plain value."""
     annotation = parameter.annotation
     if isinstance(annotation, str):
         namespace = getattr(inspect.unwrap(builder), "__globals__", {})
         holder = types.SimpleNamespace(__annotations__={"it": annotation})
         try:
-            annotation = typing.get_type_hints(holder, globalns=namespace)["it"]
+            annotation = get_type_hints(holder, globalns=namespace)["it"]
         except (NameError, AttributeError, SyntaxError):  # imported for type checkers alone
             annotation = inspect.Parameter.empty
     if annotation is inspect.Parameter.empty and type(parameter.default) in (bool, int, float, str):
@@ -95,241 +222,36 @@ def annotation_of(builder, parameter):
     return annotation
 
 
-def describe(annotation, names=12):
-    """What an annotation asks for, in words; of objects at most `names` examples are listed."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if annotation in _WORDS:
-        return _WORDS[annotation]
-    if origin is typing.Literal:
-        return " or ".join(repr(argument) for argument in arguments)
-    if _is_union(origin):
-        return " or ".join(describe(argument, names) for argument in arguments)
-    if origin in (tuple, list) and arguments:
-        count = "" if origin is list or arguments[-1] is Ellipsis else f"{len(arguments)} "
-        return f"{count}{_plural(describe(arguments[0], names))} separated by commas"
-    if _is_object(annotation):
-        found = list(_choices(annotation))
-        shown = ", ".join(found[:names]) + (", ..." if len(found) > names else "")
-        article = "an" if annotation.__name__[0] in "AEIOU" else "a"
-        return f"{article} {annotation.__name__}" + (f" ({shown})" if shown else "")
-    return "a value"
+def _keywords(builder: Callable) -> dict[str, inspect.Parameter]:
+    parameters = list(inspect.signature(builder).parameters.values())
+    if parameters and parameters[0].kind in (parameters[0].POSITIONAL_ONLY, parameters[0].POSITIONAL_OR_KEYWORD):
+        parameters = parameters[1:]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {parameter.name: parameter for parameter in parameters if parameter.kind in named}
 
 
-def _convert(value, annotation):
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Literal:
-        return _literal(value, arguments)
-    if _is_union(origin):
-        return _union(value, arguments)
-    if origin in (tuple, list) or annotation in (tuple, list):
-        return _sequence(value, origin or annotation, arguments)
-    if annotation in _SCALARS:
-        return _SCALARS[annotation](value)
-    if annotation is dict or origin is dict:
-        value = _plain(value)
-        return value if isinstance(value, dict) else _refuse()
-    if _is_object(annotation):
-        return _object(value, annotation)
-    return _plain(value)
+def _groups(builder: Callable) -> dict[str, Options]:
+    """Returns argument -> default group, of the arguments that stand for a group of options."""
+    groups: dict[str, Options] = {}
+    for name, parameter in _keywords(builder).items():
+        annotation = annotation_of(builder, parameter)
+        if inspect.isclass(annotation) and issubclass(annotation, Options):
+            groups[name] = annotation() if parameter.default is parameter.empty else parameter.default
+    return groups
 
 
-def _refuse(more=""):
-    raise _Mismatch(more)
+def _fields(group: Options) -> list[inspect.Parameter]:
+    """Returns a group's fields as keyword arguments."""
+    hints = get_type_hints(type(group))
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(group, field.name), annotation=hints[field.name]
+        )
+        for field in dataclasses.fields(group)
+    ]
 
 
-def _integer(value):
-    if isinstance(value, str):
-        value = _number(value)
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        _refuse()
-    return int(value) if int(value) == value else _refuse()
-
-
-def _number(value):
-    if isinstance(value, str):
-        try:
-            # int first: a large integer does not fit a float.
-            value = int(value) if re.fullmatch(r"[+-]?\d+", value) else float(value)
-        except ValueError:
-            _refuse()
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != value:
-        _refuse()
-    return value
-
-
-def _boolean(value):
-    if isinstance(value, str):
-        value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
-    return value if isinstance(value, bool) else _refuse()
-
-
-def _text(value):
-    return value if isinstance(value, str) else _refuse()
-
-
-def _nothing(value):
-    return None if value is None or (isinstance(value, str) and value.lower() in _NONE) else _refuse()
-
-
-_SCALARS = {
-    int: _integer,
-    float: lambda value: float(_number(value)),
-    bool: _boolean,
-    str: _text,
-    type(None): _nothing,
-}
-
-
-def _literal(value, choices):
-    for choice in choices:
-        if value == choice and type(value) is type(choice):
-            return choice
-    for choice in choices:
-        if str(value).lower() == str(choice).lower():
-            return choice
-    return _refuse(nearest(value, [str(choice) for choice in choices]))
-
-
-def _union(value, arms):
-    # "none" is a word of its own in some Literal, so None comes last; text, which takes all, later still.
-    order = sorted(arms, key=lambda arm: 2 * (arm is str) + (arm is type(None)))
-    if value is None and type(None) in arms:
-        return None
-    more = ""
-    for arm in order:
-        try:
-            return _convert(value, arm)
-        except _Mismatch as mismatch:
-            more = more or str(mismatch)
-    return _refuse(more)
-
-
-def _sequence(value, kind, arguments):
-    items = _split(value) if isinstance(value, str) else value
-    if isinstance(items, numbers.Real) and not isinstance(items, bool):
-        items = [items]  # `--set=units=500`, already made a number
-    if not isinstance(items, (list, tuple)):
-        _refuse()
-    if not arguments:
-        return kind(_plain(item) for item in items)
-    variadic = kind is list or arguments[-1] is Ellipsis
-    if not variadic and len(items) != len(arguments):
-        _refuse()
-    types_of_items = [arguments[0]] * len(items) if variadic else arguments
-    return kind(_convert(item, annotation) for item, annotation in zip(items, types_of_items))
-
-
-def _split(text):
-    """Cuts "500, uniform(-1, 1)" at the commas outside brackets and quotes; outer brackets are optional."""
-    text = text.strip()
-    if text[:1] + text[-1:] in ("()", "[]"):
-        text = text[1:-1]
-    quoted = r"'[^']*'|\"[^\"]*\""
-    bracketed = rf"\((?:{quoted}|[^()])*\)|\[(?:{quoted}|[^\[\]])*\]"
-    items = re.findall(rf"(?:{quoted}|{bracketed}|[^,])+", text)
-    return [item.strip() for item in items if item.strip()]
-
-
-def _object(value, cls):
-    if isinstance(value, cls):
-        return value
-    if not isinstance(value, str):
-        _refuse()
-    name, positional, named = _parse_call(value)
-    choices = _choices(cls)
-    if name not in choices:
-        _refuse(nearest(name, choices))
-    found = choices[name]
-    if isinstance(found, cls):
-        if positional is not None:
-            raise UserError(f"{name!r} takes no arguments, got {value!r}; write {name}")
-        return found
-    positional = positional or []
-    try:
-        inspect.signature(found).bind(*positional, **named)  # its words are the same in every version of Python
-        made = found(*positional, **named)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{value!r} is refused ({error}); write it as {name}{inspect.signature(found)}") from None
-    return made if isinstance(made, cls) else _refuse()
-
-
-def _parse_call(text):
-    """Reads "name" or "name(literal, key=literal)"; returns the name, the positional values or None, the named."""
-    try:
-        tree = ast.parse(text.strip(), mode="eval").body
-        if isinstance(tree, ast.Name):
-            return tree.id, None, {}
-        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-            named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in tree.keywords if keyword.arg}
-            if len(named) == len(tree.keywords):
-                return tree.func.id, [ast.literal_eval(argument) for argument in tree.args], named
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        pass
-    if isinstance(_plain(text), (int, float, list, tuple, dict)) or not text.strip():
-        return _refuse()
-    raise UserError(
-        f"{text!r} cannot be read; write a name, or a name with literal arguments such as uniform(-1, 1) or "
-        "bernoulli(binarize='dynamic')"
-    )
-
-
-def _choices(cls):
-    """name -> instance, or factory callable without arguments, of everything public in the class's module."""
-    module = sys.modules[cls.__module__]
-    found = {}
-    for name, value in vars(module).items():
-        if name.startswith("_"):
-            continue
-        if isinstance(value, cls) or (inspect.isfunction(value) and _is_factory(value, cls, module)):
-            found[name] = value
-    return dict(sorted(found.items()))
-
-
-def _is_factory(function, cls, module):
-    if function.__module__ != module.__name__:
-        return False
-    signature = inspect.signature(function)
-    returns = signature.return_annotation
-    if returns is not signature.empty:
-        return returns in (cls, cls.__name__) or (inspect.isclass(returns) and issubclass(returns, cls))
-    required = [p for p in signature.parameters.values() if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
-    return not required
-
-
-def _is_object(annotation):
-    return inspect.isclass(annotation) and annotation.__module__ not in ("builtins", "typing", "inspect")
-
-
-def _is_union(origin):
-    return origin in (typing.Union, types.UnionType)
-
-
-def _plain(value):
-    """Text as the literal that it spells, or as it is; anything else unchanged."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return ast.literal_eval(value)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return {"true": True, "false": False, "none": None, "null": None}.get(value.lower(), value)
-
-
-def _plural(words):
-    return {"an integer": "integers", "a number": "numbers", "text": "texts"}.get(words, f"items, each {words},")
-
-
-def _spell(value):
-    """A default as the user would write it: hinge, uniform(low=-1.0, high=1.0), 500,500."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return ",".join(_spell(item) for item in value) or "()"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    choices = _choices(type(value))
-    for name, choice in choices.items():
-        if choice is value:
-            return name
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(value).__name__).lower()
-    is_factory = inspect.isfunction(getattr(sys.modules[type(value).__module__], snake, None))
-    return re.sub(r"^\w+", snake, repr(value)) if is_factory else repr(value)
+def _modules(builder: Callable) -> tuple[types.ModuleType, ...]:
+    """Returns the module that defines the builder, whose objects can be named."""
+    module = inspect.getmodule(inspect.unwrap(builder))
+    return () if module is None else (module,)

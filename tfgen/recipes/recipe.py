@@ -1,75 +1,118 @@
 """Recipe: what one run is made of. Loaded from `configs/`, changed by flags, saved beside the run's results."""
 
+import copy
 import dataclasses
 import json
 import pathlib
 import re
 import traceback
 import types
+from collections.abc import Iterable
+from typing import Any, Self
 
 import registry
 from tfgen.errors import UserError, nearest
-from tfgen.recipes import fields as recipe_fields
+from tfgen.recipes.fields import (
+    DISTRIBUTIONS,
+    PRECISIONS,
+    BatchSize,
+    Boolean,
+    Choice,
+    Integer,
+    OptionValues,
+    Path,
+    Positive,
+    Row,
+    Schedule,
+    Size,
+    Stages,
+    Stop,
+    Text,
+    row,
+)
 
 DEFAULT_EPOCHS = 10
-
-# Not part of a run's identity: a continued run may have other values of these.
-_CHANGEABLE = {"epochs", "steps", "max_minutes", "stop", "checkpoint_steps", "data_dir", "distribute", "replicas"}
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that decides how one run goes; checked when made, plain values throughout.
+    """The settings of one run, as plain values that are checked when the recipe is made.
+
+    The fields are a table: type, default, check, flag (its help says what the field means), and whether a continued run
+    may have another value. A new field is one row.
 
     Attributes:
-        model: a registered name.
-        dataset: a data set's name, or tfds:NAME, folder:PATH, npz:PATH, idx:PATH.
-        options: the builder's keyword arguments as plain values; objects by name, "uniform(-1, 1)".
-        batch_size: images per update of a network; "auto": the largest power of two whose training step fits into
-            memory, which a run measures when it begins, and records.
-        accumulate: micro-batches of batch_size / accumulate images that an update is made from, in the memory of one.
-        epochs: the total; exactly one of epochs and steps is set (10 epochs if neither was given).
-        steps: the total number of training steps, resumed ones included.
-        max_minutes: stop after so much time, even if epochs or steps are left.
-        stop: reasons to stop earlier, with commas between: "equilibrium", "kid", "divergence"; None for none.
-        seed: of the initial weights, the order of the data and the noise; in [0, 2^31).
-        precision: "float32", "mixed_bfloat16", or "auto": the latter where the machine multiplies bfloat16 itself; a
-            run records which of the two it was.
-        image_size: (height, width) that images are brought to, or one number for both; None keeps their size.
-        mirror: whether training images are mirrored at random.
-        schedule: of the learning rates: a name, or a dict with a "name" and its settings.
-        steps_per_execution: training steps in one call of the graph; None: 16 for dense networks, else 1.
-        distribute: over what a step is shared out: "none", "mirrored" (devices of this machine), "multiworker"
-            (processes that TF_CONFIG names). batch_size stays that of all together.
-        replicas: of "mirrored": so many logical CPUs; None for all local devices.
-        checkpoint_steps: a checkpoint every so many steps; None: every epoch and at least every 60 s.
-        data_dir: where data sets are looked for first.
+        given: names of the options that a user gave, in Python or by a flag, over those of a config. Given options that
+            have no effect are an error; those of a config are left out.
     """
 
-    model: str
-    dataset: str = "fashion_mnist_mini"
-    options: dict = dataclasses.field(default_factory=dict)
-    batch_size: int | str = 64
-    accumulate: int = 1
-    epochs: int | None = None
-    steps: int | None = None
-    max_minutes: float | None = None
-    stop: str | None = None
-    seed: int = 0
-    precision: str = "float32"
-    image_size: tuple[int, int] | int | None = None
-    mirror: bool = False
-    schedule: str | dict = "constant"
-    steps_per_execution: int | None = None
-    distribute: str = "none"
-    replicas: int | None = None
-    checkpoint_steps: int | None = None
-    data_dir: str | None = None
+    model: str = row(Text(), flag="what to train; --list_models shows the names")
+    dataset: str = row(
+        Text(), "fashion_mnist_mini", flag="a data set's name, or tfds:NAME, folder:PATH, npz:PATH, idx:PATH"
+    )
+    # the builder's keyword arguments as plain values; objects by name: "uniform(-1, 1)"
+    options: dict[str, Any] = row(OptionValues(), {})
+    # exactly one of epochs and steps is set: 10 epochs if neither is given
+    epochs: int | None = row(
+        Integer(1, optional=True), None, changes=True, flag="how often to go through the data, in all"
+    )
+    steps: int | None = row(
+        Integer(1, optional=True), None, changes=True, flag="how many training steps, in all; wins over --epochs"
+    )
+    max_minutes: float | None = row(Positive(), None, changes=True, flag="stop after so much time at the latest")
+    stop: str | None = row(
+        Stop(),
+        None,
+        changes=True,
+        flag="stop early: equilibrium, kid, divergence, or some of them; none undoes a config's",
+    )
+    stages: str | None = row(
+        Stages(), None, flag="phases one after the other, with their steps: autoencoder:1000,flow; + joins phases"
+    )
+    # auto: the largest power of two whose training step fits; a run measures it when it begins, and records it
+    batch_size: int | str = row(
+        BatchSize(), 64, flag="images in one training step's update; auto: as many as fit in memory"
+    )
+    accumulate: int = row(Integer(1), 1, flag="micro-batches that an update is made from, in the memory of one")
+    seed: int = row(
+        Integer(0, maximum=2**31 - 1), 0, flag="of the initial weights, the order of the data and the noise"
+    )
+    image_size: tuple[int, int] | int | None = row(Size(), None, flag="bring images to 28, or to HEIGHTxWIDTH: 28x32")
+    mirror: bool = row(Boolean(), False, flag="mirror training images at random; --nomirror undoes a config's")
+    data_dir: str | None = row(Path(), None, changes=True, flag="where to look for data sets first")
+    # auto: mixed_bfloat16 where the machine multiplies bfloat16 itself; a run records which of the two it was
+    precision: str = row(Choice(PRECISIONS), "float32", flag="of the computation; weights stay float32")
+    # of the learning rates: a name, or a dict with a "name" and its settings
+    schedule: str | dict[str, Any] = row(Schedule(), "constant")
+    # batch_size stays that of all devices together
+    distribute: str = row(
+        Choice(DISTRIBUTIONS),
+        "none",
+        changes=True,
+        flag="share each batch among devices, or among TF_CONFIG's workers",
+    )
+    replicas: int | None = row(
+        Integer(1, optional=True),
+        None,
+        changes=True,
+        flag="of --distribute=mirrored: so many logical CPUs (default: all devices)",
+    )
+    # None: 16 for dense networks, else 1
+    steps_per_execution: int | None = row(
+        Integer(1, optional=True), None, flag="training steps in one call of the graph"
+    )
+    checkpoint_steps: int | None = row(
+        Integer(1, optional=True),
+        None,
+        changes=True,
+        flag="a checkpoint every so many steps (default: each epoch, each 60 s)",
+    )
+    given: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False, default=frozenset())
 
-    def __new__(cls, *args, **fields):
-        # Before the generated __init__ can answer with a TypeError that names no remedy.
-        names = [field.name for field in dataclasses.fields(cls)]
+    def __new__(cls, *args: Any, **fields: Any) -> Self:
+        # before the generated __init__, whose TypeError would name no remedy
+        names = list(rows())
         for name in fields:
             if name not in names:
                 expected = nearest(name, names) or f"; a model's own settings go into options={{{name!r}: ...}}"
@@ -78,9 +121,10 @@ class Recipe:
             raise UserError("a recipe needs a model, for example Recipe(model='dcgan')")
         return super().__new__(cls)
 
-    def __post_init__(self):
-        for name, check in recipe_fields.CHECKS.items():
-            object.__setattr__(self, name, check(name, getattr(self, name)))
+    def __post_init__(self) -> None:
+        for name, described in rows().items():
+            object.__setattr__(self, name, described.kind.check(name, getattr(self, name)))
+        object.__setattr__(self, "given", frozenset(self.options))
         if self.replicas is not None and self.distribute != "mirrored":
             raise UserError(
                 f"replicas={self.replicas} belongs to distribute=mirrored, got distribute={self.distribute}; leave it "
@@ -93,40 +137,61 @@ class Recipe:
         if self.epochs is None and self.steps is None:
             object.__setattr__(self, "epochs", DEFAULT_EPOCHS)
 
-    def replace(self, **changes):
-        """A copy with `changes`; `options` are merged into the old ones, and epochs and steps displace each other."""
+    def replace(self, **changes: Any) -> Self:
+        """Returns a copy with `changes`; `options` are merged, and epochs and steps displace each other."""
+        given = self.given
         if "options" in changes:
-            changes["options"] = {**self.options, **recipe_fields.options("options", changes["options"])}
+            options = OptionValues().check("options", changes["options"])
+            changes["options"], given = {**self.options, **options}, given | options.keys()
         for name, other in (("steps", "epochs"), ("epochs", "steps")):
             if changes.get(name) is not None:
                 changes.setdefault(other, None)
-        return Recipe(**{**vars(self), **changes})
+        return type(self)(**{**self.values(), **changes})._as_given(given)
 
-    def to_json(self):
-        """A dict of plain values that `json` can write and `from_json` can read."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+    def without_options(self, names: Iterable[str]) -> Self:
+        """Returns a copy without the options `names`."""
+        left_out = set(names)
+        options = {name: value for name, value in self.options.items() if name not in left_out}
+        return type(self)(**{**self.values(), "options": options})._as_given(self.given & options.keys())
+
+    def values(self) -> dict[str, Any]:
+        """Returns name -> value of every field of the table."""
+        return {name: getattr(self, name) for name in rows()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns a dict of plain values that `json` can write and `from_json` can read."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.values().items()}
 
     @classmethod
-    def from_json(cls, saved):
-        """The recipe that `to_json` saved, from the dict or its JSON text."""
-        return cls(**(json.loads(saved) if isinstance(saved, str) else saved))
+    def from_json(cls, saved: dict[str, Any] | str) -> Self:
+        """Returns the recipe that `to_json` saved, from the dict or its JSON text; its options count as a config's."""
+        return cls(**(json.loads(saved) if isinstance(saved, str) else saved))._as_given(())
 
-    def differences(self, other):
-        """Sentences on what keeps `other` from continuing a run of this recipe, e.g. ["batch_size was 64, now 128"].
+    def differences(self, other: Self) -> list[str]:
+        """Returns sentences on the differences that prevent `other` from continuing a run of this recipe.
 
-        Epochs, steps, max_minutes, stop, checkpoint_steps, data_dir, distribute and replicas may change.
+        For example ["batch_size was 64, now 128"]; fields that may change are left out.
         """
         old, new = _flat(self), _flat(other)
-        names = [name for name in {**old, **new} if name not in _CHANGEABLE]
         return [
             f"{name} was {old.get(name, 'not set')!s}, now {new.get(name, 'not set')!s}"
-            for name in names
+            for name in {**old, **new}
             if _canonical(old.get(name)) != _canonical(new.get(name)) or (name in old) != (name in new)
         ]
 
+    def _as_given(self, names: Iterable[str]) -> Self:
+        recipe = copy.copy(self)
+        object.__setattr__(recipe, "given", frozenset(names))
+        return recipe
 
-def load_recipe(name_or_path):
-    """The recipe that a config returns: a bare name means one in `configs/`, a path any Python file.
+
+def rows() -> dict[str, Row]:
+    """Returns the table of a recipe's fields: name -> `Row`."""
+    return {name: field.metadata["row"] for name, field in Recipe.__dataclass_fields__.items() if field.metadata}
+
+
+def load_recipe(name_or_path: str | pathlib.Path) -> Recipe:
+    """Returns the recipe of a config: a bare name means one in `configs/`, a path any Python file.
 
     Raises:
         UserError: there is no such config, or it fails; the message has the file and the line.
@@ -143,8 +208,11 @@ def load_recipe(name_or_path):
     return _run_config(pathlib.Path(text))
 
 
-def default_recipe(model, dataset=None):
-    """What `--model=NAME` (and `--dataset`) mean: configs/NAME_DATASET.py, configs/NAME.py or 10 epochs as built."""
+def default_recipe(model: str, dataset: str | None = None) -> Recipe:
+    """Returns the recipe of `--model` and `--dataset`.
+
+    That is configs/NAME_DATASET.py, else configs/NAME.py, else 10 epochs with the builder's defaults.
+    """
     names = recipe_names()
     if dataset and f"{model}_{dataset}" in names:
         return load_recipe(f"{model}_{dataset}")
@@ -152,23 +220,23 @@ def default_recipe(model, dataset=None):
     return recipe.replace(dataset=dataset) if dataset else recipe
 
 
-def recipe_names():
-    """The configs that come with tfgen: name -> path, sorted by name."""
+def recipe_names() -> dict[str, pathlib.Path]:
+    """Returns the configs that come with tfgen: name -> path, sorted by name."""
     found = {path.stem: path for path in configs_folder().rglob("*.py") if not path.stem.startswith("_")}
     return dict(sorted(found.items()))
 
 
-def configs_folder():
-    """Where the configs are: inside an installed package, beside the package in a checkout."""
+def configs_folder() -> pathlib.Path:
+    """Returns the folder of the configs: inside an installed package, beside the package in a checkout."""
     inside = _PACKAGE / "configs"
     return inside if inside.is_dir() else _PACKAGE.parent / "configs"
 
 
-def _run_config(path):
+def _run_config(path: pathlib.Path) -> Recipe:
     module = types.ModuleType(f"tfgen_config_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}")
     module.__file__ = str(path)
     try:
-        # Compiled here: an import would leave __pycache__ among the configs, and could serve an older version.
+        # compiled here: an import would leave __pycache__ among the configs, and could find an older version there
         exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
         make = getattr(module, "recipe", None)
         recipe = make() if callable(make) else None
@@ -178,31 +246,31 @@ def _run_config(path):
         raise UserError(f"{path} has no function recipe(); a config is a module with `def recipe()` returning a Recipe")
     if not isinstance(recipe, Recipe):
         raise UserError(f"recipe() in {path} returned {recipe!r:.40}, expected a tfgen.Recipe")
-    return recipe
+    return recipe._as_given(())
 
 
-def _place(path, error):
-    """file:line of the config at which `error` came up."""
+def _place(path: pathlib.Path, error: Exception) -> str:
+    """Returns file:line of the config at which `error` was raised."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}:{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f"{path}:{lines[-1]}" if lines else str(path)
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     if isinstance(error, (UserError, registry.RegistryError)):
         return str(error)
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _flat(recipe):
-    fields = vars(recipe).copy()
+def _flat(recipe: Recipe) -> dict[str, Any]:
+    fields = {name: value for name, value in recipe.values().items() if not rows()[name].changes}
     return {**{f"option {name}": value for name, value in fields.pop("options").items()}, **fields}
 
 
-def _canonical(value):
-    """Two spellings of one value alike: "64" and 64, "uniform(-1,1)" and "uniform(-1, 1)", "1,2" and [1, 2]."""
+def _canonical(value: Any) -> Any:
+    """Returns equal values for two spellings of a value: "64" and 64, "uniform(-1,1)" and "uniform(-1, 1)"."""
     if isinstance(value, (list, tuple)):
         return [_canonical(item) for item in value]
     if isinstance(value, dict):

@@ -1,7 +1,9 @@
-"""`python -m tfgen.report`: what a run came to, or several beside each other, as one HTML file."""
+"""`python -m tfgen.report`: a report on one run, or on several side by side, as one HTML file."""
 
 import logging
 import sys
+
+from absl import flags
 
 from tfgen import cli, plugins
 from tfgen.errors import UserError
@@ -19,15 +21,16 @@ COMMAND.multiple("plugin", "a module that registers models or data sets")
 
 
 @COMMAND.action
-def main(flags):
-    if not flags.run:
+def main(values: flags.FlagValues) -> None:
+    """Writes the report and prints its path."""
+    if not values.run:
         raise UserError("--run is required: --run=runs/dcgan-fashion_mnist_mini, for example")
     from tfgen.report import write_report
 
-    # every model brings functions of its own to trace, and TensorFlow warns of that as if it were one
+    # TensorFlow warns of repeated tracing, but the functions are those of different models
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    plugins.import_plugins(flags.plugin)
-    print(write_report(flags.run, flags.out, pictures=flags.pictures, seed=flags.seed))
+    plugins.import_plugins(values.plugin)
+    print(write_report(values.run, values.out, pictures=values.pictures, seed=values.seed))
 
 
 if __name__ == "__main__":

@@ -1,39 +1,51 @@
-"""Charts as inline SVG: they take the page's colours and font size, in light and dark, and need no script."""
+"""Charts as inline SVG: they take the page's colours and font size, in light and dark mode, and need no script."""
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 
-from tfgen.report.markup import element, joined
+from tfgen.report.markup import Markup, element, joined
 
 WIDTH, HEIGHT = 360, 200  # of the drawing, in units of a pixel on a phone
 TOP, RIGHT, BOTTOM = 10, 14, 38
 CHARACTER = 6.2  # width of a digit at the ticks' size
-POINTS = 400  # of a line, at most: finer is not seen
+POINTS = 400  # of a line, at most: about one per pixel
 COLOURS = 6  # classes c0 .. c5 of the style sheet
 
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """One line: `y` over `x`, lists of float of one length; what is not finite is left out."""
+    """One line: `y` over `x`, of equal length; points that are not finite are left out."""
 
     name: str
-    x: list
-    y: list
+    x: list[float]
+    y: list[float]
 
 
-def line_chart(title, series, *, x_title="step", low=None, high=None, mark=None, log=False, note=None):
-    """A figure with lines over a shared axis, their legend and their last values.
+def line_chart(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_title: str = "step",
+    low: float | None = None,
+    high: float | None = None,
+    mark: tuple[float, str] | None = None,
+    log: bool = False,
+    note: str | None = None,
+) -> Markup | None:
+    """Returns a figure with lines over a shared axis, their legend and their last values.
 
     Args:
-        title: what is shown.
-        series: list of `Series`; those without a finite point are left out.
-        low, high: of the vertical axis, where it is not to follow the data.
+        title: of the figure.
+        series: the lines; those without a finite point are left out.
+        x_title: title of the horizontal axis.
+        low, high: limits of the vertical axis; None: those of the data.
         mark: (value, name) of a horizontal line.
-        log: a logarithmic vertical axis, where all is positive and spans more than a factor of 30.
-        note: a sentence below.
+        log: whether the vertical axis is logarithmic if all values are positive and span more than a factor of 30.
+        note: a sentence below the figure.
 
     Returns:
-        `Markup`, or None where there is nothing to draw.
+        `Markup`, or None if there is nothing to draw.
     """
     series = [kept for kept in map(_finite, series) if kept.x]
     if not series:
@@ -52,13 +64,24 @@ def line_chart(title, series, *, x_title="step", low=None, high=None, mark=None,
     return _figure(title, drawing, _spoken(title, series), _legend(series, mark), note)
 
 
-def bar_chart(title, names, groups, *, percent=False, note=None, limit=40):
-    """A figure with a row of horizontal bars for every name, one bar a group.
+def bar_chart(
+    title: str,
+    names: Sequence[str],
+    groups: Mapping[str, Sequence[float]],
+    *,
+    percent: bool = False,
+    note: str | None = None,
+    limit: int = 40,
+) -> Markup:
+    """Returns a figure with a row of horizontal bars per name, one bar per group.
 
     Args:
-        names: of the rows. groups: dict of lists of float as long as `names`, by what a bar is called.
-        percent: the values are shares.
-        limit: rows that are drawn.
+        title: of the figure.
+        names: of the rows.
+        groups: name of the group -> values, one per row.
+        percent: whether the values are proportions, shown as percentages.
+        note: a sentence below the figure.
+        limit: the largest number of rows.
     """
     hidden, names = len(names) - limit, names[:limit]
     thick = 10 if len(groups) > 1 else 12
@@ -67,7 +90,7 @@ def bar_chart(title, names, groups, *, percent=False, note=None, limit=40):
     left = min(130, 8 + CHARACTER * max((min(len(name), 18) for name in names), default=0))
     top = max((v for values in groups.values() for v in values[:limit] if math.isfinite(v)), default=0.0) or 1.0
     scale = (WIDTH - left - 52) / top
-    shown = (lambda v: f"{100 * v:.1f} %") if percent else short
+    shown = percentage if percent else short
     drawing = []
     for i, name in enumerate(names):
         y = 4 + i * row
@@ -83,13 +106,21 @@ def bar_chart(title, names, groups, *, percent=False, note=None, limit=40):
     return _figure(title, drawing, f"Bar chart: {title}. {said}", legend, more + (note or ""), height)
 
 
-def scatter(title, points, circles=(), note=None):
-    """A figure with dots in the plane.
+def scatter(
+    title: str,
+    points: Sequence[Sequence[float]],
+    circles: Sequence[tuple[float, float, float]] = (),
+    note: str | None = None,
+) -> Markup:
+    """Returns a figure with dots in the plane.
 
     Args:
-        points: float [N][2]. circles: (x, y, radius) of regions to show; they decide what part of the plane is seen.
+        title: of the figure.
+        points: (x, y) of each dot.
+        circles: (x, y, radius) of regions; the figure shows the part of the plane around them, else around the points.
+        note: a sentence below the figure.
     """
-    framed = [(x + s * r, y + s * r) for x, y, r in circles for s in (-1, 1)] or list(points)
+    framed: list[Sequence[float]] = [(x + s * r, y + s * r) for x, y, r in circles for s in (-1, 1)] or list(points)
     framed = [place for place in framed if all(map(math.isfinite, place))] or [(-1.0, -1.0), (1.0, 1.0)]
     low = [min(place[axis] for place in framed) for axis in (0, 1)]
     high = [max(place[axis] for place in framed) for axis in (0, 1)]
@@ -103,9 +134,9 @@ def scatter(title, points, circles=(), note=None):
     rings = []
     for x, y, radius in circles:
         at = place(x, y)
-        rings.append(element("circle", cx=at[0], cy=at[1], r=round(max(WIDTH * radius / reach, 4.0), 1), class_="ring"))
+        rings.append(element("circle", cx=at[0], cy=at[1], r=round(max(WIDTH * radius / reach, 4.0), 1), class_="mode"))
     seen = [place(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
-    # one path: a circle a point would be ten times longer
+    # one path: a circle per point would be ten times longer
     dots = element("path", d="".join(f"M{x:g} {y:g}h0" for x, y in seen), class_="dots c0")
     said = f"Scatter plot: {title}. {len(seen)} points" + (f", {len(circles)} modes" if circles else "")
     return _figure(title, [rings, dots], said, [], note, WIDTH)
@@ -115,17 +146,21 @@ class Axis:
     """A range of numbers and its ticks.
 
     Args:
-        low, high: of the data.
-        log: logarithmic.
-        tight: ends where the data do; else at a tick.
+        low, high: limits of the data.
+        log: whether the axis is logarithmic; its limits are then exponents of ten.
+        tight: whether the axis ends where the data do, not at a tick.
     """
 
-    def __init__(self, low, high, log=False, tight=False):
+    low: float
+    high: float
+
+    def __init__(self, low: float, high: float, log: bool = False, tight: bool = False) -> None:
         self.log = log
         if log:
-            self.low, self.high = math.floor(math.log10(low)), math.ceil(math.log10(high))
-            every = max(1, math.ceil((self.high - self.low) / 5))
-            self.ticks = [10.0**power for power in range(self.low, self.high + 1, every)]
+            first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+            every = max(1, math.ceil((last - first) / 5))
+            self.low, self.high = first, last
+            self.ticks = [10.0**power for power in range(first, last + 1, every)]
             return
         if not high - low > 1e-9 * max(abs(low), abs(high)):
             wide = abs(low) / 10 or 1.0
@@ -136,46 +171,54 @@ class Axis:
         self.ticks = [index * step for index in range(first, last + 1)]
         self.low, self.high = (low, high) if tight else (first * step, last * step)
 
-    def fraction(self, value):
-        """Where a value lies between the ends, 0 to 1; outside it is moved to the end."""
+    def fraction(self, value: float) -> float:
+        """Returns the position of a value between the ends, in [0, 1]; values outside are clipped."""
         value = math.log10(value) if self.log else value
         return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
 
 
-def nice_step(span, count=5):
-    """The step of 1, 2 or 5 times a power of ten that cuts a span into at most about `count` parts."""
+def nice_step(span: float, count: int = 5) -> float:
+    """Returns the step, 1, 2 or 5 times a power of ten, that divides a span into at most about `count` parts."""
     power = 10.0 ** math.floor(math.log10(span / count))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor * count >= span * (1 - 1e-9))
 
 
 class Frame:
-    """Two axes on the drawing."""
+    """Two axes on the drawing.
 
-    def __init__(self, x_axis, y_axis):
+    Args:
+        x_axis, y_axis: the ranges that they show.
+    """
+
+    def __init__(self, x_axis: Axis, y_axis: Axis) -> None:
         self.x_axis, self.y_axis = x_axis, y_axis
         self.left = round(10 + CHARACTER * max(len(short(tick)) for tick in y_axis.ticks))
         self.right, self.bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
 
-    def x(self, value):
+    def x(self, value: float) -> float:
+        """Returns the horizontal position of a value, in pixels."""
         return round(self.left + self.x_axis.fraction(value) * (self.right - self.left), 1)
 
-    def y(self, value):
+    def y(self, value: float) -> float:
+        """Returns the vertical position of a value, in pixels."""
         return round(self.bottom - self.y_axis.fraction(value) * (self.bottom - TOP), 1)
 
-    def grid(self):
+    def grid(self) -> Markup:
+        """Returns the horizontal grid lines with the numbers of the vertical axis."""
         parts = []
         for tick in self.y_axis.ticks:
             y = self.y(tick)
-            parts.append(element("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"))
+            parts.append(element("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="gridline"))
             parts.append(_text(self.left - 5, y + 3.5, short(tick), "end"))
         return joined(parts)
 
-    def x_ticks(self):
+    def x_ticks(self) -> Markup:
+        """Returns the numbers of the horizontal axis."""
         return joined([_text(self.x(tick), self.bottom + 15, short(tick), "middle") for tick in self.x_axis.ticks])
 
 
-def short(value):
-    """A number in few characters: 0.0123, 12.3, 1230, 150k, 1e-09."""
+def short(value: float) -> str:
+    """Returns a number in few characters: 0.0123, 12.3, 1230, 150k, 1e-09."""
     value = float(value)
     if not math.isfinite(value):
         return str(value)
@@ -183,16 +226,21 @@ def short(value):
         for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
             if size <= abs(value) < 1000 * size:
                 return f"{value / size:.4g}{unit}"
-    return f"{value + 0.0:.4g}" if abs(value) >= 1 else f"{value + 0.0:.3g}"
+    return f"{value + 0.0:.4g}" if abs(value) >= 1 else f"{value + 0.0:.3g}"  # + 0.0: no "-0"
 
 
-def cut(text, length):
-    """Text of at most so many characters."""
+def percentage(value: float) -> str:
+    """Returns a proportion as a percentage: "12.3 %"."""
+    return f"{100 * value:.1f} %"
+
+
+def cut(text: str, length: int) -> str:
+    """Returns text, cut to at most `length` characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def thinned(x, y, limit=POINTS):
-    """At most about `limit` of the points: of each stretch the lowest and the highest, so that no peak is lost."""
+def thinned(x: list[float], y: list[float], limit: int = POINTS) -> tuple[list[float], list[float]]:
+    """Returns at most about `limit` of the points: the lowest and the highest of each stretch, so that peaks remain."""
     if len(x) <= limit:
         return x, y
     size, kept = math.ceil(2 * len(x) / limit), {0, len(x) - 1}
@@ -203,7 +251,7 @@ def thinned(x, y, limit=POINTS):
 
 
 def _finite(line):
-    """The line without what is not finite."""
+    """Returns the line without points that are not finite."""
     points = [(x, y) for x, y in zip(line.x, line.y) if math.isfinite(x) and math.isfinite(y)]
     return Series(line.name, [x for x, _ in points], [y for _, y in points])
 
@@ -217,8 +265,8 @@ def _line(frame, line, index):
     return joined(path, [element("circle", cx=a, cy=b, r=1.8, class_=look(index).split()[0]) for a, b in places])
 
 
-def look(index):
-    """CSS classes of the line number `index`: a colour and, beyond the first of its group, dashes."""
+def look(index: int) -> str:
+    """Returns the CSS classes of line number `index`: a colour, and dashes for all but the first of four."""
     return f"c{index % COLOURS} d{index % 4}"
 
 

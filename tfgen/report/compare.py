@@ -1,15 +1,18 @@
-"""The page that sets several runs side by side."""
+"""The page that compares several runs."""
 
 import collections
+import functools
 
 from tfgen.errors import UserError
+from tfgen.metrics.score import check_comparable
 from tfgen.report import curves, pictures, scores
-from tfgen.report.markup import element, folded, joined, paragraph, section, table
+from tfgen.report.evidence import Evidence
+from tfgen.report.markup import Markup, element, folded, joined, paragraph, section, table
 from tfgen.report.page import advice, attempted, document, trained, versions
 
 
-def comparison(evidences, draws=True, seed=0):
-    """The HTML text of a page on several runs; arguments as of `page`."""
+def comparison(evidences: list[Evidence], draws: bool = True, seed: int = 0) -> str:
+    """Returns the HTML text of a page on several runs; arguments as in `page`."""
     parts = [
         section("Runs", what_they_are(evidences), *problems(evidences)),
         section("Scores", score_parts(evidences)),
@@ -20,8 +23,8 @@ def comparison(evidences, draws=True, seed=0):
     return document(f"{len(evidences)} runs compared", ", ".join(e.name for e in evidences), parts)
 
 
-def what_they_are(evidences):
-    """A column a run: what it is, and the settings in which they differ."""
+def what_they_are(evidences: list[Evidence]) -> Markup:
+    """Returns a table with one column per run: model, data, training, and the settings that differ."""
     head = ["", *(e.name for e in evidences)]
     rows = [
         ["model", *(e.recipe.model for e in evidences)],
@@ -40,8 +43,8 @@ def what_they_are(evidences):
     return joined(table(head, rows), settings)
 
 
-def problems(evidences):
-    """Notes on damaged files."""
+def problems(evidences: list[Evidence]) -> list[Markup]:
+    """Returns notes on damaged files."""
     return [
         paragraph(f"{evidence.name}: left out: {sentence}", class_="warning")
         for evidence in evidences
@@ -49,8 +52,8 @@ def problems(evidences):
     ]
 
 
-def score_parts(evidences):
-    """A row a metric, a column a run; what was measured by different protocols is refused in words."""
+def score_parts(evidences: list[Evidence]) -> Markup | list[Markup]:
+    """Returns a table with one row per metric and one column per run; different protocols give a sentence instead."""
     names = dict.fromkeys(name for evidence in evidences for name in evidence.scores)
     notes = [
         element("div", element("b", evidence.name), advice(evidence))
@@ -80,10 +83,8 @@ def score_parts(evidences):
     )
 
 
-def incomparable(name, evidences):
-    """The sentence on why a metric's figures cannot be set side by side, or None."""
-    from tfgen.evaluation import check_comparable
-
+def incomparable(name: str, evidences: list[Evidence]) -> str | None:
+    """Returns the sentence on why the values of a metric cannot be compared, or None."""
     known = [evidence for evidence in evidences if name in evidence.scores]
     try:
         check_comparable([evidence.scores[name] for evidence in known], [evidence.name for evidence in known])
@@ -92,30 +93,30 @@ def incomparable(name, evidences):
     return None
 
 
-def figures(name, evidences):
-    """The row of one metric."""
+def figures(name: str, evidences: list[Evidence]) -> list:
+    """Returns the row of one metric."""
     found = [evidence.scores.get(name) for evidence in evidences]
     floors = [scores.number(score["floor"]) for score in found if score and score["floor"] is not None]
     first = next(evidence for evidence in evidences if name in evidence.scores)
     return [scores.heading(name, first.scores), *map(scores.figure_of, found), " / ".join(dict.fromkeys(floors)) or "–"]
 
 
-def protocols(evidences):
-    """The protocols of each run, folded."""
+def protocols(evidences: list[Evidence]) -> list[Markup]:
+    """Returns the protocol of each run, folded."""
     return [folded(f"Protocol of {e.name}", scores.protocol_tables(e.scores)) for e in evidences if e.scores]
 
 
-def grids(evidences, seed):
-    """The samples of each run beside each other."""
+def grids(evidences: list[Evidence], seed: int) -> Markup:
+    """Returns the samples of the runs side by side."""
     made = []
     for evidence in evidences:
-        picture = attempted(evidence, "samples", lambda e=evidence: pictures.sample_sheet(e, seed))
+        picture = attempted(evidence, "samples", functools.partial(pictures.sample_sheet, evidence, seed))
         made.append(element("div", element("h3", evidence.name), picture))
     return element("div", made, class_="beside")
 
 
-def findings(evidences):
-    """What the diagnosis of each run said, in a few words."""
+def findings(evidences: list[Evidence]) -> Markup | None:
+    """Returns a table of the findings of each run's diagnosis, or None without any diagnosis."""
     rows = []
     for evidence in evidences:
         if evidence.findings is not None:

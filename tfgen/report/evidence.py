@@ -1,89 +1,109 @@
-"""What a run's folder holds for a report, checked as it is read: a damaged part is left out, and said."""
+"""The files of a run that a report is made from, checked as they are read: damaged ones are left out with a note."""
 
 import csv
 import dataclasses
+import functools
 import json
 import math
 import numbers
+import os
+import pathlib
+from typing import Any
 
+from tfgen.data.source import Examples
 from tfgen.errors import UserError
-from tfgen.runs.folder import load_run
+from tfgen.recipes.recipe import Recipe
+from tfgen.report.plans import Plan, read_plans
+from tfgen.runs.folder import Run, load_run
 
 
 @dataclasses.dataclass
 class Evidence:
-    """The files of one run.
+    """The contents of one run's folder.
 
     Attributes:
-        run: the `Run`. name: what the page calls it.
-        history, diagnosis: columns of history.csv and diagnosis.csv, dict of lists of float; empty where there is none.
-        findings: list of dict of `step` int, `name`, `message`; None where there is no diagnosis.json.
-        evaluation: what evaluation.json holds, or None.
-        problems: sentences on parts that are damaged, by the attribute that misses them.
+        run: the `Run`.
+        name: of the run on the page.
+        history, diagnosis: columns of history.csv and diagnosis.csv by name; empty without the file.
+        findings: list of dict of `step` int, `name`, `message`; None without diagnosis.json.
+        evaluation: the contents of evaluation.json, or None.
+        charts: the charts that the model declares, as recipe.json holds them.
+        problems: name of a damaged part -> a sentence on it.
     """
 
-    run: object
+    run: Run
     name: str
-    history: dict = dataclasses.field(default_factory=dict)
-    diagnosis: dict = dataclasses.field(default_factory=dict)
+    history: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    diagnosis: dict[str, list[float]] = dataclasses.field(default_factory=dict)
     findings: list | None = None
     evaluation: dict | None = None
-    problems: dict = dataclasses.field(default_factory=dict)
+    charts: tuple[Plan, ...] = ()
+    problems: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
-    def folder(self):
+    def folder(self) -> pathlib.Path:
+        """The run's folder."""
         return self.run.folder
 
     @property
-    def recipe(self):
+    def recipe(self) -> Recipe:
+        """The recipe of the run."""
         return self.run.recipe
 
+    @functools.cached_property
+    def held_out(self) -> tuple[Examples, str]:
+        """(held-out examples of the run's data, the name of their split), never of the test split."""
+        source = self.run.source()
+        split = next(name for name in ("validation", "train") if name in source.splits)
+        return source.splits[split], split
+
     @property
-    def class_names(self):
-        """Names of the classes, list of str, perhaps empty."""
+    def class_names(self) -> list[str]:
+        """Names of the classes; empty if unknown."""
         names = self.run.record.get("class_names")
         return [str(name) for name in names] if isinstance(names, list) else []
 
-    def class_name(self, index):
+    def class_name(self, index: int) -> str:
+        """Returns the name of a class, "class 3" if unknown."""
         return self.class_names[index] if index < len(self.class_names) else f"class {index}"
 
     @property
-    def mixture(self):
-        """`means` [K][2] and `sigma` of a run on a mixture in the plane, or None."""
+    def mixture(self) -> dict | None:
+        """`means` [K][2] and `sigma` of a run on a Gaussian mixture in the plane, or None."""
         data = self.run.record.get("data")
         found = data.get("mixture") if isinstance(data, dict) else None
         return found if isinstance(found, dict) and _is_mixture(found) else None
 
     @property
-    def steps(self):
-        """Steps that are done as far as the files tell, or None."""
+    def steps(self) -> int | None:
+        """Number of finished steps according to the files, or None."""
         known = [columns["step"][-1] for columns in (self.history, self.diagnosis) if columns.get("step")]
         return int(max(known)) if known else None
 
     @property
-    def scores(self):
-        """Of evaluation.json, dict by metric, perhaps empty."""
+    def scores(self) -> dict:
+        """Metric -> score of evaluation.json; empty without the file."""
         return self.evaluation["metrics"] if self.evaluation else {}
 
-    def detail(self, name):
-        """What evaluation.json details under `name`, or None."""
+    def detail(self, name: str) -> Any:
+        """Returns the entry `name` of the details of evaluation.json, or None."""
         return self.evaluation["details"].get(name) if self.evaluation else None
 
 
-def gather(folder):
-    """The `Evidence` in a run's folder.
+def gather(folder: str | os.PathLike) -> Evidence:
+    """Reads a run's folder.
 
     Raises:
         UserError: it is not the folder of a run, or its recipe.json is damaged.
     """
     run = load_run(folder)
     evidence = Evidence(run, run.folder.resolve().name)
-    _ = run.recipe  # without it nothing can be said
-    folder = run.folder
+    _ = run.recipe  # raises now: without a recipe there is no report
+    evidence.charts = read_plans(run.record.get("charts"))
     readers = {
         "history": (run.paths.history, read_columns),
-        "diagnosis": (folder / "diagnosis.csv", read_columns),
-        "findings": (folder / "diagnosis.json", read_findings),
+        "diagnosis": (run.paths.diagnosis, read_columns),
+        "findings": (run.paths.findings, read_findings),
         "evaluation": (run.paths.evaluation, read_evaluation),
     }
     for name, (path, read) in readers.items():
@@ -96,11 +116,11 @@ def gather(folder):
     return evidence
 
 
-def read_columns(path):
-    """A CSV of numbers with a `step` column: dict of lists of float, NaN for a blank cell.
+def read_columns(path: pathlib.Path) -> dict[str, list[float]]:
+    """Reads a CSV file of numbers with a `step` column; a blank cell is NaN.
 
     Raises:
-        UserError: it is no such file; the sentence names the line.
+        UserError: the file is damaged; the sentence names the line.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -109,7 +129,7 @@ def read_columns(path):
         raise UserError(f"{path} is damaged: expected a table of numbers ({error})") from None
     if not rows or "step" not in rows[0]:
         raise UserError(f"{path} is damaged: expected a first line with a column step")
-    columns = {name: [] for name in rows[0]}
+    columns: dict[str, list[float]] = {name: [] for name in rows[0]}
     for line, row in enumerate(rows[1:], start=2):
         try:
             if len(row) != len(rows[0]):
@@ -123,16 +143,24 @@ def read_columns(path):
     return columns
 
 
-def read_findings(path):
-    """What diagnosis.json holds: list of dict of `step`, `name` and `message`."""
+def read_findings(path: pathlib.Path) -> list[dict]:
+    """Reads diagnosis.json: a list of dict of `step`, `name` and `message`.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     findings = _json(path)
     if not isinstance(findings, list) or not all(map(_is_finding, findings)):
         raise UserError(f"{path} is damaged: expected a list of findings with step, name and message")
     return findings
 
 
-def read_evaluation(path):
-    """What evaluation.json holds, with every part of it there."""
+def read_evaluation(path: pathlib.Path) -> dict:
+    """Reads evaluation.json; parts other than `metrics` that are missing or damaged become empty.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     remedy = "evaluate anew with python -m tfgen.evaluate"
     found = _json(path, remedy)
     if not isinstance(found, dict) or not isinstance(found.get("metrics"), dict):
@@ -140,15 +168,17 @@ def read_evaluation(path):
     for name, score in found["metrics"].items():
         if not _is_score(score):
             raise UserError(f"{path} is damaged: {name!r} has not value, low, high, floor and protocol; {remedy}")
-    parts = {name: found.get(name) if isinstance(found.get(name), dict) else {} for name in ("subject", "details")}
+    parts: dict[str, dict] = {
+        name: found.get(name) if isinstance(found.get(name), dict) else {} for name in ("subject", "details")
+    }
     controls = found.get("controls")
     known = isinstance(controls, dict) and all(map(_is_numbers, controls.values()))
     return {**parts, "metrics": found["metrics"], "controls": controls if known else {}}
 
 
-def is_number(value):
-    """Whether JSON gave a number that a float holds; NaN is one."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and not abs(value) > 1e300
+def is_number(value: object) -> bool:
+    """Returns whether a value from JSON is a number that a float can hold, NaN included."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and not abs(float(value)) > 1e300
 
 
 def _json(path, remedy="train on to have it written anew"):

@@ -1,25 +1,31 @@
 """The page of one run."""
 
 import datetime
+import functools
 import math
 import shlex
+from collections.abc import Callable
 
-from tfgen import cli
+from registry import RegistryError
+from tfgen.errors import UserError
 from tfgen.models import MODELS
-from tfgen.report import curves, pictures, scores
+from tfgen.report import curves, folder_pictures, pictures, scores
+from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, folded, joined, paragraph, section, table
 from tfgen.report.style import STYLE
 
-# Nothing may be loaded from anywhere, and no script runs, whatever the files say.
+USER_ERRORS = (UserError, RegistryError)
+# The texts of the page come from files: nothing is loaded from anywhere and no script runs, whatever they contain.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page(evidence, draws=True, seed=0):
-    """The HTML text of one run's report.
+def page(evidence: Evidence, draws: bool = True, seed: int = 0) -> str:
+    """Returns the HTML text of one run's report.
 
     Args:
-        evidence: `Evidence`; what has to be left out is added to its `problems`.
-        draws: whether the model is loaded to draw samples. seed: of these.
+        evidence: `Evidence`; parts that have to be left out are added to its `problems`.
+        draws: whether the model is loaded to draw samples.
+        seed: of the samples.
     """
     recipe = evidence.recipe
     parts = [
@@ -33,8 +39,8 @@ def page(evidence, draws=True, seed=0):
     return document(f"{recipe.model} on {recipe.dataset}", evidence.name, parts)
 
 
-def document(title, subtitle, parts):
-    """A whole HTML document around the parts."""
+def document(title: str, subtitle: str, parts: list) -> str:
+    """Returns a whole HTML document around the parts."""
     head = [
         element("meta", charset="utf-8"),
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
@@ -48,11 +54,11 @@ def document(title, subtitle, parts):
     return "<!doctype html>\n" + element("html", element("head", head), body, lang="en") + "\n"
 
 
-# What the run is.
+# The run.
 
 
-def facts(evidence):
-    """What was trained on what, how far, when and by what."""
+def facts(evidence: Evidence) -> Markup:
+    """Returns the list of facts: model, data, length of the training, batch size and seed, versions."""
     recipe, record = evidence.recipe, evidence.run.record
     known = {
         "Model": joined(recipe.model, element("small", MODELS.summaries().get(recipe.model, "a plugin's"))),
@@ -65,18 +71,18 @@ def facts(evidence):
     return element("dl", pairs, class_="facts")
 
 
-def origin(data):
-    """Where the data came from, as text."""
+def origin(data: object) -> str:
+    """Returns the origin of the data as text."""
     data = data if isinstance(data, dict) else {}
     return ", ".join(str(data[name]) for name in ("original", "source") if isinstance(data.get(name), str))
 
 
-def trained(evidence):
-    """How far the training has come, and when."""
+def trained(evidence: Evidence) -> str:
+    """Returns the length of the training so far and its date, as text."""
     recipe, steps = evidence.recipe, evidence.steps
     if steps is None:
         return "not yet, or not for a whole epoch"
-    goal = counted(recipe.steps, "step") if recipe.steps else counted(recipe.epochs, "epoch")
+    goal = counted(recipe.steps, "step") if recipe.steps else counted(recipe.epochs or 0, "epoch")
     epochs = [epoch for epoch in evidence.history.get("epoch", []) if math.isfinite(epoch)]
     done = ", ".join([counted(steps, "step"), *(counted(int(epoch), "epoch") for epoch in epochs[-1:])])
     path = evidence.run.paths.history
@@ -84,24 +90,24 @@ def trained(evidence):
     return joined(done, element("small", f"asked for {goal}", f"; last written {last:%Y-%m-%d %H:%M}" if last else ""))
 
 
-def counted(number, name):
-    """ "1 step", "1,200 steps"."""
+def counted(number: int, name: str) -> str:
+    """Returns "1 step", "1,200 steps"."""
     return f"{number:,} {name}" + ("" if number == 1 else "s")
 
 
-def versions(record):
-    """What the run was made with, as text."""
+def versions(record: dict) -> str:
+    """Returns the versions of the software of the run, as text."""
     found = record.get("versions")
     names = [f"{name} {version}" for name, version in found.items()] if isinstance(found, dict) else []
     revision = record.get("git_revision")
     return ", ".join(names + ([f"revision {str(revision)[:10]}"] if revision else []))
 
 
-# What came of it.
+# The results.
 
 
-def findings(evidence):
-    """What the diagnosis said, in words; or that there was none."""
+def findings(evidence: Evidence) -> Markup:
+    """Returns the findings of the diagnosis, or a note that there was none."""
     problem = problem_of(evidence, "findings") or problem_of(evidence, "diagnosis")
     if evidence.findings is None:
         return problem or paragraph(
@@ -118,33 +124,31 @@ def findings(evidence):
     return joined(problem, element("ul", items, class_="findings"))
 
 
-def picture_sections(evidence, seed, draws=True):
-    """A section for each picture that there is, those that the model draws first."""
-    found = {"Nearest training images": pictures.nearest, "Progress": pictures.film}
-    read = [section(title, attempted(evidence, title, lambda f=f: f(evidence))) for title, f in found.items()]
+def picture_sections(evidence: Evidence, seed: int, draws: bool = True) -> list[Markup | None]:
+    """Returns a section per picture: first those that the model draws, then those of the folder."""
+    found = {"Nearest training images": folder_pictures.nearest, "Progress": folder_pictures.film}
+    read = [section(title, attempted(evidence, title, functools.partial(f, evidence))) for title, f in found.items()]
     return [*(model_sections(evidence, seed) if draws else []), *read]
 
 
-def model_sections(evidence, seed):
-    """What the model draws; one note where it cannot be loaded."""
-    failure = attempted(evidence, "model", lambda: evidence.run.model and None)
+def model_sections(evidence: Evidence, seed: int) -> list[Markup | None]:
+    """Returns the sections that the model draws; one with a note if it cannot be loaded."""
+    failure = attempted(evidence, "model", lambda: evidence.run.model and None)  # loads it
     if failure:
         return [section("Samples", failure)]
-    model = evidence.run.model
-    by_class = model.data_field == "image" and pictures.has_classes(model)
     drawn = {
-        "Samples": pictures.class_strips if by_class else pictures.sample_sheet,
+        "Samples": pictures.samples,
         "Between two latents": pictures.interpolation,
         "Reconstructions": pictures.reconstructions,
     }
     return [
-        section(title, attempted(evidence, title, lambda draw=draw: draw(evidence, seed)))
+        section(title, attempted(evidence, title, functools.partial(draw, evidence, seed)))
         for title, draw in drawn.items()
     ]
 
 
-def score_parts(evidence):
-    """The scores with all that belongs to them; or what makes them."""
+def score_parts(evidence: Evidence) -> Markup:
+    """Returns the scores with protocol, controls and charts per class; without an evaluation, the command for one."""
     measured = scores.best_and_last(evidence)
     if evidence.evaluation is None:
         return joined(problem_of(evidence, "evaluation") or advice(evidence), measured)
@@ -155,18 +159,23 @@ def score_parts(evidence):
     controls = scores.control_ladder(evidence.evaluation["controls"], found)
     beside = [part for part in (measured, controls, *scores.class_charts(evidence)) if part]
     halves = [element("div", scores.score_table(found), protocol), element("div", beside) if beside else None]
-    return joined(age(evidence), scores.setting(found), element("div", halves, class_="beside halves"))
+    return joined(
+        age(evidence, evidence.evaluation["subject"]),
+        scores.setting(found),
+        element("div", halves, class_="beside halves"),
+    )
 
 
-def advice(evidence):
-    """What makes an evaluation."""
-    command = element("code", f"python -m tfgen.evaluate --run={shlex.quote(str(evidence.folder))}")
+def advice(evidence: Evidence) -> Markup:
+    """Returns the command that evaluates the run."""
+    plugins = "".join(f" --plugin={shlex.quote(name)}" for name in evidence.run.plugins)
+    command = element("code", f"python -m tfgen.evaluate --run={shlex.quote(str(evidence.folder))}{plugins}")
     return paragraph("No evaluation.json here. To measure how good the run is: ", command, class_="note")
 
 
-def age(evidence):
-    """A warning where the model has been trained on since it was evaluated."""
-    step = evidence.evaluation["subject"].get("step")
+def age(evidence: Evidence, subject: dict) -> Markup | None:
+    """Returns a warning if the model has been trained further since its evaluation, whose subject is given."""
+    step = subject.get("step")
     if evidence.steps is None or not isinstance(step, int) or step == evidence.steps:
         return None
     return paragraph(
@@ -175,17 +184,17 @@ def age(evidence):
     )
 
 
-def training_parts(evidence):
-    """The curves."""
-    charts = [curves.equilibrium(evidence), *curves.history_charts(evidence), *curves.diagnosis_charts(evidence)]
+def training_parts(evidence: Evidence) -> Markup:
+    """Returns the curves of the training."""
+    charts = curves.training_charts(evidence)
     notes = [problem_of(evidence, name) for name in ("history", "diagnosis")]
     if not any(charts) and not any(notes):
         return paragraph("No history.csv yet: it gets a row at the end of each epoch.", class_="note")
     return joined(notes, element("div", charts, class_="charts"))
 
 
-def recipe_parts(evidence):
-    """The resolved recipe and all that recipe.json says of the data, folded."""
+def recipe_parts(evidence: Evidence) -> list[Markup]:
+    """Returns the resolved recipe and the provenance of the data, folded."""
     record = evidence.run.record
     named = {"The resolved recipe": evidence.recipe.to_json(), "The data": record.get("data")}
     return [
@@ -195,23 +204,25 @@ def recipe_parts(evidence):
     ]
 
 
-def rows_of(values):
+def rows_of(values: dict) -> list[list[str]]:
+    """Returns a row (name, text) per plain value of nested dicts."""
     return [[name, scores.text(value)] for name, value in scores.flat(values).items()]
 
 
 # Parts that may be missing.
 
 
-def attempted(evidence, name, draw):
-    """What `draw()` gives, or a note on why it cannot."""
+def attempted(evidence: Evidence, name: str, draw: Callable[[], Markup | None]) -> Markup | None:
+    """Returns `draw()`, or a note if it fails; `name` is that of the part."""
     try:
         return draw()
-    except cli.USER_ERRORS as error:
-        evidence.problems[name] = str(error)
+    except Exception as error:  # a model's own code may raise anything, and the other parts of the report remain
+        reason = " ".join(str(error).split()) or type(error).__name__
+        evidence.problems[name] = reason if isinstance(error, USER_ERRORS) else f"{name} failed: {reason:.300}"
         return problem_of(evidence, name)
 
 
-def problem_of(evidence, name):
-    """The note on a damaged part, or None."""
+def problem_of(evidence: Evidence, name: str) -> Markup | None:
+    """Returns the note on a damaged part, or None."""
     problem = evidence.problems.get(name)
     return paragraph(f"Left out: {problem}", class_="warning") if problem else None

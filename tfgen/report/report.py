@@ -1,41 +1,50 @@
 """From the folders of runs to one HTML file."""
 
 import collections
+import os
 import pathlib
 import sys
+from collections.abc import Callable, Sequence
 
 from tfgen.errors import UserError
 from tfgen.machine import startup
-from tfgen.report.evidence import gather
+from tfgen.report.evidence import Evidence, gather
+from tfgen.runs.folder import Layout
 from tfgen.storage.atomic import write_text
 
 
-def write_report(folders, out=None, *, pictures=True, seed=0, say=None):
-    """Writes what one run came to, or several beside each other, as one HTML file that needs nothing else.
+def write_report(
+    folders: Sequence[str | os.PathLike],
+    out: str | os.PathLike | None = None,
+    *,
+    pictures: bool = True,
+    seed: int = 0,
+    say: Callable[[str], object] | None = None,
+) -> pathlib.Path:
+    """Writes a report on one run, or on several side by side, as one self-contained HTML file.
 
     Args:
         folders: of the runs, one or more.
-        out: FILE.html; by default report.html in the folder of the one run, comparison.html beside the first of many.
+        out: FILE.html; by default report.html in the folder of a single run, comparison.html beside the first of many.
         pictures: whether the models are loaded to draw samples.
-        seed: of these.
+        seed: of the samples.
         say: called with sentences on parts that had to be left out; by default they go to stderr.
 
     Returns:
-        `pathlib.Path` of the file.
+        Path of the file.
 
     Raises:
-        UserError: a folder is not that of a run, one is given twice, or `out` is no HTML file.
+        UserError: a folder is not that of a run, one is given twice, or `out` is not an HTML file.
     """
     from tfgen.report.compare import comparison
     from tfgen.report.page import page
 
-    folders = [pathlib.Path(folder) for folder in folders]
-    out = destination(folders, out)
-    evidences = named([gather(folder) for folder in folders])
-    if pictures or len(evidences) > 1:  # tfgen.evaluation, by which figures are compared, needs it too
+    paths = [pathlib.Path(folder) for folder in folders]
+    out = destination(paths, out)
+    evidences = named([gather(path) for path in paths])
+    if pictures:
         startup.start_tensorflow()
-    settings = {"draws": pictures, "seed": seed}
-    made = page(evidences[0], **settings) if len(evidences) == 1 else comparison(evidences, **settings)
+    made = page(evidences[0], pictures, seed) if len(evidences) == 1 else comparison(evidences, pictures, seed)
     write_text(out, made)
     for evidence in evidences:
         for sentence in dict.fromkeys(evidence.problems.values()):
@@ -43,8 +52,12 @@ def write_report(folders, out=None, *, pictures=True, seed=0, say=None):
     return out
 
 
-def destination(folders, out):
-    """The `pathlib.Path` to write."""
+def destination(folders: list[pathlib.Path], out: str | os.PathLike | None) -> pathlib.Path:
+    """Returns the path of the report.
+
+    Raises:
+        UserError: no folders, one of them given twice, or `out` is not an HTML file.
+    """
     if not folders:
         raise UserError("a report needs the folder of a run, got none")
     whole = [folder.resolve() for folder in folders]
@@ -52,15 +65,15 @@ def destination(folders, out):
     if twice:
         raise UserError(f"the run {twice[0]} is given twice; a comparison needs different runs")
     if out is None:
-        return folders[0] / "report.html" if len(folders) == 1 else whole[0].parent / "comparison.html"
+        return Layout(folders[0]).report if len(folders) == 1 else whole[0].parent / "comparison.html"
     out = pathlib.Path(out)
     if out.is_dir() or out.suffix not in (".html", ".htm"):
         raise UserError(f"a report is written as FILE.html, got {out}")
     return out
 
 
-def named(evidences):
-    """The same, with the folders above in those names that would be the same."""
+def named(evidences: list[Evidence]) -> list[Evidence]:
+    """Returns the same list after extending equal names by the folder above."""
     counts = collections.Counter(evidence.name for evidence in evidences)
     for evidence in evidences:
         if counts[evidence.name] > 1:
@@ -68,5 +81,6 @@ def named(evidences):
     return evidences
 
 
-def complain(sentence):
+def complain(sentence: str) -> None:
+    """Prints a sentence on stderr."""
     print(sentence, file=sys.stderr)

@@ -1,14 +1,15 @@
-"""evaluation.json as tables: figures with their intervals and floors, what they depend on, and known faults."""
+"""evaluation.json as tables: scores with intervals, floors and protocols, and controls."""
 
 import math
+from typing import Any, TypeGuard
 
 from tfgen.report.charts import bar_chart, short
-from tfgen.report.evidence import is_number
-from tfgen.report.markup import element, joined, paragraph, table
+from tfgen.report.evidence import Evidence, is_number
+from tfgen.report.markup import Markup, element, joined, paragraph, table
 
 LOWER, HIGHER = "lower is better", "higher is better"
-# Metric -> (what it is called, what is good).
-METRICS = {
+# Metric -> (title, which direction is better).
+METRICS: dict[str, tuple[str, str | None]] = {
     "fd": ("Fréchet distance (FD)", LOWER),
     "fd_infinity": ("FD for infinitely many samples", LOWER),
     "kid": ("Kernel distance (KID)", LOWER),
@@ -38,47 +39,47 @@ METRICS = {
 }
 
 
-def called(name, scores):
-    """The metric's title. Only features of the 2015 graph make an FD an FID."""
+def called(name: str, scores: dict) -> str:
+    """Returns the metric's title. An FD is an FID only with features of the Inception graph of 2015."""
     title, _ = METRICS.get(name, (name, None))
     extractor = (scores.get(name, {}).get("protocol") or {}).get("extractor")
     is_fid = isinstance(extractor, dict) and extractor.get("is_fid") is True
     return title.replace("Fréchet distance (FD)", "Fréchet Inception distance (FID)") if is_fid else title
 
 
-def heading(name, scores):
-    """The first cell of a metric's row."""
+def heading(name: str, scores: dict) -> Markup:
+    """Returns the first cell of a metric's row."""
     good = METRICS.get(name, (name, None))[1]
     return joined(called(name, scores), element("small", name, f", {good}" if good else ""))
 
 
-def score_table(scores):
-    """All scores, a row each: the figure over its interval, and what real images score."""
+def score_table(scores: dict) -> Markup:
+    """Returns a table with one row per score: the value above its interval, and the score of real images."""
     rows = [[heading(name, scores), figure_of(score), number(score["floor"])] for name, score in scores.items()]
     return table(["metric", "this run, 95 % interval", "real images"], rows, class_="figures")
 
 
-def figure_of(score):
-    """The cell of a figure, its interval below; a dash without a score."""
+def figure_of(score: dict | None) -> Markup | str:
+    """Returns the cell of a value with its interval below; a dash without a score."""
     return element("td", element("b", number(score["value"])), element("small", interval(score))) if score else "–"
 
 
-def interval(score):
-    """The interval as text, blank without one."""
+def interval(score: dict) -> str:
+    """Returns the interval as text, blank without one."""
     known = score["low"] is not None and score["high"] is not None
     return f"{number(score['low'])} … {number(score['high'])}" if known else ""
 
 
-def number(value):
-    """A figure as text; a dash where there is none."""
+def number(value: float | None) -> str:
+    """Returns a value as text; a dash for None."""
     if value is None:
         return "–"
     value = float(value)
     return f"{value:.4g}" if abs(value) < 1e4 or not math.isfinite(value) else f"{value:.6g}"
 
 
-def setting(scores):
-    """What most figures were measured with, a sentence; or None where no protocol tells."""
+def setting(scores: dict) -> Markup | None:
+    """Returns a sentence on the data and the extractor of most scores, or None if no protocol names them."""
     for score in scores.values():
         protocol = score["protocol"]
         real, extractor, fake = (protocol.get(name) for name in ("real", "extractor", "fake"))
@@ -94,8 +95,8 @@ def setting(scores):
     return None
 
 
-def protocol_tables(scores):
-    """What every figure depends on: what all share, then what belongs to each."""
+def protocol_tables(scores: dict) -> Markup:
+    """Returns two tables: the part of the protocol that all scores share, and the part of each score."""
     each = {name: flat(score["protocol"]) for name, score in scores.items()}
     first = next(iter(each.values()))
     shared = {key: value for key, value in first.items() if all(key in p and p[key] == value for p in each.values())}
@@ -108,16 +109,16 @@ def protocol_tables(scores):
     return joined(common, table(["of one", ""], own, "What each figure adds to it", class_="plain"))
 
 
-def flat(values, prefix=""):
-    """Nested plain values as one dict, `{"real.count": 2000}`."""
-    pairs = {}
+def flat(values: dict, prefix: str = "") -> dict:
+    """Returns nested plain values as one dict, `{"real.count": 2000}`."""
+    pairs: dict[str, Any] = {}
     for key, value in values.items():
         pairs |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return pairs
 
 
-def text(value):
-    """A plain value as a person writes it."""
+def text(value: object) -> str:
+    """Returns a plain value as readable text."""
     if isinstance(value, list):
         return " × ".join(map(text, value)) if all(map(is_number, value)) else ", ".join(map(text, value))
     if value is None or isinstance(value, bool):
@@ -125,14 +126,14 @@ def text(value):
     return str(value)
 
 
-def control_ladder(controls, scores):
-    """What known faults score in the samples' place, with this run's samples between them, best first."""
+def control_ladder(controls: dict, scores: dict) -> Markup | None:
+    """Returns a table of the scores of known faults, this run's samples among them, best first."""
     found = dict.fromkeys(name for values in controls.values() for name in values)
     names = [name for name in found if name in METRICS]
     if not names:
         return None
     own = {name: scores[name]["value"] for name in names if name in scores}
-    ladder = [(title, values) for title, values in controls.items()]
+    ladder = list(controls.items())
     ladder.append((element("th", element("b", "this run"), scope="row"), own))
     ladder.sort(key=lambda rung: rank(rung[1].get(names[0])))
     rows = [[title, *(number(values.get(name)) for name in names)] for title, values in ladder]
@@ -142,20 +143,21 @@ def control_ladder(controls, scores):
     return joined(element("h3", "Controls"), paragraph(said + many), table(["in the samples' place", *names], rows))
 
 
-def rank(value):
-    """Sorts what has no figure last."""
+def rank(value: float | None) -> float:
+    """Returns the sorting key of a value; None comes last."""
     return math.inf if value is None else value
 
 
-def class_charts(evidence):
-    """Bars of what is known of single classes or modes: their shares, their FD."""
+def class_charts(evidence: Evidence) -> list[Markup]:
+    """Returns bar charts per class or mode: proportions, FD, counts."""
     charts = []
     histogram = evidence.detail("class_histogram")
-    shares = histogram.get("samples") if isinstance(histogram, dict) else None
+    histogram = histogram if isinstance(histogram, dict) else {}
+    shares, real = histogram.get("samples"), histogram.get("real")
     if numbers_in(shares):
         groups = {"samples": shares}
-        if numbers_in(histogram.get("real")) and len(histogram["real"]) == len(shares):
-            groups["real images"] = histogram["real"]
+        if numbers_in(real) and len(real) == len(shares):
+            groups["real images"] = real
         names = [evidence.class_name(i) for i in range(len(shares))]
         charts.append(bar_chart("Classes, as the classifier sees them", names, groups, percent=True))
     by_class = evidence.detail("fd_per_class")
@@ -169,12 +171,13 @@ def class_charts(evidence):
     return charts
 
 
-def numbers_in(values):
+def numbers_in(values: object) -> TypeGuard[list[float]]:
+    """Returns whether a value from JSON is a list of one or more numbers."""
     return isinstance(values, list) and bool(values) and all(map(is_number, values))
 
 
-def best_and_last(evidence):
-    """The best and the last of each score that was followed while training; None where none was."""
+def best_and_last(evidence: Evidence) -> Markup | None:
+    """Returns a table of the best and the last value of each score measured during training; None without any."""
     rows = []
     for file, columns in (("history.csv", evidence.history), ("diagnosis.csv", evidence.diagnosis)):
         for name in ("fd", "kid"):

@@ -77,9 +77,9 @@ img { display: block; max-width: 100%; height: auto; image-rendering: pixelated;
 .swatch { width: 22px; height: 10px; margin-right: 5px; }
 svg text { fill: currentColor; font-size: 11px; }
 svg text.small { font-size: 9.5px; }
-svg .grid { stroke: currentColor; stroke-opacity: 0.15; }
+svg .gridline { stroke: currentColor; stroke-opacity: 0.15; }
 svg .mark { stroke: currentColor; stroke-opacity: 0.7; stroke-width: 1.5; stroke-dasharray: 2 3; }
-svg .ring { fill: currentColor; fill-opacity: 0.1; stroke: currentColor; stroke-opacity: 0.6; }
+svg .mode { fill: currentColor; fill-opacity: 0.1; stroke: currentColor; stroke-opacity: 0.6; }
 svg .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 svg .dots { stroke-width: 2.5; stroke-linecap: round; fill: none; stroke-opacity: 0.75; }
 .d1 { stroke-dasharray: 6 3; } .d2 { stroke-dasharray: 2 2; } .d3 { stroke-dasharray: 8 3 2 3; }

@@ -1,4 +1,4 @@
-"""`--batch_size=auto`: the largest power of two whose training step fits into the memory that is free."""
+"""`--batch_size=auto`: the largest power of two whose training step fits into the free memory."""
 
 import contextlib
 import dataclasses
@@ -8,37 +8,53 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfgen.errors import UserError
 
+if TYPE_CHECKING:
+    from tfgen.data.source import Field
+    from tfgen.recipes.recipe import Recipe
+
 LARGEST = 1024
-EXAMPLES_A_BATCH = 10  # a batch has a tenth of the examples at most
-SHARE = 0.8  # of the free memory that a step may take; the rest is for samples, checkpoints and others
-PROBED = 16, 64
-STEPS = 2
+BATCHES = 10  # per epoch, at least: a batch has at most a tenth of the examples
+SHARE = 0.8  # fraction of the free memory for a step; the rest is for samples, checkpoints and other processes
+PROBED = 16, 64  # batch sizes to measure first
+STEPS = 2  # training steps per measurement
 _SAID = "PEAK"
 _CGROUP = pathlib.Path("/sys/fs/cgroup")
 
 
-def automatic(recipe, fields, examples, *, free=None, probe=None, say=print):
-    """The batch size for a recipe with `batch_size="auto"`, measured on this machine.
+def automatic(
+    recipe: "Recipe",
+    fields: "Mapping[str, Field]",
+    examples: int,
+    *,
+    free: int | None = None,
+    probe: Callable[[list[int]], list[int] | None] | None = None,
+    say: Callable[[str], object] = print,
+) -> int:
+    """Returns the batch size for a recipe with `batch_size="auto"`, measured on this machine.
 
-    Two small batches are trained on in another process; its peaks of memory are taken as a line in the batch size, and
-    the largest power of two that should fit is tried before it is chosen.
+    Two small batches are trained on in another process. The peak of memory is extrapolated as a linear function of the
+    batch size, and the largest power of two that fits by it is measured before it is returned.
 
     Args:
-        recipe: `Recipe`. fields: of the data, dict of `Field`. examples: number of training examples.
-        free: bytes, or None to ask the system.
-        probe: `f(sizes) -> bytes that a training step of each takes`, or None where the process died of them.
+        recipe: the `Recipe`.
+        fields: of the data.
+        examples: number of training examples.
+        free: bytes, or None for those of the system.
+        probe: `f(sizes)` returns the bytes of a training step per batch size, or None if the process was killed.
         say: called with a sentence on the choice.
 
     Raises:
-        UserError: not even the smallest batch fits, or nobody can tell what is free.
+        UserError: not even the smallest batch fits, or the free memory is unknown.
     """
     free = free_memory() if free is None else free
-    probe = probe or (lambda sizes: peaks(recipe, fields, sizes))
+    probe = probe or (lambda tried: peaks(recipe, fields, tried))
     budget, sizes = SHARE * free, allowed(examples, recipe.accumulate)
     small, large = (max((s for s in sizes if s <= probed), default=sizes[0]) for probed in PROBED)
     found = probe([small, large])
@@ -47,7 +63,7 @@ def automatic(recipe, fields, examples, *, free=None, probe=None, say=print):
             f"batch_size=auto: a training step of {large} images does not fit; give a number, or accumulate"
         )
     size, taken = fitting(sizes, (small, found[0]), (large, found[1]), budget)
-    while size > large:
+    while size > large:  # `large` itself has been measured
         tried = probe([size])
         if tried and tried[0] <= budget:
             taken = tried[0]
@@ -60,9 +76,13 @@ def automatic(recipe, fields, examples, *, free=None, probe=None, say=print):
     return size
 
 
-def allowed(examples, accumulate=1):
-    """The powers of two that a batch may have, ascending; all of them multiples of `accumulate`."""
-    most = max(1, min(LARGEST, examples // EXAMPLES_A_BATCH))
+def allowed(examples: int, accumulate: int = 1) -> list[int]:
+    """Returns the possible batch sizes in ascending order: powers of two that are multiples of `accumulate`.
+
+    Raises:
+        UserError: there is none.
+    """
+    most = max(1, min(LARGEST, examples // BATCHES))
     sizes = [2**i for i in range(most.bit_length()) if 2**i % accumulate == 0]
     if not sizes:
         raise UserError(
@@ -72,13 +92,20 @@ def allowed(examples, accumulate=1):
     return sizes
 
 
-def fitting(sizes, one, other, budget):
-    """(the largest of `sizes` that fits, bytes it should take) by the line through two measurements (size, bytes).
+def fitting(sizes: Sequence[int], one: tuple[int, float], other: tuple[int, float], budget: float) -> tuple[int, float]:
+    """Returns (the largest of `sizes` within `budget` bytes, its expected bytes), by linear extrapolation.
+
+    Args:
+        sizes: batch sizes in ascending order.
+        one: a measurement (batch size, bytes).
+        other: another one, of a batch at least as large.
+        budget: bytes.
 
     Raises:
         UserError: none fits.
     """
     (small, low), (large, high) = one, other
+    # the allocator's noise can make a small batch the larger one: memory never falls with the batch
     slope = max(0.0, (high - low) / (large - small)) if large > small else 0.0
     taken = {size: high + slope * (size - large) for size in sizes}
     good = [size for size in sizes if taken[size] <= budget]
@@ -90,11 +117,11 @@ def fitting(sizes, one, other, budget):
     return good[-1], taken[good[-1]]
 
 
-def free_memory(meminfo="/proc/meminfo", cgroup=_CGROUP):
-    """Bytes that this process may still take: of the machine's and, where there is a limit, of its control group's.
+def free_memory(meminfo: str | os.PathLike[str] = "/proc/meminfo", cgroup: pathlib.Path = _CGROUP) -> int:
+    """Returns the bytes that this process can still allocate, within the limit of its control group if there is one.
 
     Raises:
-        UserError: the system does not tell, or it trains on a GPU, whose memory is another.
+        UserError: the system has no such file, or TensorFlow uses a GPU, whose memory is not measured.
     """
     if _has_gpu():
         raise UserError("batch_size=auto measures the memory of the processor, and there is a GPU; give a number")
@@ -118,14 +145,14 @@ def _has_gpu():
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def peaks(recipe, fields, sizes):
-    """Bytes by which a fresh process grows, at its peak, while it trains on batches of each of the ascending `sizes`.
+def peaks(recipe: "Recipe", fields: "Mapping[str, Field]", sizes: Sequence[int]) -> list[int] | None:
+    """Measures the peak growth, in bytes, of a new process that trains with each batch size of `sizes`, ascending.
 
     Returns:
-        list of int, or None where it was killed.
+        Bytes per batch size, or None if the process was killed.
 
     Raises:
-        UserError: the model cannot be trained, or is of a module that another process cannot import.
+        UserError: the model cannot be trained, or another process cannot import its module.
     """
     from tfgen.models import MODELS
 
@@ -135,7 +162,7 @@ def peaks(recipe, fields, sizes):
             f"batch_size=auto builds {recipe.model!r} in another process, which cannot import it from a script or a "
             "notebook; put it into a module of its own, or give a number"
         )
-    # any number in the place of "auto": the sizes come beside it
+    # any valid number instead of "auto": the task has the sizes to measure
     plain = recipe.replace(batch_size=recipe.accumulate).to_json()
     described = {name: dataclasses.asdict(field) for name, field in fields.items()}
     task = {"module": module, "recipe": plain, "fields": described, "sizes": sizes}
@@ -146,14 +173,14 @@ def peaks(recipe, fields, sizes):
     if done.returncode < 0 or "MemoryError" in done.stderr or "OOM" in done.stderr:
         return None
     if done.returncode or len(found) != len(sizes):
-        reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        reason = (done.stderr.strip().splitlines() or ["it printed no error"])[-1]
         raise UserError(f"batch_size=auto: a trial of the training step failed: {reason}")
     return found
 
 
-def measure(task):
-    """In the process of a trial: trains on random data, and prints by how much the peak of memory grows."""
-    from tfgen.data.source import Field
+def measure(task: Mapping[str, Any]) -> None:
+    """Trains on random data, in a process of its own, and prints the growth of the memory's peak per batch size."""
+    from tfgen.data.source import as_fields
     from tfgen.machine import startup
     from tfgen.models import build_from_recipe
     from tfgen.recipes.recipe import Recipe
@@ -163,23 +190,20 @@ def measure(task):
 
     importlib.import_module(task["module"])
     recipe = Recipe.from_json(task["recipe"])
-    fields = {
-        name: Field(**{key: tuple(v) if isinstance(v, list) else v for key, v in field.items()})
-        for name, field in task["fields"].items()
-    }
+    fields = as_fields(task["fields"])
     before = _memory("VmRSS")
     keras.config.set_dtype_policy(recipe.precision)
     model = build_from_recipe(recipe, fields)
     model.accumulate = recipe.accumulate
     for size in task["sizes"]:
-        model.train_function = None  # else Keras would trace the second size as any size
+        model.train_function = None  # a new trace: Keras would trace the second size with an unknown batch axis
         _forget_peak()
         model.fit(random_examples(model.fields, STEPS * size * model.parts), batch_size=size, epochs=1, verbose=0)
         print(_SAID, _memory("VmHWM") - before, flush=True)
 
 
-def random_examples(fields, count):
-    """A dict of arrays [count, ...] that look like a data set of `fields`."""
+def random_examples(fields: "Mapping[str, Field]", count: int) -> dict[str, np.ndarray]:
+    """Returns random arrays [count, ...] with the shapes, dtypes and ranges of `fields`."""
     random = np.random.default_rng(0)
 
     def values(field):
@@ -193,14 +217,14 @@ def random_examples(fields, count):
 
 
 def _memory(name):
-    """Bytes of this process by the system's name: VmRSS for those it has now, VmHWM for the peak."""
+    """Returns the bytes of this process by the system's name: VmRSS for the current ones, VmHWM for the peak."""
     lines = pathlib.Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def _forget_peak():
-    """Starts a new peak: importing TensorFlow takes more for a moment than a small step."""
-    with contextlib.suppress(OSError):  # some containers do not allow it; then the peak is that of all so far
+    """Resets the peak: the import of TensorFlow takes, for a moment, more memory than a small step."""
+    with contextlib.suppress(OSError):  # some containers do not allow it: then the peak includes the import
         pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 

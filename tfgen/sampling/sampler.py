@@ -1,130 +1,301 @@
-"""Sampling that does not depend on the batch: image i follows from (seed, i) alone."""
+"""Sampling that does not depend on the batch: sample i follows from (seed, i) and its conditions alone."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
-from tfgen.errors import UserError
-from tfgen.priors import Prior
-from tfgen.training.model import select_inputs
-from tfgen.training.noise import stream_key
+from tfgen.data.source import Examples, Field
+from tfgen.errors import UserError, nearest
+from tfgen.networks.calling import input_names
+from tfgen.samplers import Sampler
+from tfgen.sampling.endpoints import Endpoint
 
-CHUNK = 250  # rows a call of the network always has: other shapes may round differently
+CHUNK = 250  # rows per call of the network, always: other shapes may round differently
+
+Networks = dict[str, keras.Model]
 
 
-class Sampler:
-    """Mixin of models with a latent prior `self.prior`, a `self.latent_dim` and `self.decode_latents`."""
+class Sampling:
+    """The part of `GenerativeModel` that samples, and that knows its conditions.
 
-    can_sample = True
-    prior: Prior
-    latent_dim: int
+    Attributes:
+        sampling_network: name of the network that makes the data, or None.
+    """
 
-    def latents_from_seeds(self, seeds):
-        """Latents float32 [B, latent_dim], row i from the integer seeds[i] (int64 [B]) alone."""
-        key = tf.constant(stream_key("sample", "latent"), tf.int64)
+    sampling_network: str | None = None
+    _sample_functions: dict | None = None
+    # of the model, as `tfgen.training.attributes` describes them
+    name: str
+    networks: Networks
+    fields: dict[str, Field]
+    data_field: str
 
-        def draw(seed):
-            return tf.ensure_shape(self.prior.sample(tf.stack([seed, key]), [self.latent_dim]), [self.latent_dim])
+    if TYPE_CHECKING:  # of `Batches`: a definition here would hide it
 
-        spec = tf.TensorSpec([self.latent_dim], tf.float32)
-        return tf.map_fn(draw, tf.cast(seeds, tf.int64), fn_output_signature=spec)
+        @property
+        def data_shape(self) -> tuple[int, ...]: ...
 
-    def sampling_network(self):
-        """A fresh copy of the network that turns latents into images, with the weights to sample from."""
-        return self.exported_networks()[self.decoder_name]
+        @property
+        def data_dtype(self) -> str: ...
 
-    def call_plain(self, network, primary, fields):
-        """Runs a network in inference mode on the fields that it names."""
-        return network(select_inputs(network, primary, fields), training=False)
+        def as_field(self, name: str, value: Any) -> tf.Tensor: ...
 
-    def run_decoder(self, network, latents, label):
-        fields = {"latent": tf.cast(latents, tf.float32), **self.condition_field(label)}
-        return self.call_plain(network, "latent", fields)
+        def as_stored(self, data: tf.Tensor) -> tf.Tensor: ...
 
-    def condition_field(self, label):
-        if not self.conditional:
-            return {}
-        if label is None:
-            raise UserError(f"{self.name} is conditional: give {self.condition}=")
-        return {self.condition: self.as_field(self.condition, label)}
+        def spec(self, name: str) -> tf.TensorSpec: ...
 
-    def condition_of(self, n, label, start=0):
-        """The condition of n images from `start` on: `label` in turn, by default every class in turn; or None."""
-        if not self.conditional:
-            if label is not None:
-                raise UserError(f"{self.name} is not conditional and takes no label")
-            return None
-        if self.condition != "label":
-            if label is None:
-                raise UserError(f"{self.name} is conditioned on {self.condition!r}: give its vectors as label=")
-            vectors = np.asarray(label, np.float32)
-            expected = self.fields[self.condition].shape
-            if vectors.shape[-len(expected) :] != tuple(expected) or not len(vectors):
-                raise UserError(f"{self.condition} needs vectors of shape {expected}, got {vectors.shape}")
-            vectors = vectors.reshape((-1, *expected))
-            return vectors[np.arange(start, start + n) % len(vectors)]
-        return self.labels_of(n, label, start)
+    @property
+    def sampler(self) -> Sampler | None:
+        """The default sampler; None for a model that cannot sample."""
+        return None
 
-    def labels_of(self, n, label, start=0):
-        if label is None and self.num_classes is None:
-            raise UserError(f"{self.name} does not know how many classes there are: give label=")
-        cycle = np.arange(self.num_classes) if label is None else np.atleast_1d(np.asarray(label))
-        if cycle.dtype.kind not in "iu" or cycle.ndim != 1 or not len(cycle):
-            raise UserError(f"label must be one integer or a list of them, got {label!r}")
-        if cycle.min() < 0 or (self.num_classes and cycle.max() >= self.num_classes):
-            top = f"0..{self.num_classes - 1}" if self.num_classes else "0 and up"
-            raise UserError(f"labels are {top}, got {sorted(set(cycle.tolist()))}")
-        return cycle.astype(np.int64)[np.arange(start, start + n) % len(cycle)]
+    # Conditions.
 
-    def sample(self, n, seed=0, label=None, stochastic=False, batch_size=CHUNK, start=0):
-        """Makes images `start` to `start + n - 1` of the endless sequence that `seed` names.
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the fields that the sampling network takes besides noise; all others are targets of training."""
+        if self.sampling_network is None:
+            return ()
+        named = input_names(self.networks[self.sampling_network])
+        return tuple(name for name in self.fields if name != self.data_field and name in named)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the model has conditions."""
+        return bool(self.conditions)
+
+    @property
+    def label_field(self) -> str | None:
+        """The name of the one condition that is a label, or None."""
+        labels = [name for name in self.conditions if self.fields[name].kind == "label"]
+        return labels[0] if len(labels) == 1 else None
+
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes of a model conditioned on labels, if known."""
+        field = self.fields.get(self.label_field or "")
+        return int(field.range[1]) if field is not None and field.range else None
+
+    def conditions_for(
+        self, n: int, given: dict[str, Any] | None = None, examples: Examples | None = None, start: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Returns the conditions of samples start, ..., start + n - 1, by field name; {} of an unconditional model.
 
         Args:
-            n: how many images.
+            n: number of samples.
+            given: field name -> one value or several, which are taken in turn.
+            examples: `Examples` whose rows are taken in turn for conditions that are not given. Labels that are not
+                given are all classes in turn.
+            start: number of the first sample.
+
+        Raises:
+            UserError: a name that is not a condition, values that do not fit, or a condition without values.
+        """
+        given = {name: value for name, value in (given or {}).items() if value is not None}
+        for name in given:
+            if name not in self.conditions:
+                known = f"its conditions are {', '.join(self.conditions)}" if self.conditions else "is not conditional"
+                raise UserError(f"{self.name} takes no {name}: {known}{nearest(name, self.conditions)}")
+        places = np.arange(start, start + n)
+        rows = {name: self._condition_rows(name, given.get(name), examples, places) for name in self.conditions}
+        return {name: values[places % len(values)] for name, values in rows.items()}
+
+    def _condition_rows(self, name: str, given: Any, examples: Examples | None, places: np.ndarray) -> np.ndarray:
+        """Returns values of which sample i takes number i modulo their count."""
+        field = self.fields[name]
+        if given is not None:
+            return self._checked_labels(name, given) if field.kind == "label" else self._checked_rows(name, given)
+        if field.kind == "label" and field.range:
+            return np.arange(int(field.range[1]))
+        if examples is not None:
+            # only the rows that these samples take are read: examples may be files
+            needed = np.unique(places % len(examples))
+            rows = np.zeros(len(examples), np.int64)
+            rows[needed] = np.arange(len(needed))
+            return examples.gather(needed)[name][rows]
+        if field.kind == "label":
+            raise UserError(f"{self.name} does not know how many classes there are: give label=")
+        raise UserError(f"{self.name} is conditioned on {name!r}: give conditions={{{name!r}: ...}}")
+
+    def _checked_labels(self, name: str, values: ArrayLike) -> np.ndarray:
+        cycle = np.atleast_1d(np.asarray(values))
+        if cycle.dtype.kind not in "iu" or cycle.ndim != 1 or not len(cycle):
+            raise UserError(f"{name} must be one integer or a list of them, got {values!r}")
+        limits = self.fields[name].range
+        classes = limits and int(limits[1])
+        if cycle.min() < 0 or (classes and cycle.max() >= classes):
+            top = f"0..{classes - 1}" if classes else "0 and up"
+            raise UserError(f"labels are {top}, got {sorted(set(cycle.tolist()))}")
+        return cycle.astype(np.int64)
+
+    def _checked_rows(self, name: str, values: ArrayLike) -> np.ndarray:
+        field, rows = self.fields[name], np.asarray(values)
+        fits = rows.ndim and rows.shape[rows.ndim - len(field.shape) :] == tuple(field.shape) and len(rows)
+        if not fits:
+            raise UserError(f"{name} needs rows of shape {tuple(field.shape)}, got {rows.shape}")
+        rows = rows.reshape((-1, *field.shape))
+        return rows if field.kind == "image" else rows.astype(np.int64 if field.kind == "tokens" else np.float32)
+
+    def condition_fields(self, conditions: dict[str, Any] | None, *networks: str) -> dict[str, tf.Tensor]:
+        """Returns the conditions as the networks see them, by field name.
+
+        Args:
+            conditions: field name -> values as a data set holds them.
+            *networks: names of networks; their conditions alone are returned, by default all.
+
+        Raises:
+            UserError: one is missing.
+        """
+        conditions = conditions or {}
+        taken = {name for network in networks for name in input_names(self.networks[network])}
+        needed = [name for name in self.conditions if not networks or name in taken]
+        for name in needed:
+            if conditions.get(name) is None:
+                raise UserError(f"{self.name} is conditional: give {name}=")
+        return {name: self.as_field(name, conditions[name]) for name in needed}
+
+    # Samples.
+
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        label: ArrayLike | None = None,
+        stochastic: bool = False,
+        batch_size: int = CHUNK,
+        start: int = 0,
+        *,
+        conditions: dict[str, Any] | None = None,
+        sampler: Sampler | None = None,
+    ) -> np.ndarray:
+        """Returns samples start, ..., start + n - 1 of the endless sequence that belongs to `seed`.
+
+        Args:
+            n: number of samples.
             seed: integer in [0, 2^31).
-            label: where the model is conditional, a class or a list of classes taken in turn (default: all classes in
-                turn), or vectors [., D] of another condition.
+            label: of a model conditioned on labels, a class or a list of classes taken in turn (default: all in turn).
             stochastic: draw the pixels from p(x|z) instead of giving its mean (variational models only).
-            batch_size: images that the network makes at once; the images are the same for every size up to rounding.
-            start: index of the first image.
+            batch_size: samples per call of the network; it changes them by rounding at most.
+            start: number of the first sample.
+            conditions: field name -> values taken in turn; `label=` is the shorthand for labels.
+            sampler: of `tfgen.samplers`, instead of the model's own.
 
         Returns:
-            uint8 [n, H, W, C]; of a model of points, float32 [n, 2].
+            uint8 [n, H, W, C]; of a model of points or vectors, float32 [n, D].
+
+        Raises:
+            UserError: the model cannot sample, or the arguments do not fit.
         """
+        sampler = sampler or self.sampler
+        if sampler is None:
+            raise UserError(self.cannot_sample)
         if n < 0 or not 0 <= seed < 2**31:
             raise UserError(f"sample needs n >= 0 and a seed in 0..2^31-1, got n={n}, seed={seed}")
         if batch_size < 1:
             raise UserError(f"batch_size must be at least 1, got {batch_size}")
-        conditions = self.condition_of(n, label, start)
-        images = np.empty((n, *self.data_shape), self.data_dtype)
+        rows = self.conditions_for(n, self.with_label(label, conditions), start=start)
+        made = np.empty((n, *self.data_shape), self.data_dtype)
+        function = self.sample_from_seeds(sampler, bool(stochastic))
         for first in range(0, n, batch_size):
-            index = np.arange(start + first, start + first + batch_size, dtype=np.int64)
+            # the last batch is filled up: the same shape is neither traced again nor rounded differently
+            places = np.arange(first, first + batch_size, dtype=np.int64)
+            taken = {name: tf.constant(values[np.minimum(places, n - 1)]) for name, values in rows.items()}
             count = min(batch_size, n - first)
-            label_chunk = None
-            if conditions is not None:
-                label_chunk = tf.constant(conditions[np.minimum(index - start, n - 1)])
-            made = self.sample_from_seeds(tf.constant((seed << 32) + index), label_chunk, stochastic)
-            images[first : first + count] = made.numpy()[:count]
-        return images
+            # one int64 per sample: the seed in its upper 32 bits, the sample's number in the lower
+            made[first : first + count] = function(tf.constant((seed << 32) + start + places), taken).numpy()[:count]
+        return made
 
     @property
-    def sample_from_seeds(self):
-        """`f(seeds int64 [B], label, stochastic) -> uint8 [B, H, W, C]` (or points) as one compiled function."""
-        if getattr(self, "_sample_function", None) is None:
-            self._sample_function = tf.function(self.images_from_seeds, reduce_retracing=True, autograph=False)
-        return self._sample_function
+    def cannot_sample(self) -> str:
+        """A sentence on why the model cannot sample."""
+        return f"{self.name} cannot generate"
 
-    def images_from_seeds(self, seeds, label=None, stochastic=False, network=None):
-        """uint8 images [B, H, W, C] (or points), row i from seeds[i] alone; traceable."""
-        latents = self.latents_from_seeds(seeds)
+    def with_label(self, label: ArrayLike | None, conditions: dict[str, Any] | None) -> dict[str, Any]:
+        """Returns `conditions` with the values of `label`, if any, under the name of the label field.
+
+        Raises:
+            UserError: the model is not conditioned on one label.
+        """
+        if label is None:
+            return dict(conditions or {})
+        if self.label_field is None:
+            hint = f"; give conditions={{{self.conditions[0]!r}: ...}}" if self.conditions else ""
+            known = "is not conditioned on a label" if self.conditions else "is not conditional and takes no label"
+            raise UserError(f"{self.name} {known}{hint}")
+        return {**(conditions or {}), self.label_field: label}
+
+    def sample_from_seeds(self, sampler: Sampler, stochastic: bool = False) -> Callable[..., tf.Tensor]:
+        """Returns `f(seeds int64 [B], conditions) -> samples [B, ...]`, as data sets hold them, a compiled function."""
+        # past Keras' bookkeeping of attributes, which would wrap the dict
+        functions = vars(self).setdefault("_sample_functions", {})
+        if (sampler, stochastic) not in functions:
+
+            def draw(seeds: tf.Tensor, conditions: dict[str, tf.Tensor]) -> tf.Tensor:
+                return self.samples_from_seeds(seeds, conditions, sampler=sampler, stochastic=stochastic)
+
+            functions[sampler, stochastic] = tf.function(draw, reduce_retracing=True, autograph=False)
+        return functions[sampler, stochastic]
+
+    def forget_traces(self) -> None:
+        """Drops the compiled functions, which keep the model as it was when they were traced."""
+        vars(self)["_sample_functions"] = {}
+
+    def samples_from_seeds(
+        self,
+        seeds: tf.Tensor,
+        conditions: dict[str, Any] | None = None,
+        networks: Networks | None = None,
+        *,
+        sampler: Sampler | None = None,
+        stochastic: bool = False,
+    ) -> tf.Tensor:
+        """Returns samples [B, ...] as data sets hold them, sample i from seeds[i] and its conditions alone; traceable.
+
+        Args:
+            seeds: int64 [B].
+            conditions: field name -> values [B, ...].
+            networks: name -> network, used instead of the model's own.
+            sampler: instead of the model's own.
+            stochastic: as in `sample`.
+
+        Raises:
+            UserError: the model cannot sample.
+        """
         if stochastic:
-            images = self.draw_pixels(latents, label, seeds, network)
-        else:
-            images = self.decode_latents(latents, label, network)
-        return self.as_stored(images)
+            return self.as_stored(self.draw_stochastic(seeds, conditions, networks))
+        sampler = sampler or self.sampler
+        if sampler is None:
+            raise UserError(self.cannot_sample)
+        return self.as_stored(sampler.draw(self, seeds, conditions or {}, networks))
 
-    def draw_pixels(self, latents, label, seeds, network=None):
+    def draw_stochastic(
+        self, seeds: tf.Tensor, conditions: dict[str, Any] | None, networks: Networks | None = None
+    ) -> tf.Tensor:
+        """Returns samples float32 [B, ...] drawn from p(x|z), row i from seeds[i] and its conditions alone."""
         raise UserError(f"{self.name} has no distribution of pixels given z: leave out stochastic")
 
-    def compile_optimizers(self, optimizers, **kwargs):
-        self._sample_function = None
-        super().compile_optimizers(optimizers, **kwargs)
+    # Signatures.
+
+    def sampling_endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
+        """Returns the signatures `sample` {seed} and, of images, `sample_png`; none for a model that cannot sample."""
+        if self.sampler is None:
+            return {}
+        inputs = (tf.TensorSpec([None], tf.int64, name="seed"), *map(self.spec, self.conditions))
+
+        def sample(seed: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {self.data_field: self.samples_from_seeds(seed, conditions, networks)}
+
+        def sample_png(seed: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
+            images = sample(seed, **conditions)[self.data_field]
+            return {
+                "image_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.TensorSpec([], tf.string))
+            }
+
+        found = {"sample": Endpoint(sample, inputs)}
+        if self.data_dtype == "uint8" and self.data_shape[-1] in (1, 3, 4):
+            found["sample_png"] = Endpoint(sample_png, inputs)
+        return found

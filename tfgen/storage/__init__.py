@@ -1,1 +1,1 @@
-"""Files: written whole or not at all; pictures."""
+"""Atomic writing of files and folders; pictures."""

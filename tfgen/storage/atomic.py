@@ -1,13 +1,15 @@
-"""Writing files and folders so that a reader, or a kill at any moment, never meets half of one."""
+"""Atomic writing of files and folders: readers see the old or the new state, also after a kill at any moment."""
 
 import contextlib
 import errno
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 from tfgen.errors import UserError
 
+# Failures that the user can correct; any other OSError is treated as a bug.
 DISK_ERRORS = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -21,20 +23,21 @@ DISK_ERRORS = {
 
 
 @contextlib.contextmanager
-def replacing(path, sync=False):
-    """Gives a temporary path beside `path`; what is written there becomes `path` at the end, in one step.
+def replacing(path: str | os.PathLike[str], sync: bool = False) -> Iterator[pathlib.Path]:
+    """Yields a temporary path beside `path`; the file written there replaces `path` at the end, in one step.
 
     Args:
-        path: the file to write; its folder is made if it is missing.
-        sync: waits until the bytes are on the disk, so that they outlive a power cut too.
+        path: the file to write; a missing folder is created.
+        sync: wait until the bytes are on the disk, so that they survive a power failure.
 
     Yields:
-        `pathlib.Path` with the same suffix as `path`. After an error it is removed and `path` is as it was.
+        `pathlib.Path` with the same suffix as `path`. After an error it is removed and `path` is unchanged.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written to.
     """
     path = pathlib.Path(path)
+    # in the same folder: a rename is atomic only within one file system
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     with _clear_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,15 +47,15 @@ def replacing(path, sync=False):
                 sync_to_disk(partial)
             os.replace(partial, path)
             if sync:
-                sync_to_disk(path.parent)
+                sync_to_disk(path.parent)  # the rename itself is an entry of the folder
         finally:
             with contextlib.suppress(OSError):
                 partial.unlink()
 
 
 @contextlib.contextmanager
-def replacing_folder(path):
-    """As `replacing`, for a folder: the old one is kept until the new one is complete, and put back after an error."""
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Yields a temporary path as `replacing` does, for a folder, which replaces `path` once it is complete."""
     path = pathlib.Path(path)
     partial = path.with_name(f".{path.name}.partial")
     old = path.with_name(f".{path.name}.old")
@@ -66,8 +69,8 @@ def replacing_folder(path):
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_text(path, text, sync=False):
-    """Writes `text` (UTF-8) to `path`, whole or not at all."""
+def write_text(path: str | os.PathLike[str], text: str, sync: bool = False) -> None:
+    """Writes `text` (UTF-8) to `path` atomically."""
     with replacing(path, sync) as partial:
         partial.write_text(text, encoding="utf-8")
 
@@ -84,7 +87,7 @@ def _clear_errors(path):
 
 
 def _swap(partial, path, old):
-    # A folder cannot be renamed over one that holds files: the old one steps aside first.
+    # A folder cannot be renamed to the path of a non-empty folder: the old folder is renamed first.
     if path.exists():
         shutil.rmtree(old, ignore_errors=True)
         os.rename(path, old)
@@ -97,7 +100,7 @@ def _swap(partial, path, old):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def sync_to_disk(path):
+def sync_to_disk(path: str | os.PathLike[str]) -> None:
     """Waits until the bytes of a file or folder are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

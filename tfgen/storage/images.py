@@ -2,49 +2,74 @@
 
 import io
 import math
+import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from tfgen.errors import UserError
 from tfgen.storage.atomic import replacing
 
-BACKGROUND = 255
+BACKGROUND = 255  # white
 GIF_FRAMES = 40
-GIF_SIDE = 640
+GIF_SIDE = 640  # pixels
 GIF_SECONDS = 6.0
 GIF_HOLD_SECONDS = 2.0
 
 
-def to_uint8(images):
-    """Rounds images from [0, 1] to bytes: floor(255 x + 0.5), with x clipped and NaN taken as 0.
+def to_uint8(images: Any) -> Any:
+    """Rounds images from [0, 1] to bytes: floor(255 x + 0.5), with x clipped and NaN replaced by 0.
 
     Args:
         images: float array or `tf.Tensor` of any shape.
 
     Returns:
-        uint8 of the same shape and kind; a tensor stays in the graph, so that exports round as Python does.
+        uint8 of the same shape and kind; that of a tensor is a tensor, so that exported graphs round in the same way.
     """
     if isinstance(images, (np.ndarray, np.generic, list, tuple)):
+        # NaN first: its conversion to an integer is undefined
         images = np.nan_to_num(np.asarray(images, np.float32), nan=0.0)
         return np.floor(np.clip(images, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    import tensorflow as tf
+    import tensorflow as tf  # here, so that writing a PNG does not import it
 
     images = tf.where(tf.math.is_nan(images), tf.zeros_like(images), images)
     return tf.cast(tf.floor(tf.clip_by_value(images, 0.0, 1.0) * 255.0 + 0.5), tf.uint8)
 
 
-def grid(images, columns=None, padding=2):
-    """Lays images out in rows, first image at the top left.
+def as_bytes(images: ArrayLike) -> np.ndarray:
+    """Returns images of a data set or a network, uint8 or float in [0, 1], as uint8."""
+    images = np.asarray(images)
+    return images if images.dtype == np.uint8 else to_uint8(images)
+
+
+def like(images: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """Returns uint8 images [N, h, w, c] resized and converted to `shape` (H, W, C)."""
+    height, width, channels = shape
+    made = np.empty((len(images), *shape), np.uint8)
+    for place, image in zip(made, images, strict=True):
+        picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        picture = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BOX)
+        place[...] = np.asarray(picture).reshape(shape)
+    return made
+
+
+def grid(images: np.ndarray, columns: int | None = None, padding: int = 2) -> np.ndarray:
+    """Returns images laid out in rows, from the top left.
 
     Args:
         images: uint8 [N, H, W, C] with C 1, 3 or 4, or [N, H, W].
-        columns: images in a row; the default makes the grid about as wide as it is high.
+        columns: images per row; the default makes the grid about as many images wide as high.
         padding: white pixels between and around the images.
 
     Returns:
         uint8 [rows * (H + padding) + padding, columns * (W + padding) + padding, C].
+
+    Raises:
+        UserError: `images` has another dtype or shape, or N is 0.
     """
     images = _checked(images)
     number, height, width, channels = images.shape
@@ -57,27 +82,28 @@ def grid(images, columns=None, padding=2):
     return np.pad(sheet, ((0, padding), (0, padding), (0, 0)), constant_values=BACKGROUND)
 
 
-def scatter(points, reference=None, side=480):
-    """Draws points of the plane, each a small blue square, over others in gray.
+def scatter(points: ArrayLike, reference: ArrayLike | None = None, side: int = 480) -> np.ndarray:
+    """Returns a scatter plot of points in blue over reference points in gray, each a small square.
 
     Args:
         points: float [N, 2].
-        reference: float [M, 2], real ones, which then decide what part of the plane is shown: theirs and a fifth more.
-            Points outside it are drawn at its edge.
-        side: of the picture, in pixels.
+        reference: float [M, 2], drawn in gray, whose range (or, without it, that of `points`) and a margin of a fifth
+            the plot shows. Points outside are drawn at its edge.
+        side: width and height of the plot, in pixels.
 
     Returns:
         uint8 [side, side, 3]; y grows upwards.
     """
-    points = np.asarray(points, np.float64).reshape(-1, 2)
-    frame = points if reference is None else np.asarray(reference, np.float64).reshape(-1, 2)
+    drawn = np.asarray(points, np.float64).reshape(-1, 2)
+    behind = None if reference is None else np.asarray(reference, np.float64).reshape(-1, 2)
+    frame = drawn if behind is None else behind
     frame = frame[np.isfinite(frame).all(axis=1)]
     low, high = (frame.min(axis=0), frame.max(axis=0)) if len(frame) else (-np.ones(2), np.ones(2))
-    reach = 0.6 * max((high - low).max(), 1e-6)
+    reach = 0.6 * max((high - low).max(), 1e-6)  # equal points have no extent to divide by
     picture = np.full((side, side, 3), BACKGROUND, np.uint8)
-    for drawn, colour in ((reference, (190, 190, 190)), (points, (20, 80, 200))):
-        if drawn is not None:
-            _dots(picture, (drawn - (low + high) / 2) / reach, colour)
+    for cloud, colour in ((behind, (190, 190, 190)), (drawn, (20, 80, 200))):
+        if cloud is not None:
+            _dots(picture, (cloud - (low + high) / 2) / reach, colour)
     return picture
 
 
@@ -91,28 +117,37 @@ def _dots(picture, places, colour, size=3):
             picture[corners[:, 1] + down, corners[:, 0] + across] = colour
 
 
-def save_png(path, image):
-    """Writes one image, uint8 [H, W] or [H, W, C] with C 1, 3 or 4, as PNG, whole or not at all."""
+def save_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Writes one image, uint8 [H, W] or [H, W, C] with C 1, 3 or 4, as PNG, atomically."""
     with replacing(path) as partial:
         _picture(image).save(partial, format="PNG")
 
 
-def encode_png(image):
-    """The bytes of a PNG file of one image, uint8 as in `save_png`."""
+def encode_png(image: np.ndarray) -> bytes:
+    """Returns the bytes of a PNG file of one image, uint8 as in `save_png`."""
     file = io.BytesIO()
     _picture(image).save(file, format="PNG")
     return file.getvalue()
 
 
-def save_gif(path, frames, *, max_frames=GIF_FRAMES, max_side=GIF_SIDE, seconds=GIF_SECONDS, hold=GIF_HOLD_SECONDS):
-    """Writes an endless animated GIF, whole or not at all.
+def save_gif(
+    path: str | os.PathLike[str],
+    frames: Sequence[np.ndarray | str | pathlib.Path],
+    *,
+    max_frames: int = GIF_FRAMES,
+    max_side: int = GIF_SIDE,
+    seconds: float = GIF_SECONDS,
+    hold: float = GIF_HOLD_SECONDS,
+) -> None:
+    """Writes an endless animated GIF atomically.
 
     Args:
         path: the GIF.
-        frames: in order, uint8 images of one shape or paths of PNG files; at most `max_frames` of them are used, evenly
-            spaced, the first and the last among them.
-        max_side: larger pictures are made smaller until no side is longer than this many pixels.
-        seconds: the length of the whole animation, without the last frame's `hold`.
+        frames: in order, uint8 images of one shape or paths of PNG files.
+        max_frames: number of frames to use, evenly spaced, with the first and the last.
+        max_side: pixels; larger pictures are reduced so that no side is longer.
+        seconds: length of the animation without the additional time of the last frame.
+        hold: seconds that the last frame is shown.
 
     Raises:
         UserError: there is no frame.
@@ -121,7 +156,7 @@ def save_gif(path, frames, *, max_frames=GIF_FRAMES, max_side=GIF_SIDE, seconds=
         raise UserError(f"expected at least one frame for {path}, got none: train for one epoch first")
     chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, max_frames)})
     pictures = [_shrunk(_opened(frames[i]), max_side) for i in chosen]
-    step = int(min(500, 1000 * seconds / len(pictures)))
+    step = int(min(500, 1000 * seconds / len(pictures)))  # milliseconds; a few frames are not shown in slow motion
     durations = [step] * (len(pictures) - 1) + [int(1000 * hold)]
     with replacing(path) as partial:
         pictures[0].save(

@@ -2,73 +2,83 @@
 
 The update is that of the whole batch, as far as the loss is a mean over examples: noise is drawn for the whole batch,
 and each micro-batch takes its rows. What couples the examples of a batch sees micro-batches instead: batch
-normalisation's statistics, relativistic average losses. Dropout draws a mask for each.
+normalisation's statistics, relativistic average losses. Dropout draws one mask per micro-batch.
 """
+
+import functools
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.training.noise import Noise
+from tfgen.training.phases import Phase
+from tfgen.training.step import Fields, Gradient, Step, added
+
+# terms by name, their sum or None, and its gradients
+Differentiated = tuple[dict[str, tf.Tensor], tf.Tensor | None, list[Gradient]]
+Differentiate = Callable[[Phase, Fields, Step, list[tf.Tensor]], Differentiated]
 
 
-def check(model, count, batch_size=None):
-    """Refuses a number of micro-batches that the model, or the batch, does not allow.
+def check(count: int, needs_whole_batch: str | None = None, batch_size: int | None = None) -> None:
+    """Raises UserError where `count` is below 1 or does not divide `batch_size`, or the model needs the whole batch.
 
-    Raises:
-        UserError: less than 1, or no divisor of `batch_size`, or the model's phases share a pass of a network.
+    Args:
+        count: micro-batches per batch.
+        needs_whole_batch: why the model cannot see its batch in parts, the start of a sentence, or None.
+        batch_size: images per batch, or None where it is unknown.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise UserError(f"accumulate must be an integer of at least 1, got {count!r}")
-    if count > 1 and getattr(model, "shared_pass", False):
-        raise UserError(
-            f"shared_pass keeps the generator's pass of the whole batch, which accumulate={count} is to avoid; leave "
-            "one of the two out"
-        )
+    if count > 1 and needs_whole_batch:
+        raise UserError(f"{needs_whole_batch}, which accumulate={count} is to avoid; leave one of the two out")
     if batch_size is not None and batch_size % count:
         raise UserError(f"accumulate={count} does not divide a batch of {batch_size} equally")
 
 
-def share(noise, index, count):
-    """The `Noise` of micro-batch `index` of `count`: of replica r of R it is share r count + index of R count."""
-    return Noise(noise.seed, noise.step, noise.path, noise.replica * count + index, noise.replicas * count)
+def in_parts(differentiate: Differentiate, count: int) -> Differentiate:
+    """Returns `differentiate` itself for one part, else a function that calls it on `count` micro-batches."""
+    return differentiate if count == 1 else functools.partial(accumulated, differentiate, count)
 
 
-def accumulated(model, phase, batch, noise, variables):
-    """As `model.differentiate`, in `model.accumulate` micro-batches one after the other.
+def accumulated(
+    differentiate: Differentiate, count: int, phase: Phase, batch: Fields, step: Step, variables: list[tf.Tensor]
+) -> Differentiated:
+    """Returns what `differentiate(phase, batch, step, variables)` does, in micro-batches one after the other.
 
-    Returns:
-        (terms, their sum, its gradients by the tensors `variables`), means over the micro-batches; watched values too.
+    Args:
+        differentiate: gives (terms, their sum, its gradients by the tensors `variables`) on the rows of a micro-batch;
+            the gradients of all micro-batches add up to that of the mean.
+        count: micro-batches per batch; divides B.
+        phase: the `Phase` that runs.
+        batch: field name -> tensor [B, ...].
+        step: the `Step` of the whole batch, which gets the means of what the micro-batches log.
+        variables: tensors, by which the loss is differentiated.
 
     Raises:
         UserError: as in `check`.
     """
-    size, count = next(iter(batch.values())).shape[0], model.accumulate
-    check(model, count, size)  # a size that is known only when it runs is checked by tf.split
+    size = next(iter(batch.values())).shape[0]
+    check(count, batch_size=size)  # a size that is known only when it runs is checked by tf.split
 
-    def of_part(rows, index):
-        model._watched = {}
-        # `differentiate` divides by the number of shares, so that gradients add up to the mean
-        found = model.differentiate(phase, rows, share(noise, index, count), variables)
-        return *found, model._watched
+    def of_part(rows: Fields, index: tf.Tensor) -> tuple:
+        part = step.micro_batch(index, count)
+        return *differentiate(phase, rows, part, variables), part.logs
 
-    if (
-        noise.replicas == 1 and not tf.executing_eagerly()
-    ):  # traced once instead of once a micro-batch; replicas could not meet within it
+    if step.noise.replicas == 1 and not tf.executing_eagerly():
+        # traced once, not per part; a collective operation of several replicas cannot run inside such a function
         of_part = tf.function(of_part, autograph=False)
-    gradients, logs, finished = [None] * len(variables), [], []
+    gradients: list[Gradient] = [None] * len(variables)
+    logs: list[tuple] = []
+    finished: list[Any] = []
     for index in range(count):
-        with tf.control_dependencies(finished):  # else TensorFlow would run them side by side, in the whole's memory
+        # without these dependencies TensorFlow would run the parts side by side, in the memory of the whole batch
+        with tf.control_dependencies(finished):
             rows = {name: tf.identity(tf.split(value, count)[index]) for name, value in batch.items()}
-            *said, found, watched = of_part(rows, tf.constant(index))
-            gradients = [_sum(a, b) for a, b in zip(gradients, found, strict=True)]
-            finished = [tf.group(said[1], *(gradient for gradient in gradients if gradient is not None))]
-        logs.append((*said, watched))
-    terms, total, model._watched = tf.nest.map_structure(lambda *values: tf.add_n(values) / count, *logs)
+            terms, total, found, logged = of_part(rows, tf.constant(index))
+            gradients = [added(a, b) for a, b in zip(gradients, found, strict=True)]
+            finished = [tf.group(total, *(gradient for gradient in gradients if gradient is not None))]
+        logs.append((terms, total, logged))
+    terms, total, logged = tf.nest.map_structure(lambda *values: tf.add_n(values) / count, *logs)
+    step.logs.update(logged)
     return terms, total, gradients
-
-
-def _sum(a, b):
-    """The sum of two gradients, each a tensor, `tf.IndexedSlices` (of an embedding) or None."""
-    if a is None or b is None:
-        return a if b is None else b
-    return tf.convert_to_tensor(a) + tf.convert_to_tensor(b)

@@ -1,5 +1,6 @@
 """Means of logged values over an epoch, which survive a resume in the middle of it."""
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -14,55 +15,65 @@ class Averages:
     A plain object, so that Keras neither saves the metrics with a model nor refuses new ones once it is built.
     """
 
-    def __init__(self):
-        self._means = {}
-        self._pending = {}
+    def __init__(self) -> None:
+        self._means: dict[str, keras.metrics.Mean] = {}
+        self._pending: dict[str, Sequence[float]] = {}
 
-    def update(self, name, value):
-        """Adds `value` and returns the mean so far; callable inside a `tf.function`."""
+    def update(self, name: str, value: tf.Tensor) -> tf.Tensor:
+        """Adds a scalar and returns the mean since the epoch began, float32; callable inside a `tf.function`."""
         if name not in self._means:
             self._create(name)
         mean = self._means[name]
         mean.update_state(tf.cast(value, tf.float32))
         return mean.result()
 
-    def update_all(self, logs):
-        """As `update`, for a dict of values."""
+    def update_all(self, logs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds a dict of scalars and returns their means, as `update` does for one."""
         return {name: self.update(name, value) for name, value in logs.items()}
 
-    def results(self):
-        """The means so far, by name."""
+    def results(self) -> dict[str, tf.Tensor]:
+        """Returns name -> mean since the epoch began."""
         return {name: mean.result() for name, mean in self._means.items()}
 
-    def metrics(self):
+    def seen(self) -> dict[str, float]:
+        """Returns name -> mean of those names that have been updated since the epoch began."""
+        return {name: float(mean.result()) for name, mean in self._means.items() if float(mean.count.numpy())}
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Returns the metrics, in the order in which they were created."""
         return list(self._means.values())
 
-    def reset(self):
+    def reset(self) -> None:
+        """Starts an epoch: from zero, or once from the values that `resume` was given."""
         for mean in self._means.values():
             mean.reset_state()
+        for name in [name for name in self._pending if name not in self._means]:
+            self._create(name)  # of a phase that may not run again in this process
         for name in list(self._means):
             self._apply(name)
 
-    def values(self):
-        """The accumulated sum and count of every name, as plain numbers for a checkpoint."""
+    def values(self) -> dict[str, list[float]]:
+        """Returns name -> [sum, count], as plain numbers for a checkpoint."""
         return {name: [float(v.numpy()) for v in mean.variables] for name, mean in self._means.items()}
 
-    def resume(self, values):
-        """Starts the next epoch, which has been reached in part before, from `values` instead of from zero."""
+    def resume(self, values: Mapping[str, Sequence[float]]) -> None:
+        """Makes the next epoch, which has been trained in part before, start from `values` instead of from zero."""
         self._pending = dict(values)
 
-    def _create(self, name):
-        """In a thread of its own: a `tf.function` that creates variables, `tf.init_scope` or not, is traced twice."""
+    def _create(self, name: str) -> None:
         strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
 
-        def create():
+        def create() -> None:
             with within(strategy):
                 self._means[name] = keras.metrics.Mean(name=name, dtype="float32")
+                # the metric may belong to a name that a checkpoint has, but is first seen now
                 self._apply(name)
 
+        # A `tf.function` that creates variables is traced twice, with or without `tf.init_scope`; another thread is
+        # outside of the trace.
         with ThreadPoolExecutor(1) as other:
             other.submit(create).result()
 
-    def _apply(self, name):
+    def _apply(self, name: str) -> None:
         for variable, value in zip(self._means[name].variables, self._pending.pop(name, ()), strict=False):
             variable.assign(value)

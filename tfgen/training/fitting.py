@@ -1,20 +1,45 @@
 """Keras' `fit` over tfgen's own pipeline: arrays in, from the step where the model stands."""
 
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen.data import from_arrays, pipeline
 from tfgen.data.source import Examples
-from tfgen.distribution.cluster import any_worker, together, workers_of
-from tfgen.distribution.replicas import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches
+from tfgen.distribution.cluster import together
+from tfgen.distribution.replicas import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches, within
 from tfgen.errors import UserError, nearest
-from tfgen.training.noise import stream_key
+from tfgen.noise import stream_key
+from tfgen.training.attributes import Attributes
+from tfgen.training.joined import JoinedCallbacks
+from tfgen.training.phases import Phase, running
+
+Segment = tuple[int, int, int]
 
 
-def epoch_segments(step, steps_per_epoch, initial_epoch, epochs, last_step=None, aligned=True):
-    """Yields (first epoch, end epoch, steps in each) of the runs of equally long epochs from `step` on.
+def epoch_segments(
+    step: int,
+    steps_per_epoch: int,
+    initial_epoch: int,
+    epochs: int,
+    last_step: int | None = None,
+    aligned: bool = True,
+) -> Iterator[Segment]:
+    """Yields (first epoch, end epoch, steps per epoch) of each run of equally long epochs, from `step` on.
 
-    A first epoch that has been trained in part before is short, as is a last one that `last_step` cuts.
+    Args:
+        step: training steps that have been done.
+        steps_per_epoch: of a whole epoch.
+        initial_epoch: number of the epoch to train next, counted from 0.
+        epochs: number of the epoch before which training ends.
+        last_step: training ends after this step at the latest, and cuts the last epoch short.
+        aligned: whether epochs begin at multiples of `steps_per_epoch`; then a first epoch that has been trained in
+            part before is as short as what is left of it.
     """
     epoch = initial_epoch
     done = step % steps_per_epoch if aligned else 0
@@ -31,55 +56,34 @@ def epoch_segments(step, steps_per_epoch, initial_epoch, epochs, last_step=None,
         yield epoch + whole, epoch + whole + 1, rest
 
 
-class JoinedCallbacks(keras.callbacks.CallbackList):
-    """Callbacks that see several calls of Keras' `fit` as one training."""
-
-    def place(self, first, last):
-        self._first, self._last, self._logs, self._open = first, last, None, True
-
-    def on_train_begin(self, logs=None):
-        if self._first:
-            super().on_train_begin(logs)
-
-    def on_train_end(self, logs=None):
-        self._logs = logs
-        if self._last:
-            self.finish()
-
-    def on_train_batch_end(self, batch, logs=None):
-        super().on_train_batch_end(batch, logs)
-        self._agree()
-
-    def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, logs)
-        self._agree()
-
-    def _agree(self):
-        """All workers end training after the same step, whichever has reason to."""
-        strategy = self.model.distribute_strategy
-        if workers_of(strategy) > 1:
-            self.model.stop_training = any_worker(strategy, self.model.stop_training)
-
-    def finish(self):
-        """Ends the training, if that has not been said yet."""
-        if getattr(self, "_open", False):
-            self._open = False
-            super().on_train_end(self._logs)
-
-
-class StepIndexedFit(ReplicatedFit):
+class StepIndexedFit(ReplicatedFit, Attributes):
     """The part of `GenerativeModel` that trains on arrays; a mixin before `keras.Model`."""
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, *, steps_per_epoch=None, **kwargs):
-        """Keras' `fit`; arrays go through the step-indexed pipeline, which goes on where `step` stands.
+    _position: tf.Variable  # the step at which the pipeline starts when it is iterated next
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        *,
+        steps_per_epoch: int | None = None,
+        validation_data: Any = None,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains as Keras' `fit` does; arrays go through the step-indexed pipeline, from the model's `step` on.
 
         Args:
             x: images uint8 (or float in [0, 1]) [N, H, W, C], a dict of fields, `Examples`, or any `tf.data.Dataset`,
                 which is used as it is.
-            y: the condition, where `x` is an array: labels int [N].
-            batch_size: images that one update sees (32 by default); one step of a model with k discriminator steps
-                takes k x batch_size.
-            epochs, steps_per_epoch, **kwargs: as in Keras. An epoch is N // (k x batch_size) steps.
+            y: the second field, where `x` is an array: labels int [N].
+            batch_size: images per update (32 by default); one step of a model with k discriminator steps takes
+                k x batch_size.
+            epochs: as in Keras. An epoch is N // (k x batch_size) steps.
+            steps_per_epoch: as in Keras.
+            validation_data: held-out examples, like x or (x, y).
+            **kwargs: as in Keras.
 
         Raises:
             UserError: images of a wrong dtype, range or shape, missing labels, fewer images than one step needs.
@@ -89,110 +93,187 @@ class StepIndexedFit(ReplicatedFit):
                 self.check_first(x)
                 kwargs.setdefault("shuffle", False)  # Keras' own default makes it warn
                 x = self.shared_out(x)
-            self._epoch_steps = None
+            self._epoch_steps = None  # as many as the data set gives
             kwargs |= {"batch_size": batch_size, "epochs": epochs, "steps_per_epoch": steps_per_epoch}
             with together(self.distribute_strategy), refusing_unequal_batches():
-                return super().fit(x, y, **kwargs)
+                return super().fit(x, y, validation_data=validation_data, **kwargs)
         if not kwargs.get("validation_split", True):  # 0, Keras' default
             del kwargs["validation_split"]
         unused = [n for n in ("sample_weight", "class_weight", "validation_split") if kwargs.get(n) is not None]
         if unused:
             raise UserError(f"fit of a generative model takes no {unused[0]!r}")
         kwargs.pop("shuffle", None)  # the order follows from the seed and the step
+        kwargs |= {"steps_per_epoch": steps_per_epoch, "held_out": self.held_out_of(validation_data)}
         return self.fit_examples(
-            self.as_examples(x, y), batch_size or 32, epochs, steps_per_epoch=steps_per_epoch, **kwargs
+            self.as_examples(x, y), batch_size or 32, epochs, validation_data=validation_data, **kwargs
         )
+
+    def steps_per_epoch(self, examples: Examples, batch_size: int) -> int:
+        """Returns the number of steps per epoch of `examples`, with `batch_size` images per update."""
+        return pipeline.steps_per_epoch(examples, batch_size * self.parts)
+
+    def held_out_of(self, validation_data: Any) -> Examples | None:
+        """Returns `fit`'s validation data as `Examples`, or None where they are missing or a `tf.data.Dataset`."""
+        if validation_data is None or isinstance(validation_data, tf.data.Dataset):
+            return None
+        pair = validation_data if isinstance(validation_data, tuple) else (validation_data,)
+        return self.as_examples(*pair[:2])
 
     def fit_examples(
         self,
-        examples,
-        batch_size,
-        epochs,
+        examples: Examples,
+        batch_size: int,
+        epochs: int,
         *,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        last_step=None,
-        mirror=False,
-        **kwargs,
-    ):
-        """Trains from where `step` stands, to the end of epoch `epochs` or to `last_step`, if that comes first."""
-        from tfgen.data import pipeline
+        held_out: Examples | None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        last_step: int | None = None,
+        mirror: bool = False,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains from the model's `step` on, to the end of epoch `epochs` or to `last_step`, whichever comes first.
 
+        Args:
+            examples: that `as_examples` has checked.
+            batch_size: images per update.
+            epochs: number of the epoch before which training ends, counted from the first of all.
+            held_out: examples for phases of the split `validation`.
+            initial_epoch: number of the epoch to train next, counted from 0.
+            steps_per_epoch: by default all of `examples` once.
+            last_step: step after which training ends.
+            mirror: whether images are mirrored at random.
+            **kwargs: of Keras' `fit`.
+
+        Raises:
+            UserError: fewer examples than one step needs, or a batch that replicas cannot share equally.
+        """
         check_divisible(batch_size, self.distribute_strategy.num_replicas_in_sync)
         batch_size *= self.parts
         if len(examples) < batch_size:
             raise UserError(f"one step takes {batch_size} images, got only {len(examples)}; lower batch_size")
-        if int(self.step) == 0:
-            self.adapt(examples)
+        self.check_held_out(held_out, batch_size // self.parts)
+        self.prepare(examples, held_out)
         whole = pipeline.steps_per_epoch(examples, batch_size)
-        segments = list(
-            epoch_segments(
-                int(self.step),
-                steps_per_epoch or whole,
-                initial_epoch,
-                epochs,
-                last_step,
-                aligned=steps_per_epoch is None,
-            )
-        )
+        per_epoch, aligned = steps_per_epoch or whole, steps_per_epoch is None
+        segments = list(epoch_segments(int(self.step), per_epoch, initial_epoch, epochs, last_step, aligned))
         verbose = kwargs.pop("verbose", "auto")
-        kwargs["callbacks"] = JoinedCallbacks(
-            kwargs.get("callbacks"),
-            add_history=True,
-            add_progbar=verbose != 0,
-            model=self,
-            verbose=1 if verbose == "auto" else verbose,
-            epochs=epochs,
-            steps=max((batches for _, _, batches in segments), default=whole),
-            steps_per_epoch=steps_per_epoch or whole,
-            examples=examples,
-        )
+        # one call of Keras' `fit` per segment, since all epochs of a call have as many steps
+        joined = self._joined(kwargs.pop("callbacks", None), verbose, epochs, per_epoch, segments, examples)
         for index, (first, last, batches) in enumerate(segments):
-            kwargs["callbacks"].place(first=index == 0, last=index == len(segments) - 1)
+            joined.place(first=index == 0, last=index == len(segments) - 1)
             self._epoch_steps = batches
-            dataset, steps = self.input_of(examples, (last - first) * batches, batch_size, mirror)
-            super().fit(
-                dataset,
-                initial_epoch=first,
-                epochs=last,
-                steps_per_epoch=steps,
-                shuffle=False,
-                verbose=verbose,
-                **kwargs,
-            )
+            dataset, steps = self.input_of(examples, held_out, (last - first) * batches, batch_size, mirror)
+            span = {"initial_epoch": first, "epochs": last, "steps_per_epoch": steps}
+            super().fit(dataset, **span, shuffle=False, verbose=verbose, callbacks=joined, **kwargs)
             if self.stop_training:
                 break
-        kwargs["callbacks"].finish()
+        joined.finish()
         return self.history
 
-    def input_of(self, examples, steps, batch_size, mirror):
-        """The data set of the next `steps` steps, and how many an epoch has, where Keras cannot see it."""
-        from tfgen.data.pipeline import step_indexed
+    def _joined(
+        self,
+        callbacks: Iterable[keras.callbacks.Callback] | None,
+        verbose: int | str,
+        epochs: int,
+        per_epoch: int,
+        segments: list[Segment],
+        examples: Examples,
+    ) -> JoinedCallbacks:
+        longest = max((batches for _, _, batches in segments), default=per_epoch)
+        # a `CallbackList` takes numbers alone; `fit` resolves "auto" only for a list that it makes itself
+        shown = {"add_progbar": verbose != 0, "verbose": 1 if verbose == "auto" else verbose}
+        params = {"epochs": epochs, "steps": longest, "steps_per_epoch": per_epoch, "examples": examples}
+        return JoinedCallbacks(callbacks, add_history=True, model=self, **shown, **params)
 
-        settings = {"batch_size": batch_size, "seed": stream_key(self.seed, "order"), "mirror": mirror}
+    def check_held_out(self, held_out: Examples | None, batch_size: int) -> None:
+        """Raises UserError where a phase runs on held-out examples and there is less than a batch of them."""
+        if not self.sees_held_out:
+            return
+        if held_out is None or len(held_out) < batch_size:
+            phase = next(phase.name for phase in self.phases if phase.split == "validation")
+            raise UserError(
+                f"the phase {phase!r} of {self.name} runs on batches of {batch_size} held-out examples, got "
+                f"{0 if held_out is None else len(held_out)}: give validation_data, or a lower batch_size"
+            )
+
+    def input_of(
+        self, examples: Examples, held_out: Examples | None, steps: int, batch_size: int, mirror: bool
+    ) -> tuple[tf.data.Dataset, int | None]:
+        """Returns the data set of the next `steps` steps, and the steps per epoch where Keras has to be told them.
+
+        Args:
+            examples: of the split `train`.
+            held_out: of the split `validation`.
+            steps: of all epochs of one call of Keras' `fit`.
+            batch_size: images per step, of all parts.
+            mirror: whether images are mirrored at random.
+        """
+        # Without a strategy Keras iterates the data set anew in every epoch, which then starts at the variable
+        # `_position`.
+        settings: dict[str, Any]
+        settings = {"position": self._position, "batches": self._epoch_steps}
+        if self._distribute_strategy is not None:
+            settings = {"position": int(self.step), "batches": steps}  # a distributed one is iterated once for all
+        order = {"mirror": mirror, **settings}
+        make = functools.partial(
+            pipeline.step_indexed, examples, batch_size=batch_size, seed=stream_key(self.seed, "order"), **order
+        )
+        if self.sees_held_out and held_out is not None:
+            key = stream_key(self.seed, "order of held-out examples")
+            size = batch_size // self.parts
+            other = functools.partial(pipeline.step_indexed, held_out, batch_size=size, seed=key, **order)
+            make = functools.partial(pipeline.side_by_side, make, other)
         if self._distribute_strategy is None:
-            return step_indexed(examples, position=self._position, batches=self._epoch_steps, **settings), None
-        settings |= {"position": int(self.step), "batches": steps}  # one iteration over all epochs
-        make = lambda share: step_indexed(examples, share=share, **settings)  # noqa: E731
-        return distributed(self._distribute_strategy, make, self.parts), self._epoch_steps
+            return make(), None
+        return distributed(self._distribute_strategy, lambda share: make(share=share), self.parts), self._epoch_steps
 
-    def as_examples(self, x, y=None):
-        """`Examples` with the fields that this model needs, checked."""
-        from tfgen.data import from_arrays
+    def reset_metrics(self) -> None:
+        """Starts an epoch: its means, its number of steps, and the place where the pipeline starts."""
+        # Keras calls this at the start of every epoch, before it asks the pipeline for an iterator
+        self._position.assign(self.step.value)
+        self._steps_left = self._epoch_steps
+        with within(self._distribute_strategy):
+            self.averages.reset()
 
+    def running_phases(self, step: int | None = None) -> tuple[Phase, ...]:
+        """Returns the phases of step number `step`, counted from 0; by default of the model's next step."""
+        phases = self.phases
+        if self.same_phases_always:
+            return tuple(phases)
+        return running(phases, self.stages, int(self.step) if step is None else step)
+
+    def current_phases(self) -> tuple[Phase, ...]:
+        """Returns the phases of the stage of the latest step, those that skip steps (`every`) included."""
+        last = max(int(self.step) - 1, 0)
+        return running([dataclasses.replace(phase, every=1) for phase in self.phases], self.stages, last)
+
+    @property
+    def same_phases_always(self) -> bool:
+        """Whether every step has the same phases."""
+        return not self.stages and all(phase.always for phase in self.phases)
+
+    def as_examples(self, x: Any, y: Any = None) -> Examples:
+        """Returns `Examples` with the fields that this model needs.
+
+        Args:
+            x: `Examples`, a dict of arrays by field, or the array of the data field.
+            y: the array of the second field, where `x` is an array.
+
+        Raises:
+            UserError: a field is missing, or is not of the declared kind, dtype, range and shape.
+        """
         if isinstance(x, Examples):
             examples = x
         else:
-            fields = (
-                dict(x)
-                if isinstance(x, dict)
-                else {self.data_field: x, **({} if y is None else {self.condition or "label": y})}
-            )
-            fields = {name: np.asarray(value) for name, value in fields.items()}
+            second = next((name for name in self.fields if name != self.data_field), "label")
+            fields = dict(x) if isinstance(x, dict) else {self.data_field: x, **({} if y is None else {second: y})}
             if self.data_field not in fields:
                 got = ", ".join(sorted(fields)) or "none"
                 raise UserError(f"fit needs {self.data_field}s, got the fields {got}")
-            examples = from_arrays(fields.pop("image", None), fields.pop("label", None), **fields)
+            declared = {name: field for name, field in self.fields.items() if name in fields}
+            fields = {name: np.asarray(value) for name, value in fields.items()}
+            examples = from_arrays(fields.pop("image", None), fields.pop("label", None), declared=declared, **fields)
         missing = [name for name in self.fields if name not in examples.fields()]
         if missing:
             raise UserError(
@@ -204,21 +285,27 @@ class StepIndexedFit(ReplicatedFit):
         self.check_labels(examples)
         return examples
 
-    def check_labels(self, examples):
-        labels = getattr(examples, "arrays", {}).get("label")
-        if "label" in self.fields and self.num_classes and labels is not None and len(labels):
-            if labels.min() < 0 or labels.max() >= self.num_classes:
-                raise UserError(
-                    f"labels must lie in 0..{self.num_classes - 1}, got {int(labels.min())}..{int(labels.max())}"
-                )
+    def check_labels(self, examples: Examples) -> None:
+        """Raises UserError for labels in memory that are not classes of the model's fields."""
+        for name, field in self.fields.items():
+            labels = getattr(examples, "arrays", {}).get(name)
+            if field.kind != "label" or not field.range or labels is None or not len(labels):
+                continue
+            top = int(field.range[1]) - 1
+            if labels.min() < 0 or labels.max() > top:
+                called = "labels" if name == "label" else f"the labels {name!r}"
+                raise UserError(f"{called} must lie in 0..{top}, got {int(labels.min())}..{int(labels.max())}")
 
-    def check_first(self, dataset):
-        """Refuses a data set whose first batch does not fit the model, or holds float images outside [0, 1]."""
+    def check_first(self, dataset: tf.data.Dataset) -> None:
+        """Raises UserError where the first batch does not fit the model, or has float images outside [0, 1]."""
+        if self.sees_held_out:
+            raise UserError(f"{self.name} has a phase on held-out examples: give fit arrays, and validation_data")
         for data in dataset.take(1):
             self.as_batch(data)
-            if self.data_field != "image":
+            if self.data_dtype != "uint8":
                 return
-            images = data["image"] if isinstance(data, dict) else data[0] if isinstance(data, (tuple, list)) else data
+            held = isinstance(data, dict)
+            images = data[self.data_field] if held else data[0] if isinstance(data, (tuple, list)) else data
             if images.dtype.is_floating and not bool(tf.reduce_all((images >= 0.0) & (images <= 1.0))):
                 raise UserError(
                     f"float images must lie in [0, 1], got {float(tf.reduce_min(images)):.3g} to "

@@ -1,76 +1,96 @@
 """AdversarialModel: a generator and a discriminator in alternation (Goodfellow et al. 2014, algorithm 1)."""
 
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
 import tensorflow as tf
 
 from tfgen import losses, priors
+from tfgen.augment import Augment
 from tfgen.data.source import Field
-from tfgen.distribution.replicas import PerThread
+from tfgen.diagnosis.rules import Rule
 from tfgen.errors import UserError
-from tfgen.optimizers.building import FusedAdam
-from tfgen.sampling.sampler import Sampler
-from tfgen.training.model import GenerativeModel, Phase, copy_network
-from tfgen.values import save_object, serializable
+from tfgen.families.adversarial import charts, probes, rules
+from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
+from tfgen.families.latent import LatentModel, fields_of
+from tfgen.losses import Loss
+from tfgen.penalties import Penalty
+from tfgen.priors import Prior
+from tfgen.sampling.endpoints import Endpoint
+from tfgen.training.charts import Chart
+from tfgen.training.phases import Phase
+from tfgen.training.step import Fields, Networks, Step
 
 
-def fields_of(network, primary_shape):
-    """The fields that a network's named inputs ask for, the data first; class counts are unknown.
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """Fields that the discriminator has seen, and its outputs, `logit` float32 [B, 1] among them."""
 
-    `primary_shape` is that of an image (H, W, C), or of a point (D,).
-    """
-    image = Field(tuple(primary_shape), "uint8", (0, 255))
-    fields = {"image": image} if len(primary_shape) > 1 else {"point": Field(tuple(primary_shape), "float32")}
-    for tensor in (getattr(network, "inputs", None) or [])[:]:
-        if tensor.name == "label":
-            fields["label"] = Field((), "int64", None)
-        elif tensor.name not in ("latent", *fields) and len(network.inputs) > 1:
-            fields[tensor.name] = Field(tuple(tensor.shape[1:]), "float32", None)
-    return fields
+    fields: Fields
+    outputs: Fields
+
+    @property
+    def logit(self) -> tf.Tensor:
+        """D's logit, float32 [B, 1]."""
+        return self.outputs["logit"]
 
 
-@serializable
-class AdversarialModel(Sampler, GenerativeModel):
+class AdversarialModel(LatentModel):
     """A GAN: `discriminator_steps` updates of D, each on fresh real images, then one of G.
 
     Args:
-        generator: `keras.Model`, `latent` float32 [B, latent_dim] (and a condition) -> image [B, H, W, C] in
+        generator: `keras.Model`, `latent` float32 [B, latent_dim] (and conditions) -> image [B, H, W, C] in
             `value_range`, or point [B, 2].
-        discriminator: `keras.Model`, `image` in `value_range` (or `point`; and the condition) -> logit [B, 1].
+        discriminator: `keras.Model`, `image` in `value_range` (or `point`; and conditions) -> logit [B, 1], or a dict
+            of `logit` and further outputs for `more_terms`.
         latent_dim: size of z.
         prior: p(z), of `tfgen.priors`.
         loss: a pair of functions on logits, of `tfgen.losses`.
         penalty: `penalty(discriminate, real, fake, noise) -> scalar` added to D's loss, or None.
-        discriminator_steps: k, updates of D for each of G.
-        shared_pass: G makes the images of a step once: D is updated on them, and G's loss is judged by D after its
-            update, on the same fake images. Saves a pass of G and changes results; k must be 1. By default G's
-            update has fresh images.
+        discriminator_steps: k, updates of D per update of G.
+        shared_pass: whether both updates of a step use the same fake images: D is updated on them first, then judges
+            them for G's loss. Saves a pass of G and changes results; k must be 1. By default G's update has fresh
+            images.
         augment: `augment(images, noise)`, applied to real and fake images alike, or None.
-        value_range: range of the images that the networks see and make.
-        ema: decay of the moving average of G, of which samples and exports are made; None for none.
+        value_range: (low, high) of the images that the networks see and make.
+        ema: decay of the moving average of G, which makes samples and exports; None for no average.
         seed: integer from which all noise and the order of the data derive.
         fields: what a batch holds; by default read off the networks' inputs.
+        networks: further networks of a subclass, by name.
+        **kwargs: `name`, and as of `GenerativeModel`.
+
+    Raises:
+        UserError: `discriminator_steps` is below 1, or above it together with `shared_pass`.
     """
 
-    primary_inputs = {"generator": "latent"}
-    _shared = PerThread()  # the pass of G that a step's updates share: (tape, images)
+    default_optimizers = {  # Radford et al. 2016, section 3
+        "generator": {"learning_rate": 2e-4, "beta_1": 0.5},
+        "discriminator": {"learning_rate": 2e-4, "beta_1": 0.5},
+    }
+    sampling_network = "generator"
+    prior: Prior
 
     def __init__(
         self,
-        generator,
-        discriminator,
+        generator: keras.Model,
+        discriminator: keras.Model,
         *,
-        latent_dim,
-        prior=priors.uniform(-1, 1),
-        loss=losses.non_saturating,
-        penalty=None,
-        discriminator_steps=1,
-        shared_pass=False,
-        augment=None,
-        value_range=(-1.0, 1.0),
-        ema=0.999,
-        seed=0,
-        fields=None,
-        **kwargs,
-    ):
+        latent_dim: int,
+        prior: Prior = priors.uniform(-1, 1),
+        loss: Loss = losses.non_saturating,
+        penalty: Penalty | None = None,
+        discriminator_steps: int = 1,
+        shared_pass: bool = False,
+        augment: Augment | None = None,
+        value_range: tuple[float, float] = (-1.0, 1.0),
+        ema: float | None = 0.999,
+        seed: int = 0,
+        fields: dict[str, Field] | None = None,
+        networks: Networks | None = None,
+        **kwargs: Any,
+    ) -> None:
         if discriminator_steps < 1:
             raise UserError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
         if shared_pass and discriminator_steps > 1:
@@ -78,153 +98,193 @@ class AdversarialModel(Sampler, GenerativeModel):
                 "shared_pass gives D's update and G's the same images, so discriminator_steps must be 1, got "
                 f"{discriminator_steps}; leave one of the two out"
             )
-        fields = fields or fields_of(generator, generator.output_shape[1:])
         super().__init__(
-            {"generator": generator, "discriminator": discriminator},
-            fields=fields,
+            {"generator": generator, "discriminator": discriminator, **(networks or {})},
+            fields=fields or fields_of([generator, discriminator], generator.output_shape[1:]),
             value_range=value_range,
             ema=ema,
             averaged=("generator",),
             seed=seed,
             **kwargs,
         )
+        # not `loss`, an attribute of `keras.Model`
         self.latent_dim, self.prior, self.loss_functions = int(latent_dim), prior, loss
         self.penalty, self.augment, self.discriminator_steps = penalty, augment, int(discriminator_steps)
         self.shared_pass = bool(shared_pass)
 
     @property
-    def generator(self):
+    def generator(self) -> keras.Model:
+        """G, as it is trained; `best("generator")` is its average."""
         return self.networks["generator"]
 
     @property
-    def discriminator(self):
+    def discriminator(self) -> keras.Model:
+        """D."""
         return self.networks["discriminator"]
 
     @property
-    def phases(self):
+    def phases(self) -> list[Phase]:
+        """k updates of D, then one of G (Goodfellow et al. 2014, algorithm 1)."""
+        k = self.discriminator_steps
         return [
-            Phase(
-                "discriminator", ("discriminator",), "discriminator", self.discriminator_terms, self.discriminator_steps
-            ),
+            Phase("discriminator", ("discriminator",), "discriminator", self.discriminator_terms, k),
             Phase("generator", ("generator",), "generator", self.generator_terms),
         ]
 
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Sets the two optimizers; by default Adam(2e-4, beta_1=0.5) each, as in DCGAN (Radford et al. 2016)."""
-        optimizers = {"discriminator": discriminator_optimizer, "generator": generator_optimizer}
-        adam = {"learning_rate": 2e-4, "beta_1": 0.5}
-        self.compile_optimizers({n: o or FusedAdam(**adam) for n, o in optimizers.items()}, **kwargs)
+    @property
+    def needs_whole_batch(self) -> str | None:
+        """The reason, the start of a sentence, if a step cannot see its batch in micro-batches; else None."""
+        return "shared_pass keeps the generator's pass of the whole batch" if self.shared_pass else None
 
     # The hooks of a variant.
 
-    def draw_latents(self, batch, noise):
-        """z ~ p(z), float32 [B, latent_dim], one for each image of the batch."""
+    def draw_latents(self, batch: Fields, step: Step) -> tf.Tensor:
+        """Returns z ~ p(z), float32 [B, latent_dim], one per example of the batch."""
         shape = [tf.shape(batch[self.data_field])[0], self.latent_dim]
-        return noise.draw("latent", shape, self.prior.sample)
+        return step.noise.draw("latent", shape, self.prior.sample)
 
-    def generate(self, inputs):
-        """G(z): images [B, H, W, C] in `value_range` (or points), from the fields `latent` and the condition."""
-        return self.run_network("generator", inputs)
+    def generate(self, fields: Fields, step: Step) -> tf.Tensor:
+        """Returns G(z), float32 [B, ...] in `value_range`, from the fields `latent` and the conditions."""
+        # losses and penalties are float32 under mixed precision too
+        return tf.cast(step.run("generator", fields), tf.float32)
 
-    def discriminate(self, inputs):
-        """Logits float32 [B, 1] of the fields `image` (or `point`) and the condition."""
-        return tf.cast(self.run_network("discriminator", inputs), tf.float32)
+    def judge(self, fields: Fields, step: Step) -> Fields:
+        """Returns D's outputs, float32: `logit` [B, 1] and any others, from the data field and the conditions."""
+        # the data first: a discriminator with a single input takes the first field
+        outputs = step.run("discriminator", {self.data_field: fields[self.data_field], **fields})
+        outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
+        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
-    def discriminator_terms(self, batch, noise):
-        """What D minimises; real and fake images pass through it in batches of their own."""
-        real = self.augmented(batch[self.data_field], noise)
-        fake = tf.stop_gradient(self.augmented(self.fake_images(batch, noise), noise))
-        real_logits, fake_logits = self.judge(batch, real), self.judge(batch, fake)
-        self.watch("real_score", tf.reduce_mean(tf.sigmoid(real_logits)))
-        self.watch("fake_score", tf.reduce_mean(tf.sigmoid(fake_logits)))
-        terms = {"discriminator_loss": self.loss_functions.discriminator_loss(real_logits, fake_logits)}
+    def real_fields(self, batch: Fields, step: Step) -> Fields:
+        """Returns D's real examples: the batch, its images augmented."""
+        return {**batch, self.data_field: self.augmented(batch[self.data_field], step)}
+
+    def fake_fields(self, batch: Fields, step: Step) -> Fields:
+        """Returns D's fake examples: G(z) under the conditions of the batch's real images, augmented."""
+        return {**batch, self.data_field: self.augmented(self.fakes(batch, step), step)}
+
+    def fakes(self, batch: Fields, step: Step) -> tf.Tensor:
+        """Returns G(z) under the conditions of the batch's real images; with `shared_pass`, made once per step."""
+
+        def make() -> tf.Tensor:
+            return self.generate({"latent": self.draw_latents(batch, step), **batch}, step)
+
+        return step.once("fakes", make) if self.shared_pass and step.training else make()
+
+    def augmented(self, images: tf.Tensor, step: Step) -> tf.Tensor:
+        """Returns images as D sees them."""
+        return images if self.augment is None else self.augment(images, step.noise.scope("augment"))
+
+    def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
+        """Returns further terms of a phase, on outputs that it has already computed: no network runs again.
+
+        Args:
+            phase: "discriminator" or "generator".
+            batch: field name -> tensor, as the networks see it.
+            real: `Judged`, or None where the phase has not run D on real images.
+            fake: `Judged`.
+            step: of the phase.
+
+        Returns:
+            name -> scalar that the phase minimises besides its own.
+        """
+        return {}
+
+    def discriminator_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns the terms that D minimises."""
+        real = self.real_fields(batch, step)
+        fake = self.fake_fields(batch, step)
+        # fakes are data for D: with `shared_pass` its gradient would go back through G for nothing
+        fake = {**fake, self.data_field: tf.stop_gradient(fake[self.data_field])}
+        # two passes: batch norm must not mix the statistics of real and fake images
+        on_real, on_fake = (Judged(fields, self.judge(fields, step)) for fields in (real, fake))
+        step.log("real_score", tf.reduce_mean(tf.sigmoid(on_real.logit)))
+        step.log("fake_score", tf.reduce_mean(tf.sigmoid(on_fake.logit)))
+        terms = {"discriminator_loss": self.loss_functions.discriminator_loss(on_real.logit, on_fake.logit)}
         if self.penalty is not None:
-            discriminate = lambda images: self.judge(batch, images)  # noqa: E731
-            terms["gradient_penalty"] = self.penalty(discriminate, real, fake, noise.scope("penalty"))
-        return terms
+            discriminate = lambda images: self.judge({**batch, self.data_field: images}, step)["logit"]  # noqa: E731
+            pair = real[self.data_field], fake[self.data_field]
+            terms["gradient_penalty"] = self.penalty(discriminate, *pair, step.noise.scope("penalty"))
+        return {**terms, **self.more_terms("discriminator", batch, on_real, on_fake, step)}
 
-    def generator_terms(self, batch, noise):
-        """What G minimises, D held fixed."""
-        fake_logits = self.judge(batch, self.augmented(self.fake_images(batch, noise), noise))
-        real_logits = None
+    def generator_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns the terms that G minimises; D is held fixed."""
+        fake, on_real = self.fake_fields(batch, step), None
+        on_fake = Judged(fake, self.judge(fake, step))
         if self.loss_functions.needs_real:
-            real_logits = self.judge(batch, self.augmented(batch[self.data_field], noise))
-        return {"generator_loss": self.loss_functions.generator_loss(fake_logits, real_logits)}
-
-    def differentiate(self, phase, batch, noise, variables):
-        """As in the base; with `shared_pass`, G's gradients are those by its images, taken on through its one pass."""
-        if not self.shared_pass:
-            return super().differentiate(phase, batch, noise, variables)
-        if "generator" not in phase.trains:
-            self._shared = self.recorded_pass(batch, noise)
-            return super().differentiate(phase, batch, noise, variables)
-        tape, fake = self._shared
-        terms, total, (slopes,) = super().differentiate(phase, batch, noise, [fake])
-        self._shared = None
-        return terms, total, tape.gradient(fake, variables, output_gradients=slopes)
-
-    def recorded_pass(self, batch, noise):
-        """(tape, images): G's pass for a whole step, with its batch statistics, to be differentiated later."""
-        frozen, self._frozen, self._shared = self._frozen, frozenset(), None
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in self.generator.trainable_variables])
-            fake = self.fake_images(batch, noise)
-        self._frozen = frozen
-        return tape, fake
-
-    def fake_images(self, batch, noise):
-        """G(z) under the conditions of the batch's real images; within a step of `shared_pass`, those it has made."""
-        if self._shared is not None and self._training:
-            return self._shared[1]
-        fake = self.generate({**batch, "latent": self.draw_latents(batch, noise)})
-        return tf.cast(fake, tf.float32)
-
-    def augmented(self, images, noise):
-        return images if self.augment is None else self.augment(images, noise.scope("augment"))
-
-    def judge(self, batch, images):
-        """D on images under the conditions of the batch."""
-        return self.discriminate({**batch, self.data_field: images})
+            real = self.real_fields(batch, step)
+            on_real = Judged(real, self.judge(real, step))
+        loss = self.loss_functions.generator_loss(on_fake.logit, on_real and on_real.logit)
+        return {"generator_loss": loss, **self.more_terms("generator", batch, on_real, on_fake, step)}
 
     # Beyond training.
 
-    @property
-    def decoder_name(self):
-        return "generator"
+    def decode_latents(
+        self, latents: tf.Tensor, conditions: dict[str, Any] | None = None, networks: Networks | None = None
+    ) -> tf.Tensor:
+        """Returns images float32 [B, H, W, C] in [0, 1] (or points) of the averaged G, from latents [B, latent_dim]."""
+        return self.to_unit_range(self.run_sampling_network(latents, conditions, networks))
 
-    def decode_latents(self, latents, label=None, network=None):
-        """Images float32 [B, H, W, C] in [0, 1] (or points) from latents [B, latent_dim], by the averaged generator."""
-        network = network or self.averaged_networks.get("generator", self.generator)
-        return self.to_unit_range(self.run_decoder(network, latents, label))
+    def likelihood_parameters(
+        self, latents: tf.Tensor, conditions: dict[str, Any] | None = None, networks: Networks | None = None
+    ) -> Fields:
+        """Returns `image` float32 [B, H, W, C] in units of [0, 1], not clipped, from latents [B, latent_dim]."""
+        made = tf.cast(self.run_sampling_network(latents, conditions, networks), tf.float32)
+        low, high = self.value_range or (0.0, 1.0)  # points have no range
+        return {"image": (made - low) / (high - low)}
 
-    def discriminate_images(self, images, label=None, network=None):
-        """Logits float32 [B, 1] of images float [B, H, W, C] in [0, 1] (or of points)."""
-        network = network or self.discriminator
-        fields = {self.data_field: self.to_value_range(tf.cast(images, tf.float32)), **self.condition_field(label)}
-        return tf.cast(self.call_plain(network, self.data_field, fields), tf.float32)
+    def discriminate_images(
+        self,
+        images: Any,
+        label: Any = None,
+        conditions: dict[str, Any] | None = None,
+        networks: Networks | None = None,
+    ) -> tf.Tensor:
+        """Returns D's logits float32 [B, 1].
 
-    def exported_networks(self):
-        averaged = self.averaged_networks.get("generator", self.generator)
-        generator = copy_network(self.generator)
-        generator.set_weights(averaged.get_weights())
-        return {"generator": generator, "discriminator": copy_network(self.discriminator)}
+        Args:
+            images: uint8, or float [B, H, W, C] in [0, 1]; or points.
+            label: shorthand for the condition that is a label.
+            conditions: field name -> values [B, ...].
+            networks: name -> network, used instead of the model's own.
+        """
+        return self.outputs_on(images, self.with_label(label, conditions), networks)["logit"]
 
-    def signatures(self):
-        return {"generate", "sample", "interpolate", "discriminate"}
+    def outputs_on(
+        self, data: Any, conditions: dict[str, Any] | None = None, networks: Networks | None = None
+    ) -> Fields:
+        """Returns D's outputs in inference mode, float32 by name: `logit` [B, 1] and any others."""
+        fields = {self.data_field: self.as_field(self.data_field, data), **self.judged_with(conditions)}
+        outputs = self.infer("discriminator", fields, networks)
+        outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
+        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
-    def get_config(self):
-        config = {
-            **super().get_config(),
-            "latent_dim": self.latent_dim,
-            "discriminator_steps": self.discriminator_steps,
-            "shared_pass": self.shared_pass,
-        }
-        objects = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "prior": self.prior,
-            "loss": self.loss_functions,
-            "penalty": self.penalty,
-            "augment": self.augment,
-        }
-        return {**config, **{name: save_object(value) for name, value in objects.items()}}
+    def judged_with(self, conditions: dict[str, Any] | None) -> Fields:
+        """Returns the conditions as D sees them."""
+        return self.condition_fields(conditions) if self.conditions else {}
+
+    def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
+        """Returns those of the base, and `discriminate` {image} -> {logit, probability} and D's other outputs."""
+
+        def discriminate(**fields: tf.Tensor) -> Fields:
+            outputs = self.outputs_on(fields.pop(self.data_field), fields, networks)
+            return {**outputs, "probability": tf.sigmoid(outputs["logit"])}
+
+        inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
+        return {**super().endpoints(networks), "discriminate": Endpoint(discriminate, inputs)}
+
+    def probes(self) -> list[Callable]:
+        """Returns probes of D's scores and of the diversity of samples."""
+        return [probes.discriminator_scores, probes.diversity]
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Returns the rules by which a diagnosis judges an adversarial training."""
+        return rules.RULES
+
+    def stops(self) -> dict[str, type]:
+        """Returns name -> class of the `Stop`s of adversarial training."""
+        return {"equilibrium": StopAtEquilibrium}
+
+    def charts(self) -> tuple[Chart, ...]:
+        """Returns the charts of adversarial training."""
+        return charts.CHARTS

@@ -2,18 +2,30 @@
 
 import csv
 import io
+import pathlib
+import types
 import zipfile
+from collections.abc import Iterable
 
 import numpy as np
 
 from tfgen.errors import UserError
 from tfgen.storage.images import encode_png
 
+Chunks = Iterable[np.ndarray]
+
 # One record a chunk, as TFDS and Grain want it for random access; PNG does not shrink any further.
 _ARRAY_RECORD_OPTIONS = "group_size:1,uncompressed"
 
 
-def write_shard(path, kind, chunks, shape, labels=None, first=0):
+def write_shard(
+    path: pathlib.Path,
+    kind: str,
+    chunks: Chunks,
+    shape: tuple[int, ...],
+    labels: np.ndarray | None = None,
+    first: int = 0,
+) -> None:
     """Writes one shard at `path`.
 
     Args:
@@ -30,7 +42,7 @@ def write_shard(path, kind, chunks, shape, labels=None, first=0):
         {"array_record": write_array_record, "png": write_pictures}[kind](path, chunks, labels, first)
 
 
-def write_array_record(path, chunks, labels, first):
+def write_array_record(path: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int) -> None:
     """Writes an ArrayRecord of serialised `tf.train.Example`: `image` (PNG bytes), `index` and, if any, `label`.
 
     As TFDS stores the features {"image": Image(), "index": Scalar(int64), "label": ClassLabel()}.
@@ -55,7 +67,7 @@ def write_array_record(path, chunks, labels, first):
         raise UserError(f"cannot write {path}: {str(error).split(';')[0]}") from error
 
 
-def array_record():
+def array_record() -> types.ModuleType:
     """The module that reads and writes ArrayRecord files.
 
     Raises:
@@ -71,7 +83,7 @@ def array_record():
     return array_record_module
 
 
-def write_pictures(folder, chunks, labels, first):
+def write_pictures(folder: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int) -> None:
     """Writes INDEX.png in `folder`, six digits at least, and where there are labels labels.csv (`file`, `label`)."""
     folder.mkdir(parents=True)
     names = []
@@ -82,7 +94,7 @@ def write_pictures(folder, chunks, labels, first):
         (folder / "labels.csv").write_text(labels_text(names, labels), encoding="utf-8")
 
 
-def write_npz(path, chunks, shape, labels=None):
+def write_npz(path: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
     """Writes `images` uint8 [number, H, W, C], or `points` float32 [number, 2], and `labels` int64 [number]."""
     name, kind_of_number = ("images", "|u1") if len(shape) == 4 else ("points", "<f4")
     with zipfile.ZipFile(path, "w") as archive:
@@ -96,11 +108,12 @@ def write_npz(path, chunks, shape, labels=None):
                 np.lib.format.write_array(file, np.asarray(labels, np.int64))
 
 
-def file_name(index):
+def file_name(index: int) -> str:
+    """Returns the name of the picture of sample `index`, six digits at least."""
     return f"{index:06d}.png"
 
 
-def labels_text(names, labels):
+def labels_text(names: list[str], labels: np.ndarray) -> str:
     """labels.csv: a row `file,label` for every picture."""
     text = io.StringIO()
     rows = [(name, int(label)) for name, label in zip(names, labels, strict=True)]

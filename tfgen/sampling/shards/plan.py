@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import socket
+from collections.abc import Iterator
 
 from tfgen.errors import UserError
 
@@ -34,19 +35,19 @@ class Plan:
         if not 1 <= self.shards <= self.num:
             raise UserError(f"--shards must be at least 1 and at most --num={self.num}, got {self.shards}")
 
-    def bounds(self, shard):
+    def bounds(self, shard: int) -> tuple[int, int]:
         """(first, end): the shard holds the images first..end-1."""
         return shard * self.num // self.shards, (shard + 1) * self.num // self.shards
 
-    def path(self, shard):
+    def path(self, shard: int) -> pathlib.Path:
         """The shard's file, or its folder of pictures."""
         return self.folder / f"samples-{shard:05d}-of-{self.shards:05d}{SUFFIXES[self.format]}"
 
-    def missing(self, worker=0, workers=1):
+    def missing(self, worker: int = 0, workers: int = 1) -> list[int]:
         """Numbers of the shards that worker `worker` of `workers` is to make (j mod workers = worker) and has not."""
         return [shard for shard in range(worker, self.shards, workers) if not self.path(shard).exists()]
 
-    def check_folder(self):
+    def check_folder(self) -> None:
         """Refuses, before any work, a folder that holds other things than shards."""
         if self.folder.exists() and not self.folder.is_dir():
             raise UserError(f"{self.folder} is a file; shards are written to a folder: --out=FOLDER")
@@ -54,7 +55,7 @@ class Plan:
         if names and MANIFEST not in names and not all(name.startswith(f".{MANIFEST}") for name in names):
             raise UserError(f"{self.folder} holds {names[0]!r} and no {MANIFEST}; give an empty or a new folder")
 
-    def settle(self, **recipe):
+    def settle(self, **recipe) -> None:
         """Writes samples.json, or compares it with what is there: shards of two recipes are never mixed.
 
         Args:
@@ -75,7 +76,7 @@ class Plan:
             words = (f"{key} was {found.get(key)!s:.40}, now {wanted.get(key)!s:.40}" for key in different)
             raise UserError(f"{self.folder} holds samples of another recipe: {'; '.join(words)}; give another --out")
 
-    def tidy(self):
+    def tidy(self) -> None:
         """Removes what processes that were killed have left half made; only once no shard is missing."""
         for path in self.folder.glob(".samples*.partial*"):
             if path.is_dir():
@@ -84,7 +85,7 @@ class Plan:
                 path.unlink(missing_ok=True)
 
 
-def read_manifest(folder):
+def read_manifest(folder: str | os.PathLike) -> dict:
     """samples.json as a dict.
 
     Raises:
@@ -104,7 +105,7 @@ def read_manifest(folder):
 
 
 @contextlib.contextmanager
-def written_once(path):
+def written_once(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives a temporary path of this process alone; what is written there, a file or a folder, becomes `path` whole.
 
     Two processes may write the same `path`: each makes the same bytes, and whichever is last changes nothing.

@@ -1,7 +1,9 @@
 """Folders of shards read back: images as one array that is decoded bit by bit, never as a whole."""
 
 import io
+import os
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -21,13 +23,13 @@ class StoredSamples:
         num: how many of the first ones, or None for all.
 
     Attributes:
-        shape: (N, H, W, C), or (N, 2) of points. labels: int64 [N], or None.
+        shape: (N, H, W, C), or (N, D) of points. labels: int64 [N], or None.
 
     Raises:
         UserError: samples.json is missing or damaged, a shard is missing, or there are fewer images.
     """
 
-    def __init__(self, folder, num=None):
+    def __init__(self, folder: str | os.PathLike, num: int | None = None):
         manifest = read_manifest(folder)
         self.plan = Plan(pathlib.Path(folder), manifest["format"], manifest["num"], manifest["shards"])
         missing = self.plan.missing()
@@ -37,7 +39,8 @@ class StoredSamples:
                 "first; give the command of tfgen.sample again, and it goes on"
             )
         field, *shape = manifest["shape"]
-        self.dtype = np.dtype(np.uint8 if field == "image" else np.float32)
+        images = manifest.get("dtype", "uint8" if field == "image" else "float32") == "uint8"
+        self.dtype = np.dtype(np.uint8 if images else np.float32)
         self.shape = (min(num or self.plan.num, self.plan.num), *shape)
         self._ends = np.array([self.plan.bounds(shard)[1] for shard in range(self.plan.shards)])
         self._open = None, None  # the shard that was read last, and the function that reads it
@@ -61,7 +64,7 @@ class StoredSamples:
     def __array__(self, dtype=None, copy=None):
         return self[:] if dtype is None else self[:].astype(dtype)
 
-    def chunks(self):
+    def chunks(self) -> Iterator[np.ndarray]:
         """Yields all of it in order, `CHUNK` at once."""
         for start in range(0, len(self), CHUNK):
             yield self[start : min(start + CHUNK, len(self))]

@@ -7,15 +7,17 @@ import pathlib
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.machine.processor import cores
+from tfgen.plugins import import_plugins
 
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def place(worker, workers, environ=os.environ):
+def place(worker: int | None, workers: int | None, environ=os.environ) -> tuple[int | None, int]:
     """Which worker this process is.
 
     Args:
@@ -63,21 +65,21 @@ def _of_tf_config(text):
         raise UserError(f"TF_CONFIG names no worker of its cluster ({error!s:.60}); mend or unset it") from None
 
 
-def share_threads(number, environ=os.environ):
+def share_threads(number: int, environ=os.environ) -> None:
     """Gives this process, and those that it starts, one of `number` shares of the cores; what is set stays as it is."""
     if number > 1:
         for name in _THREADS:
             environ.setdefault(name, str(max(1, cores() // number)))
 
 
-def wake(plugins=()):
+def wake(plugins: Iterable[str] = ()) -> None:
     """What a new process begins with: TensorFlow, without what it says of itself, and the modules `plugins`."""
     startup.start_tensorflow()
-    plugins.import_plugins(plugins)
+    import_plugins(plugins)
 
 
 @contextlib.contextmanager
-def started(module, arguments, number):
+def started(module: str, arguments: list[str], number: int) -> Iterator[list[subprocess.Popen]]:
     """Runs `python -m MODULE ARGUMENTS --worker=i --workers=number` for i from 1 on; this process is worker 0.
 
     They are waited for at the end of the block, and stopped after an error in it, Ctrl-C or SIGTERM.

@@ -1,9 +1,8 @@
 """Keras callbacks of a training run. All of them bear an epoch that is run again after a resume."""
 
-from tfgen.diagnosis.callback import Diagnosis
 from tfgen.training.callbacks.guards import NonFiniteError, StopAfter, StopOnNonFinite
 from tfgen.training.callbacks.history import HistoryCSV
 from tfgen.training.callbacks.samples import SampleGrid
 from tfgen.training.callbacks.tensorboard import TensorBoard
 
-__all__ = ["Diagnosis", "HistoryCSV", "NonFiniteError", "SampleGrid", "StopAfter", "StopOnNonFinite", "TensorBoard"]
+__all__ = ["HistoryCSV", "NonFiniteError", "SampleGrid", "StopAfter", "StopOnNonFinite", "TensorBoard"]

@@ -1,8 +1,10 @@
-"""Callbacks that end training: when the time is up, and when a loss or a weight is no longer a number."""
+"""Callbacks that stop training: after a time limit, and at a loss or a weight that is not finite."""
 
 import math
 import numbers
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 
@@ -10,56 +12,57 @@ from tfgen.errors import UserError
 
 
 class NonFiniteError(UserError):
-    """Training met a NaN or an infinity."""
+    """A loss or a weight became NaN or infinite."""
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Ends training after the step during which the time ran out; checkpoints and files are written as at any end.
+    """A time limit: training stops after the step during which the time ran out, and writes its files as at any end.
 
     Args:
-        minutes: time allowed, a number greater than zero.
-        since: `time.monotonic()` at which the clock started, such as the process's start; the default is `fit`'s.
+        minutes: time limit, greater than zero.
+        since: `time.monotonic()` at which the time starts, such as the start of the process; by default that of `fit`.
 
     Attributes:
         stopped: whether the time ran out.
     """
 
-    def __init__(self, minutes, since=None):
+    def __init__(self, minutes: float, since: float | None = None) -> None:
         super().__init__()
-        if not minutes > 0:
+        if not minutes > 0:  # so written, NaN is an error too
             raise UserError(f"max_minutes must be greater than 0, got {minutes}")
         self.minutes, self.since, self.stopped = minutes, since, False
-        self._start = since
+        self._start = 0.0  # set by `on_train_begin`
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self.stopped = False
         self._start = time.monotonic() if self.since is None else self.since
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         if not self.stopped and time.monotonic() - self._start >= 60 * self.minutes:
             self.stopped = self.model.stop_training = True
             print(
                 f"\nmax_minutes={self.minutes:g} are over: stopped after step {int(self.model.step.numpy())}; "
-                "the same command with a larger --max_minutes goes on from there",
+                "the same command with a larger --max_minutes resumes from there",
                 flush=True,
             )
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Raises `NonFiniteError` as soon as a loss, or at an epoch's end a weight, is not finite.
+    """A check that raises `NonFiniteError` as soon as a loss, or at the end of an epoch a weight, is not finite.
 
-    Stands before any callback that writes checkpoints, so that the last good one is kept.
+    Put it before any callback that writes checkpoints, so that the last good one is kept.
     """
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self.model.first_bad_step.assign(-1)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        # the step records it in the graph: `logs` are means, and a check of the weights costs too much per step
         step = int(self.model.first_bad_step.numpy())
         if step >= 0:
             self._stop(step, logs)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         if self.model.non_finite_weights():
             self._stop(int(self.model.step.numpy()), logs)
 
@@ -67,8 +70,14 @@ class StopOnNonFinite(keras.callbacks.Callback):
         raise NonFiniteError(describe(step, logs or {}, self.model.non_finite_weights()))
 
 
-def describe(step, logs, weights):
-    """The sentence that names the step, the loss terms and the first weights that are not finite."""
+def describe(step: int, logs: Mapping[str, Any], weights: Sequence[str]) -> str:
+    """Returns a sentence with the step, the loss terms and the first weights that are not finite.
+
+    Args:
+        step: global step.
+        logs: name -> logged value.
+        weights: paths of the weights that are not finite.
+    """
     bad = [f"{n} is {v:g}" for n, v in logs.items() if isinstance(v, numbers.Real) and not math.isfinite(v)]
     terms = ", ".join(bad) or "every logged loss is finite"
     more = f" and {len(weights) - 3} more" if len(weights) > 3 else ""

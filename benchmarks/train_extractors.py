@@ -1,23 +1,26 @@
-"""`python -m tfgen.extractors.train`: the fixed recipe behind the shipped feature extractors.
+"""The fixed recipe behind the shipped feature extractors: a small classifier of 28x28 images, trained anew.
 
-    python -m tfgen.extractors.train --dataset=fashion_mnist --out=tfgen/metrics/extractors
-    python -m tfgen.extractors.train --dataset=mnist --data_dir=FOLDER --out=tfgen/metrics/extractors
+    python -m benchmarks.train_extractors --dataset=fashion_mnist --out=FOLDER
+    python -m benchmarks.train_extractors --dataset=mnist --data_dir=FOLDER --out=FOLDER
 
-The training split less its validation part is trained on, the validation part is watched (the last epoch is kept
-whatever it says), the test split states the accuracy, once, of the weights as they lie in the file. On one thread the
-same seed gives the same weights, bit for bit, on one and the same machine and TensorFlow.
+The network is trained on the training split without its validation part, whose accuracy is printed after each epoch
+and decides nothing: the weights are those of the last epoch. The test split is read once, for the accuracy of the
+weights as they lie in the file. On one thread the same seed gives the same weights, bit for bit, on the same machine
+and TensorFlow.
 """
 
+import argparse
 import dataclasses
+import os
 import pathlib
 import sys
 import time
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import numpy as np
 
-from tfgen import cli
 from tfgen.errors import UserError
-from tfgen.machine import startup
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,36 +43,42 @@ class Recipe:
 
 RECIPES = {"fashion_mnist": Recipe(epochs=12, mirror=True), "mnist": Recipe(epochs=6, mirror=False)}
 
-COMMAND = cli.Command(
-    "metrics.extractors.train",
-    "Trains a shipped feature extractor anew: a small classifier of 28x28 images.",
-    "python -m tfgen.extractors.train --dataset=fashion_mnist --out=extractors",
-)
-COMMAND.choice("dataset", "fashion_mnist", "what it learns to tell apart", sorted(RECIPES))
-COMMAND.string("data_dir", None, "where the data's files lie; default: where they are usually found")
-COMMAND.string("out", None, "folder for DATASET.npz, the weights, and DATASET.json, what is known of them")
-COMMAND.integer("epochs", None, "passes over the training images; default: the recipe's", minimum=1)
-COMMAND.integer("seed", 0, "of initial weights, order, shifts and dropout", minimum=0)
+
+def main(arguments=None):
+    args = parser().parse_args(arguments)
+    try:
+        print(run(args), flush=True)
+    except UserError as error:
+        print(f"train_extractors: {error}", file=sys.stderr)
+        return 2
 
 
-@COMMAND.action
-def main(flags):
-    if not flags.out:
-        raise UserError("--out is required: --out=extractors, for example")
+def parser():
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--dataset", choices=sorted(RECIPES), default="fashion_mnist", help="the images to classify")
+    made.add_argument("--data_dir", help="folder of the data's files; default: where they are usually found")
+    made.add_argument("--out", required=True, help="folder for DATASET.npz, the weights, and DATASET.json about them")
+    made.add_argument("--epochs", type=int, help="passes over the training images; default: the recipe's")
+    made.add_argument("--seed", type=int, default=0, help="of initial weights, order, shifts and dropout")
+    return made
+
+
+def run(args):
+    """Train as the parsed arguments say, write both files, and return a sentence about them."""
     from tfgen.data import load_dataset
 
-    source = load_dataset(flags.dataset, data_dir=flags.data_dir)
-    recipe = RECIPES[flags.dataset]
-    recipe = dataclasses.replace(recipe, epochs=flags.epochs or recipe.epochs)
-    startup.start_tensorflow()
-    model = train(source, recipe, flags.seed, print_line)
-    record = {"dataset": flags.dataset, "version": recipe.version, "seed": flags.seed}
+    source = load_dataset(args.dataset, data_dir=args.data_dir)
+    recipe = RECIPES[args.dataset]
+    recipe = dataclasses.replace(recipe, epochs=args.epochs or recipe.epochs)
+    model = train(source, recipe, args.seed, lambda line: print(line, flush=True))
+    record = {"dataset": args.dataset, "version": recipe.version, "seed": args.seed}
     record |= {"recipe": dataclasses.asdict(recipe), "data_sha256": source.provenance.get("sha256")}
-    print(write(pathlib.Path(flags.out), flags.dataset, model, record, source.splits["test"]))
+    return write(pathlib.Path(args.out), args.dataset, model, record, source.splits["test"])
 
 
 def train(source, recipe, seed, report):
-    """Returns the trained network.
+    """Train the network, and return it.
 
     Args:
         source: `tfgen.data.Source` of 28x28 gray images, 10 classes.
@@ -110,7 +119,7 @@ def train(source, recipe, seed, report):
 
 
 def varied(images, recipe, draws):
-    """Images moved by up to `recipe.shift` pixels each way, zeros coming in, and half of them mirrored if it says so.
+    """Shift images by up to `recipe.shift` pixels each way, filling with zeros, and mirror half of them if it says so.
 
     Args:
         images: uint8 [B, H, W, 1].
@@ -132,19 +141,19 @@ def varied(images, recipe, draws):
 
 
 def accuracy(model, images, labels):
-    """The share of images [N, H, W, 1] uint8 whose greatest logit is their label's."""
+    """Return the fraction of images, uint8 [N, H, W, 1], whose largest logit is that of their label."""
     logits = model.predict(images.astype(np.float32) / 255, batch_size=500, verbose=0)["logits"]
     return float(np.mean(logits.argmax(-1) == labels))
 
 
 def everything(split):
-    """Returns images uint8 [N, H, W, C] and labels int64 [N] of a split."""
+    """Return all images, uint8 [N, H, W, C], and labels, int64 [N], of a split."""
     fields = split.gather(np.arange(len(split)))
     return fields["image"], fields["label"]
 
 
 def write(folder, name, model, record, test):
-    """Writes `name`.npz and `name`.json to `folder`; the accuracy is that of the written file. Returns a sentence."""
+    """Write `name`.npz and `name`.json to `folder`, the accuracy measured from the file, and return a sentence."""
     from tfgen.extractors import classifiers
 
     classifiers.save_weights(folder / f"{name}.npz", model)
@@ -152,22 +161,18 @@ def write(folder, name, model, record, test):
     record = record | {"command": command(record), "weights_licence": "Apache-2.0"}
     classifiers.write_record(folder, name, record | {"accuracy": None})
     probabilities = classifiers.load(name, folder).probabilities(images)
-    share = float(np.mean(probabilities.argmax(-1) == labels))
-    classifiers.write_record(folder, name, record | {"accuracy": round(share, 4), "test_images": len(images)})
-    return f"{folder / name}.npz: test accuracy {share:.4f} on {len(images)} images"
+    correct = float(np.mean(probabilities.argmax(-1) == labels))
+    classifiers.write_record(folder, name, record | {"accuracy": round(correct, 4), "test_images": len(images)})
+    return f"{folder / name}.npz: test accuracy {correct:.4f} on {len(images)} images"
 
 
 def command(record):
-    """The command that makes the same weights again."""
-    text = f"python -m tfgen.extractors.train --dataset={record['dataset']} --out=FOLDER"
+    """Return the command that makes the same weights again."""
+    text = f"python -m benchmarks.train_extractors --dataset={record['dataset']} --out=FOLDER"
     if record["recipe"]["epochs"] != RECIPES[record["dataset"]].epochs:
         text += f" --epochs={record['recipe']['epochs']}"
     return text + (f" --seed={record['seed']}" if record["seed"] else "")
 
 
-def print_line(text):
-    print(text, flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(COMMAND())
+    sys.exit(main())

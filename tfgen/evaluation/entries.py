@@ -1,0 +1,132 @@
+"""The entries of a leaderboard, and the budget of each of their runs."""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Sequence
+
+from registry import RegistryError
+from tfgen.data import load_dataset
+from tfgen.errors import UserError, nearest
+from tfgen.models import MODELS, build_from_recipe
+from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, recipe_names
+
+UNBOUNDED = 1_000_000  # epochs, more than any time limit allows
+MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """The length of each run.
+
+    Attributes:
+        amount: a positive number of units.
+        unit: "minutes" of wall-clock time, training "steps", or "images" (steps times batch size).
+    """
+
+    amount: float
+    unit: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Budget":
+        """Returns the budget that "90s", "10m", "2h", "2000steps" or "1e6images" stands for.
+
+        Raises:
+            UserError: another text, or an amount of 0.
+        """
+        match = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)\s*(s|m|h|steps|images|cpu)", text.strip())
+        if match and match[2] == "cpu":
+            raise UserError(f"--budget={text}: a training cannot be limited by CPU time yet; give a time such as 10m")
+        if not match or not float(match[1]) > 0:
+            raise UserError(f"--budget expects a time such as 90s, 10m or 2h, 2000steps, or 1e6images, got {text!r}")
+        amount, unit = float(match[1]), match[2]
+        return cls(amount * MINUTES[unit], "minutes") if unit in MINUTES else cls(amount, unit)
+
+    @property
+    def constant_rates(self) -> bool:
+        """Whether learning rates stay constant: under a time limit, the length of a schedule is unknown."""
+        return self.unit == "minutes"
+
+    def flags(self, recipe: Recipe) -> list[str]:
+        """Returns the flags of tfgen.run that give a recipe this budget.
+
+        Raises:
+            UserError: a budget of images, and a recipe whose batch size is measured only when its training begins.
+        """
+        if self.unit == "minutes":
+            return [f"--max_minutes={self.amount}", f"--epochs={UNBOUNDED}", "--set=schedule=constant"]
+        if self.unit == "steps":
+            return [f"--steps={max(1, round(self.amount))}"]
+        if isinstance(recipe.batch_size, str):  # "auto"
+            raise UserError("a budget of images needs recipes with a fixed batch_size, got auto; give steps or a time")
+        return [f"--steps={max(1, int(self.amount // recipe.batch_size))}"]
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """An entry: its name on the board, the flag of tfgen.run that selects it, and its recipe for the data set."""
+
+    name: str
+    flag: str
+    recipe: Recipe
+
+
+def read_entries(texts: Sequence[str], dataset: str, data_dir: str | None = None) -> list[Entry]:
+    """Returns the entries of a board, after building each model once to check that it can draw samples.
+
+    Args:
+        texts: names of models or of configs, or paths of recipe files. If empty, all registered models are entries;
+            those that do not fit the data set or cannot draw samples are left out, each with a printed line.
+        dataset: name of the data set that all of them are trained on, instead of those of their recipes.
+        data_dir: folder of the data set.
+
+    Raises:
+        UserError: an unknown name, a file without a recipe, two entries with the same name, a model that does not fit.
+    """
+    entries = [_resolve(text, dataset) for text in texts or MODELS.names()]
+    names = [entry.name for entry in entries]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two entries have the name {name!r}; rename one of the files, or leave it out")
+    fitting = []
+    for entry in entries:
+        try:
+            check_entry(entry, data_dir)
+        except UserError as error:
+            if texts:
+                raise
+            print(f"left out: {error}", flush=True)
+        else:
+            fitting.append(entry)
+    return fitting
+
+
+def check_entry(entry: Entry, data_dir: str | None) -> None:
+    """Builds the entry's model, so that a mistake is found before hours of training.
+
+    Raises:
+        UserError: the model does not fit the data, or cannot draw samples.
+    """
+    try:
+        source = load_dataset(entry.recipe.dataset, data_dir=data_dir, image_size=entry.recipe.image_size)
+        model = build_from_recipe(entry.recipe, source.fields)
+    except (UserError, RegistryError) as error:
+        raise UserError(f"{entry.name}: {error}") from error
+    if model.sampler is None:
+        raise UserError(f"{entry.name} cannot draw samples and has no place on a leaderboard; leave it out")
+
+
+def _resolve(text: str, dataset: str) -> Entry:
+    """Returns the entry of a model, else of a config, else of a file."""
+    if text in MODELS.names():
+        return Entry(text, f"--model={text}", default_recipe(text, dataset))
+    is_file = text.endswith(".py")
+    if not is_file and text not in recipe_names():
+        known = sorted({*MODELS.names(), *recipe_names()})
+        expected = nearest(text, known) or f"; the models are {', '.join(MODELS.names())}"
+        raise UserError(f"--entries: there is no model, no config and no recipe file {text!r}{expected}")
+    name = pathlib.Path(text).stem if is_file else text
+    return Entry(name, f"--config={text}", load_recipe(text).replace(dataset=dataset))

@@ -1,0 +1,106 @@
+"""Evaluation from folders and files to evaluation.json: the work of `python -m tfgen.evaluate`."""
+
+import hashlib
+import os
+import pathlib
+
+from tfgen.data import load_dataset
+from tfgen.data.source import Source
+from tfgen.errors import UserError
+from tfgen.evaluation.evaluation import Evaluation, Settings, evaluate_model, evaluate_samples
+from tfgen.evaluation.files import digest, read_samples
+from tfgen.machine import startup
+from tfgen.runs.folder import Layout, load_run
+from tfgen.runs.sampling import read_conditions
+
+
+def evaluate_run(
+    folder: str | os.PathLike,
+    settings: Settings,
+    out: str | os.PathLike | None = None,
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    image_size: str | None = None,
+    conditions: str | os.PathLike | None = None,
+) -> tuple[Evaluation, pathlib.Path]:
+    """Evaluates a run and writes evaluation.json.
+
+    Args:
+        folder: of the run.
+        settings: `Settings`.
+        out: FILE.json; by default evaluation.json in the run's folder.
+        dataset, data_dir, image_size: the data to compare with; by default those of the run.
+        conditions: FILE.npz of arrays by field name, whose rows the samples take in turn; by default rows of the split.
+
+    Returns:
+        (the evaluation, the path of the file).
+
+    Raises:
+        UserError: the run, the data or the settings do not fit.
+    """
+    run = load_run(folder)
+    given = None if conditions is None else read_conditions(conditions)
+    out = destination(out, run.paths.evaluation)
+    source = run.source(dataset, data_dir, image_size)
+    startup.start_tensorflow()
+    subject = {"run": str(run.folder), "recipe": run.recipe.to_json()}
+    if conditions is not None:
+        subject["conditions_file"] = {"path": str(conditions), "sha256": _file_digest(conditions)}
+    evaluation = evaluate_model(
+        run.model, source, settings, conditions=given, subject=subject, picture=picture_beside(out, source)
+    )
+    evaluation.write(out)
+    return evaluation, out
+
+
+def evaluate_file(
+    samples: str | os.PathLike,
+    settings: Settings,
+    out: str | os.PathLike | None = None,
+    *,
+    dataset: str,
+    data_dir: str | None = None,
+    image_size: str | None = None,
+) -> tuple[Evaluation, pathlib.Path]:
+    """Evaluates samples in files against a data set, and writes evaluation.json beside them.
+
+    Args:
+        samples: FILE.npz, a folder of pictures or a folder of shards.
+        (the others as in `evaluate_run`)
+
+    Returns:
+        (the evaluation, the path of the file).
+
+    Raises:
+        UserError: the samples, the data or the settings do not fit.
+    """
+    path = pathlib.Path(samples)
+    out = destination(out, Layout(path if path.is_dir() else path.parent).evaluation)
+    source = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
+    startup.start_tensorflow()
+    found, labels = read_samples(path, settings.num)
+    subject = {"samples": str(samples), "sha256": digest(found)}
+    evaluation = evaluate_samples(found, source, settings, labels, subject=subject, picture=picture_beside(out, source))
+    evaluation.write(out)
+    return evaluation, out
+
+
+def destination(out: str | os.PathLike | None, default: pathlib.Path) -> pathlib.Path:
+    """Returns the path of evaluation.json."""
+    if not out:
+        return default
+    out = pathlib.Path(out)
+    if out.is_dir() or out.suffix != ".json":
+        raise UserError(f"--out must be FILE.json, got {out}")
+    return out
+
+
+def picture_beside(out: pathlib.Path, source: Source) -> pathlib.Path | None:
+    """Returns the path of the picture of samples beside training images; None where samples are not shown so."""
+    shows = "image" in source.fields and (source.scoring is None or source.scoring.pictures)
+    return Layout(out.parent).nearest if shows else None
+
+
+def _file_digest(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()

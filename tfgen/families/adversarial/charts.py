@@ -1,0 +1,33 @@
+"""Charts of adversarial training."""
+
+from typing import Any
+
+from tfgen.training.charts import Chart
+
+PROPORTION: dict[str, Any] = {"low": 0.0, "high": 1.0}
+HALF = {**PROPORTION, "mark": (0.5, "equilibrium")}
+
+CHARTS = (
+    Chart(
+        "Equilibrium",
+        {"real_score": "D(x), training images", "held_out_score": "D(x), held-out images", "fake_score": "D(G(z))"},
+        axis=HALF,
+        note="On fixed images; both are 1/2 at the equilibrium of a cross-entropy loss.",
+    ),
+    Chart(
+        "Losses, mean of each epoch",
+        {"discriminator_loss": "discriminator", "generator_loss": "generator"},
+        file="history",
+    ),
+    Chart(
+        "Share that the discriminator judges right",
+        {"train_accuracy": "training images", "held_out_accuracy": "held-out images", "fake_accuracy": "samples"},
+        axis=PROPORTION,
+    ),
+    Chart(
+        "Diversity of samples, relative to real images",
+        {"diversity": "all pairs", "nearest_diversity": "nearest pairs"},
+        axis={"low": 0.0},
+    ),
+    Chart("Energy distance of samples from real images", {"energy_distance": "samples"}, axis={"low": 0.0}),
+)

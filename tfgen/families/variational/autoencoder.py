@@ -1,0 +1,251 @@
+"""The common part of models of an encoder and a decoder, and the plain autoencoder."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen import likelihoods
+from tfgen.data.source import Field
+from tfgen.diagnosis.rules import Rule
+from tfgen.families.latent import LatentModel, fields_of
+from tfgen.families.variational import charts, probes, rules, scores
+from tfgen.likelihoods import Likelihood
+from tfgen.metrics.score import HeldOut
+from tfgen.noise import Noise
+from tfgen.samplers import Sampler
+from tfgen.sampling.endpoints import Endpoint
+from tfgen.training.charts import Chart
+from tfgen.training.phases import Phase
+from tfgen.training.step import Fields, Networks, Step
+
+
+class AutoencodingModel(LatentModel):
+    """An encoder, a decoder and a likelihood p(x|z).
+
+    Its hooks take a `Step`, in training and in inference: a hook that a subclass overrides is used in its training,
+    reconstructions, likelihoods, diagnosis and signatures.
+
+    Args:
+        encoder: `keras.Model`, `image` float32 [B, H, W, C] in `value_range` (and conditions) -> codes.
+        decoder: `keras.Model`, `latent` [B, D] (and conditions) -> {`image` in [0, 1], and the likelihood's raw
+            parameters}, each [B, H, W, C]; a bare tensor is taken as the likelihood's first parameter.
+        likelihood: p(x|z), of `tfgen.likelihoods`.
+        value_range: (low, high) of the images that the encoder sees.
+        ema: decay of the moving averages of both networks, or None for no average.
+        seed: integer from which all noise and the order of the data derive.
+        fields: what a batch holds; by default read off the networks' inputs.
+        networks: further networks of a subclass, by name.
+        **kwargs: `name`, and as of `GenerativeModel`.
+    """
+
+    likelihood: Likelihood
+
+    default_optimizers = {"elbo": {"learning_rate": 1e-3}}
+    sampling_network = "decoder"
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        *,
+        likelihood: Likelihood = likelihoods.bernoulli(),
+        value_range: tuple[float, float] = (0.0, 1.0),
+        ema: float | None = None,
+        seed: int = 0,
+        fields: dict[str, Field] | None = None,
+        networks: Networks | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            {"encoder": encoder, "decoder": decoder, **(networks or {})},
+            fields=fields or _fields_of(encoder, decoder),
+            value_range=value_range,
+            ema=ema,
+            averaged=("encoder", "decoder"),
+            seed=seed,
+            **kwargs,
+        )
+        self.likelihood = likelihood
+        latent = next((t for t in decoder.inputs if t.name == "latent"), decoder.inputs[0])
+        self.latent_dim = int(latent.shape[-1])
+
+    @property
+    def encoder(self) -> keras.Model:
+        """The encoder, as it is trained."""
+        return self.networks["encoder"]
+
+    @property
+    def decoder(self) -> keras.Model:
+        """The decoder, as it is trained."""
+        return self.networks["decoder"]
+
+    # The hooks of a variant.
+
+    def prepared(self, batch: Fields, step: Step) -> tuple[tf.Tensor, Fields]:
+        """Returns images x [B, H, W, C] in [0, 1], as the likelihood takes them, and the batch with x as its images."""
+        # the encoder sees x too: q(z|x) conditions on the binarised image, where there is one
+        x = self.likelihood.prepare(self.to_unit_range(batch[self.data_field]), step.noise)
+        return x, {**batch, self.data_field: self.to_value_range(x)}
+
+    def codes(self, batch: Fields, step: Step) -> Fields:
+        """Returns the encoder's outputs for a prepared batch, float32 by name; the first is decoded by default."""
+        # the data first: an encoder with a single input takes the first field
+        outputs = step.run("encoder", {self.data_field: batch[self.data_field], **batch})
+        return {name: tf.cast(value, tf.float32) for name, value in self.named_codes(outputs).items()}
+
+    def named_codes(self, outputs: Any) -> Fields:
+        """Returns the encoder's outputs as a dict."""
+        return outputs if isinstance(outputs, dict) else {"latent": outputs}
+
+    def decode(self, latents: tf.Tensor, batch: Fields, step: Step) -> Fields:
+        """Returns the decoder's outputs, float32 by name, from latents [B, D] and the conditions in `batch`."""
+        fields = {"latent": tf.cast(latents, tf.float32), **{n: v for n, v in batch.items() if n != self.data_field}}
+        return self.likelihood_outputs(step.run("decoder", fields))
+
+    def likelihood_outputs(self, decoded: Any) -> Fields:
+        """Returns the decoder's outputs as a dict; a bare tensor is the likelihood's first parameter."""
+        if isinstance(decoded, dict):
+            return {name: tf.cast(value, tf.float32) for name, value in decoded.items()}
+        raw = tf.cast(decoded, tf.float32)
+        return {self.likelihood.parameters[0]: raw, "image": tf.sigmoid(raw)}
+
+    def reconstructed(self, batch: Fields, step: Step) -> Fields:
+        """Returns the decoder's outputs at the first code of a prepared batch."""
+        return self.decode(next(iter(self.codes(batch, step).values())), batch, step)
+
+    # Beyond training.
+
+    def inference(self, name: str, networks: Networks | None = None) -> Step:
+        """Returns a `Step` in inference mode with the best weights, its noise streams below `name`."""
+        # step 0, whatever the model's own: the result follows from the weights and the arguments alone
+        return self.inference_step(Noise(self.seed, 0, f"{name}/"), networks)
+
+    def fields_with(self, images: Any, conditions: dict[str, Any] | None, *names: str) -> Fields:
+        """Returns a batch of images and of those conditions that the networks called `names` take."""
+        return {self.data_field: self.as_field(self.data_field, images), **self.condition_fields(conditions, *names)}
+
+    def encode(
+        self,
+        images: Any,
+        label: Any = None,
+        *,
+        conditions: dict[str, Any] | None = None,
+        networks: Networks | None = None,
+    ) -> Fields:
+        """Returns the codes of images, float32 [B, D] by name; the first is the mean.
+
+        Args:
+            images: uint8 or float [B, H, W, C] in [0, 1].
+            label: shorthand for the condition that is a label, where the encoder takes it.
+            conditions: field name -> values [B, ...].
+            networks: name -> network, used instead of the best ones.
+        """
+        step, given = self.inference("encode", networks), self.with_label(label, conditions)
+        return self.codes(self.prepared(self.fields_with(images, given, "encoder"), step)[1], step)
+
+    encode_images = encode
+
+    def prepared_batch(self, batch: Fields, noise: Noise) -> Fields:
+        """Returns a batch as the likelihood takes it, binarised where the model is trained so; idempotent."""
+        return self.prepared(batch, self.inference_step(noise))[1]
+
+    def reconstruct(
+        self,
+        images: Any,
+        label: Any = None,
+        *,
+        conditions: dict[str, Any] | None = None,
+        networks: Networks | None = None,
+    ) -> tf.Tensor:
+        """Returns the mean of p(x|z) at the first code, float32 [B, H, W, C] in [0, 1]; arguments as in `encode`."""
+        step, given = self.inference("encode", networks), self.with_label(label, conditions)
+        batch = self.prepared(self.fields_with(images, given, "encoder", "decoder"), step)[1]
+        return self.image_of(self.reconstructed(batch, step))
+
+    @property
+    def samples_stochastically(self) -> bool:
+        """Whether samples resemble the data only if pixels are drawn from p(x|z), as with black and white images."""
+        return self.likelihood.black_and_white
+
+    def image_of(self, decoded: Fields) -> tf.Tensor:
+        """Returns the mean of p(x|z), float32 [B, H, W, C] in [0, 1], from the decoder's outputs."""
+        return tf.clip_by_value(decoded["image"], 0.0, 1.0)
+
+    def decode_latents(
+        self, latents: tf.Tensor, conditions: dict[str, Any] | None = None, networks: Networks | None = None
+    ) -> tf.Tensor:
+        """Returns the mean of p(x|z), float32 [B, H, W, C] in [0, 1], from latents [B, latent_dim]."""
+        return self.image_of(self.likelihood_parameters(latents, conditions, networks))
+
+    def likelihood_parameters(
+        self, latents: tf.Tensor, conditions: dict[str, Any] | None = None, networks: Networks | None = None
+    ) -> Fields:
+        """Returns the decoder's outputs, float32 by name, from latents [B, latent_dim]."""
+        return self.decode(latents, self.condition_fields(conditions), self.inference("decode", networks))
+
+    def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
+        """Returns those of the base, and `encode` {image} -> codes, `reconstruct` {image} -> {image}."""
+
+        def encode(**fields: tf.Tensor) -> Fields:
+            return self.encode(fields.pop(self.data_field), conditions=fields, networks=networks)
+
+        def reconstruct(**fields: tf.Tensor) -> Fields:
+            images = fields.pop(self.data_field)
+            return {self.data_field: self.reconstruct(images, conditions=fields, networks=networks)}
+
+        inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
+        found = {"encode": Endpoint(encode, inputs), "reconstruct": Endpoint(reconstruct, inputs)}
+        return {**super().endpoints(networks), **found}
+
+    def probes(self) -> list[Callable]:
+        """Returns the probe of reconstructions."""
+        return [probes.reconstruction]
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Returns the rules by which a diagnosis judges reconstructions."""
+        return rules.RECONSTRUCTION_RULES
+
+    def charts(self) -> tuple[Chart, ...]:
+        """Returns the charts of an autoencoder's training."""
+        return charts.CHARTS
+
+    def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
+        """Returns the scores of reconstructions, and no details."""
+        return scores.reconstruction_scores(self, held_out, settings)
+
+
+def _fields_of(encoder: keras.Model, decoder: keras.Model) -> dict[str, Field]:
+    image = next((t for t in encoder.inputs if t.name == "image"), encoder.inputs[0])
+    return fields_of([encoder, decoder], image.shape[1:])
+
+
+class Autoencoder(AutoencodingModel):
+    """The plain autoencoder, which reconstructs; it cannot generate, since its codes follow no known distribution.
+
+    The arguments are those of `AutoencodingModel`; the encoder gives `latent` [B, D], a tensor or a dict with that one
+    entry.
+    """
+
+    @property
+    def phases(self) -> list[Phase]:
+        """One update of encoder and decoder."""
+        return [Phase("elbo", ("encoder", "decoder"), "elbo", self.reconstruction_terms)]
+
+    @property
+    def sampler(self) -> Sampler | None:
+        """None: it cannot sample."""
+        return None
+
+    @property
+    def cannot_sample(self) -> str:
+        """A sentence on why the model cannot sample."""
+        return (
+            "a plain autoencoder cannot generate: its codes follow no known distribution; reconstruct, or train a vae"
+        )
+
+    def reconstruction_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns -log p(x|z) at z = encoder(x), in nats, averaged over images."""
+        x, batch = self.prepared(batch, step)
+        return {"reconstruction": -tf.reduce_mean(self.likelihood.log_prob(x, self.reconstructed(batch, step)))}

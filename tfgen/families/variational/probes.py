@@ -1,0 +1,55 @@
+"""What the diagnosis measures of autoencoders: reconstructions, and how much the latents carry.
+
+Each probe takes a `tfgen.diagnosis.probes.Probe` and returns {name: scalar}.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen.data.source import Examples
+from tfgen.diagnosis.probes import Probe
+from tfgen.noise import Noise
+from tfgen.training.step import Step
+
+ACTIVE_VARIANCE = 0.01  # of a latent's posterior mean, Burda et al. 2016, section 5.2
+
+
+def seen(probe: Probe) -> tuple[Step, dict]:
+    """(step, batch): held-out examples if there are any, else training examples."""
+    return probe.step, probe.batch if probe.unseen is None else probe.unseen
+
+
+def mean_image(model, examples: Examples, size: int = 1000) -> tf.Tensor:
+    """The mean of what the likelihood models, float32 [H, W, C]: the best reconstruction that knows no image."""
+    rows = np.linspace(0, len(examples) - 1, min(len(examples), size)).astype(np.int64)
+    with tf.init_scope():  # once, not in every measurement
+        images = model.as_unit_images(tf.constant(examples.gather(rows)[model.data_field]))
+        return tf.reduce_mean(model.likelihood.prepare(images, Noise(model.seed, 0, "adapt/")), axis=0)
+
+
+def reconstruction(probe: Probe) -> dict[str, tf.Tensor]:
+    """The share of the pixels' variance about the mean image that reconstructions explain, on held-out images."""
+    model, (step, batch) = probe.model, seen(probe)
+    x, batch = model.prepared(batch, step)
+    error = tf.reduce_mean(tf.square(x - model.image_of(model.reconstructed(batch, step))))
+    return {"explained": 1.0 - error / tf.reduce_mean(tf.square(x - mean_image(model, probe.train)))}
+
+
+def latents(probe: Probe) -> dict[str, tf.Tensor]:
+    """KL(q(z|x) || p(z)) in nats per image and for the busiest latent, and how many latents carry anything."""
+    model, (step, batch) = probe.model, seen(probe)
+    posterior = model.posterior(model.prepared(batch, step)[1], step)
+    mean, log_var = posterior["z_mean"], posterior["z_log_var"]
+    active = tf.math.reduce_variance(mean, axis=0) > ACTIVE_VARIANCE
+    measured = {"latents": float(mean.shape[-1]), "active_units": tf.reduce_sum(tf.cast(active, tf.float32))}
+    if probe.unseen is not None:
+        measured["held_out_loss"] = tf.add_n(list(model.elbo_terms(batch, step.scope("elbo")).values()))
+    kl = model.prior.kl(mean, log_var)
+    if kl is not None:
+        kl = tf.reduce_mean(kl, axis=0)
+        measured |= {"kl": tf.reduce_sum(kl), "kl_latent_median": median(kl), "kl_latent_max": tf.reduce_max(kl)}
+    return measured
+
+
+def median(values: tf.Tensor) -> tf.Tensor:
+    return tf.sort(values)[tf.shape(values)[0] // 2]

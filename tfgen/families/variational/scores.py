@@ -1,0 +1,68 @@
+"""What an evaluation says of autoencoders: reconstruction, likelihood bounds, use of the latents.
+
+Each function takes the model, `HeldOut` examples and the settings of an evaluation: `seed`, and `nll_k`, samples of z
+per image.
+"""
+
+import math
+
+from tfgen import metrics
+from tfgen.metrics.score import HeldOut, Score, mean_of
+
+
+def reconstruction_scores(model, held_out: HeldOut, settings) -> tuple[dict[str, Score], dict]:
+    """Returns `reconstruction_error`: mean squared, pixels in [0, 1]."""
+    conditions = held_out.conditions(model.conditions)
+    errors = metrics.reconstruction_error(model, held_out.data, settings.seed, conditions=conditions)
+    protocol = stated(model, held_out, settings, unit="squared, of [0, 1]")
+    return {"reconstruction_error": mean_of(errors, protocol=protocol)}, {}
+
+
+def likelihood_scores(model, held_out: HeldOut, settings) -> tuple[dict[str, Score], dict]:
+    """Returns `elbo`, `reconstruction`, `kl`, `nll` in nats, `bits_per_dimension`, `active_units`, and `mig`.
+
+    `cross_entropy` and `kl` alone where p(x|z) is no likelihood; `mig` where the data have known factors.
+    """
+    scores = {**elbo_scores(model, held_out, settings), **bound_scores(model, held_out, settings)}
+    conditions = held_out.conditions(model.conditions)
+    units = metrics.active_units(model, held_out.data, seed=settings.seed, conditions=conditions)
+    protocol = stated(model, held_out, settings, threshold=0.01, of=model.latent_dim)
+    scores["active_units"] = Score(int(units), protocol=protocol)
+    if "factors" not in held_out.source.fields:
+        return scores, {}
+    gap = metrics.mig(model, held_out.source, held_out.split, seed=settings.seed)
+    scores["mig"] = mean_of(list(gap["gaps"].values()), protocol=stated(model, held_out, settings, bins=20))
+    return scores, {"mig": gap["gaps"]}
+
+
+def elbo_scores(model, held_out: HeldOut, settings) -> dict[str, Score]:
+    """Returns the ELBO in parts, of one sample of z per image."""
+    conditions = held_out.conditions(model.conditions)
+    parts = metrics.elbo_parts(model, held_out.data, seed=settings.seed, conditions=conditions)
+    protocol = stated(model, held_out, settings, samples=1, unit="nats")
+    return {name: mean_of(values, protocol=protocol) for name, values in parts.items()}
+
+
+def bound_scores(model, held_out: HeldOut, settings) -> dict[str, Score]:
+    """Returns `nll` and `bits_per_dimension`; nothing where p(x|z) is no likelihood.
+
+    Bits follow from the bound where p(x|z) is of pixel values, from one on dequantised pixels where it is a density.
+    """
+    likelihood, k, seed = model.likelihood, settings.nll_k, settings.seed
+    if not likelihood.exact:
+        return {}
+    conditions = held_out.conditions(model.conditions)
+    bound = metrics.importance_weighted_bound(model, held_out.data, k, seed, conditions=conditions)
+    nll = mean_of(-bound, protocol=stated(model, held_out, settings, k=k, unit="nats, an upper bound"))
+    dequantized = not likelihood.discrete
+    if dequantized:
+        noisy = metrics.dequantize(held_out.data, seed)
+        bound = metrics.importance_weighted_bound(model, noisy, k, seed, conditions=conditions)
+    bits = metrics.bits_per_dimension(bound, math.prod(model.data_shape), likelihood, dequantized)
+    protocol = stated(model, held_out, settings, k=k, dequantized=dequantized)
+    return {"nll": nll, "bits_per_dimension": mean_of(bits, protocol=protocol)}
+
+
+def stated(model, held_out: HeldOut, settings, **parameters) -> dict:
+    """Returns the protocol of one figure."""
+    return {**held_out.stated(seed=settings.seed, **parameters), "likelihood": repr(model.likelihood)}

@@ -1,0 +1,66 @@
+"""Calling a network by the names of its inputs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen.errors import UserError, nearest
+
+
+def input_names(network: keras.Model) -> list[str]:
+    """Returns the names of a network's inputs; an empty list for a subclassed model, whose inputs have no names."""
+    try:
+        return [tensor.name for tensor in network.inputs or []]
+    except (AttributeError, ValueError):
+        return []
+
+
+def select_inputs(network: keras.Model, fields: Mapping[str, tf.Tensor]) -> tf.Tensor | dict[str, tf.Tensor]:
+    """Returns the argument of `network`: the fields with the names of its inputs, as a dict where it has several.
+
+    A network with one input takes the field of that name, or the first field where no field has the name.
+
+    Raises:
+        UserError: the network has several inputs, and no field has the name of one of them.
+    """
+    names = input_names(network)
+    if len(names) <= 1:
+        return fields[names[0]] if names and names[0] in fields else next(iter(fields.values()))
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise UserError(
+            f"the network {network.name!r} has an input {missing[0]!r}, but the batch holds {', '.join(sorted(fields))}"
+            f"{nearest(missing[0], fields)}"
+        )
+    return {name: fields[name] for name in names}
+
+
+def call(network: keras.Model, fields: Mapping[str, tf.Tensor], training: bool = False) -> Any:
+    """Returns a network's outputs for the fields that its inputs name, by default in inference mode."""
+    return network(select_inputs(network, fields), training=training)
+
+
+def copy_network(network: keras.Model) -> keras.Model:
+    """Returns a new network of the same architecture and weights.
+
+    Raises:
+        UserError: its class has no get_config and from_config.
+    """
+    try:
+        copy = type(network).from_config(network.get_config())
+    except (NotImplementedError, TypeError) as error:
+        raise UserError(
+            f"the network {network.name!r} cannot be copied ({str(error).splitlines()[0]}); use a functional or "
+            "Sequential keras.Model, or give the class get_config and from_config"
+        ) from error
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def random_states(network: keras.Model) -> list[keras.Variable]:
+    """Returns the states of a network's random layers (Dropout), which no file format of Keras saves."""
+    # by identity: comparing variables with == would compare their values
+    weights = {id(weight) for weight in network.weights}
+    return [variable for variable in network.variables if id(variable) not in weights]

@@ -1,0 +1,309 @@
+"""Values of options by type annotation: from plain values and text to the annotated type, and back to text.
+
+    int, float, bool, str                 64, 1e-3, true, text
+    Literal["none", "static"]             one of the words
+    X | None                              the same, and none
+    tuple[int, ...], tuple[int, int]      500,500 or [500, 500]
+    a class such as priors.Prior          a name from the class's module, or from a plugin's, called where arguments
+                                          are given: normal, uniform(-1, 1), bernoulli(binarize='dynamic')
+
+Arguments are literals, parsed and never evaluated.
+"""
+
+import ast
+import inspect
+import math
+import numbers
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from tfgen import plugins
+from tfgen.errors import UserError, nearest
+
+Modules = Sequence[types.ModuleType]
+
+_NONE = {"none", "null"}
+_WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", type(None): "none", dict: "a dict"}
+
+
+class Mismatch(Exception):
+    """A value is not of the annotated type; the text is a hint, such as the nearest valid name, or empty."""
+
+
+def describe(annotation: Any, names: int = 12, modules: Modules = ()) -> str:
+    """Returns the values that an annotation allows, in words.
+
+    Args:
+        annotation: a type.
+        names: maximum number of objects that are listed as examples.
+        modules: further modules whose objects can be named, besides those of plugins.
+    """
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation in _WORDS:
+        return _WORDS[annotation]
+    if origin is typing.Literal:
+        return " or ".join(repr(argument) for argument in arguments)
+    if _is_union(origin):
+        return " or ".join(describe(argument, names, modules) for argument in arguments)
+    if origin in (tuple, list) and arguments:
+        count = "" if origin is list or arguments[-1] is Ellipsis else f"{len(arguments)} "
+        return f"{count}{_plural(describe(arguments[0], names, modules))} separated by commas"
+    if _is_object(annotation):
+        found = list(_choices(annotation, modules))
+        shown = ", ".join(found[:names]) + (", ..." if len(found) > names else "")
+        article = "an" if annotation.__name__[0] in "AEIOU" else "a"
+        return f"{article} {annotation.__name__}" + (f" ({shown})" if shown else "")
+    return "a value"
+
+
+def convert(value: Any, annotation: Any, modules: Modules = ()) -> Any:
+    """Returns `value`, plain or text, as the annotated type; objects are named as in `describe`.
+
+    Raises:
+        Mismatch: the value is not of this type.
+        UserError: an object's arguments do not fit, or its text cannot be read.
+    """
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return _literal(value, arguments)
+    if _is_union(origin):
+        return _union(value, arguments, modules)
+    if origin in (tuple, list) or annotation in (tuple, list):
+        return _sequence(value, origin or annotation, arguments, modules)
+    if annotation in _SCALARS:
+        return _SCALARS[annotation](value)
+    if annotation is dict or origin is dict:
+        value = _plain(value)
+        return value if isinstance(value, dict) else _refuse()
+    if _is_object(annotation):
+        return _object(value, annotation, modules)
+    return _plain(value)
+
+
+def _refuse(more: str = "") -> NoReturn:
+    raise Mismatch(more)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, str):
+        value = _number(value)
+    if not _is_number(value) or not math.isfinite(value):
+        _refuse()
+    return int(value) if int(value) == value else _refuse()
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, str):
+        try:
+            # int first: a large integer does not fit a float
+            value = int(value) if re.fullmatch(r"[+-]?\d+", value) else float(value)
+        except ValueError:
+            _refuse()
+    if not _is_number(value) or value != value:
+        _refuse()
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, str):
+        value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    return value if isinstance(value, bool) else _refuse()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else _refuse()
+
+
+def _nothing(value: Any) -> None:
+    return None if value is None or (isinstance(value, str) and value.lower() in _NONE) else _refuse()
+
+
+_SCALARS: dict[Any, Callable[[Any], Any]] = {
+    int: _integer,
+    float: lambda value: float(_number(value)),
+    bool: _boolean,
+    str: _text,
+    type(None): _nothing,
+}
+
+
+def _literal(value: Any, choices: Sequence) -> Any:
+    for choice in choices:
+        if value == choice and type(value) is type(choice):
+            return choice
+    for choice in choices:
+        if str(value).lower() == str(choice).lower():
+            return choice
+    return _refuse(nearest(value, [str(choice) for choice in choices]))
+
+
+def _union(value: Any, arms: Sequence, modules: Modules) -> Any:
+    # "none" is a word of its own in some Literal, so None comes last; text, which takes everything, after it
+    order = sorted(arms, key=lambda arm: 2 * (arm is str) + (arm is type(None)))
+    if value is None and type(None) in arms:
+        return None
+    more = ""
+    for arm in order:
+        try:
+            return convert(value, arm, modules)
+        except Mismatch as mismatch:
+            more = more or str(mismatch)
+    return _refuse(more)
+
+
+def _sequence(value: Any, kind: type, arguments: Sequence, modules: Modules) -> Any:
+    items = _split(value) if isinstance(value, str) else value
+    if _is_number(items):
+        items = [items]  # `--set=units=500`, already made a number
+    if not isinstance(items, (list, tuple)):
+        _refuse()
+    if not arguments:
+        return kind(_plain(item) for item in items)
+    variadic = kind is list or arguments[-1] is Ellipsis
+    if not variadic and len(items) != len(arguments):
+        _refuse()
+    types_of_items = [arguments[0]] * len(items) if variadic else arguments
+    return kind(convert(item, annotation, modules) for item, annotation in zip(items, types_of_items))
+
+
+def _split(text: str) -> list[str]:
+    """Returns the items of "500, uniform(-1, 1)", cut at commas outside of brackets and quotes, less outer brackets."""
+    text = text.strip()
+    if text[:1] + text[-1:] in ("()", "[]"):
+        text = text[1:-1]
+    quoted = r"'[^']*'|\"[^\"]*\""
+    bracketed = rf"\((?:{quoted}|[^()])*\)|\[(?:{quoted}|[^\[\]])*\]"
+    items = re.findall(rf"(?:{quoted}|{bracketed}|[^,])+", text)
+    return [item.strip() for item in items if item.strip()]
+
+
+def _object(value: Any, cls: type, modules: Modules) -> Any:
+    if isinstance(value, cls):
+        return value
+    if not isinstance(value, str):
+        _refuse()
+    name, positional, named = _parse_call(value)
+    choices = _choices(cls, modules)
+    if name not in choices:
+        _refuse(nearest(name, choices))
+    found = choices[name]
+    if isinstance(found, cls):
+        if positional is not None:
+            raise UserError(f"{name!r} takes no arguments, got {value!r}; write {name}")
+        return found
+    positional = positional or []
+    try:
+        # first: its error has the same words in every version of Python, that of the call has not
+        inspect.signature(found).bind(*positional, **named)
+        made = found(*positional, **named)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{value!r} is refused ({error}); write it as {name}{_plain_signature(found)}") from None
+    return made if isinstance(made, cls) else _refuse()
+
+
+def _plain_signature(function):
+    """A function's parameters with their defaults, without annotations: what a person types."""
+    signature = inspect.signature(function)
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    return signature.replace(parameters=bare, return_annotation=signature.empty)
+
+
+def _parse_call(text: str) -> tuple[str, list | None, dict[str, Any]]:
+    """Returns (name, positional values or None, named values) of "name" or "name(literal, key=literal)"."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        if isinstance(tree, ast.Name):
+            return tree.id, None, {}
+        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
+            named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in tree.keywords if keyword.arg}
+            if len(named) == len(tree.keywords):
+                return tree.func.id, [ast.literal_eval(argument) for argument in tree.args], named
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        pass
+    if isinstance(_plain(text), (int, float, list, tuple, dict)) or not text.strip():
+        return _refuse()
+    raise UserError(
+        f"{text!r} cannot be read; write a name, or a name with literal arguments such as uniform(-1, 1) or "
+        "bernoulli(binarize='dynamic')"
+    )
+
+
+def _choices(cls: type, modules: Modules = ()) -> dict[str, Any]:
+    """Returns name -> instance or factory of everything public in the class's module, in `modules` and in plugins."""
+    own = sys.modules[cls.__module__]
+    found: dict[str, Any] = {}
+    # the class's own module first: a plugin cannot change what its names mean
+    for module in (own, *modules, *plugins.imported().values()):
+        for name, value in vars(module).items():
+            if not name.startswith("_") and name not in found and _makes(value, cls, module, own):
+                found[name] = value
+    return dict(sorted(found.items()))
+
+
+def _makes(value: Any, cls: type, module: types.ModuleType, own: types.ModuleType) -> bool:
+    """Returns whether `value` of `module` is a `cls`, or a function of this module that returns one."""
+    if isinstance(value, cls):
+        return True
+    if not inspect.isfunction(value) or value.__module__ != module.__name__:
+        return False
+    returns = _returned(value)
+    if returns is not inspect.Parameter.empty:
+        return returns == cls.__name__ or (inspect.isclass(returns) and issubclass(returns, cls))
+    # without an annotation: elsewhere such a function may be anything, and naming it would call it
+    parameters = inspect.signature(value).parameters.values()
+    return module is own and all(p.default is not p.empty or p.kind is p.VAR_POSITIONAL for p in parameters)
+
+
+def _returned(function: types.FunctionType) -> Any:
+    """Returns the return annotation as a type, or the last part of its text where that cannot be resolved."""
+    returns = inspect.signature(function).return_annotation
+    if not isinstance(returns, str):
+        return returns
+    return vars(sys.modules[function.__module__]).get(returns, returns.split(".")[-1])
+
+
+def _is_object(annotation: Any) -> bool:
+    return inspect.isclass(annotation) and annotation.__module__ not in ("builtins", "typing", "inspect")
+
+
+def _is_union(origin: Any) -> bool:
+    return origin in (typing.Union, types.UnionType)
+
+
+def _plain(value: Any) -> Any:
+    """Returns the value of text that is a literal; anything else unchanged."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return {"true": True, "false": False, "none": None, "null": None}.get(value.lower(), value)
+
+
+def _plural(words: str) -> str:
+    return {"an integer": "integers", "a number": "numbers", "text": "texts"}.get(words, f"items, each {words},")
+
+
+def spell(value: Any) -> str:
+    """Returns a value as the user would type it: hinge, uniform(low=-1.0, high=1.0), 500,500."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return ",".join(spell(item) for item in value) or "()"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    choices = _choices(type(value))
+    for name, choice in choices.items():
+        if choice is value:
+            return name
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(value).__name__).lower()
+    is_factory = inspect.isfunction(getattr(sys.modules[type(value).__module__], snake, None))
+    return re.sub(r"^\w+", snake, repr(value)) if is_factory else repr(value)

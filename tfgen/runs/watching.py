@@ -1,0 +1,83 @@
+"""The callbacks of a run."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from tfgen.data.source import Source
+from tfgen.diagnosis.callback import Diagnosis
+from tfgen.diagnosis.stops import StopOnScore
+from tfgen.errors import UserError
+from tfgen.extractors import default_extractor, load_extractor
+from tfgen.machine.startup import STARTED
+from tfgen.metrics import kernel_distance
+from tfgen.recipes.recipe import Recipe
+from tfgen.runs.folder import Layout
+from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
+from tfgen.training.callbacks.guarded import OURS, guarded
+from tfgen.training.callbacks.samples import POINTS
+from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints
+from tfgen.training.model import GenerativeModel
+
+ORIGINALS = 100  # held-out examples of which a sample grid may show some
+
+
+def callbacks_of(
+    model: GenerativeModel,
+    recipe: Recipe,
+    source: Source,
+    paths: Layout,
+    checkpoints: Checkpoints,
+    total: int,
+    done: int,
+) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks of the process that writes, in their order.
+
+    Args:
+        model: compiled.
+        recipe: of the run; its batch size is a number.
+        source: the data set.
+        paths: of the run's files.
+        checkpoints: of the run.
+        total: steps of the whole run.
+        done: epochs that are done.
+    """
+    train, held_out = source.splits["train"], source.splits.get("validation")
+    shown = train if held_out is None else held_out
+    number = min(len(shown), ORIGINALS if model.data_dtype == "uint8" else POINTS)
+    grid = SampleGrid(paths.samples, examples=shown.select(np.arange(number)))
+    board = TensorBoard(paths.tensorboard, samples=grid)
+    names = [name for name in (recipe.stop or "none").split(",") if name != "none"]
+    stops = [StopOnScore("kid", kernel_score(source)) if name == "kid" else name for name in names]
+    diagnosis = Diagnosis(train, held_out, folder=paths.folder, stop=stops, board=board)
+    per_epoch = model.steps_per_epoch(train, int(recipe.batch_size))
+    return [
+        *guarded([diagnosis], OURS),  # first, so that it sees the step at which StopOnNonFinite ends training
+        StopOnNonFinite(),
+        HistoryCSV(paths.history, resume_epoch=done),
+        *guarded([grid, board], OURS),
+        *([StopAfter(recipe.max_minutes, since=STARTED)] if recipe.max_minutes else []),
+        SaveCheckpoints(checkpoints, per_epoch, total, recipe.checkpoint_steps),
+    ]
+
+
+def kernel_score(source: Source, limit: int = 2000) -> Callable[[GenerativeModel], tuple[float, float]]:
+    """Returns `f(model) -> (KID, standard error)` of samples against as many held-out images, at most `limit`.
+
+    Raises:
+        UserError: there are no held-out images, or no feature extractor for this data set.
+    """
+    held_out = source.splits.get("validation")
+    images = [name for name, field in source.fields.items() if field.kind == "image"]
+    if held_out is None or not images:
+        raise UserError(f"stop=kid compares samples with held-out images, and {source.name} has none")
+    extractor = load_extractor(default_extractor(source))
+    chosen = held_out.select(np.arange(min(len(held_out), limit)))
+    real = extractor.features(chosen.gather(np.arange(len(chosen)))["image" if "image" in images else images[0]])
+
+    def score(model: GenerativeModel) -> tuple[float, float]:
+        fake = model.sample(len(real), conditions=model.conditions_for(len(real), examples=chosen))
+        return kernel_distance(real, extractor.features(fake), subset_size=len(real))
+
+    return score

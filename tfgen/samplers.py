@@ -1,0 +1,188 @@
+"""Samplers: algorithms that turn noise into samples, chosen at sampling time as a loss is at training time.
+
+`draw(model, seeds, conditions, networks)` makes row i of the integer seeds[i] and the conditions of row i alone.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen.errors import UserError
+from tfgen.noise import stream_key
+from tfgen.values import Value, serializable
+
+
+class Sampler(Value):
+    """An algorithm that turns noise into a model's samples."""
+
+    def draw(
+        self,
+        model: Any,
+        seeds: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None = None,
+    ) -> tf.Tensor:
+        """Returns samples, float32 [B, ...]: images in [0, 1], other data as the model makes it. Traceable.
+
+        Args:
+            model: the `GenerativeModel`.
+            seeds: int64 [B].
+            conditions: field name -> tensor [B, ...], as a data set holds them; or None.
+            networks: name -> network, to use instead of the model's own; or None.
+        """
+        raise NotImplementedError
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Latent(Sampler):
+    """One pass of the decoder or generator: x = G(z), z ~ p(z)."""
+
+    def draw(
+        self,
+        model: Any,
+        seeds: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None = None,
+    ) -> tf.Tensor:
+        return model.decode_latents(model.latents_from_seeds(seeds, networks), conditions, networks)
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Translation(Sampler):
+    """One pass of a network from the conditions alone: x = G(c)."""
+
+    def draw(
+        self,
+        model: Any,
+        seeds: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None = None,
+    ) -> tf.Tensor:
+        fields = model.condition_fields(conditions)
+        return model.to_unit_range(model.infer(model.sampling_network, fields, networks))
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Euler(Sampler):
+    """Euler's method from noise at t = 0 to data at t = 1: x <- x + v(x, t) / steps, v = `model.velocity`."""
+
+    steps: int = 20
+    guidance: float = 1.0
+
+    def __post_init__(self):
+        if self.steps < 1:
+            raise UserError(f"a sampler needs at least 1 step, got {self.steps}")
+
+    def draw(
+        self,
+        model: Any,
+        seeds: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None = None,
+    ) -> tf.Tensor:
+        fields = model.condition_fields(conditions)
+
+        def advance(i: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return i + 1, self.advanced(model, i, x, fields, networks)
+
+        start = normal_rows(seeds, model.data_shape, "start")
+        # a loop in the graph, so that the size of an exported graph does not grow with the number of steps
+        _, x = tf.while_loop(lambda i, x: i < self.steps, advance, [tf.constant(0), start])
+        return model.to_unit_range(x)
+
+    def advanced(
+        self,
+        model: Any,
+        i: tf.Tensor,
+        x: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None,
+    ) -> tf.Tensor:
+        """Returns x at time (i + 1) / steps from x [B, ...] at time i / steps."""
+        return x + self.velocity(model, i, x, conditions, networks) / self.steps
+
+    def velocity(
+        self,
+        model: Any,
+        i: tf.Tensor,
+        x: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None,
+    ) -> tf.Tensor:
+        """Returns v(x, t) at t = i / steps; with guidance w, v(x, t) + w (v(x, t, c) - v(x, t)).
+
+        Ho and Salimans 2021, equation 6, where w is their 1 + w.
+        """
+        t = tf.fill([tf.shape(x)[0]], tf.cast(i, tf.float32) / self.steps)
+        v = model.velocity(x, t, conditions, networks)
+        if self.guidance == 1.0:  # v(x, t, c) itself: half the work
+            return v
+        free = model.velocity(x, t, None, networks)
+        return free + self.guidance * (v - free)
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Heun(Euler):
+    """Heun's method: the mean of the velocities at both ends of a step (Karras et al. 2022, algorithm 1)."""
+
+    def advanced(
+        self,
+        model: Any,
+        i: tf.Tensor,
+        x: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None,
+    ) -> tf.Tensor:
+        first = self.velocity(model, i, x, conditions, networks)
+        last = self.velocity(model, i + 1, x + first / self.steps, conditions, networks)
+        return x + 0.5 * (first + last) / self.steps
+
+
+def rows_from_seeds(
+    seeds: tf.Tensor, name: str, shape: Sequence[int], sample: Callable[[tf.Tensor, list[int]], tf.Tensor]
+) -> tf.Tensor:
+    """Returns float32 [B, *shape], row i by `sample(seed, shape)` from the integer seeds[i] (int64 [B]) and `name`."""
+    key = tf.constant(stream_key("sample", name), tf.int64)
+
+    def draw(seed: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(sample(tf.stack([seed, key]), list(shape)), shape)
+
+    # row by row: a sample must not depend on the batch that it is drawn in
+    spec = tf.TensorSpec(shape, tf.float32)
+    return tf.map_fn(draw, tf.cast(seeds, tf.int64), fn_output_signature=spec)
+
+
+def normal_rows(seeds: tf.Tensor, shape: Sequence[int], name: str) -> tf.Tensor:
+    """Returns standard normal numbers by `rows_from_seeds`."""
+    return rows_from_seeds(seeds, name, shape, lambda s, full: tf.random.stateless_normal(full, s, alg="philox"))
+
+
+def latent() -> Latent:
+    """Returns the sampler that makes one pass of the decoder or generator."""
+    return Latent()
+
+
+def translation() -> Translation:
+    """Returns the sampler that makes one pass of a network from the conditions alone."""
+    return Translation()
+
+
+def euler(steps: int = 20, guidance: float = 1.0) -> Euler:
+    """Returns Euler's method with `steps` steps and the guidance weight `guidance`."""
+    return Euler(int(steps), float(guidance))
+
+
+def heun(steps: int = 20, guidance: float = 1.0) -> Heun:
+    """Returns Heun's method with `steps` steps, each of two velocities."""
+    return Heun(int(steps), float(guidance))
+
+
+# `--sampler` name -> factory
+SAMPLERS: dict[str, Callable[..., Sampler]] = {"latent": latent, "euler": euler, "heun": heun}

@@ -1,0 +1,50 @@
+"""Sheets of pictures whose parts belong together: originals above copies, conditions above samples, classes in rows."""
+
+import numpy as np
+from PIL import Image
+
+from tfgen.storage import images
+
+MAX_CLASSES = 20
+
+
+def class_rows(num_classes: int, n: int, columns: int) -> tuple[np.ndarray, int]:
+    """Returns the labels of a grid with one class per row, and its columns: at most `n` images, all classes if few."""
+    rows = min(num_classes, MAX_CLASSES, n)
+    columns = max(1, min(columns, n // rows))
+    return np.repeat(np.arange(rows, dtype=np.int64), columns), columns
+
+
+def paired(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:
+    """Returns a sheet of rows of `above`, each over the row of what belongs to it in `below`; uint8 [H, W, C].
+
+    Args:
+        above: uint8 or float in [0, 1] [N, h, w, c], brought to the size and channels of `below`.
+        below: uint8 [N, H, W, C].
+        columns: pictures in a row.
+    """
+    above = np.stack([fitted(image, below.shape[1:]) for image in as_bytes(above)])
+    rows = [part[i : i + columns] for i in range(0, len(below), columns) for part in (above, below)]
+    missing = columns - len(rows[-1])
+    if missing and len(rows) > 2:  # the last row of `above` is not full: keep what is below in its place
+        rows[-2] = np.concatenate([rows[-2], np.full_like(rows[0][:missing], images.BACKGROUND)])
+    return images.grid(np.concatenate(rows), min(columns, len(below)))
+
+
+def fitted(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns a picture uint8 [h, w, c] with the size and the channels of `shape` (H, W, C); gray becomes colour."""
+    image = np.asarray(image)
+    if image.shape[:2] != tuple(shape[:2]):
+        planes = [Image.fromarray(plane) for plane in np.moveaxis(image, -1, 0)]
+        planes = [plane.resize((shape[1], shape[0]), Image.Resampling.NEAREST) for plane in planes]
+        image = np.stack([np.asarray(plane) for plane in planes], axis=-1)
+    if image.shape[-1] == shape[-1]:
+        return image
+    gray = image[..., :3].mean(axis=-1, keepdims=True).astype(np.uint8)
+    return np.repeat(image[..., :1] if image.shape[-1] == 1 else gray, shape[-1], axis=-1)
+
+
+def as_bytes(pictures: np.ndarray) -> np.ndarray:
+    """Returns pictures of a data set, uint8 or float in [0, 1], as uint8."""
+    pictures = np.asarray(pictures)
+    return pictures if pictures.dtype == np.uint8 else images.to_uint8(pictures)

@@ -1,0 +1,119 @@
+"""Files of samples that one process writes: `.npz`, a grid or a scatter plot as `.png`, a folder of pictures."""
+
+import pathlib
+import re
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from tfgen.data.source import Field
+from tfgen.errors import UserError
+from tfgen.sampling.shards import formats
+from tfgen.storage import images
+from tfgen.storage.atomic import replacing, write_text
+
+MAX_GRID = 400  # pictures in one file
+MAX_COLUMNS = 20
+
+Chunks = Iterable[np.ndarray]
+
+
+def kind(out: pathlib.Path) -> str:
+    """Returns ".npz", ".png", or "" for a folder."""
+    suffix = out.suffix.lower()
+    return "" if out.is_dir() or suffix not in (".npz", ".png") else suffix
+
+
+def check(out: pathlib.Path, num: int, field: Field) -> None:
+    """Refuses, before any work, an `out` that could not be written or would mix two sets of images.
+
+    Args:
+        num: how many samples. field: of what they are.
+
+    Raises:
+        UserError: the sentence says what to give.
+    """
+    if field.kind != "image":
+        _check_numbers(out, field)
+        return
+    if kind(out) == ".png" and num > MAX_GRID:
+        raise UserError(f"a grid holds {MAX_GRID} images, got --num={num}; give --out=FILE.npz or a folder for more")
+    if kind(out):
+        return
+    if re.fullmatch(r"\.[A-Za-z]{2,4}", out.suffix) and not out.is_dir():
+        raise UserError(f"--out must end in .npz or .png, or be a folder without a dot in its name, got {out}")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; --out must be FILE.npz, FILE.png or a folder")
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    foreign = sorted(names - {formats.file_name(i) for i in range(num)} - {"labels.csv"})
+    if foreign:
+        raise UserError(
+            f"{out} holds {foreign[0]!r}, which these {num} images would not replace; give an empty or a new folder"
+        )
+
+
+def _check_numbers(out, field):
+    planar = field.kind == "point"
+    if kind(out) == ".npz" or (planar and kind(out)):
+        return
+    expected = "FILE.npz or FILE.png (a scatter plot)" if planar else "FILE.npz"
+    raise UserError(f"{field.kind}s are written as --out={expected}, got {out}")
+
+
+def check_format(name: str, out: pathlib.Path, field: Field) -> None:
+    """Refuses an `out` that is no folder for shards, and formats that cannot hold the data.
+
+    Raises:
+        UserError: the sentence says what to give.
+    """
+    if kind(out):
+        raise UserError(f"--format={name} fills a folder with shards: give --out=FOLDER, got {out}")
+    if field.kind != "image" and name != "npz":
+        raise UserError(f"{field.kind}s are written as --format=npz, got {name}")
+    if name == "array_record":
+        formats.array_record()
+
+
+def writer_for(out: pathlib.Path, field: Field) -> Callable[[pathlib.Path, Chunks, tuple, np.ndarray | None], None]:
+    """Returns the function that writes samples of `field` to `out`."""
+    picture = write_grid if field.kind == "image" else write_scatter
+    return {".npz": write_npz, ".png": picture}.get(kind(out), write_folder)
+
+
+def write_npz(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
+    """Writes `images` uint8 [num, H, W, C], or `points` float32 [num, D], and `labels` int64 [num].
+
+    Chunk by chunk: memory does not grow with the number, the first of `shape`.
+    """
+    with replacing(out) as partial:
+        formats.write_npz(partial, chunks, shape, labels)
+
+
+def write_grid(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
+    """Writes one PNG; where classes come in turn, each has a column."""
+    columns = _period(labels) if labels is not None else None
+    columns = columns if columns and 1 < columns <= MAX_COLUMNS else None
+    images.save_png(out, images.grid(np.concatenate(list(chunks)), columns))
+
+
+def write_scatter(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
+    """Writes one PNG with a dot for every point."""
+    images.save_png(out, images.scatter(np.concatenate(list(chunks))))
+
+
+def write_folder(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
+    """Writes 000000.png and so on, and where there are labels labels.csv (`file`, `label`)."""
+    index = 0
+    for chunk in chunks:
+        for image in chunk:
+            images.save_png(out / formats.file_name(index), image)
+            index += 1
+    if labels is not None:
+        names = [formats.file_name(index) for index in range(len(labels))]
+        write_text(out / "labels.csv", formats.labels_text(names, labels))
+
+
+def _period(labels):
+    """After how many images the labels repeat."""
+    labels = np.asarray(labels)
+    return next((p for p in range(1, len(labels)) if np.array_equal(labels[p:], labels[:-p])), len(labels))

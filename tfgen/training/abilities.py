@@ -1,0 +1,145 @@
+"""What a model can do: generic code asks for these methods alone, and never for a model's class."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen.errors import UserError
+from tfgen.noise import Noise
+from tfgen.sampling.endpoints import Endpoint
+from tfgen.sampling.sampler import Sampling
+from tfgen.training.attributes import Attributes
+from tfgen.training.charts import Chart
+from tfgen.training.step import Fields, Networks, Step
+
+if TYPE_CHECKING:
+    from tfgen.priors import Prior
+
+
+class Abilities(Sampling, Attributes):
+    """The part of `GenerativeModel` that says what a model can do; a family overrides what it can.
+
+    In all of these `conditions` are values by field name, as a data set holds them; `label` is the shorthand for the
+    condition that is a label; `networks` are used instead of the model's own: name -> network.
+    """
+
+    def encode(
+        self, images: Any, label: Any = None, *, conditions: dict | None = None, networks: Networks | None = None
+    ) -> Fields:
+        """Returns the codes of images by name, the default one first.
+
+        Args:
+            images: uint8 or float [B, H, W, C] in [0, 1].
+
+        Raises:
+            UserError: the model has no encoder.
+        """
+        raise UserError(f"{self.name} cannot encode: it has no encoder")
+
+    def reconstruct(
+        self, images: Any, label: Any = None, *, conditions: dict | None = None, networks: Networks | None = None
+    ) -> tf.Tensor:
+        """Returns images after encoding and decoding, float32 [B, H, W, C] in [0, 1].
+
+        Args:
+            images: uint8 or float [B, H, W, C] in [0, 1].
+
+        Raises:
+            UserError: the model has no encoder.
+        """
+        raise UserError(f"{self.name} cannot reconstruct: it has no encoder")
+
+    def translate(
+        self, images: Any, conditions: dict | None = None, networks: Networks | None = None, reverse: bool = False
+    ) -> np.ndarray:
+        """Returns samples, as a data set holds them, conditioned on images uint8 or float [B, H, W, C] in [0, 1].
+
+        Raises:
+            UserError: the model is not conditioned on one image, or `reverse` is asked for.
+        """
+        sources = [name for name in self.conditions if self.fields[name].kind == "image"]
+        if len(sources) != 1 or reverse:
+            raise UserError(f"{self.name} cannot translate{' back' if reverse else ''}: it makes no images of images")
+        return self.sample(len(images), conditions={**(conditions or {}), sources[0]: images})
+
+    def latents_from_seeds(self, seeds: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
+        """Returns latents float32 [B, D], row i from the integer seeds[i] (int64 [B]) alone."""
+        raise UserError(f"{self.name} has no latents to sample from; leave the sampler out")
+
+    def velocity(
+        self, x: tf.Tensor, t: tf.Tensor, conditions: dict | None = None, networks: Networks | None = None
+    ) -> tf.Tensor:
+        """Returns v(x, t) float32 [B, ...] of a flow from noise at t = 0 to data at t = 1, for samplers of flows."""
+        raise UserError(f"{self.name} has no velocity for a sampler to follow; leave the sampler out")
+
+    @property
+    def samples_stochastically(self) -> bool:
+        """Whether samples resemble the data only if pixels are drawn from p(x|z), as with black and white images."""
+        return False
+
+    def prepared_batch(self, batch: Fields, noise: Noise) -> Fields:
+        """Returns a batch as the likelihood takes it, binarised where the model is trained so; idempotent."""
+        return batch
+
+    def log_densities(
+        self, batch: Fields, step: Step, samples: int
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Returns log p(x|z), log p(z), log q(z|x) [samples, B] of z ~ q(z|x), and KL(q || p) [B] or None; in nats."""
+        raise UserError(f"{self.name} has no likelihood p(x|z) to bound; expected a variational model")
+
+    def log_weights(self, batch: Fields, k: int, noise: Noise) -> tf.Tensor:
+        """Returns log p(x, z) / q(z|x) of k draws z ~ q(z|x) per example, float32 [k, B] in nats.
+
+        Args:
+            batch: fields as the networks see them.
+            k: number of draws.
+            noise: `Noise` from which they follow.
+
+        Raises:
+            UserError: the model has no likelihood p(x|z).
+        """
+        raise UserError(f"{self.name} has no likelihood p(x|z) to bound; expected a variational model")
+
+    @property
+    def chain_prior(self) -> "Prior":
+        """The prior p(z) of the chains that estimate p(x); a model that has it has `likelihood_parameters` too."""
+        raise UserError(f"{self.name} has no prior p(z): expected a vae or a gan")
+
+    def log_likelihood(self, batch: Fields) -> tf.Tensor:
+        """Returns the exact log p(x) of every example, float32 [B] in nats.
+
+        Raises:
+            UserError: the model has no exact likelihood.
+        """
+        raise UserError(f"{self.name} has no exact likelihood; expected an autoregressive model or a flow")
+
+    def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
+        """Returns the signatures of a SavedModel by name."""
+        return self.sampling_endpoints(networks)
+
+    def probes(self) -> list[Callable]:
+        """Returns functions `f(probe) -> {name: scalar}` that a diagnosis calls besides those on every model."""
+        return []
+
+    def rules(self) -> tuple:
+        """Returns the `Rule`s by which a diagnosis judges the measurements of `probes`."""
+        return ()
+
+    def stops(self) -> dict[str, type]:
+        """Returns name -> class of the `Stop`s by which a recipe can end the training of such a model."""
+        return {}
+
+    def charts(self) -> tuple[Chart, ...]:
+        """Returns the charts that a report draws of the columns of history.csv and diagnosis.csv."""
+        return ()
+
+    def scores(self, held_out: Any, settings: Any) -> tuple[dict, dict]:
+        """Returns scores besides those of samples: name -> `Score`, and name -> details.
+
+        Args:
+            held_out: `HeldOut` examples.
+            settings: of an evaluation, `seed` and `nll_k` among them.
+        """
+        return {}, {}

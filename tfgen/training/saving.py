@@ -1,0 +1,180 @@
+"""Saving and loading: a model is saved as what it was constructed and compiled with, whatever its class."""
+
+import dataclasses
+import hashlib
+import inspect
+import os
+from collections.abc import Mapping
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen.data.source import Field
+from tfgen.errors import UserError
+from tfgen.networks.calling import copy_network, random_states
+from tfgen.training.attributes import Attributes
+from tfgen.values import save_object
+
+
+class Saved(Attributes):
+    """The part of `GenerativeModel` that Keras' saving calls; a mixin before `keras.Model`.
+
+    The arguments of the constructor are kept when it is called, so that no subclass needs a `get_config`. An argument
+    is a plain value, a network, a registered value object or function, or a list or dict of these.
+    """
+
+    _given: dict[str, Any]  # the constructor's arguments
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # a file names classes as they are registered: every process that imports the class can load its files
+        keras.saving.register_keras_serializable(package=cls.__module__.partition(".")[0])(cls)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # here, where the arguments of the class itself are seen: its __init__ calls those of its bases with others
+        model = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(model, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}") from None
+        given = dict(list(bound.arguments.items())[1:])
+        for name, parameter in inspect.signature(cls.__init__).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                given |= given.pop(name, {})
+        # not as an attribute: Keras would track the networks in it a second time, and wrap lists and dicts
+        vars(model)["_given"] = given
+        return model
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments of the constructor as plain values and serialised Keras objects.
+
+        Raises:
+            UserError: an argument cannot be saved by name.
+        """
+        return {**{name: _saved(value) for name, value in self._given.items()}, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
+        """Returns a new model from the result of `get_config`."""
+        given = {name: _loaded(value, custom_objects) for name, value in config.items()}
+        parameters = inspect.signature(cls.__init__).parameters
+        takes_name = "name" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        name = given.get("name") if takes_name else given.pop("name", None)
+        model = cls(**given)
+        # a constructor without a `name` names the model after its class
+        model.name = name or model.name
+        return model
+
+    def save(self, filepath: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+        """Writes a `.keras` file, as Keras does.
+
+        Raises:
+            UserError: an argument of the constructor cannot be saved by name; an existing file is left as it is.
+        """
+        self.get_config()  # raises before Keras opens the file, which would empty it
+        return super().save(filepath, *args, **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Returns the optimizers and the settings of `compile`, as Keras saves them."""
+        if not self.compiled:
+            return {}
+        return {
+            "optimizers": {name: keras.saving.serialize_keras_object(o) for name, o in self.optimizers.items()},
+            "steps_per_execution": self.steps_per_execution,
+            "accumulate": self.accumulate,
+            "stages": [[list(names), steps] for names, steps in self.stages] or None,
+            "run_eagerly": self.run_eagerly,
+            "jit_compile": self.jit_compile,
+        }
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles with the result of `get_compile_config`."""
+        # `compile` builds the optimizers: Keras loads slots and counts of an optimizer only where they exist already
+        if config:
+            optimizers = config.pop("optimizers")
+            loaded = {f"{name}_optimizer": keras.saving.deserialize_keras_object(o) for name, o in optimizers.items()}
+            self.compile(**loaded, **config)
+
+    def seed_states(self) -> list[keras.Variable]:
+        """Returns the states of the networks' own random layers (Dropout), which Keras saves in none of its formats."""
+        return [state for network in self.networks.values() for state in random_states(network)]
+
+    def save_own_variables(self, store: Any) -> None:
+        """Writes the model's own variables and the seeds of random layers; `store` maps names to arrays."""
+        super().save_own_variables(store)
+        for index, state in enumerate(self.seed_states()):
+            store[f"seed_{index}"] = state.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Reads what `save_own_variables` wrote."""
+        # Keras counts the entries of `store`, so it is given its own alone
+        states = {name: np.asarray(store[name]) for name in store.keys() if name.startswith("seed_")}
+        super().load_own_variables({name: store[name] for name in store.keys() if name not in states})
+        for index, state in enumerate(self.seed_states()):
+            state.assign(states[f"seed_{index}"])
+
+    def exported_networks(self) -> dict[str, keras.Model]:
+        """Returns copies of all networks by name, with averaged weights where an average is kept."""
+        networks = {}
+        for name, network in self.networks.items():
+            # a copy, so that averaged weights do not replace the trained ones
+            networks[name] = copy_network(network)
+            networks[name].set_weights(self.best(name).get_weights())
+        return networks
+
+    def state(self) -> dict[str, tf.Variable]:
+        """Returns every variable that training changes, by a stable name: the content of a checkpoint."""
+        groups = {f"network/{name}": network.variables for name, network in self.networks.items()}
+        groups |= {f"average/{name}": network.weights for name, network in self.averaged_networks.items()}
+        for name, optimizer in self.optimizers.items():
+            # a learning rate is a variable only where no schedule gives it: it belongs to the recipe, not to the state
+            rate = getattr(optimizer, "_learning_rate", None)
+            groups[f"optimizer/{name}"] = [variable for variable in optimizer.variables if variable is not rate]
+        groups |= {f"state/{name}": [variable] for name, variable in self.states.items()}
+        named = {f"{group}/{i:04d}": v.value for group, values in groups.items() for i, v in enumerate(values)}
+        return {**named, "step": self.step.value}
+
+    def digest(self) -> str:
+        """Returns 16 hexadecimal digits that are equal for two models only if all their variables are, to the bit."""
+        digest = hashlib.sha256()
+        for name, variable in sorted(self.state().items()):
+            digest.update(name.encode() + variable.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def non_finite_weights(self) -> list[str]:
+        """Returns the paths of weights with a NaN or an infinity, such as `discriminator/conv2d/kernel`."""
+        return [
+            f"{name}/{variable.path}"
+            for name, network in self.networks.items()
+            for variable in network.weights
+            if variable.dtype.startswith(("float", "bfloat")) and not np.isfinite(np.sum(np.float64(variable.numpy())))
+        ]
+
+
+def _saved(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Field):
+        return {name: _saved(item) for name, item in dataclasses.asdict(value).items()}
+    if isinstance(value, dict):
+        return {name: _saved(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_saved(item) for item in value]
+    try:
+        return save_object(value)
+    except UserError:
+        raise
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise UserError(f"{value!r:.60} cannot be saved with the model: {str(error).splitlines()[0]}") from error
+
+
+def _loaded(value: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+    if isinstance(value, dict):
+        if "class_name" in value:
+            return keras.saving.deserialize_keras_object(value, custom_objects)
+        return {name: _loaded(item, custom_objects) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_loaded(item, custom_objects) for item in value]
+    return value
