@@ -271,7 +271,7 @@ def test_bits_per_dimension():
     assert bits_per_dimension(12 * math.log(2.0), 12, density, dequantized=True) == pytest.approx(7.0)
     with pytest.raises(UserError, match="is a cross-entropy and has no bits per dimension"):
         bits_per_dimension(-1.0, 12, likelihoods.bernoulli())
-    with pytest.raises(UserError, match="is a density, .* tfgen.metrics.dequantize.*, and say dequantized=True"):
+    with pytest.raises(UserError, match="is a density, .* tfgen.metrics.dequantize.*, and pass dequantized=True"):
         bits_per_dimension(-1.0, 12, density)
     with pytest.raises(UserError, match="give it the bytes, not dequantised ones"):
         bits_per_dimension(-1.0, 12, discrete, dequantized=True)

@@ -716,7 +716,7 @@ def test_training_ends_at_the_equilibrium_and_not_where_the_discriminator_is_bli
     assert seen.stopped is None and int(blind.step) == 96
     tried = [row["step"] for row in seen.rows if "fresh_accuracy" in row]
     assert tried == [32, 64], "after 2, 4 and then 8 probes"
-    assert "no equilibrium: the discriminator could not tell at step 64, but a fresh one" in capsys.readouterr().out
+    assert "no equilibrium: the discriminator was at chance at step 64, but a fresh one" in capsys.readouterr().out
 
 
 # Mistakes.

@@ -84,7 +84,7 @@ def test_per_class_frechet():
         per_class_frechet(real, real_labels, fake, np.minimum(np.arange(60) // 20 * 2, 2 + 2 * (np.arange(60) == 59)))
     with pytest.raises(UserError, match=r"but class 7 has \[0, 30\]"):
         per_class_frechet(real, np.zeros(90, int), fake, np.arange(60) % 2 * 7)
-    with pytest.raises(UserError, match="fake_labels must be one for each of 60 images, got 90"):
+    with pytest.raises(UserError, match="fake_labels must have 60 entries, one per image, got 90"):
         per_class_frechet(real, real_labels, fake, real_labels)
     with pytest.raises(UserError, match="real_labels must be integers"):
         per_class_frechet(real, np.eye(90), fake, fake_labels)

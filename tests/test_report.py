@@ -427,7 +427,7 @@ def test_every_column_is_in_a_chart_and_what_is_no_chart_is_passed_over(folder):
         said = ["discriminator_loss, mean of each epoch", "equilibrium_distance", "held_out_score", "Gradient norms"]
         for title in said + (["K <. K from"] if charts is odd else ["kid, mean of each epoch"]):
             assert title in labels, title
-    assert "The diagnosis looked 2 times and found nothing wrong." in words(page)
+    assert "The diagnosis made 2 measurements and found no fault." in words(page)
 
 
 def test_a_picture_that_fails_is_a_note(runs, tmp_path, monkeypatch):
@@ -511,13 +511,13 @@ def test_shared_columns_are_overlaid(folder):
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        ("evaluation_json", "{", "evaluation.json is damaged: it is no JSON"),
+        ("evaluation_json", "{", "evaluation.json is damaged: it is not JSON"),
         ("evaluation_json", "[]", "expected an object with metrics; evaluate anew"),
-        ("evaluation_json", '{"metrics": {"fd": 3}}', "'fd' has not value, low, high, floor and protocol"),
-        ("evaluation_json", '{"metrics": {"fd": {"value": "3"}}}', "'fd' has not value"),
-        ("evaluation_json", b"\xff\xfe", "evaluation.json is damaged: it is no JSON"),
-        ("history_csv", "epoch,step,loss\n1,10,0.5\n2,20\n", "history.csv is damaged: line 3 is no row of 3 numbers"),
-        ("history_csv", "epoch,step,loss\n1,10,low\n", "line 2 is no row of 3 numbers"),
+        ("evaluation_json", '{"metrics": {"fd": 3}}', "'fd' needs value, low, high, floor and protocol"),
+        ("evaluation_json", '{"metrics": {"fd": {"value": "3"}}}', "'fd' needs value"),
+        ("evaluation_json", b"\xff\xfe", "evaluation.json is damaged: it is not JSON"),
+        ("history_csv", "epoch,step,loss\n1,10,0.5\n2,20\n", "history.csv is damaged: line 3 is not a row of 3"),
+        ("history_csv", "epoch,step,loss\n1,10,low\n", "line 2 is not a row of 3 numbers"),
         ("history_csv", "", "expected a first line with a column step"),
         ("history_csv", b"\xff\xfe\x00", "history.csv is damaged: expected a table of numbers"),
         ("history_csv", "step,loss\n,0.5\n", "a row has no step"),

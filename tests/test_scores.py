@@ -72,7 +72,7 @@ def test_probabilities_may_be_rounded():
         (lambda: class_histogram([0.0, 1.0], 3), r"labels must be integers \[N\], got float64 of shape \(2,\)"),
         (lambda: class_histogram(np.zeros(0, int), 3), "at least 1 label, got none"),
         (lambda: class_histogram(np.eye(4), 3), "num_classes=3 classes, got 4"),
-        (lambda: label_agreement(np.eye(4), [0, 1, 2]), "one for each of 4 images, got 3"),
+        (lambda: label_agreement(np.eye(4), [0, 1, 2]), "4 entries, one per image, got 3"),
         (lambda: label_agreement(np.eye(4), [0, 1, 2, 4]), r"in 0\.\.3, got 0\.\.4"),
     ],
 )

@@ -121,9 +121,9 @@ def test_a_worker_knows_its_place_by_flags_or_by_its_cluster(worker, number, env
 @pytest.mark.parametrize(
     "worker, number, environ, sentence",
     [
-        (1, None, {}, "--worker says that this is worker 1, but not of how many: give --workers=N"),
+        (1, None, {}, "--worker says that this is worker 1, but not how many there are: give --workers=N"),
         (2, 2, {}, "--worker says that this is worker 2, of 2 workers 0..1"),
-        (None, None, {"JOB_COMPLETION_INDEX": "0"}, "JOB_COMPLETION_INDEX says that this is worker 0, but not of"),
+        (None, None, {"JOB_COMPLETION_INDEX": "0"}, "JOB_COMPLETION_INDEX says that this is worker 0, but not how"),
         (None, None, {"TF_CONFIG": "{"}, "TF_CONFIG names no worker of its cluster"),
         (None, None, {"TF_CONFIG": CLUSTER.replace('"worker", "in', '"ps", "in')}, "TF_CONFIG names no worker"),
     ],
@@ -281,7 +281,7 @@ def test_a_disk_that_refuses_is_a_sentence(tmp_path):
         ("vae", ["--format=npz", "--label=1", "--out=a"], "vae is not conditional and takes no label"),
         ("cgan", ["--format=npz", "--stochastic", "--out=a"], "has no distribution of pixels"),
         ("gan", ["--format=png", "--out=a"], "points are written as --format=npz, got png"),
-        ("vae", ["--format=npz", "--worker=1", "--out=a"], "but not of how many: give --workers=N"),
+        ("vae", ["--format=npz", "--worker=1", "--out=a"], "but not how many there are: give --workers=N"),
         ("vae", ["--format=npz", "--out=full"], "holds 'mine.txt' and no samples.json; give an empty or a new folder"),
         ("vae", ["--format=npz", "--out=full/mine.txt"], "mine.txt is a file; shards are written to a folder"),
     ],

@@ -1,6 +1,9 @@
 """`python -m tfgen.evaluate`: scores of a trained run or of a file of samples, with their floors and protocols."""
 
 import sys
+from typing import Any
+
+from absl import flags
 
 from tfgen import cli, plugins
 from tfgen.errors import UserError
@@ -12,9 +15,9 @@ COMMAND = cli.Command(
 )
 COMMAND.string("run", None, "the run's folder")
 COMMAND.string("samples", None, "instead of a run: FILE.npz or a folder of shards, of tfgen.sample, or of pictures")
-COMMAND.string("dataset", None, "what to compare with; default: the run's data set")
-COMMAND.string("data_dir", None, "where the data set lies; default: as the run was trained")
-COMMAND.string("image_size", None, "bring the data set's images to this size: 32 or 32x48; default: the run's")
+COMMAND.string("dataset", None, "data set to compare with; default: that of the run")
+COMMAND.string("data_dir", None, "folder of the data set; default: that of the run")
+COMMAND.string("image_size", None, "resize the data set's images to 32 or 32x48; default: the run's size")
 COMMAND.string("out", None, "FILE.json; default: evaluation.json in the run's folder, or beside the samples")
 COMMAND.string(
     "conditions",
@@ -26,7 +29,7 @@ COMMAND.integer("seed", 0, "of samples, choices and draws", minimum=0)
 COMMAND.choice("split", "test", "which real images to compare with", ("test", "validation"))
 COMMAND.string("extractor", None, "fashion_mnist, mnist, lite0, fid:PATH, keras:PATH, ...; default: the data set's")
 COMMAND.string("metrics", None, "some of the sample metrics only: fd,kid; default: all that fit")
-COMMAND.integer("nll_k", 100, "samples of z an image in the bound on log p(x)", minimum=1)
+COMMAND.integer("nll_k", 100, "samples of z per image in the bound on log p(x)", minimum=1)
 COMMAND.integer("nll_images", 500, "test images in likelihoods and reconstructions; 0: all", minimum=0)
 COMMAND.boolean("cas", False, "train the classifiers of the classification accuracy score")
 COMMAND.integer("ais", 0, "test images whose likelihood is estimated by annealed importance sampling", minimum=0)
@@ -37,32 +40,33 @@ COMMAND.multiple("plugin", "a module that registers models, data sets or extract
 
 
 @COMMAND.action
-def main(flags):
-    if bool(flags.run) == bool(flags.samples):
+def main(values: flags.FlagValues) -> None:
+    """Writes the evaluation and prints it."""
+    if bool(values.run) == bool(values.samples):
         raise UserError("give --run=FOLDER or --samples=FILE, one of them")
-    if flags.samples and not flags.dataset:
+    if values.samples and not values.dataset:
         raise UserError("--samples needs --dataset: what to compare them with, --dataset=fashion_mnist for example")
-    if flags.workers > 1 and not flags.samples:
+    if values.workers > 1 and not values.samples:
         raise UserError(
             "--workers is for samples in shards: make them with tfgen.sample --format=array_record --workers=N, and "
             "give --samples=FOLDER"
         )
-    if flags.conditions and not flags.run:
+    if values.conditions and not values.run:
         raise UserError("--conditions is for samples that a run makes: give --run=FOLDER")
-    plugins.import_plugins(flags.plugin)
+    plugins.import_plugins(values.plugin)
     from tfgen.evaluation import Settings, subjects
     from tfgen.evaluation.cache import default_folder
 
-    names = tuple(name.strip() for name in flags.metrics.split(",")) if flags.metrics else None
+    names = tuple(name.strip() for name in values.metrics.split(",")) if values.metrics else None
     same = ("num", "seed", "split", "extractor", "nll_k", "nll_images", "cas", "ais", "controls", "workers")
-    given = {name: flags[name].value for name in same}
-    cache = flags.cache or str(default_folder())
-    settings = Settings(metrics=names, cache=cache, plugins=tuple(flags.plugin), **given)
-    data = {name: flags[name].value for name in ("dataset", "data_dir", "image_size")}
-    if flags.run:
-        evaluation, out = subjects.evaluate_run(flags.run, settings, flags.out, conditions=flags.conditions, **data)
+    given: dict[str, Any] = {name: values[name].value for name in same}
+    cache = values.cache or str(default_folder())
+    settings = Settings(metrics=names, cache=cache, plugins=tuple(values.plugin), **given)
+    data: dict[str, Any] = {name: values[name].value for name in ("dataset", "data_dir", "image_size")}
+    if values.run:
+        evaluation, out = subjects.evaluate_run(values.run, settings, values.out, conditions=values.conditions, **data)
     else:
-        evaluation, out = subjects.evaluate_file(flags.samples, settings, flags.out, **data)
+        evaluation, out = subjects.evaluate_file(values.samples, settings, values.out, **data)
     print(evaluation.text())
     print(out)
 

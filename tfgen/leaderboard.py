@@ -1,36 +1,40 @@
-"""`python -m tfgen.leaderboard`: models trained under one equal budget, each with several seeds, and one table."""
+"""`python -m tfgen.leaderboard`: models trained under equal budgets, each with several seeds, and one table."""
 
 import sys
+from typing import Any
+
+from absl import flags
 
 from tfgen import cli, plugins
 from tfgen.machine import startup
 
 COMMAND = cli.Command(
     "leaderboard",
-    "Trains models under one equal budget and ranks them by their scores.",
+    "Trains models under equal budgets and ranks them by their scores.",
     "python -m tfgen.leaderboard --dataset=fashion_mnist --entries=dcgan,my_recipe.py --budget=10m --seeds=3",
 )
-COMMAND.string("dataset", "fashion_mnist_mini", "what all of them are trained on")
+COMMAND.string("dataset", "fashion_mnist_mini", "data set that all of them are trained on")
 COMMAND.string("data_dir", None, "folder of the data set")
 COMMAND.string("entries", None, "models, configs and recipe files, separated by commas; default: all models that fit")
 COMMAND.string(
     "budget", "10m", "of each run: wall-clock time, 90s, 10m or 2h; 2000steps; 1e6images (steps x batch size)"
 )
 COMMAND.integer("seeds", 3, "runs per entry, with seeds 0, 1, ...", minimum=1)
-COMMAND.integer("num", None, "samples in an evaluation; default: as many as there are test images", minimum=10)
+COMMAND.integer("num", None, "samples per evaluation; default: as many as there are test images", minimum=10)
 COMMAND.string("workdir", None, "folder of the runs and the table; default: runs/leaderboard-DATASET-BUDGET")
 COMMAND.multiple("plugin", "a module that registers models or data sets, repeatable")
 
 
 @COMMAND.action
-def main(flags):
-    plugins.import_plugins(flags.plugin)
+def main(values: flags.FlagValues) -> None:
+    """Runs the board and prints its table."""
+    plugins.import_plugins(values.plugin)
     startup.start_tensorflow()
     from tfgen.evaluation.board import Board
 
-    entries = [name.strip() for name in (flags.entries or "").split(",") if name.strip()]
-    options = {name: flags[name].value for name in ("seeds", "num", "workdir", "data_dir")}
-    folder = Board(flags.dataset, flags.budget, entries=entries, plugins=flags.plugin, **options).run()
+    entries = [name.strip() for name in (values.entries or "").split(",") if name.strip()]
+    options: dict[str, Any] = {name: values[name].value for name in ("seeds", "num", "workdir", "data_dir")}
+    folder = Board(values.dataset, values.budget, entries=entries, plugins=values.plugin, **options).run()
     print((folder / "leaderboard.md").read_text(encoding="utf-8"), folder, sep="\n")
 
 

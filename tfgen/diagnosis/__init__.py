@@ -1,1 +1,1 @@
-"""Diagnosis of training: probes measure, rules say in words what the measurements mean, stops act on it."""
+"""Diagnosis of training: probes measure a model, rules interpret the measurements, stops end the training."""

@@ -1,43 +1,51 @@
-"""The diagnosis of a running training: measures every so many steps, and says in words what goes wrong."""
+"""The diagnosis of a training in progress: measurements every few steps, and findings in words."""
 
 import csv
 import dataclasses
 import json
 import math
+import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
+from numpy.typing import ArrayLike
 
 from tfgen.data.source import Examples
 from tfgen.diagnosis.probes import Probe
-from tfgen.diagnosis.rules import PATIENCE, Judge, rules_of
-from tfgen.diagnosis.stops import check_stops, stops_for
+from tfgen.diagnosis.rules import PATIENCE, Finding, Judge, rules_of
+from tfgen.diagnosis.stops import Stop, check_stops, stops_for
 from tfgen.errors import UserError
 from tfgen.storage.atomic import write_text
 
-PER_PROBE = 150  # steps, about: a probe costs as much as two or three
-AT_LEAST = 100  # steps of the shortest epochs' probes
+if TYPE_CHECKING:
+    from tfgen.training.callbacks.tensorboard import TensorBoard
+
+PER_PROBE = 150  # steps, about: a probe takes as long as two or three of them
+AT_LEAST = 100  # steps between two probes where epochs are shorter
+
+Images = ArrayLike | dict[str, ArrayLike] | Examples
 
 
 class Diagnosis(keras.callbacks.Callback):
-    """Watches a GAN's balance, overfitting and collapse, and a VAE's latents; prints each finding when it begins.
+    """A callback that prints findings on a GAN's balance, overfitting and collapse, or a VAE's latents.
 
-    It looks about every 150 steps, at the ends of epochs, within long ones and after several short ones, which costs
-    less than 3 % of the time. It changes nothing: a run is the same to the bit without it.
+    A probe takes place about every 150 steps: at the ends of epochs, within long ones and after several short ones. It
+    takes less than 3 % of the training time, and does not change the training: a run without it has the same bits.
 
     Args:
-        train_images: images the model is trained on: an array, a dict of fields or `Examples`; the default are those
-            that `fit` is given, unless as a `tf.data.Dataset`.
-        validation_images: images that it is not trained on, for what concerns overfitting. Never the test split.
+        train_images: images that the model is trained on: an array, a dict of fields or `Examples`; by default those
+            given to `fit`, unless they are a `tf.data.Dataset`.
+        validation_images: images that the model is not trained on, to detect overfitting. Never the test split.
         train_labels, validation_labels: int [N], for a conditional model.
-        folder: where `diagnosis.csv` (a row a probe) and `diagnosis.json` (the findings) go; None writes nothing.
-            Rows after the step at which training goes on are dropped, as they come again.
-        every: steps between two probes; the default depends on the length of an epoch.
-        patience: probes in a row that show a condition before it is said.
-        size: images of each kind that a probe looks at, at most.
+        folder: for `diagnosis.csv` (one row per probe) and `diagnosis.json` (the findings); None writes nothing. A
+            resumed training drops the rows after its first step, as it repeats them.
+        every: steps between two probes; by default depending on the length of an epoch.
+        patience: number of consecutive probes that have to show a condition before it becomes a finding.
+        size: images of each split per probe, at most.
         stop: when to end training: "divergence" or "equilibrium", both with a comma, or a list of `Stop`.
-        board: a `TensorBoard` callback, to which the measurements go as `diagnosis/...`.
+        board: a `TensorBoard` callback, to which the measurements are written as `diagnosis/...`.
         verbose: whether findings are printed.
 
     Attributes:
@@ -46,24 +54,24 @@ class Diagnosis(keras.callbacks.Callback):
         stopped: the sentence on why training was ended, or None.
 
     Raises:
-        UserError: images that do not fit the model; none at all.
+        UserError: a number is too small, or the images are missing or do not fit the model.
     """
 
     def __init__(
         self,
-        train_images=None,
-        validation_images=None,
-        train_labels=None,
-        validation_labels=None,
+        train_images: Images | None = None,
+        validation_images: Images | None = None,
+        train_labels: ArrayLike | None = None,
+        validation_labels: ArrayLike | None = None,
         *,
-        folder=None,
-        every=None,
-        patience=PATIENCE,
-        size=128,
-        stop=None,
-        board=None,
-        verbose=True,
-    ):
+        folder: str | os.PathLike | None = None,
+        every: int | None = None,
+        patience: int = PATIENCE,
+        size: int = 128,
+        stop: str | Stop | Sequence[str | Stop] | None = None,
+        board: "TensorBoard | None" = None,
+        verbose: bool = True,
+    ) -> None:
         super().__init__()
         for name, value in {"every": every, "patience": patience, "size": size}.items():
             if value is not None and value < (2 if name == "size" else 1):
@@ -71,35 +79,46 @@ class Diagnosis(keras.callbacks.Callback):
         self.data = {"train": (train_images, train_labels), "validation": (validation_images, validation_labels)}
         self.folder = None if folder is None else pathlib.Path(folder)
         self.every, self.patience, self.size, self.board, self.verbose = every, patience, size, board, verbose
-        self.stops, self._asked = [], check_stops(stop)
-        self.rows, self.findings, self.stopped = [], [], None
-        self._probe, self._due = None, None
+        self.stops: list[Stop] = []
+        self._asked = check_stops(stop)
+        self.rows: list[dict[str, Any]] = []
+        self.findings: list[Finding] = []
+        self.stopped: str | None = None
+        self._probe: Probe | None = None
 
     # The data.
 
-    def examples(self, split: str) -> Examples | None:
-        """`Examples` of `train` or `validation`, or None where there are none of the latter."""
-        images, labels = self.data[split]
-        if images is None and split == "train":
-            images = self.params.get("examples")
-            if images is None:
-                raise UserError(
-                    "Diagnosis does not see the images of a tf.data.Dataset: give it some as Diagnosis(train_images)"
-                )
+    def training_examples(self) -> Examples:
+        """Returns the `Examples` that the model is trained on.
+
+        Raises:
+            UserError: they are not known.
+        """
+        images, labels = self.data["train"]
+        images = self.params.get("examples") if images is None else images
+        if images is None:
+            raise UserError(
+                "Diagnosis does not see the images of a tf.data.Dataset: give it some as Diagnosis(train_images)"
+            )
+        return self.model.as_examples(images, labels)
+
+    def held_out_examples(self) -> Examples | None:
+        """Returns the `Examples` that the model is not trained on, or None without any."""
+        images, labels = self.data["validation"]
         return None if images is None else self.model.as_examples(images, labels)
 
-    # When to look.
+    # Probes at the right steps.
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         if self._probe is None or self._probe.model is not self.model:
-            self.train, self.held_out = self.examples("train"), self.examples("validation")
+            self.train, self.held_out = self.training_examples(), self.held_out_examples()
             self._probe = Probe(self.model, self.train, self.held_out, self.size, self._print)
         self.stops = stops_for(self.model, self._asked)
         for stop in self.stops:
             stop.check(self.model)
         self.stopped, self._step = None, int(self.model.step.numpy())
         self._bad_step = int(self.model.first_bad_step.numpy())
-        params = self.params or {}  # Keras sets none where it is not `fit` that calls
+        params = self.params or {}  # Keras sets none if the caller is not `fit`
         self.epoch_steps = params.get("steps_per_epoch") or params.get("steps")
         self._due = schedule(self.every, self.epoch_steps)
         self._resume()
@@ -122,7 +141,7 @@ class Diagnosis(keras.callbacks.Callback):
             if summary := stop.summary(self.rows):
                 self._print(summary)
 
-    # What is done then.
+    # Findings.
 
     def _look(self, last=False):
         row = {"step": self._step, **self._probe()}
@@ -136,7 +155,7 @@ class Diagnosis(keras.callbacks.Callback):
         self._say(findings) if last else self._act(findings)
 
     def _act(self, findings):
-        """Says what has been found, and ends training if one of the stops finds reason to."""
+        """Reports findings, and ends training if one of the stops has a reason to."""
         self._say(findings)
         reason = next(filter(None, (stop.reason(self.rows, findings) for stop in self.stops)), None)
         if reason:
@@ -157,12 +176,12 @@ class Diagnosis(keras.callbacks.Callback):
     # Files.
 
     def _resume(self):
-        """Takes up the rows up to the present step, of the file or of an earlier `fit`."""
+        """Restores the rows up to the present step, from the file or from an earlier `fit`."""
         rows, self.rows = self.rows if self.folder is None else read_rows(self.folder / "diagnosis.csv"), []
         self._judge, self._names, self._lines = Judge(rules_of(self.model), self.patience), ["step"], []
         for row in rows:
             before = self.rows[-1]["step"] if self.rows else 0
-            if row["step"] <= self._step and self._due(before, row["step"]):  # the last of an ended run is not
+            if row["step"] <= self._step and self._due(before, row["step"]):  # not due: the last row of an ended run
                 self.rows.append(row)
                 self._judge.see(row)
         self.findings = list(self._judge.findings)
@@ -171,12 +190,12 @@ class Diagnosis(keras.callbacks.Callback):
             self._write_findings()
 
     def _write(self, sync=False):
-        """Replaces the file whole. It is not synced at every probe, which would cost as much as the probe itself."""
+        """Writes diagnosis.csv atomically; not synced at every probe, which would take as long as the probe itself."""
         if self.folder is None:
             return
         new = self.rows[len(self._lines) :]
         names = {name for row in new for name in row} | set(self._names)
-        if len(names) > len(self._names):  # a new column: all lines are made anew
+        if len(names) > len(self._names):  # a new column changes all lines
             self._names, self._lines, new = ["step", *sorted(names - {"step"})], [], self.rows
         for row in new:
             self._lines.append(",".join(repr(row[name]) if name in row else "" for name in self._names))
@@ -188,9 +207,13 @@ class Diagnosis(keras.callbacks.Callback):
 
 
 def schedule(every: int | None, steps_per_epoch: int | None) -> Callable[[int, int], bool]:
-    """`f(before, step) -> bool`: whether a probe is due after `step`, the last having been seen after `before`.
+    """Returns `f(before, step)`: whether a probe is due after `step`, when `before` is the last step known.
 
-    It depends on the steps alone, so that a resumed run looks when one never killed would.
+    It depends on the steps alone, so that a resumed run has its probes at the same steps.
+
+    Args:
+        every: steps between two probes, or None for about `PER_PROBE`.
+        steps_per_epoch: or None if unknown.
     """
     epoch = steps_per_epoch or PER_PROBE
     if every is not None:
@@ -203,7 +226,7 @@ def schedule(every: int | None, steps_per_epoch: int | None) -> Callable[[int, i
 
 
 def read_rows(path: pathlib.Path) -> list[dict]:
-    """The rows of a diagnosis.csv, list of dict with `step` int and all else float; none where it is damaged."""
+    """Returns the rows of a diagnosis.csv, with `step` int and all else float; none if it is damaged."""
     if not path.is_file():
         return []
     try:

@@ -1,6 +1,7 @@
-"""Probes: what the diagnosis measures, on fixed images and fixed noise, without touching the model's state."""
+"""Probes: measurements of a model on fixed images and fixed noise, which do not change its state."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,46 +9,56 @@ import tensorflow as tf
 from tfgen.data.source import Examples
 from tfgen.noise import Noise
 from tfgen.training.phases import Phase
+from tfgen.training.step import Fields, Step
 
-GRADIENT_ROWS = 64  # images whose gradients are taken: these cost three times as much as a score
+if TYPE_CHECKING:
+    from tfgen.training.model import GenerativeModel
+
+GRADIENT_ROWS = 64  # images for gradients, fewer than for scores: they take three times as long
 
 
 class Probe:
-    """Measures a model, always on the same images and the same noise.
+    """A measurement of a model, always on the same images and the same noise.
 
-    A network runs as in a training step (batch statistics, dropout), and all its variables stay as they are. A part
-    that fails is left out from then on, and said once.
+    A network runs as in a training step (batch statistics, dropout), but none of its variables changes. A part that
+    fails is left out of all further measurements, with one message.
 
     Args:
         model: a compiled `GenerativeModel`.
         train: `Examples` that it is trained on.
-        held_out: `Examples` that it is not trained on, or None: then nothing is said of them.
-        size: images of each, at most.
+        held_out: `Examples` that it is not trained on, or None: they are not measured then.
+        size: images of each split, at most.
         say: called with a sentence on a part that fails.
 
     Attributes:
         model: as above.
-        batch, unseen: fields of training and of held-out images as the networks see them, or None for the latter.
-        step: a `Step` for looking.
+        batch, unseen: fields of training and of held-out images as the networks see them; the latter may be None.
+        step: a `Step` in which nothing is updated.
         train: the training `Examples`.
+        phases: the phases that the training runs now.
     """
+
+    batch: Fields
+    unseen: Fields | None
+    step: Step
+    phases: Sequence[Phase]
 
     def __init__(
         self,
-        model,
+        model: "GenerativeModel",
         train: Examples,
         held_out: Examples | None = None,
         size: int = 128,
         say: Callable[[str], object] = print,
-    ):
+    ) -> None:
         self.model, self.train, self.say = model, train, say
         self._train = fixed_batch(train, size)
         self._held_out = None if held_out is None else fixed_batch(held_out, size)
         self.parts = [weight_norms, gradient_norms, *model.probes()]
-        self._measures = {}
+        self._measures: dict[tuple[str, ...], Measure] = {}
 
     def __call__(self) -> dict[str, float]:
-        """The measurements by name."""
+        """Returns the measurements by name."""
         phases = self.model.current_phases()
         names = tuple(phase.name for phase in phases)
         while True:
@@ -55,14 +66,14 @@ class Probe:
                 self._measures[names] = Measure(self, phases)
             try:
                 return self._measures[names]()
-            except tf.errors.OpError as error:  # which part it was, the graph does not say: try each by itself
+            except tf.errors.OpError as error:  # the graph does not say which part failed: try each by itself
                 self._measures.clear()
                 if not self._drop_failing(phases):
                     self.leave_out(self.parts[-1], error)
                     self.parts = self.parts[:-1]
 
     def _drop_failing(self, phases):
-        """Leaves out the parts that fail by themselves; whether there were any."""
+        """Leaves out the parts that fail by themselves; returns whether there were any."""
         every, kept = self.parts, []
         for part in every:
             self.parts = [part]
@@ -75,43 +86,48 @@ class Probe:
         return len(kept) < len(every)
 
     def leave_out(self, part: Callable, error: Exception) -> None:
-        """Says that a part is left out."""
+        """Reports that a part is left out."""
         self.say(f"the probe {name_of(part)} failed and is left out: {reason_of(error):.200}")
 
     def measured(self, phases: Sequence[Phase]) -> dict[str, tf.Tensor]:
-        """What the parts give, within a graph."""
+        """Returns the measurements of all parts; called within a graph."""
         self.phases = phases
         self.step = self.model.probing_step(Noise(self.model.seed, 0, "diagnosis/"))
         self.batch = self.model.as_batch(self._train)
         self.unseen = None if self._held_out is None else self.model.as_batch(self._held_out)
-        found = {}
+        found: dict[str, tf.Tensor] = {}
         for part in list(self.parts):
             try:
                 found |= {name: as_scalar(name, value) for name, value in part(self).items()}
-            except Exception as error:  # a probe is somebody's own code, and no reason to end a training
+            except Exception as error:  # a probe may be a user's own code, and its failure must not end a training
                 self.leave_out(part, error)
                 self.parts = [other for other in self.parts if other is not part]
         return found
 
 
 def name_of(part: Callable) -> str:
-    """What a probe is called in a sentence: a bound method, a partial or an object may be one, too."""
+    """Returns the name of a probe for messages; a probe may also be a bound method, a partial or an object."""
     return getattr(part, "__name__", type(part).__name__)
 
 
 def reason_of(error: Exception) -> str:
-    """The one line of an exception that says what is wrong."""
+    """Returns the line of an exception's message that names the fault."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    if isinstance(error, tf.errors.OpError):  # the trace comes first there, and the node's name last
+    if isinstance(error, tf.errors.OpError):  # begins with the trace and ends with the node's name
         return next((line for line in reversed(lines) if not line.startswith("[[")), lines[0])
     return lines[0]
 
 
 class Measure:
-    """One compiled pass of a `Probe` while certain phases are running; gives floats by name."""
+    """A compiled pass of a `Probe` for the given phases.
 
-    def __init__(self, probe, phases):
-        self._names = ()
+    Args:
+        probe: what is measured.
+        phases: those that the training runs.
+    """
+
+    def __init__(self, probe: Probe, phases: Sequence[Phase]) -> None:
+        self._names: tuple[str, ...] = ()
 
         def stacked():
             measured = probe.measured(phases)
@@ -120,16 +136,17 @@ class Measure:
 
         self._function = tf.function(stacked, autograph=False)
 
-    def __call__(self):
-        values = self._function().numpy()  # one copy, not one for each
+    def __call__(self) -> dict[str, float]:
+        """Returns the measurements by name."""
+        values = self._function().numpy()  # stacked: one copy for all of them
         return {name: float(value) for name, value in zip(self._names, values, strict=True)}
 
 
-def as_scalar(name: str, value) -> tf.Tensor:
+def as_scalar(name: str, value: Any) -> tf.Tensor:
     """Returns a measurement as a float32 scalar.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a scalar.
     """
     value = tf.cast(value, tf.float32)
     if value.shape.rank != 0:
@@ -138,34 +155,34 @@ def as_scalar(name: str, value) -> tf.Tensor:
 
 
 def fixed_batch(examples: Examples, size: int) -> dict[str, tf.Tensor]:
-    """Returns `size` examples evenly spread over all of them, as constant tensors by field name."""
+    """Returns `size` examples, evenly spaced, as constant tensors by field name."""
     rows = np.linspace(0, len(examples) - 1, min(len(examples), size)).astype(np.int64)
     return {name: tf.constant(value) for name, value in examples.gather(rows).items()}
 
 
-# On every model: each takes the probe and returns {name: scalar}.
+# Probes of every model, each a function: probe -> {name: scalar}.
 
 
 def trained_networks(probe: "Probe") -> dict[str, list]:
-    """name -> trainable tensors of each network that a running phase trains, and that can be."""
+    """Returns name -> trainable tensors of the networks that the phases train; networks without any are left out."""
     names = dict.fromkeys(name for phase in probe.phases for name in phase.trains)
     tensors = {name: [v.value for v in probe.model.networks[name].trainable_variables] for name in names}
     return {name: values for name, values in tensors.items() if values}
 
 
 def weight_norms(probe: "Probe") -> dict[str, tf.Tensor]:
-    """Euclidean norm of the trainable weights of each network in training: it stands still when training does."""
+    """Returns `NETWORK_weights`, the Euclidean norm of the weights of each trained network."""
     return {f"{name}_weights": norm(tensors) for name, tensors in trained_networks(probe).items()}
 
 
 def norm(tensors: list) -> tf.Tensor:
-    """The Euclidean norm of all of them together; 0 where there are none."""
+    """Returns the Euclidean norm of all tensors together; 0 without any."""
     tensors = [tensor for tensor in tensors if tensor is not None]
     return tf.linalg.global_norm(tensors) if tensors else tf.zeros([])
 
 
 def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
-    """What each running phase minimises, and the norm of its gradient for each network that it trains."""
+    """Returns `PHASE_loss` (`loss` of a single phase) and `NETWORK_gradient`, the norm of its gradient."""
     model, measured, trained = probe.model, {}, trained_networks(probe)
     for phase in probe.phases:
         seen = probe.batch if phase.split == "train" else probe.unseen

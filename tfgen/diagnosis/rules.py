@@ -1,19 +1,23 @@
-"""Rules: what measurements mean, in words. Plain Python, a function of the rows of probes alone.
+"""Rules: the interpretation of measurements, in words. Plain Python, a function of the rows of probes alone.
 
-The rules on every model stand here; those of a family stand with it, and a model says which are its own.
+The rules for every model are here; those of a family are in its folder, and `model.rules()` returns them.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-PATIENCE = 3  # probes in a row for which a condition holds before it is said, or does not before it may be said again
+if TYPE_CHECKING:
+    from tfgen.training.model import GenerativeModel
+
+PATIENCE = 3  # consecutive probes for which a condition has to hold to become a finding, or to fail to end it
 CALM = "what usually helps: a lower learning rate, --precision=float32 if it was not, a gradient penalty for a critic"
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What the diagnosis has seen: the step at which it was sure, a short name, and a sentence with the remedies."""
+    """A result of the diagnosis: the step at which it was established, a short name, and a sentence with remedies."""
 
     step: int
     name: str
@@ -25,35 +29,43 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A condition on the latest row, and the sentence that says it.
+    """A condition on the latest row, and its message.
 
     Attributes:
         name: of the finding.
-        holds: `f(row, past) -> bool`; what a row lacks is NaN, so that no comparison is true.
+        holds: `f(row, past) -> bool`; a missing measurement is NaN, so that no comparison with it is true.
         message: `f(row, past) -> str`.
-        patience: probes in a row, if fewer than the diagnosis' own are enough.
+        patience: consecutive probes, if fewer than those of the diagnosis are enough.
     """
 
     name: str
-    holds: Callable
-    message: Callable
+    holds: Callable[["Row", "Past"], bool]
+    message: Callable[["Row", "Past"], str]
     patience: int = 1000
 
 
 class Row(dict):
-    """The measurements of a probe; one that it lacks is NaN."""
+    """The measurements of a probe; a missing one is NaN."""
 
     def __missing__(self, name):
         return math.nan
 
 
 class Past:
-    """What the rules need of the rows before the latest."""
+    """A summary of the rows before the latest, for the rules.
 
-    def __init__(self):
-        self.first, self.previous, self._lowest, self._highest = None, None, {}, {}
+    Attributes:
+        first, previous: the first row and the one before the latest, or None.
+    """
+
+    def __init__(self) -> None:
+        self.first: Row | None = None
+        self.previous: Row | None = None
+        self._lowest: dict[str, Row] = {}
+        self._highest: dict[str, float] = {}
 
     def add(self, row: Row) -> None:
+        """Adds a row."""
         self.first, self.previous = self.first or row, row
         for name, value in row.items():
             if math.isfinite(value):
@@ -62,42 +74,45 @@ class Past:
                     self._lowest[name] = row
 
     def best(self, name: str) -> Row:
-        """The row in which the measurement `name` was lowest."""
+        """Returns the row in which the measurement `name` was lowest."""
         return self._lowest.get(name, Row())
 
     def highest(self, name: str) -> float:
-        """The highest value of the measurement `name`, at least 0."""
+        """Returns the highest value of the measurement `name`, at least 0."""
         return self._highest.get(name, 0.0)
 
 
 class Judge:
-    """Follows the rows of one run; what it finds depends on the rows alone.
+    """The application of rules to the rows of one run, in order; its findings depend on the rows alone.
 
     Args:
-        rules: by which they are judged, as `rules_of` gives them.
-        patience: probes in a row that a condition needs.
+        rules: as `rules_of` returns them.
+        patience: consecutive probes for which a condition has to hold.
 
     Attributes:
         findings: list of `Finding`, oldest first.
     """
 
-    def __init__(self, rules, patience=PATIENCE):
-        self.rules = tuple(rules)
-        self.patience, self.findings, self._past = patience, [], Past()
-        self._streaks, self._said, self._row = dict.fromkeys(self.rules, 0), set(), None
+    def __init__(self, rules: Sequence[Rule], patience: int = PATIENCE) -> None:
+        self.rules, self.patience = tuple(rules), patience
+        self.findings: list[Finding] = []
+        self._past = Past()
+        self._streaks = dict.fromkeys(self.rules, 0)
+        self._said: set[Rule] = set()
+        self._row: Row | None = None
 
-    def see(self, row: Row) -> list[Finding]:
-        """Judges the next row, a dict of `step` and measurements; returns the new findings."""
+    def see(self, row: Mapping[str, float]) -> list[Finding]:
+        """Applies the rules to the next row, `step` and measurements; returns the new findings."""
         if self._row is not None:
             self._past.add(self._row)
         self._row = Row(row)
         return self._add(rule for rule in self.rules if self._turns(rule))
 
     def _turns(self, rule):
-        """Whether the rule's condition comes to hold with this row."""
+        """Returns whether the rule's condition is established with this row."""
         holds, said = rule.holds(self._row, self._past), rule in self._said
         if rule is not NON_FINITE and is_not_finite(self._row, self._past):
-            holds = said  # nothing can be told
+            holds = said  # NaN decides nothing
         self._streaks[rule] = self._streaks[rule] + 1 if holds != said else 0
         if self._streaks[rule] < min(rule.patience, self.patience):
             return False
@@ -106,11 +121,11 @@ class Judge:
         return holds
 
     def end(self) -> list[Finding]:
-        """No more rows will come: two probes in a row are enough, for a run too short for more."""
+        """Returns the findings at the end of training, where two consecutive probes suffice: a run may be short."""
         return self._add(rule for rule in self.rules if rule not in self._said and self._streaks[rule] >= 2)
 
     def diverge(self, step: int) -> list[Finding]:
-        """The loss of `step` was not finite, whatever the next row shows."""
+        """Returns the finding that the loss of `step` was not finite, whatever the next row shows."""
         if NON_FINITE in self._said:
             return []
         self._said.add(NON_FINITE)
@@ -124,36 +139,43 @@ class Judge:
         return new
 
 
-# On every model.
+# Rules for every model.
 
 
-def measured(row: Row) -> dict:
+def measured(row: Row) -> dict[str, float]:
+    """Returns the measurements of a row, without its step."""
     return {name: value for name, value in row.items() if name != "step"}
 
 
 def is_not_finite(row: Row, past: Past) -> bool:
+    """Returns whether a measurement is NaN or infinite."""
     return not all(math.isfinite(value) for value in measured(row).values())
 
 
 def say_not_finite(row: Row, past: Past) -> str:
+    """Returns the message of `is_not_finite`."""
     bad = [name for name, value in measured(row).items() if not math.isfinite(value)]
     return f"diverged: {', '.join(bad[:3])} {'is' if len(bad) == 1 else 'are'} no longer finite; {CALM}"
 
 
 def has_diverged(row: Row, past: Past) -> bool:
-    """The loss of a model with one phase stands above its best by more than it ever fell and first was."""
+    """Returns whether the loss exceeds its best by more than it ever fell and by more than its first value.
+
+    Only models with a single phase have a `loss`.
+    """
     best = past.best("loss")["loss"]
     first = past.first["loss"] if past.first else math.nan
     return row["loss"] - best > max(abs(first), first - best)
 
 
 def say_diverged(row: Row, past: Past) -> str:
+    """Returns the message of `has_diverged`."""
     best = past.best("loss")
     return f"diverged: loss is {row['loss']:.4g}, and was {best['loss']:.4g} at step {best['step']:.0f}; {CALM}"
 
 
 def standing_still(network: str) -> Rule:
-    """Returns the rule that a network in training does not change from probe to probe."""
+    """Returns the rule for a network in training whose weights do not change from probe to probe."""
 
     def holds(row, past):
         now = row[f"{network}_weights"]
@@ -173,12 +195,12 @@ NON_FINITE = Rule("diverged", is_not_finite, say_not_finite, patience=1)
 DIVERGED = Rule("diverged", has_diverged, say_diverged, patience=2)
 
 
-def rules_of(model) -> tuple[Rule, ...]:
-    """Returns the rules that a model is judged by: those on every model, and its own."""
+def rules_of(model: "GenerativeModel") -> tuple[Rule, ...]:
+    """Returns the rules for a model: those for every model, and its own."""
     return (NON_FINITE, DIVERGED, *map(standing_still, model.networks), *model.rules())
 
 
-def judge(rows: Sequence[dict], rules: Sequence[Rule], patience: int = PATIENCE) -> list[Finding]:
+def judge(rows: Sequence[Mapping[str, float]], rules: Sequence[Rule], patience: int = PATIENCE) -> list[Finding]:
     """Returns the findings in the rows of a run, oldest first."""
     follower = Judge(rules, patience)
     for row in rows:

@@ -1,68 +1,105 @@
-"""Optional ends of training: when a score gets no better, on divergence, and those that a family adds.
+"""Early stops of training: without improvement of a score, on divergence, and those that a family adds.
 
-What a stop measures goes into the row of its probe, and what it decides follows from the rows alone: a resumed run
-stops where one never killed would.
+The measurements of a stop are a part of the row of its probe, and its decision depends on the rows alone: a resumed run
+stops at the same step.
 """
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from tfgen.diagnosis.rules import Finding
 from tfgen.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from tfgen.data.source import Examples
+    from tfgen.training.model import GenerativeModel
+
+Row = dict[str, float]
+
+
+class Watching(Protocol):
+    """What a stop may see of the diagnosis that asks it.
+
+    Attributes:
+        model: in training.
+        train, held_out: the examples of the probes; `held_out` may be None.
+        rows: of the earlier probes.
+        epoch_steps: steps per epoch, or None.
+    """
+
+    model: "GenerativeModel"
+    train: "Examples"
+    held_out: "Examples | None"
+    rows: list[Row]
+    epoch_steps: int | None
 
 
 class Stop:
     """A reason to end training early."""
 
-    def check(self, model) -> None:
-        """Raises UserError where the model is not one that this can stop."""
+    def check(self, model: "GenerativeModel") -> None:
+        """Raises UserError if this stop does not apply to the model."""
 
-    def measure(self, diagnosis, row: dict, last: bool) -> dict[str, float]:
-        """Further measurements, dict of floats, for the `row` of a probe, the `last` of training or not."""
+    def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
+        """Returns further measurements for the `row` of a probe; `last`: whether it is the last of the training."""
         return {}
 
-    def reason(self, rows: list[dict], findings: list[Finding]) -> str | None:
-        """The sentence on why training ends now, after the last of `rows` and with these new findings, or None."""
+    def reason(self, rows: list[Row], findings: list[Finding]) -> str | None:
+        """Returns the sentence on why training ends after the last of `rows`, with the new findings; else None."""
         return None
 
-    def summary(self, rows: list[dict]) -> str | None:
-        """What there is to say at the end of training, or None."""
+    def summary(self, rows: list[Row]) -> str | None:
+        """Returns a sentence for the end of training, or None."""
         return None
 
 
 class StopOnDivergence(Stop):
-    """Ends training when a finding says that it has diverged."""
+    """A stop when a finding says that training has diverged."""
 
-    def reason(self, rows: list[dict], findings: list[Finding]) -> str | None:
+    def reason(self, rows: list[Row], findings: list[Finding]) -> str | None:
+        """Returns the sentence on the divergence, or None."""
         bad = [finding for finding in findings if finding.name == "diverged"]
         return f"training has {bad[0].message.partition(';')[0]}" if bad else None
 
 
 class StopOnScore(Stop):
-    """Ends training when a score of the samples has not fallen for `patience` measurements; names best and last.
+    """A stop when a score of the samples has not fallen for `patience` measurements.
 
     Args:
         name: of the score.
-        score: `f(model) -> (value, standard error)`, the lower the better; against held-out images.
+        score: `f(model) -> (value, standard error)` against held-out images; lower is better.
         epochs: between two measurements.
-        patience: measurements without a new best.
+        patience: number of measurements without a new best.
     """
 
-    def __init__(self, name, score, epochs=1, patience=5):
+    def __init__(
+        self,
+        name: str,
+        score: Callable[["GenerativeModel"], tuple[float, float]],
+        epochs: int = 1,
+        patience: int = 5,
+    ) -> None:
         self.name, self.score, self.epochs, self.patience = name, score, epochs, patience
 
-    def check(self, model) -> None:
+    def check(self, model: "GenerativeModel") -> None:
+        """Raises UserError if the model cannot sample."""
         if model.sampler is None:
             raise UserError(f"stop={self.name} needs samples, and {model.name} cannot generate; leave it out")
 
-    def measure(self, diagnosis, row: dict, last: bool) -> dict[str, float]:
+    def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
+        """Returns the score and its error at the end of every `epochs` epochs, and of training."""
         epoch, rest = divmod(row["step"], diagnosis.epoch_steps or 1)
         if not last and (rest or epoch % self.epochs):
             return {}
         value, error = self.score(diagnosis.model)
         return {self.name: float(value), f"{self.name}_error": float(error)}
 
-    def scored(self, rows: list[dict]) -> list[dict]:
+    def scored(self, rows: list[Row]) -> list[Row]:
+        """Returns the rows that hold the score."""
         return [row for row in rows if self.name in row]
 
-    def reason(self, rows: list[dict], findings: list[Finding]) -> str | None:
+    def reason(self, rows: list[Row], findings: list[Finding]) -> str | None:
+        """Returns the sentence on the missing improvement, or None."""
         rows = self.scored(rows)
         if not rows:
             return None
@@ -71,7 +108,8 @@ class StopOnScore(Stop):
             return None
         return f"no better {self.name} in {since} measurements"
 
-    def summary(self, rows: list[dict]) -> str | None:
+    def summary(self, rows: list[Row]) -> str | None:
+        """Returns the best and the last score, or None without any."""
         rows = self.scored(rows)
         if not rows:
             return None
@@ -79,21 +117,23 @@ class StopOnScore(Stop):
         said = [f"{when} {self.said(row)} at step {row['step']}" for when, row in (("best", best), ("last", rows[-1]))]
         return f"{self.name}: {', '.join(said)}"
 
-    def said(self, row: dict) -> str:
+    def said(self, row: Row) -> str:
+        """Returns the score and its error as text."""
         return f"{row[self.name]:.4g} +- {row[f'{self.name}_error']:.2g}"
 
 
-def check_stops(stop) -> list:
-    """Returns a list of names and `Stop` objects from what `Diagnosis(stop=...)` takes.
+def check_stops(stop: str | Stop | Sequence[str | Stop] | None) -> list[str | Stop]:
+    """Returns a list of names and `Stop` objects from the argument of `Diagnosis(stop=...)`.
 
     Raises:
-        UserError: neither names with commas between nor such objects.
+        UserError: it is neither names separated by commas nor such objects.
     """
     if stop is None or stop == "none":
         return []
     if isinstance(stop, Stop):
         return [stop]
-    found = [name.strip() for name in stop.split(",")] if isinstance(stop, str) else list(stop)
+    found: list[str | Stop] = list(stop.split(",") if isinstance(stop, str) else stop)
+    found = [item.strip() if isinstance(item, str) else item for item in found]
     for item in found:
         if item == "kid":
             raise UserError("stop=kid of Diagnosis needs an object, StopOnScore('kid', f)")
@@ -102,11 +142,11 @@ def check_stops(stop) -> list:
     return found
 
 
-def stops_for(model, found: list) -> list[Stop]:
-    """Returns the `Stop` of each name, of those that every model has and of the model's own.
+def stops_for(model: "GenerativeModel", found: Sequence[str | Stop]) -> list[Stop]:
+    """Returns the `Stop` objects, names replaced by the stops of every model and by those of this one.
 
     Raises:
-        UserError: the model has no such stop.
+        UserError: the model has no stop of this name.
     """
     known = {"divergence": StopOnDivergence, **model.stops()}
     for item in found:

@@ -1,6 +1,7 @@
 """Evaluation of a run or of a file of samples: scores with intervals, floors and protocols, and controls."""
 
-from tfgen.evaluation.evaluation import Evaluation, Settings, evaluate_model, evaluate_samples
+from tfgen.evaluation.evaluation import Evaluation, evaluate_model, evaluate_samples
+from tfgen.evaluation.settings import Settings
 from tfgen.metrics.score import Score, check_comparable
 
 __all__ = ["Evaluation", "Score", "Settings", "check_comparable", "evaluate_model", "evaluate_samples"]

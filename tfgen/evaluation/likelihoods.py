@@ -13,7 +13,7 @@ from tfgen.evaluation.real import chosen
 from tfgen.metrics.score import HeldOut, Score, around, mean_of
 
 if TYPE_CHECKING:
-    from tfgen.evaluation.evaluation import Settings
+    from tfgen.evaluation.settings import Settings
     from tfgen.training.model import GenerativeModel
 
 # A GAN has no p(x|z): its pixels are taken as N(G(z), sigma^2), Wu et al. 2017.

@@ -248,7 +248,7 @@ def score_samples(
                 if not family.many or names is not None:
                     pool.shutdown(cancel_futures=True)
                     raise
-                say(f"  {', '.join(chosen)}: left out, for {error}")
+                say(f"  {', '.join(chosen)}: left out: {error}")
                 continue
             seconds[family.function.__name__] = took
             scores |= {name: score for name, score in found.items() if name in chosen}

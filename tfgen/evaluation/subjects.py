@@ -7,8 +7,9 @@ import pathlib
 from tfgen.data import load_dataset
 from tfgen.data.source import Source
 from tfgen.errors import UserError
-from tfgen.evaluation.evaluation import Evaluation, Settings, evaluate_model, evaluate_samples
+from tfgen.evaluation.evaluation import Evaluation, evaluate_model, evaluate_samples
 from tfgen.evaluation.files import digest, read_samples
+from tfgen.evaluation.settings import Settings
 from tfgen.machine import startup
 from tfgen.runs.folder import Layout, load_run
 from tfgen.runs.sampling import read_conditions

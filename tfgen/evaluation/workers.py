@@ -39,7 +39,7 @@ def side_of_shards(
         with _environment(workers), concurrent.futures.ProcessPoolExecutor(workers, spawned, start) as pool:
             parts = list(pool.map(_part, tasks))
     except concurrent.futures.process.BrokenProcessPool as error:
-        raise UserError("a worker ended early, for want of memory perhaps; try again with fewer --workers") from error
+        raise UserError("a worker ended early, perhaps out of memory; try again with fewer --workers") from error
     features, probabilities = zip(*parts)
     whole = None if probabilities[0] is None else np.concatenate(probabilities)
     return Side(np.concatenate(features), whole, samples.labels)

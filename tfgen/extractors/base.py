@@ -177,7 +177,7 @@ def check_images(images: Any) -> np.ndarray:
     low, high = images.min(), images.max()  # both are NaN where a pixel is
     if np.isnan(low):
         count = int(np.sum(np.isnan(images).any(axis=(1, 2, 3))))
-        raise UserError(f"{count} of {len(images)} images hold NaN: nothing can be said of them")
+        raise UserError(f"{count} of {len(images)} images hold NaN and have no features")
     if low < 0 or high > 1:
         raise UserError(f"float images must lie in [0, 1], got {low:.3g} to {high:.3g}; divide by 255, or use uint8")
     return images

@@ -1,6 +1,6 @@
 """The shipped extractors: small classifiers of Fashion-MNIST and MNIST, whose weights lie beside this file.
 
-`benchmarks/train_extractors.py` writes the weights, `NAME.npz`, and their sha256, test accuracy and recipe, `NAME.json`.
+`benchmarks/train_extractors.py` writes the weights, `NAME.npz`, and `NAME.json` with their sha256, accuracy and recipe.
 """
 
 import functools

@@ -68,7 +68,7 @@ def savedmodel(path: str) -> Extractor:
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     extractor = _extractor(f"savedmodel:{folder}", sha256, spec.shape, network)
-    extractor.kept = loaded  # type: ignore[attr-defined]  # its variables live only as long as this object
+    extractor.kept = loaded  # its variables live only as long as this object
     return extractor
 
 

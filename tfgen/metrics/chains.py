@@ -6,17 +6,15 @@ not leave f_b(u) = N(u; 0, I) p(x|z(u))^b invariant, and the mean of such weight
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from tfgen.errors import UserError
 from tfgen.metrics.inputs import compiled, rows_at_once
 from tfgen.noise import stream_key
-
-if TYPE_CHECKING:
-    from tfgen.metrics.annealing import Target
 
 ROWS = 1_000  # latents decoded at once: more of them do not fit into the processor's cache
 TARGET = 0.65  # acceptance rate of the pilots (Neal 2011, section 4.4)
@@ -46,7 +44,24 @@ def log_mean_exp(values: np.ndarray) -> np.ndarray:
     return np.logaddexp.reduce(values, axis=-1) - math.log(values.shape[-1])
 
 
-def rows_of(target: "Target") -> int:
+class Target(Protocol):
+    """p(x|z(u)) as the chains see it.
+
+    Attributes:
+        model: the `GenerativeModel`, whose `latent_dim` and `data_shape` count.
+        network: that decodes.
+        likelihood: `log_prob(x, decoded)` in nats.
+    """
+
+    model: Any
+    network: keras.Model
+    likelihood: Any
+
+    def decode(self, u: tf.Tensor, conditions: Tensors) -> dict[str, tf.Tensor]:
+        """Returns the likelihood's arguments from u [B, D]."""
+
+
+def rows_of(target: Target) -> int:
     """Returns the number of latents to decode at once."""
     return rows_at_once([target.network], ROWS, otherwise=64 * math.prod(target.model.data_shape))
 
@@ -64,7 +79,7 @@ class Annealer:
 
     def __init__(
         self,
-        target: "Target",
+        target: Target,
         temperatures: int,
         chains: int,
         leapfrog_steps: int,
@@ -164,7 +179,7 @@ class Hamiltonian:
         leapfrog_steps: per transition.
     """
 
-    def __init__(self, target: "Target", x: tf.Tensor, conditions: Tensors, chains: int, leapfrog_steps: int) -> None:
+    def __init__(self, target: Target, x: tf.Tensor, conditions: Tensors, chains: int, leapfrog_steps: int) -> None:
         self.target, self.leapfrog_steps = target, leapfrog_steps
         self.x = tf.repeat(x, chains, axis=0)
         self.conditions = {name: tf.repeat(value, chains, axis=0) for name, value in conditions.items()}

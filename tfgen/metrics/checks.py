@@ -86,7 +86,7 @@ def check_labels(name: str, labels: ArrayLike, length: int | None = None, classe
     if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
         raise UserError(f"{name} must be integers [N], got {array.dtype} of shape {array.shape}")
     if length is not None and len(array) != length:
-        raise UserError(f"{name} must be one for each of {length} images, got {len(array)}")
+        raise UserError(f"{name} must have {length} entries, one per image, got {len(array)}")
     highest = np.iinfo(np.int64).max if classes is None else classes - 1
     if len(array) and (array.min() < 0 or array.max() > highest):
         expected = "at least 0" if classes is None else f"in 0..{highest}"

@@ -33,9 +33,9 @@ def importance_weighted_bound(
 ) -> np.ndarray:
     """Returns log 1/k sum_i p(x, z_i) / q(z_i|x), z_i ~ q(z|x), of every image: Burda et al. 2016, equation 8.
 
-    In expectation it is a lower bound on log p(x); papers call its negative mean over a test set the NLL. It is computed
-    from `model.log_weights`, with averaged weights where the model keeps them. The draws for image i depend on (seed, i)
-    alone.
+    In expectation it is a lower bound on log p(x); papers call its negative mean over a test set the NLL. It follows
+    from `model.log_weights`, with averaged weights where the model keeps them. The draws for image i depend on
+    (seed, i) alone.
 
     Args:
         model: a `VariationalModel`, or another with `log_weights`.
@@ -202,8 +202,8 @@ def bits_per_dimension(
         raise UserError(f"{likelihood} is a probability of pixel values: give it the bytes, not dequantised ones")
     if not likelihood.discrete and not dequantized:
         raise UserError(
-            f"{likelihood} is a density, which gives bytes no code length: take it at "
-            "tfgen.metrics.dequantize(images), and say dequantized=True"
+            f"{likelihood} is a density, which is no code length of bytes: evaluate it at "
+            "tfgen.metrics.dequantize(images), and pass dequantized=True"
         )
     bits = -np.asarray(log_px, np.float64) / (dims * math.log(2.0))
     return bits if likelihood.discrete else bits + math.log2(levels)

@@ -25,8 +25,8 @@ class ModeCoverage:
         high_quality: fraction of good samples; every sample is good if modes are classes.
         kl: KL(histogram of the good samples over modes || reference) in nats; None without any good sample.
         counts: number of good samples per mode, int64 [modes].
-        perfect: expectations for a perfect sampler, dict of `found`, `high_quality` and `kl`. Its `kl` is not 0, because
-            the histogram of finitely many samples is not flat.
+        perfect: expectations for a perfect sampler, dict of `found`, `high_quality` and `kl`. Its `kl` is not 0, as the
+            histogram of finitely many samples is not flat.
     """
 
     found: int

@@ -79,23 +79,23 @@ class NeighbourReference:
     def __init__(self, real: ArrayLike, k_pr: int | None = 3, k_dc: int | None = 5) -> None:
         self.ks = [k for k in (k_pr, k_dc) if k is not None]
         self.k_pr, self.k_dc = k_pr, k_dc
-        real, _ = self._checked(real, real)
+        features = self._checked(real, real)[0]
         # centred: distances are the same, and their rounding errors smaller
-        self._centre = real.mean(axis=0)
-        self._real = real - self._centre
+        self._centre = features.mean(axis=0)
+        self._real = features - self._centre
         self._radii = dict(zip(self.ks, radii(self._real, self.ks)))
 
     def scores(self, fake: ArrayLike) -> dict[str, float]:
         """Returns what `neighbour_scores` returns for features [M, F]."""
         real = self._real
-        fake = self._checked(real, fake)[1] - self._centre
+        points = self._checked(real, fake)[1] - self._centre
         tallies: list[_PrecisionRecall | _DensityCoverage] = []
         if self.k_pr is not None:
-            tallies.append(_PrecisionRecall(self._radii[self.k_pr], radii(fake, [self.k_pr])[0]))
+            tallies.append(_PrecisionRecall(self._radii[self.k_pr], radii(points, [self.k_pr])[0]))
         if self.k_dc is not None:
-            norms = squared_norms(real), squared_norms(fake)
+            norms = squared_norms(real), squared_norms(points)
             tallies.append(_DensityCoverage(self._radii[self.k_dc], *norms, self.k_dc))
-        for rows, distances in squared_distances(real, fake, ROUNDING):
+        for rows, distances in squared_distances(real, points, ROUNDING):
             for tally in tallies:
                 tally.add(rows, distances)
         return {name: value for tally in tallies for name, value in tally.scores().items()}

@@ -73,7 +73,11 @@ class FeatureStatistics:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "FeatureStatistics":
-        """Reads a file that `save` wrote; raises `UserError` for a missing, damaged or other file. Does not unpickle."""
+        """Reads a file that `save` wrote, without unpickling.
+
+        Raises:
+            UserError: the file is missing, damaged or another one.
+        """
         arrays = _read(path)
         statistics = cls()
         statistics.count, statistics.mean, statistics.scatter = int(arrays["count"]), arrays["mean"], arrays["scatter"]

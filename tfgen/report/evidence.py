@@ -137,7 +137,7 @@ def read_columns(path: pathlib.Path) -> dict[str, list[float]]:
             for name, cell in zip(rows[0], row):
                 columns[name].append(float(cell) if cell else math.nan)
         except ValueError:
-            raise UserError(f"{path} is damaged: line {line} is no row of {len(rows[0])} numbers") from None
+            raise UserError(f"{path} is damaged: line {line} is not a row of {len(rows[0])} numbers") from None
     if not all(map(math.isfinite, columns["step"])):
         raise UserError(f"{path} is damaged: a row has no step")
     return columns
@@ -167,10 +167,9 @@ def read_evaluation(path: pathlib.Path) -> dict:
         raise UserError(f"{path} is damaged or not written by tfgen: expected an object with metrics; {remedy}")
     for name, score in found["metrics"].items():
         if not _is_score(score):
-            raise UserError(f"{path} is damaged: {name!r} has not value, low, high, floor and protocol; {remedy}")
-    parts: dict[str, dict] = {
-        name: found.get(name) if isinstance(found.get(name), dict) else {} for name in ("subject", "details")
-    }
+            raise UserError(f"{path} is damaged: {name!r} needs value, low, high, floor and protocol; {remedy}")
+    parts: dict[str, Any] = {name: found.get(name) for name in ("subject", "details")}
+    parts = {name: value if isinstance(value, dict) else {} for name, value in parts.items()}
     controls = found.get("controls")
     known = isinstance(controls, dict) and all(map(_is_numbers, controls.values()))
     return {**parts, "metrics": found["metrics"], "controls": controls if known else {}}
@@ -185,7 +184,7 @@ def _json(path, remedy="train on to have it written anew"):
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged: it is no JSON ({error}); {remedy}") from None
+        raise UserError(f"{path} is damaged: it is not JSON ({error}); {remedy}") from None
 
 
 def _is_finding(finding):

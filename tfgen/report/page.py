@@ -114,8 +114,8 @@ def findings(evidence: Evidence) -> Markup:
             "This run has no diagnosis.json: it was trained without a diagnosis.", class_="note"
         )
     if not evidence.findings:
-        looks = len(evidence.diagnosis.get("step", []))
-        said = f"The diagnosis looked {looks} times and found nothing wrong." if looks else "Nothing was found wrong."
+        probes = len(evidence.diagnosis.get("step", []))
+        said = f"The diagnosis made {probes} measurements and found no fault." if probes else "No fault was found."
         return joined(problem, paragraph(said, class_="good"))
     items = [
         element("li", element("b", f"Step {finding['step']:.0f}: "), finding["message"])

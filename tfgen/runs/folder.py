@@ -1,4 +1,4 @@
-"""A run's folder: where everything lies in it, and reading it back."""
+"""A run's folder: its layout, and reading it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import os
 import pathlib
 import zipfile
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry import UnknownName
 from tfgen.data.source import Field, Source, as_fields, data_field
@@ -23,89 +23,102 @@ from tfgen.storage.atomic import write_text
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
 
-# What Keras and h5py raise for a damaged file, depending on which byte it is.
+# What Keras and h5py raise for a damaged file, depending on the byte that is damaged.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Paths of a run's folder, all `pathlib.Path`; the one place that knows their names."""
+    """The paths of a run's folder; no other module holds their names."""
 
     folder: pathlib.Path
 
     @property
     def recipe(self) -> pathlib.Path:
+        """The resolved recipe, with versions and provenance."""
         return self.folder / "recipe.json"
 
     @property
     def history(self) -> pathlib.Path:
+        """Losses and metrics, one row per epoch."""
         return self.folder / "history.csv"
 
     @property
     def diagnosis(self) -> pathlib.Path:
+        """Measurements of the diagnosis, one row per probe."""
         return self.folder / "diagnosis.csv"
 
     @property
     def findings(self) -> pathlib.Path:
+        """Findings of the diagnosis."""
         return self.folder / "diagnosis.json"
 
     @property
     def tensorboard(self) -> pathlib.Path:
+        """Folder of TensorBoard's event files."""
         return self.folder / "tensorboard"
 
     @property
     def checkpoints(self) -> pathlib.Path:
+        """Folder of the latest checkpoints."""
         return self.folder / "checkpoints"
 
     @property
     def samples(self) -> pathlib.Path:
+        """Folder of pictures and files of samples."""
         return self.folder / "samples"
 
     @property
     def models(self) -> pathlib.Path:
+        """Folder of the `.keras` files."""
         return self.folder / "models"
 
     @property
     def trainer(self) -> pathlib.Path:
+        """The model with its optimizers."""
         return self.models / "trainer.keras"
 
     @property
     def savedmodel(self) -> pathlib.Path:
+        """Folder of the SavedModel, in TensorFlow Serving's layout."""
         return self.folder / "export" / "1"
 
     @property
     def evaluation(self) -> pathlib.Path:
+        """Scores of an evaluation."""
         return self.folder / "evaluation.json"
 
     @property
     def nearest(self) -> pathlib.Path:
-        """Samples beside the training images nearest to them, of an evaluation."""
+        """Samples beside their nearest training images, from an evaluation."""
         return self.folder / "nearest.png"
 
     @property
     def film(self) -> pathlib.Path:
+        """Animation of the samples after each epoch."""
         return self.samples / "progress.gif"
 
     @property
     def report(self) -> pathlib.Path:
+        """The HTML report."""
         return self.folder / "report.html"
 
 
 class Run:
-    """A run as it lies on disk; each part is read when it is first asked for.
+    """A run on disk; each part is read on first use.
 
     Args:
         folder: the run's folder, the `--workdir` of training.
 
     Attributes:
-        folder: `pathlib.Path`.
+        folder: as a `pathlib.Path`.
         paths: `Layout` of the folder.
 
     Raises:
         UserError: the folder holds no recipe.json.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike) -> None:
         self.folder = pathlib.Path(folder)
         self.paths = Layout(self.folder)
         if not self.paths.recipe.is_file():
@@ -113,7 +126,7 @@ class Run:
 
     @functools.cached_property
     def record(self) -> dict:
-        """The whole of recipe.json: the recipe, the data's fields, versions and where the data came from."""
+        """The contents of recipe.json: the recipe, the data's fields, versions and provenance of the data."""
         try:
             record = json.loads(self.paths.recipe.read_text(encoding="utf-8"))
             record["recipe"]["model"]
@@ -123,12 +136,12 @@ class Run:
 
     @functools.cached_property
     def recipe(self) -> Recipe:
-        """The `Recipe` that the run was trained by."""
+        """The `Recipe` of the training."""
         return Recipe.from_json(self.record["recipe"])
 
     @functools.cached_property
     def fields(self) -> dict[str, Field]:
-        """Name -> `Field`, what a batch of the run's data holds."""
+        """Name -> `Field` of the run's data."""
         try:
             return as_fields(self.record.get("fields") or {})
         except (UserError, TypeError, AttributeError) as error:
@@ -136,37 +149,45 @@ class Run:
 
     @property
     def makes(self) -> str:
-        """The name of the field that the model makes; the model need not be loaded to tell."""
+        """The name of the field that the model makes, read without loading the model."""
         name = self.record.get("makes")
-        return name if name in self.fields else data_field(self.fields)
+        return name if isinstance(name, str) and name in self.fields else data_field(self.fields)
 
     @property
     def plugins(self) -> list[str]:
-        """Names of the modules that the training imported as plugins. They are told, and never imported from here."""
+        """Names of the modules that the training imported as plugins; they are never imported from here.
+
+        A run's folder may come from elsewhere, and must not decide which code runs.
+        """
         found = self.record.get("plugins") or []
         return [str(name) for name in found] if isinstance(found, (list, dict)) else []
 
     @property
     def plugin_flags(self) -> str:
-        """` --plugin=NAME` for each of them, for commands that are shown."""
+        """` --plugin=NAME` for each plugin, for commands in messages."""
         return "".join(f" --plugin={name}" for name in self.plugins)
 
-    def source(self, dataset: str | None = None, data_dir: str | None = None, image_size=None) -> Source:
-        """Returns the `Source` that the run was trained on; each argument replaces what its recipe says.
+    def source(
+        self,
+        dataset: str | None = None,
+        data_dir: str | None = None,
+        image_size: str | int | tuple[int, int] | None = None,
+    ) -> Source:
+        """Returns the `Source` that the run was trained on; each argument replaces a setting of its recipe.
 
         Raises:
-            UserError: the data are not there; the data set comes from a plugin that is not imported.
+            UserError: the data are missing, or the data set comes from a plugin that is not imported.
         """
         from tfgen.data import load_dataset
 
-        recipe = self.recipe
-        settings = {"data_dir": data_dir or recipe.data_dir, "image_size": image_size or recipe.image_size}
-        if dataset is not None:
-            return load_dataset(dataset, **settings)
-        return self._known("data set", recipe.dataset, lambda name: load_dataset(name, **settings))
+        def load(name: str) -> Source:
+            folder, size = data_dir or self.recipe.data_dir, image_size or self.recipe.image_size
+            return load_dataset(name, data_dir=folder, image_size=size)
+
+        return load(dataset) if dataset is not None else self._known("data set", self.recipe.dataset, load)
 
     def _known(self, kind: str, name: str, find: Callable):
-        """What `find(name)` gives; an unknown name is said to come from a plugin where the run had some."""
+        """Returns `find(name)`; the message on an unknown name points to the run's plugins."""
         try:
             return find(name)
         except UnknownName as error:
@@ -183,23 +204,22 @@ class Run:
 
     @property
     def history(self) -> dict[str, list]:
-        """history.csv as it is now, dict of lists: `epoch` and `step` int, all else float, NaN where it is blank."""
+        """The columns of history.csv as it is now: `epoch` and `step` int, all others float, NaN for blank cells."""
         return read_history(self.paths.history)
 
     @property
     def diagnosis(self) -> dict[str, list]:
-        """diagnosis.csv as it is now, as `history`: `step`, and what each probe measured."""
+        """The columns of diagnosis.csv as it is now: `step` int, and the measurements of the probes, float."""
         return read_history(self.paths.diagnosis)
 
     @functools.cached_property
     def model(self) -> GenerativeModel:
-        """The trained, compiled model as it was last saved: by the end of a run, or by a later checkpoint."""
+        """The trained, compiled model as it was saved last: at the end of a run, or by a later checkpoint."""
         from tfgen.models import MODELS
         from tfgen.training.checkpoints import Checkpoints
 
-        self._known(
-            "model", self.recipe.model, MODELS.get
-        )  # a plugin's classes must be known to Keras before it loads them
+        # a plugin's classes have to be registered with Keras before it loads them
+        self._known("model", self.recipe.model, MODELS.get)
         ended = self.paths.trainer.is_file()
         model = self._loaded() if ended else self._rebuilt()
         checkpoints = Checkpoints(model, self.paths.checkpoints)
@@ -232,30 +252,30 @@ class Run:
 
 
 def load_run(folder: str | os.PathLike) -> Run:
-    """Opens a run's folder: `.model`, `.recipe`, `.history`, `.folder`.
+    """Returns the run in a folder, with `.model`, `.recipe`, `.history` and `.folder`.
 
     Raises:
-        UserError: it is not the folder of a run; the sentence names runs that lie nearby.
+        UserError: it is not the folder of a run; the sentence names runs nearby.
     """
     return Run(folder)
 
 
-def save_record(folder: str | os.PathLike, recipe: Recipe, fields: dict[str, Field], **more) -> None:
-    """Writes recipe.json, whole and synced.
+def save_record(folder: str | os.PathLike, recipe: Recipe, fields: dict[str, Field], **more: Any) -> None:
+    """Writes recipe.json, atomically and synced.
 
     Args:
         folder: the run's folder.
         recipe: `Recipe`.
-        fields: what a batch holds, dict of `Field`.
-        **more: whatever else repeats the run (versions, provenance, class_names, ...), as `json` can write it.
+        fields: name -> `Field` of a batch.
+        **more: plain values that help to repeat the run (versions, provenance, class_names, ...).
     """
-    fields = {name: dataclasses.asdict(field) for name, field in fields.items()}
-    record = {"recipe": recipe.to_json(), "fields": fields, **more}
+    described = {name: dataclasses.asdict(field) for name, field in fields.items()}
+    record = {"recipe": recipe.to_json(), "fields": described, **more}
     write_text(Layout(pathlib.Path(folder)).recipe, json.dumps(record, indent=2) + "\n", sync=True)
 
 
 def read_history(path: str | os.PathLike) -> dict[str, list]:
-    """A history.csv as a dict of lists, empty if there is none: `epoch`, `step` int, all else float, NaN for blank."""
+    """Reads the columns of a history.csv, none without the file: `epoch`, `step` int, others float, NaN for blank."""
     path = pathlib.Path(path)
     if not path.is_file():
         return {}

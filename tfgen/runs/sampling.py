@@ -1,4 +1,4 @@
-"""Samples of a run as files: what `python -m tfgen.sample` does."""
+"""Samples of a run as files: the work of `python -m tfgen.sample`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What is to be sampled.
+    """The settings of a sampling.
 
     Attributes:
-        num: how many; the first ones of any larger number.
-        seed: names the sequence.
-        label: of a model conditioned on labels, classes taken in turn, as "3,5" or by name; None: all in turn.
+        num: number of samples; they are the first ones of any larger number.
+        seed: of the sequence of samples.
+        label: classes, taken in turn, of a model conditioned on labels, as "3,5" or by name; None: all in turn.
         conditions: FILE.npz of arrays by field name, whose rows are taken in turn; None: all classes in turn, and rows
             of the validation split of the run's data for other conditions.
-        stochastic: draw pixels from p(x|z) instead of giving its mean.
+        stochastic: whether to draw pixels from p(x|z) instead of returning its mean.
         sampler: a name in `tfgen.samplers`; None: the model's own.
-        sampling_steps, guidance: of that sampler; None: its own.
+        sampling_steps, guidance: of that sampler; None: its defaults.
     """
 
     num: int = 100
@@ -52,11 +52,13 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """A request of a loaded model.
+    """A request with the model and the data that it needs.
 
     Attributes:
-        model: the `GenerativeModel`. request: the `Request`.
-        given: conditions by field name, those of the request. examples: whose rows are the others, or None.
+        model: the `GenerativeModel`.
+        request: the settings.
+        given: conditions of the request by field name.
+        examples: `Examples` whose rows are the other conditions, or None.
         sampler: of `tfgen.samplers`, or None for the model's own.
     """
 
@@ -67,19 +69,19 @@ class Draw:
     sampler: Sampler | None
 
     def chunks(self, first: int, end: int) -> Iterator[tuple[np.ndarray, dict]]:
-        """Yields (samples, conditions) first, ..., end - 1."""
+        """Yields (samples, their conditions) of samples first, ..., end - 1."""
         how = {"seed": self.request.seed, "stochastic": self.request.stochastic, "sampler": self.sampler}
         return chunks(self.model, first, end, given=self.given, examples=self.examples, **how)
 
     def labels(self, first: int, end: int) -> np.ndarray | None:
-        """Returns the classes of samples first, ..., end - 1, int64; None where the model knows none."""
+        """Returns the classes of samples first, ..., end - 1, int64; None if the model has none."""
         name = self.model.label_field
         if name is None:
             return None
         return self.model.conditions_for(end - first, self.given, self.examples, first)[name]
 
     def shape(self, number: int) -> tuple[int, ...]:
-        """Returns the shape of so many samples."""
+        """Returns the shape of `number` samples."""
         return (number, *self.model.data_shape)
 
 
@@ -88,12 +90,12 @@ def sample_run(folder: str | os.PathLike, request: Request, out: str | os.PathLi
 
     Args:
         folder: of the run.
-        request: what to sample.
+        request: the settings.
         out: FILE.npz, FILE.png (a grid, or a scatter plot of points) or a folder for one PNG per image; by default a
-            name in the run's samples folder that says what it holds.
+            name made from the request in the run's samples folder.
 
     Returns:
-        What was written.
+        The path that was written.
 
     Raises:
         UserError: the request does not fit the model, or `out` cannot be written; nothing has been written then.
@@ -109,7 +111,7 @@ def sample_run(folder: str | os.PathLike, request: Request, out: str | os.PathLi
 
 
 def said(parts: Iterator[tuple[np.ndarray, dict]], num: int) -> Iterator[np.ndarray]:
-    """Yields the samples alone, and shows progress on stderr."""
+    """Yields the samples without their conditions, and prints progress on stderr."""
     for index, (made, _) in enumerate(parts):
         yield made
         done = index * CHUNK + len(made)
@@ -120,7 +122,7 @@ def opened(run: Run, request: Request) -> Draw:
     """Loads the run's model and finds its conditions and its sampler.
 
     Raises:
-        UserError: something of the request does not fit the model.
+        UserError: the request does not fit the model.
     """
     label = parse_labels(request.label, run.record.get("class_names"))
     given = {} if request.conditions is None else read_conditions(request.conditions)
@@ -132,9 +134,9 @@ def opened(run: Run, request: Request) -> Draw:
 
 
 def condition_examples(run: Run, model: GenerativeModel, given: dict) -> Examples | None:
-    """Returns the `Examples` whose rows are the conditions that nobody gives, or None where none are needed."""
+    """Returns the `Examples` whose rows are the conditions that are not given, or None if none are needed."""
     if set(model.conditions) <= {*given, model.label_field if model.num_classes else None}:
-        return None  # the data need not be there
+        return None  # the data are not loaded: they may be missing on this machine
     source = run.source()
     examples = source.splits.get("validation", source.splits["train"])
     check_rows(model, given, examples, source.name)
@@ -145,7 +147,7 @@ def read_conditions(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Returns the arrays of FILE.npz by field name.
 
     Raises:
-        UserError: there is no such file, or nothing in it.
+        UserError: the file is missing, damaged or empty.
     """
     if not pathlib.Path(path).is_file():
         raise UserError(f"--conditions: there is no file {path}")
@@ -158,7 +160,7 @@ def read_conditions(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def sampler_of(
     model: GenerativeModel, name: str | None = None, steps: int | None = None, guidance: float | None = None
 ) -> Sampler | None:
-    """Returns the sampler called `name`, or the model's own with other settings; None stands for the model's own.
+    """Returns the sampler called `name`, or the model's own with other settings; None means the model's own.
 
     Raises:
         UserError: there is no such sampler, or it has no such setting.
@@ -167,12 +169,12 @@ def sampler_of(
 
     settings = {"steps": steps, "guidance": guidance}
     settings = {key: value for key, value in settings.items() if value is not None}
-    if name is None and (not settings or model.sampler is None):
-        return None
     if name is not None and name not in samplers.SAMPLERS:
         known = ", ".join(samplers.SAMPLERS)
         raise UserError(f"--sampler is one of {known}, got {name!r}{nearest(name, samplers.SAMPLERS)}")
-    sampler = model.sampler if name is None else samplers.SAMPLERS[name]()
+    sampler: Any = model.sampler if name is None else samplers.SAMPLERS[name]()
+    if sampler is None or (name is None and not settings):
+        return None
     unknown = [key for key in settings if key not in {field.name for field in dataclasses.fields(sampler)}]
     if unknown:
         flag = {"steps": "sampling_steps"}.get(unknown[0], unknown[0])
@@ -181,7 +183,7 @@ def sampler_of(
 
 
 def parse_labels(text: str | None, class_names: Sequence[str] | None = None) -> list[int] | None:
-    """Returns class numbers from "3,5" or "Dress,Bag" (any case); None passes.
+    """Returns class numbers from "3,5" or "Dress,Bag" (any case); None stays None.
 
     Raises:
         UserError: a word that is neither a number nor the name of a class.
@@ -204,7 +206,7 @@ def _label(word, known):
 
 
 def default_name(run: Run, request: Request, kind: str | None = None) -> pathlib.Path:
-    """Returns a path in the run's samples folder that says what it holds; `kind` of shards, or None."""
+    """Returns a path in the run's samples folder, named after the request; `kind` is the format of shards, or None."""
     name = f"seed{request.seed}_{request.num}"
     for flag in ("label", "conditions", "sampler", "sampling_steps", "guidance"):
         value = getattr(request, flag)

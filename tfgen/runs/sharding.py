@@ -7,6 +7,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,21 +30,17 @@ def fill_folder(
     number: int | None = None,
     plugins: Sequence[str] = (),
 ) -> str:
-    """Fills a folder with shards of a run's samples: this worker's, or all of them with processes started here.
+    """Writes shards of a run's samples, all or those of this worker; returns a line on the contents of their folder.
 
     Args:
-        folder: of the run. request: what to sample.
-        kind: of shards, a key of `tfgen.sampling.shards.plan.SUFFIXES`.
-        out: the folder, by default one in the run's samples folder.
-        shards: parts; by default one for `IMAGES_A_SHARD` samples.
-        worker, number: which worker this is and of how many, as of `workers.place`.
+        folder, request: of the run, and the settings of the sampling.
+        kind: format of the shards, a key of `tfgen.sampling.shards.plan.SUFFIXES`.
+        out, shards: the folder, by default in the run's samples; number of shards, one per `IMAGES_A_SHARD` samples.
+        worker, number: index of this worker and number of workers, as in `workers.place`.
         plugins: modules that processes started here import.
 
-    Returns:
-        A line on what the folder holds now.
-
     Raises:
-        UserError: the request does not fit, or the folder holds something else; nothing has been written then.
+        UserError: the request does not fit, or the folder holds other files; nothing has been written then.
     """
     run = load_run(folder)
     out = pathlib.Path(out) if out else default_name(run, request, kind)
@@ -54,7 +51,7 @@ def fill_folder(
     if worker is None:
         workers.share_threads(number)
     draw = opened(run, request)
-    next(draw.chunks(0, 1))  # refuses what does not fit before anything is written
+    next(draw.chunks(0, 1))  # raises for conditions that do not fit, before anything is written
     plan.settle(run=str(run.folder), **recipe_of(draw))
     if worker is not None:
         make_shards(plan, draw, worker, number)
@@ -65,7 +62,7 @@ def fill_folder(
         for index, process in enumerate(processes, start=1):
             if process.returncode:
                 print(f"worker {index} ended early (exit code {process.returncode})", file=sys.stderr)
-        make_shards(plan, draw)  # what a worker that was killed has left
+        make_shards(plan, draw)  # the shards that a killed worker has not made
     missing = plan.missing()
     if not missing:
         plan.tidy()
@@ -74,13 +71,14 @@ def fill_folder(
 
 
 def recipe_of(draw: Draw) -> dict:
-    """Returns what samples follow from, as plain values: weights, seed, conditions, sampler."""
-    model, request, classes = draw.model, draw.request, None
+    """Returns the plain values that determine the samples: weights, seed, conditions, sampler."""
+    model, request = draw.model, draw.request
+    classes: list[int] | None = None
     if model.label_field is not None:
         given = draw.given.get(model.label_field)
-        classes = range(model.num_classes) if given is None and model.num_classes else given
-        classes = draw.labels(0, request.num) if classes is None else np.atleast_1d(classes)
-        classes = [int(c) for c in classes]
+        cycle = range(model.num_classes) if given is None and model.num_classes else given
+        cycle = draw.labels(0, request.num) if cycle is None else cycle
+        classes = [int(c) for c in np.atleast_1d(np.asarray(cycle))]
     return {
         "weights": model.digest(),
         "seed": request.seed,
@@ -94,10 +92,10 @@ def recipe_of(draw: Draw) -> dict:
 
 
 def make_shards(plan: Plan, draw: Draw, worker: int = 0, number: int = 1) -> None:
-    """Makes the shards of worker `worker` of `number` that are missing."""
+    """Writes the missing shards of worker `worker` of `number`."""
     missing = plan.missing(worker, number)
     for done, shard in enumerate(missing, start=1):
-        if plan.path(shard).exists():  # another process has made it meanwhile
+        if plan.path(shard).exists():  # another process has made it in the meantime
             continue
         start, (first, end) = time.perf_counter(), plan.bounds(shard)
         samples = (made for made, _ in draw.chunks(first, end))
@@ -107,10 +105,22 @@ def make_shards(plan: Plan, draw: Draw, worker: int = 0, number: int = 1) -> Non
         print(f"worker {worker}: {plan.path(shard).name} ({rate:.0f} a second), {done}/{len(missing)}", file=sys.stderr)
 
 
-def arguments(folder, request: Request, kind: str, out: pathlib.Path, shards: int | None, plugins) -> list[str]:
-    """Returns the command line by which another process takes part."""
+def arguments(
+    folder: str | os.PathLike,
+    request: Request,
+    kind: str,
+    out: pathlib.Path,
+    shards: int | None,
+    plugins: Sequence[str],
+) -> list[str]:
+    """Returns the arguments of the command by which another process makes its shards."""
     names = ("num", "seed", "label", "conditions", "sampler", "sampling_steps", "guidance")
-    values = {"run": folder, **{name: getattr(request, name) for name in names}, "format": kind, "shards": shards}
+    values: dict[str, Any] = {
+        "run": folder,
+        **{name: getattr(request, name) for name in names},
+        "format": kind,
+        "shards": shards,
+    }
     given = [f"--{name}={value}" for name, value in values.items() if value is not None]
     given += [f"--plugin={name}" for name in plugins]
     return [*given, f"--out={out}", *(["--stochastic"] if request.stochastic else [])]

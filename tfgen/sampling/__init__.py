@@ -1,1 +1,1 @@
-"""Samples that do not depend on the batch, and the files that hold them."""
+"""Sampling that does not depend on the batch size, and the files of samples."""

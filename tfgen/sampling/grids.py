@@ -1,4 +1,4 @@
-"""Sheets of pictures whose parts belong together: originals above copies, conditions above samples, classes in rows."""
+"""Sheets of related pictures: originals above reconstructions, conditions above samples, one class per row."""
 
 import numpy as np
 from PIL import Image
@@ -9,30 +9,30 @@ MAX_CLASSES = 20
 
 
 def class_rows(num_classes: int, n: int, columns: int) -> tuple[np.ndarray, int]:
-    """Returns the labels of a grid with one class per row, and its columns: at most `n` images, all classes if few."""
+    """Returns (labels int64 of a grid with one class per row, its columns): at most `n` images, `MAX_CLASSES` rows."""
     rows = min(num_classes, MAX_CLASSES, n)
     columns = max(1, min(columns, n // rows))
     return np.repeat(np.arange(rows, dtype=np.int64), columns), columns
 
 
 def paired(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:
-    """Returns a sheet of rows of `above`, each over the row of what belongs to it in `below`; uint8 [H, W, C].
+    """Returns a sheet, uint8 [H, W, C], of rows of `above`, each above the row of the same examples in `below`.
 
     Args:
-        above: uint8 or float in [0, 1] [N, h, w, c], brought to the size and channels of `below`.
+        above: uint8 or float in [0, 1] [N, h, w, c], converted to the size and channels of `below`.
         below: uint8 [N, H, W, C].
-        columns: pictures in a row.
+        columns: pictures per row.
     """
     above = np.stack([fitted(image, below.shape[1:]) for image in as_bytes(above)])
     rows = [part[i : i + columns] for i in range(0, len(below), columns) for part in (above, below)]
     missing = columns - len(rows[-1])
-    if missing and len(rows) > 2:  # the last row of `above` is not full: keep what is below in its place
+    if missing and len(rows) > 2:  # pad the last row of `above`, so that that of `below` begins a new line
         rows[-2] = np.concatenate([rows[-2], np.full_like(rows[0][:missing], images.BACKGROUND)])
     return images.grid(np.concatenate(rows), min(columns, len(below)))
 
 
 def fitted(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns a picture uint8 [h, w, c] with the size and the channels of `shape` (H, W, C); gray becomes colour."""
+    """Returns a picture, uint8 [h, w, c], with the size and the channels of `shape` (H, W, C)."""
     image = np.asarray(image)
     if image.shape[:2] != tuple(shape[:2]):
         planes = [Image.fromarray(plane) for plane in np.moveaxis(image, -1, 0)]
@@ -45,6 +45,6 @@ def fitted(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def as_bytes(pictures: np.ndarray) -> np.ndarray:
-    """Returns pictures of a data set, uint8 or float in [0, 1], as uint8."""
+    """Returns pictures, uint8 or float in [0, 1], as uint8."""
     pictures = np.asarray(pictures)
     return pictures if pictures.dtype == np.uint8 else images.to_uint8(pictures)

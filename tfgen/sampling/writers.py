@@ -1,4 +1,4 @@
-"""Files of samples that one process writes: `.npz`, a grid or a scatter plot as `.png`, a folder of pictures."""
+"""Files of samples written by one process: `.npz`, a grid or a scatter plot as `.png`, a folder of pictures."""
 
 import pathlib
 import re
@@ -19,19 +19,21 @@ Chunks = Iterable[np.ndarray]
 
 
 def kind(out: pathlib.Path) -> str:
-    """Returns ".npz", ".png", or "" for a folder."""
+    """Returns the kind of an output path: ".npz", ".png", or "" for a folder."""
     suffix = out.suffix.lower()
     return "" if out.is_dir() or suffix not in (".npz", ".png") else suffix
 
 
 def check(out: pathlib.Path, num: int, field: Field) -> None:
-    """Refuses, before any work, an `out` that could not be written or would mix two sets of images.
+    """Checks, before any work, that `out` can be written and does not mix two sets of images.
 
     Args:
-        num: how many samples. field: of what they are.
+        out: path of the output.
+        num: number of samples.
+        field: the field of the samples.
 
     Raises:
-        UserError: the sentence says what to give.
+        UserError: it cannot; the sentence says which paths can.
     """
     if field.kind != "image":
         _check_numbers(out, field)
@@ -61,10 +63,15 @@ def _check_numbers(out, field):
 
 
 def check_format(name: str, out: pathlib.Path, field: Field) -> None:
-    """Refuses an `out` that is no folder for shards, and formats that cannot hold the data.
+    """Checks that `out` can be a folder of shards, and that their format can hold the data.
+
+    Args:
+        name: of the format.
+        out: path of the output.
+        field: the field of the samples.
 
     Raises:
-        UserError: the sentence says what to give.
+        UserError: it cannot; the sentence says which can.
     """
     if kind(out):
         raise UserError(f"--format={name} fills a folder with shards: give --out=FOLDER, got {out}")
@@ -83,26 +90,26 @@ def writer_for(out: pathlib.Path, field: Field) -> Callable[[pathlib.Path, Chunk
 def write_npz(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
     """Writes `images` uint8 [num, H, W, C], or `points` float32 [num, D], and `labels` int64 [num].
 
-    Chunk by chunk: memory does not grow with the number, the first of `shape`.
+    Memory does not grow with num, the first entry of `shape`: chunks are written one by one.
     """
     with replacing(out) as partial:
         formats.write_npz(partial, chunks, shape, labels)
 
 
 def write_grid(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes one PNG; where classes come in turn, each has a column."""
+    """Writes one PNG; classes that come in turn have one column each."""
     columns = _period(labels) if labels is not None else None
     columns = columns if columns and 1 < columns <= MAX_COLUMNS else None
     images.save_png(out, images.grid(np.concatenate(list(chunks)), columns))
 
 
 def write_scatter(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes one PNG with a dot for every point."""
+    """Writes one PNG with a dot per point."""
     images.save_png(out, images.scatter(np.concatenate(list(chunks))))
 
 
 def write_folder(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes 000000.png and so on, and where there are labels labels.csv (`file`, `label`)."""
+    """Writes 000000.png, 000001.png, ..., and with labels also labels.csv (`file`, `label`)."""
     index = 0
     for chunk in chunks:
         for image in chunk:
@@ -114,6 +121,6 @@ def write_folder(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labe
 
 
 def _period(labels):
-    """After how many images the labels repeat."""
+    """Returns the period of the labels."""
     labels = np.asarray(labels)
     return next((p for p in range(1, len(labels)) if np.array_equal(labels[p:], labels[:-p])), len(labels))

@@ -1,6 +1,7 @@
-"""The end of an adversarial training at its equilibrium, D = 1/2 (Goodfellow et al. 2014, proposition 2)."""
+"""The stop of an adversarial training at its equilibrium, D = 1/2 (Goodfellow et al. 2014, proposition 2)."""
 
 import random
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -8,80 +9,91 @@ import tensorflow as tf
 
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import PATIENCE, Finding
-from tfgen.diagnosis.stops import Stop
+from tfgen.diagnosis.stops import Row, Stop, Watching
 from tfgen.errors import UserError
 from tfgen.networks.calling import call
 from tfgen.noise import Noise, stream_key
 
+if TYPE_CHECKING:
+    from tfgen.training.model import GenerativeModel
+
 
 class StopAtEquilibrium(Stop):
-    """Ends training when the discriminator cannot tell, and a fresh one cannot learn to.
+    """A stop when the discriminator cannot separate held-out images and samples, and a fresh one cannot learn to.
 
-    A discriminator that gives 1/2 for every image may as well be blind. So, once it has not told held-out images from
-    samples for `patience` probes, another of the same architecture is trained from new weights on training images
-    against samples of the generator as it is; only if its accuracy on held-out images is near 1/2 too is this the
-    equilibrium. Otherwise it is tried again after twice as many probes, and so on.
+    D(x) = 1/2 for every image may also mean that the discriminator has not learned. So, after `patience` consecutive
+    probes at chance, a second one with the same architecture and new weights is trained on training images and samples
+    of the fixed generator. The equilibrium is reached only if the accuracy of this one on held-out images is near 1/2
+    too. Otherwise the test is repeated after twice as many probes, and so on.
 
     Args:
-        patience: probes in a row.
-        steps: updates of the fresh discriminator, each on `batch_size` images of either kind.
-        tolerance: how far from 1/2 an accuracy, or the share of pairs in the right order, may lie.
+        patience: number of consecutive probes.
+        steps: updates of the fresh discriminator, each on `batch_size` real images and as many samples.
+        batch_size: as above.
+        tolerance: largest distance from 1/2 of an accuracy, or of the fraction of pairs in the right order.
     """
 
-    def __init__(self, patience=PATIENCE, steps=300, batch_size=64, tolerance=0.05):
+    def __init__(
+        self, patience: int = PATIENCE, steps: int = 300, batch_size: int = 64, tolerance: float = 0.05
+    ) -> None:
         self.patience, self.steps, self.batch_size, self.tolerance = patience, steps, batch_size, tolerance
 
-    def check(self, model) -> None:
+    def check(self, model: "GenerativeModel") -> None:
+        """Raises UserError if the model has no discriminator."""
         if "equilibrium" not in model.stops():
             raise UserError(f"stop=equilibrium needs a discriminator, and {model.name} has none; leave it out")
 
-    def measure(self, diagnosis, row: dict, last: bool) -> dict[str, float]:
+    def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
+        """Returns the accuracy of a fresh discriminator if a test is due, else nothing."""
         streak = self.streak([*diagnosis.rows, row])
         tries, rest = divmod(streak, self.patience)
-        if last or not streak or rest or tries & (tries - 1):  # tries is no power of two
+        if last or not streak or rest or tries & (tries - 1):  # the last: tries is not a power of two
             return {}
         examples = diagnosis.train, diagnosis.held_out or diagnosis.train
-        return {"fresh_accuracy": fresh_accuracy(diagnosis.model, *examples, self.steps, self.batch_size, row["step"])}
+        return {
+            "fresh_accuracy": fresh_accuracy(diagnosis.model, *examples, self.steps, self.batch_size, int(row["step"]))
+        }
 
-    def streak(self, rows: list[dict]) -> int:
-        """How many of the last rows in a row show a discriminator that cannot tell."""
+    def streak(self, rows: list[Row]) -> int:
+        """Returns the number of consecutive rows up to the last that show a discriminator at chance."""
         return next((i for i, row in enumerate(reversed(rows)) if not self.cannot_tell(row)), len(rows))
 
-    def cannot_tell(self, row: dict) -> bool:
+    def cannot_tell(self, row: Row) -> bool:
+        """Returns whether the discriminator of a row is at chance on held-out images and samples."""
         right = row.get("held_out_separation", row.get("train_separation", 1.0))
         return abs(right - 0.5) <= 2 * self.tolerance and row.get("equilibrium_distance", 0.0) <= 2 * self.tolerance
 
-    def reason(self, rows: list[dict], findings: list[Finding]) -> str | None:
+    def reason(self, rows: list[Row], findings: list[Finding]) -> str | None:
+        """Returns the sentence on the equilibrium if a fresh discriminator is at chance too, else None."""
         accuracy = rows[-1].get("fresh_accuracy", 1.0) if rows else 1.0
         if accuracy > 0.5 + self.tolerance:
             return None
         return (
-            "the equilibrium: the discriminator cannot tell, and a fresh one trained on samples of this generator "
+            "the equilibrium: the discriminator is at chance, and a fresh one trained on samples of this generator "
             f"reaches an accuracy of {accuracy:.2f} on held-out images (chance is 0.5)"
         )
 
-    def summary(self, rows: list[dict]) -> str | None:
+    def summary(self, rows: list[Row]) -> str | None:
+        """Returns a sentence on the last test that failed, or None without one."""
         tried = [row for row in rows if row.get("fresh_accuracy", 0.0) > 0.5 + self.tolerance]
         if not tried:
             return None
         return (
-            f"no equilibrium: the discriminator could not tell at step {tried[-1]['step']}, but a fresh one reached an "
+            f"no equilibrium: the discriminator was at chance at step {tried[-1]['step']}, but a fresh one reached an "
             f"accuracy of {tried[-1]['fresh_accuracy']:.2f} on held-out images"
         )
 
 
 def fresh_accuracy(
-    model, train: Examples, held_out: Examples, steps: int = 300, batch_size: int = 64, seed: int = 0
+    model: Any, train: Examples, held_out: Examples, steps: int = 300, batch_size: int = 64, seed: int = 0
 ) -> float:
-    """The accuracy that a newly initialised discriminator reaches on held-out images and samples, in [0, 1].
+    """Returns the accuracy that a newly initialised discriminator reaches on held-out images and samples, in [0, 1].
 
-    It has the architecture of the model's, and learns by its cross-entropy to tell training images from samples of the
-    generator, which stays as it is, with all else of the model.
+    It has the architecture of the model's own, and learns by cross-entropy on training images and samples.
 
     Args:
-        model: an `AdversarialModel`.
-        train, held_out: `Examples`.
-        steps, batch_size: of its training, at most; it ends as soon as it can plainly tell.
+        model, train, held_out: an `AdversarialModel`, which does not change, and `Examples`.
+        steps, batch_size: largest number of updates (an accuracy above 0.6 ends them), real images per update.
         seed: of its weights and its batches.
     """
     fresh = reinitialised(model.discriminator, stream_key("fresh", seed))
@@ -90,7 +102,7 @@ def fresh_accuracy(
 
     def judged(batch, images):
         fields = {model.data_field: images, **{k: v for k, v in batch.items() if k != model.data_field}}
-        # with batch statistics in the end too: the moving ones lag behind in so few steps
+        # batch statistics in the evaluation too: moving averages lag behind after so few steps
         outputs = call(fresh, fields, training=True)
         return tf.cast(outputs["logit"] if isinstance(outputs, dict) else outputs, tf.float32)
 
@@ -125,9 +137,9 @@ def fresh_accuracy(
 
 
 def reinitialised(network: keras.Model, seed: int) -> keras.Model:
-    """A network of the same architecture, its weights drawn anew from `seed`."""
+    """Returns a network with the same architecture and new weights, drawn from `seed`."""
     state = random.getstate()
-    random.seed(seed)  # whence Keras draws the seeds of initializers
+    random.seed(seed)  # Keras draws the seeds of initializers from Python's generator
     try:
         return type(network).from_config(network.get_config())
     finally:

@@ -1,8 +1,8 @@
-"""What goes wrong with adversarial models, in words.
+"""Rules for adversarial models: a discriminator that has won, overfits or does not learn, a collapsed generator.
 
-The thresholds lie outside what the default configs' healthy runs show: a mean |D - 1/2| of at most 0.43, and below 0.39
-in one of three probes in a row; samples that differ 8 times less than images, in the first epochs of `gan`. Runs that
-fail show, with 50 times the discriminator's learning rate, a mean |D - 1/2| above 0.46.
+The thresholds lie outside the range of healthy runs of the default configs: there the mean |D - 1/2| is at most 0.43,
+and below 0.39 in one of three consecutive probes; samples differ up to 8 times less than images, in the first epochs of
+`gan`. Runs that fail, with 50 times the discriminator's learning rate, have a mean |D - 1/2| above 0.46.
 """
 
 import math
@@ -13,18 +13,20 @@ DIVERSITIES = ("diversity", "nearest_diversity")
 
 
 def has_equilibrium(row: Row) -> bool:
-    """Whether D's outputs are log-odds, as those of a cross-entropy, so that D(x) has a meaning."""
+    """Returns whether D's outputs are log-odds, as with a cross-entropy, so that D(x) is a probability."""
     return not math.isnan(row["equilibrium_distance"])
 
 
 def discriminator_has_won(row: Row, past: Past) -> bool:
+    """Returns whether D separates real images and samples so well that G receives almost no gradient."""
     if has_equilibrium(row):
         return row["equilibrium_distance"] > 0.45 and row["train_separation"] > 0.9
-    # the scale of these outputs says nothing, and a critic that is ahead is no failure while the samples improve
+    # the scale of these outputs has no meaning, and a critic that is ahead is not a failure while samples improve
     return row["train_separation"] > 0.999 and row["energy_distance"] > 0.1
 
 
 def say_discriminator_has_won(row: Row, past: Past) -> str:
+    """Returns the message of `discriminator_has_won`."""
     if has_equilibrium(row):
         means = f"D(x) = {row['real_score']:.2f}, D(G(z)) = {row['fake_score']:.2f}"
         seen = f"{means}, and it is sure of almost every image (|D - 1/2| = {row['equilibrium_distance']:.2f})"
@@ -39,11 +41,13 @@ def say_discriminator_has_won(row: Row, past: Past) -> str:
 
 
 def discriminator_overfits(row: Row, past: Past) -> bool:
+    """Returns whether D is much better on training images than on held-out ones."""
     accuracy = row["train_accuracy"] - row["held_out_accuracy"]
     return accuracy > 0.25 and row["train_separation"] - row["held_out_separation"] > 0.15
 
 
 def say_discriminator_overfits(row: Row, past: Past) -> str:
+    """Returns the message of `discriminator_overfits`."""
     return (
         f"the discriminator overfits: it takes {row['train_accuracy']:.0%} of the training images for real, but only "
         f"{row['held_out_accuracy']:.0%} of held-out ones; what usually helps: more images, mirrored or augmented ones "
@@ -52,10 +56,12 @@ def say_discriminator_overfits(row: Row, past: Past) -> str:
 
 
 def discriminator_does_not_learn(row: Row, past: Past) -> bool:
+    """Returns whether D cannot separate real images and samples although their distributions differ."""
     return row["train_separation"] < 0.6 and row["energy_distance"] > 0.1
 
 
 def say_discriminator_does_not_learn(row: Row, past: Past) -> str:
+    """Returns the message of `discriminator_does_not_learn`."""
     return (
         f"the discriminator does not learn: it ranks a real image above a sample in {row['train_separation']:.0%} of "
         "pairs (chance is 50%), though the two are plainly different; what usually helps: raise its learning rate or "
@@ -64,15 +70,17 @@ def say_discriminator_does_not_learn(row: Row, past: Past) -> str:
 
 
 def generator_has_collapsed(row: Row, past: Past) -> bool:
-    """Samples are alike by a factor of twenty, or their diversity has fallen to less than a third of what it was."""
+    """Returns whether samples are twenty times less diverse than images, or less than a third as diverse as before."""
     return least_diverse(row)[1] < 0.05 or any(row[n] < 0.3 * past.highest(n) for n in DIVERSITIES)
 
 
 def least_diverse(row: Row) -> tuple[str, float]:
+    """Returns (name, value) of the smaller one of the two measurements of diversity."""
     return min(((name, row[name]) for name in DIVERSITIES), key=lambda item: item[1])
 
 
 def say_generator_has_collapsed(row: Row, past: Past) -> str:
+    """Returns the message of `generator_has_collapsed`."""
     name, ratio = least_diverse(row)
     less = f"{1 / ratio:.{0 if ratio < 0.2 else 1}f} times less" if ratio > 1e-3 else "over 1000 times less"
     seen = {
@@ -86,11 +94,12 @@ def say_generator_has_collapsed(row: Row, past: Past) -> str:
 
 
 def has_diverged(row: Row, past: Past) -> bool:
-    """G's loss stands above its best by very much."""
+    """Returns whether G's loss exceeds its best by more than 1000."""
     return row["generator_loss"] - past.best("generator_loss")["generator_loss"] > 1000.0
 
 
 def say_diverged(row: Row, past: Past) -> str:
+    """Returns the message of `has_diverged`."""
     best = past.best("generator_loss")
     return (
         f"diverged: generator_loss is {row['generator_loss']:.4g}, and was {best['generator_loss']:.4g} at step "

@@ -1,7 +1,9 @@
-"""What the diagnosis measures of autoencoders: reconstructions, and how much the latents carry.
+"""Probes of autoencoders: reconstructions, and the information in the latents.
 
 Each probe takes a `tfgen.diagnosis.probes.Probe` and returns {name: scalar}.
 """
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,29 +17,40 @@ ACTIVE_VARIANCE = 0.01  # of a latent's posterior mean, Burda et al. 2016, secti
 
 
 def seen(probe: Probe) -> tuple[Step, dict]:
-    """(step, batch): held-out examples if there are any, else training examples."""
+    """Returns (step, batch of held-out examples if there are any, else of training examples)."""
     return probe.step, probe.batch if probe.unseen is None else probe.unseen
 
 
-def mean_image(model, examples: Examples, size: int = 1000) -> tf.Tensor:
-    """The mean of what the likelihood models, float32 [H, W, C]: the best reconstruction that knows no image."""
+def mean_image(model: Any, examples: Examples, size: int = 1000) -> tf.Tensor:
+    """Returns the mean of prepared images, float32 [H, W, C]: the best constant reconstruction.
+
+    Args:
+        model: a model with an encoder, a decoder and a likelihood.
+        examples: training examples.
+        size: number of examples in the mean, at most.
+    """
     rows = np.linspace(0, len(examples) - 1, min(len(examples), size)).astype(np.int64)
-    with tf.init_scope():  # once, not in every measurement
+    with tf.init_scope():  # computed once, not within the graph of every measurement
         images = model.as_unit_images(tf.constant(examples.gather(rows)[model.data_field]))
         return tf.reduce_mean(model.likelihood.prepare(images, Noise(model.seed, 0, "adapt/")), axis=0)
 
 
 def reconstruction(probe: Probe) -> dict[str, tf.Tensor]:
-    """The share of the pixels' variance about the mean image that reconstructions explain, on held-out images."""
-    model, (step, batch) = probe.model, seen(probe)
+    """Returns `explained`, the fraction of the pixels' variance about the mean image that reconstructions explain."""
+    model: Any = probe.model
+    step, batch = seen(probe)
     x, batch = model.prepared(batch, step)
     error = tf.reduce_mean(tf.square(x - model.image_of(model.reconstructed(batch, step))))
     return {"explained": 1.0 - error / tf.reduce_mean(tf.square(x - mean_image(model, probe.train)))}
 
 
 def latents(probe: Probe) -> dict[str, tf.Tensor]:
-    """KL(q(z|x) || p(z)) in nats per image and for the busiest latent, and how many latents carry anything."""
-    model, (step, batch) = probe.model, seen(probe)
+    """Returns KL(q(z|x) || p(z)) in nats per image and per latent (median, largest), and numbers of latents.
+
+    `active_units` is the number of latents with Var_x(E_q(z_i|x)[z_i]) > 0.01, `latents` that of all.
+    """
+    model: Any = probe.model
+    step, batch = seen(probe)
     posterior = model.posterior(model.prepared(batch, step)[1], step)
     mean, log_var = posterior["z_mean"], posterior["z_log_var"]
     active = tf.math.reduce_variance(mean, axis=0) > ACTIVE_VARIANCE
@@ -52,4 +65,5 @@ def latents(probe: Probe) -> dict[str, tf.Tensor]:
 
 
 def median(values: tf.Tensor) -> tf.Tensor:
+    """Returns the median of a vector, the upper one of an even number of values."""
     return tf.sort(values)[tf.shape(values)[0] // 2]

@@ -1,7 +1,7 @@
-"""What goes wrong with autoencoders, in words.
+"""Rules for autoencoders: posterior collapse, unused latents, constant reconstructions, overfitting.
 
-The thresholds lie outside what the default configs' healthy runs show, a KL of 5 to 15 nats, 1 or more in the busiest
-latent. With beta = 50 a run fails with a KL of 0.3 nats, 0.07 in the busiest latent.
+The thresholds lie outside the range of healthy runs of the default configs: there the KL is 5 to 15 nats per image, and
+at least 1 in the latent with the largest KL. With beta = 50 a run fails: its KL is 0.3 nats, 0.07 in that latent.
 """
 
 import math
@@ -10,10 +10,12 @@ from tfgen.diagnosis.rules import Past, Row, Rule
 
 
 def posterior_has_collapsed(row: Row, past: Past) -> bool:
+    """Returns whether q(z|x) hardly differs from the prior."""
     return row["active_units"] == 0 or row["kl"] < 0.5 or row["kl_latent_max"] < 0.1
 
 
 def say_posterior_has_collapsed(row: Row, past: Past) -> str:
+    """Returns the message of `posterior_has_collapsed`."""
     kl = "" if math.isnan(row["kl"]) else f"KL(q(z|x) || p(z)) = {row['kl']:.2g} nats, "
     return (
         f"posterior collapse: {kl}{row['active_units']:.0f} of {row['latents']:.0f} latents active, so that the "
@@ -23,10 +25,12 @@ def say_posterior_has_collapsed(row: Row, past: Past) -> str:
 
 
 def latents_are_unused(row: Row, past: Past) -> bool:
+    """Returns whether at least half of the latents, but not all, are inactive."""
     return 0 < row["active_units"] <= 0.5 * row["latents"] and not posterior_has_collapsed(row, past)
 
 
 def say_latents_are_unused(row: Row, past: Past) -> str:
+    """Returns the message of `latents_are_unused`."""
     unused = row["latents"] - row["active_units"]
     share = "half" if unused == row["latents"] / 2 else "more than half"
     return (
@@ -36,10 +40,12 @@ def say_latents_are_unused(row: Row, past: Past) -> str:
 
 
 def reconstructs_the_mean(row: Row, past: Past) -> bool:
+    """Returns whether reconstructions are hardly better than the mean image."""
     return row["explained"] < 0.05 and not posterior_has_collapsed(row, past)
 
 
 def say_reconstructs_the_mean(row: Row, past: Past) -> str:
+    """Returns the message of `reconstructs_the_mean`."""
     return (
         f"the reconstructions are no better than the mean image: they explain {max(row['explained'], 0.0):.0%} of the "
         "pixels' variance; what usually helps: another learning rate, more steps, a larger latent_dim or network"
@@ -47,12 +53,14 @@ def say_reconstructs_the_mean(row: Row, past: Past) -> str:
 
 
 def overfits(row: Row, past: Past) -> bool:
+    """Returns whether the loss on held-out images has risen while that on training images is lower."""
     best = past.best("held_out_loss")["held_out_loss"]
     gap = row["held_out_loss"] - row["loss"]
     return gap > 0.15 * abs(row["loss"]) and row["held_out_loss"] - best > 0.03 * abs(best)
 
 
 def say_overfits(row: Row, past: Past) -> str:
+    """Returns the message of `overfits`."""
     best = past.best("held_out_loss")
     return (
         f"the model overfits: the loss on held-out images has risen to {row['held_out_loss']:.4g}, from "

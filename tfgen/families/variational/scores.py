@@ -1,27 +1,30 @@
-"""What an evaluation says of autoencoders: reconstruction, likelihood bounds, use of the latents.
+"""Scores of autoencoders: reconstruction, likelihood bounds, active latents.
 
 Each function takes the model, `HeldOut` examples and the settings of an evaluation: `seed`, and `nll_k`, samples of z
 per image.
 """
 
 import math
+from typing import Any
 
 from tfgen import metrics
 from tfgen.metrics.score import HeldOut, Score, mean_of
 
 
-def reconstruction_scores(model, held_out: HeldOut, settings) -> tuple[dict[str, Score], dict]:
-    """Returns `reconstruction_error`: mean squared, pixels in [0, 1]."""
+def reconstruction_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:
+    """Returns (`reconstruction_error`, the mean squared error of pixels in [0, 1]; no details)."""
     conditions = held_out.conditions(model.conditions)
     errors = metrics.reconstruction_error(model, held_out.data, settings.seed, conditions=conditions)
     protocol = stated(model, held_out, settings, unit="squared, of [0, 1]")
     return {"reconstruction_error": mean_of(errors, protocol=protocol)}, {}
 
 
-def likelihood_scores(model, held_out: HeldOut, settings) -> tuple[dict[str, Score], dict]:
-    """Returns `elbo`, `reconstruction`, `kl`, `nll` in nats, `bits_per_dimension`, `active_units`, and `mig`.
+def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:
+    """Returns (scores, details) of likelihood and latents.
 
-    `cross_entropy` and `kl` alone where p(x|z) is no likelihood; `mig` where the data have known factors.
+    The scores are `elbo`, `reconstruction`, `kl` and `nll` in nats per image, `bits_per_dimension`, `active_units`, and
+    `mig` if the data have known factors. If p(x|z) is not a likelihood of the data, `cross_entropy` and `kl` are in
+    place of the first five.
     """
     scores = {**elbo_scores(model, held_out, settings), **bound_scores(model, held_out, settings)}
     conditions = held_out.conditions(model.conditions)
@@ -35,18 +38,19 @@ def likelihood_scores(model, held_out: HeldOut, settings) -> tuple[dict[str, Sco
     return scores, {"mig": gap["gaps"]}
 
 
-def elbo_scores(model, held_out: HeldOut, settings) -> dict[str, Score]:
-    """Returns the ELBO in parts, of one sample of z per image."""
+def elbo_scores(model: Any, held_out: HeldOut, settings: Any) -> dict[str, Score]:
+    """Returns the ELBO and its terms in nats per image, from one sample of z per image."""
     conditions = held_out.conditions(model.conditions)
     parts = metrics.elbo_parts(model, held_out.data, seed=settings.seed, conditions=conditions)
     protocol = stated(model, held_out, settings, samples=1, unit="nats")
     return {name: mean_of(values, protocol=protocol) for name, values in parts.items()}
 
 
-def bound_scores(model, held_out: HeldOut, settings) -> dict[str, Score]:
-    """Returns `nll` and `bits_per_dimension`; nothing where p(x|z) is no likelihood.
+def bound_scores(model: Any, held_out: HeldOut, settings: Any) -> dict[str, Score]:
+    """Returns `nll` in nats per image and `bits_per_dimension`; nothing if p(x|z) is not a likelihood of the data.
 
-    Bits follow from the bound where p(x|z) is of pixel values, from one on dequantised pixels where it is a density.
+    The bits follow from the same bound if p(x|z) is a probability of pixel values, and from a bound on dequantised
+    pixels if it is a density.
     """
     likelihood, k, seed = model.likelihood, settings.nll_k, settings.seed
     if not likelihood.exact:
@@ -63,6 +67,6 @@ def bound_scores(model, held_out: HeldOut, settings) -> dict[str, Score]:
     return {"nll": nll, "bits_per_dimension": mean_of(bits, protocol=protocol)}
 
 
-def stated(model, held_out: HeldOut, settings, **parameters) -> dict:
-    """Returns the protocol of one figure."""
+def stated(model: Any, held_out: HeldOut, settings: Any, **parameters: Any) -> dict:
+    """Returns the protocol of one score."""
     return {**held_out.stated(seed=settings.seed, **parameters), "likelihood": repr(model.likelihood)}

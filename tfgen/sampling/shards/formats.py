@@ -1,4 +1,4 @@
-"""The files that shards are: written from a stream of images, so that memory does not grow with their number."""
+"""The file formats of shards, written from a stream of images: memory does not grow with their number."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from tfgen.storage.images import encode_png
 
 Chunks = Iterable[np.ndarray]
 
-# One record a chunk, as TFDS and Grain want it for random access; PNG does not shrink any further.
+# One record per chunk, as TFDS and Grain need it for random access; PNG cannot be compressed any further.
 _ARRAY_RECORD_OPTIONS = "group_size:1,uncompressed"
 
 
@@ -29,12 +29,15 @@ def write_shard(
     """Writes one shard at `path`.
 
     Args:
-        path: a file, or for png a folder, that does not exist.
+        path: a file, or for png a folder, that does not exist yet.
         kind: "array_record", "png" or "npz".
-        chunks: iterator of images uint8 [n, H, W, C] (for npz also of points float32 [n, 2]).
+        chunks: images uint8 [n, H, W, C] (for npz also points float32 [n, 2]).
         shape: (number, H, W, C) of all chunks together.
         labels: int64 [number], or None.
         first: index of the first image in the whole sequence.
+
+    Raises:
+        UserError: the package of the format is missing, or its file cannot be written.
     """
     if kind == "npz":
         write_npz(path, chunks, shape, labels)
@@ -45,7 +48,7 @@ def write_shard(
 def write_array_record(path: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int) -> None:
     """Writes an ArrayRecord of serialised `tf.train.Example`: `image` (PNG bytes), `index` and, if any, `label`.
 
-    As TFDS stores the features {"image": Image(), "index": Scalar(int64), "label": ClassLabel()}.
+    TFDS stores the features {"image": Image(), "index": Scalar(int64), "label": ClassLabel()} in the same way.
     """
     import tensorflow as tf
 
@@ -63,12 +66,12 @@ def write_array_record(path: pathlib.Path, chunks: Chunks, labels: np.ndarray | 
                 features["label"] = value(int(labels[index]))
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
         writer.close()
-    except RuntimeError as error:  # all that the library raises
+    except RuntimeError as error:  # the only exception of the library
         raise UserError(f"cannot write {path}: {str(error).split(';')[0]}") from error
 
 
 def array_record() -> types.ModuleType:
-    """The module that reads and writes ArrayRecord files.
+    """Returns the module that reads and writes ArrayRecord files.
 
     Raises:
         UserError: it is not installed.
@@ -84,7 +87,7 @@ def array_record() -> types.ModuleType:
 
 
 def write_pictures(folder: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int) -> None:
-    """Writes INDEX.png in `folder`, six digits at least, and where there are labels labels.csv (`file`, `label`)."""
+    """Writes INDEX.png, at least six digits, in `folder`, and with labels also labels.csv (`file`, `label`)."""
     folder.mkdir(parents=True)
     names = []
     for index, image in _numbered(chunks):
@@ -109,12 +112,12 @@ def write_npz(path: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels
 
 
 def file_name(index: int) -> str:
-    """Returns the name of the picture of sample `index`, six digits at least."""
+    """Returns the file name of the picture of sample `index`, with at least six digits."""
     return f"{index:06d}.png"
 
 
 def labels_text(names: list[str], labels: np.ndarray) -> str:
-    """labels.csv: a row `file,label` for every picture."""
+    """Returns the text of labels.csv: a row `file,label` per picture."""
     text = io.StringIO()
     rows = [(name, int(label)) for name, label in zip(names, labels, strict=True)]
     csv.writer(text, lineterminator="\n").writerows([("file", "label"), *rows])

@@ -1,9 +1,10 @@
-"""Folders of shards read back: images as one array that is decoded bit by bit, never as a whole."""
+"""Reading of folders of shards: images as one array that is decoded in parts, never as a whole."""
 
 import io
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,45 +13,49 @@ from tfgen.errors import UserError
 from tfgen.sampling.shards.formats import array_record, file_name
 from tfgen.sampling.shards.plan import Plan, read_manifest
 
-CHUNK = 1_000  # images decoded at once where all of them are wanted
+CHUNK = 1_000  # images per part of `StoredSamples.chunks`
 
 
 class StoredSamples:
-    """Images 0..N-1 of a folder of shards; indexing the first axis decodes, as uint8 [n, H, W, C] or points float32.
+    """Images 0..N-1 of a folder of shards; an index of the first axis decodes uint8 [n, H, W, C] or points float32.
 
     Args:
         folder: as `python -m tfgen.sample --format` fills it.
-        num: how many of the first ones, or None for all.
+        num: number of images, from the first on; None for all.
 
     Attributes:
-        shape: (N, H, W, C), or (N, D) of points. labels: int64 [N], or None.
+        shape: (N, H, W, C), or (N, D) of points.
+        dtype: uint8 of images, float32 of points.
+        labels: int64 [N], or None.
+        plan: the division into shards.
 
     Raises:
-        UserError: samples.json is missing or damaged, a shard is missing, or there are fewer images.
+        UserError: samples.json is missing or damaged, or a shard is missing.
     """
 
-    def __init__(self, folder: str | os.PathLike, num: int | None = None):
+    def __init__(self, folder: str | os.PathLike, num: int | None = None) -> None:
         manifest = read_manifest(folder)
         self.plan = Plan(pathlib.Path(folder), manifest["format"], manifest["num"], manifest["shards"])
         missing = self.plan.missing()
         if missing:
             raise UserError(
                 f"{folder} lacks {len(missing)} of {self.plan.shards} shards, {self.plan.path(missing[0]).name} the "
-                "first; give the command of tfgen.sample again, and it goes on"
+                "first; repeat the command of tfgen.sample to resume it"
             )
         field, *shape = manifest["shape"]
         images = manifest.get("dtype", "uint8" if field == "image" else "float32") == "uint8"
         self.dtype = np.dtype(np.uint8 if images else np.float32)
         self.shape = (min(num or self.plan.num, self.plan.num), *shape)
         self._ends = np.array([self.plan.bounds(shard)[1] for shard in range(self.plan.shards)])
-        self._open = None, None  # the shard that was read last, and the function that reads it
+        # (number, reader) of the shard that was read last
+        self._open: tuple[int, Callable[[np.ndarray, int], np.ndarray]] | None = None
         cycle = manifest["label"]
         self.labels = None if cycle is None else np.array(cycle, np.int64)[np.arange(len(self)) % len(cycle)]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: Any) -> np.ndarray:
         if isinstance(rows, (int, np.integer)):
             return self[np.array([rows])][0]
         rows = np.arange(len(self))[rows]
@@ -65,19 +70,19 @@ class StoredSamples:
         return self[:] if dtype is None else self[:].astype(dtype)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """Yields all of it in order, `CHUNK` at once."""
+        """Yields all images in order, `CHUNK` at once."""
         for start in range(0, len(self), CHUNK):
             yield self[start : min(start + CHUNK, len(self))]
 
     def _read(self, shard, rows):
         path, first = self.plan.path(shard), self.plan.bounds(shard)[0]
         try:
-            if self._open[0] != shard:
+            if self._open is None or self._open[0] != shard:
                 self._open = shard, _READERS[self.plan.format](path)
             return self._open[1](rows, first)
         except (OSError, ValueError, KeyError, RuntimeError, IndexError) as error:
             reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
-            remedy = "delete it and give the command of tfgen.sample again"
+            remedy = "delete it and repeat the command of tfgen.sample"
             raise UserError(f"{path} is damaged ({reason}); {remedy}") from error
 
 
@@ -107,7 +112,7 @@ _READERS = {"array_record": _array_record_reader, "png": _picture_reader, "npz":
 
 
 def _decoded(file):
-    """uint8 [H, W, C] of a PNG file."""
+    """Returns the image uint8 [H, W, C] in a PNG file."""
     with Image.open(file, formats=("PNG",)) as picture:
         array = np.asarray(picture)
     return array[..., None] if array.ndim == 2 else array

@@ -1,4 +1,4 @@
-"""Several processes that share shards out by index and need not know of each other: worker i makes j = i mod N."""
+"""Several processes that divide shards by index, without communication: worker i of N makes those with j mod N = i."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import pathlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
 from tfgen.errors import UserError
 from tfgen.machine import startup
@@ -17,33 +17,32 @@ from tfgen.plugins import import_plugins
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def place(worker: int | None, workers: int | None, environ=os.environ) -> tuple[int | None, int]:
-    """Which worker this process is.
+def place(worker: int | None, workers: int | None, environ: Mapping[str, str] = os.environ) -> tuple[int | None, int]:
+    """Returns (index of this worker, number of workers).
+
+    The index is None if `number` processes are to be started on this machine.
 
     Args:
-        worker, workers: the flags, or None; they count more than the environment.
-        environ: TF_CONFIG, SLURM_PROCID with SLURM_NTASKS, or the JOB_COMPLETION_INDEX of a Kubernetes Indexed Job,
-            which does not say of how many, are looked at in this order.
-
-    Returns:
-        (index, number); the index is None where `number` processes are to be started on this machine.
+        worker, workers: the flags, or None; they take precedence over the environment.
+        environ: the environment. Read are, in this order, TF_CONFIG, SLURM_PROCID with SLURM_NTASKS, and the
+            JOB_COMPLETION_INDEX of a Kubernetes Indexed Job, which does not say the number of workers.
 
     Raises:
-        UserError: an index without a number, or beyond it.
+        UserError: an index without a number, or not below it.
     """
     index, number, origin = (worker, None, "--worker") if worker is not None else _of_cluster(environ)
-    if index is None or number == 1:  # a cluster of one is none
+    if index is None or number == 1:  # a cluster with one worker is treated as none
         return None, workers or 1
     number = workers or number
     if number is None:
-        raise UserError(f"{origin} says that this is worker {index}, but not of how many: give --workers=N")
+        raise UserError(f"{origin} says that this is worker {index}, but not how many there are: give --workers=N")
     if index >= number:
         raise UserError(f"{origin} says that this is worker {index}, of {number} workers 0..{number - 1}")
     return index, number
 
 
 def _of_cluster(environ):
-    """(index, number or None, the variable that says so), Nones where the environment names no cluster."""
+    """Returns (index, number or None, name of the variable); Nones if the environment names no cluster."""
     if environ.get("TF_CONFIG"):
         return *_of_tf_config(environ["TF_CONFIG"]), "TF_CONFIG"
     for index, number in (("SLURM_PROCID", "SLURM_NTASKS"), ("JOB_COMPLETION_INDEX", None)):
@@ -65,15 +64,18 @@ def _of_tf_config(text):
         raise UserError(f"TF_CONFIG names no worker of its cluster ({error!s:.60}); mend or unset it") from None
 
 
-def share_threads(number: int, environ=os.environ) -> None:
-    """Gives this process, and those that it starts, one of `number` shares of the cores; what is set stays as it is."""
+def share_threads(number: int, environ: MutableMapping[str, str] = os.environ) -> None:
+    """Limits the threads of this process and of those that it starts to 1 / `number` of the cores.
+
+    Variables that are set already are kept.
+    """
     if number > 1:
         for name in _THREADS:
             environ.setdefault(name, str(max(1, cores() // number)))
 
 
 def wake(plugins: Iterable[str] = ()) -> None:
-    """What a new process begins with: TensorFlow, without what it says of itself, and the modules `plugins`."""
+    """Prepares a new process: starts TensorFlow quietly, and imports the modules `plugins`."""
     startup.start_tensorflow()
     import_plugins(plugins)
 
@@ -82,17 +84,17 @@ def wake(plugins: Iterable[str] = ()) -> None:
 def started(module: str, arguments: list[str], number: int) -> Iterator[list[subprocess.Popen]]:
     """Runs `python -m MODULE ARGUMENTS --worker=i --workers=number` for i from 1 on; this process is worker 0.
 
-    They are waited for at the end of the block, and stopped after an error in it, Ctrl-C or SIGTERM.
+    The end of the block waits for them; after an error in it, Ctrl-C or SIGTERM they are terminated.
 
     Yields:
         list of `subprocess.Popen`.
     """
-    # in a checkout, tfgen is found from here alone
+    # without an installed package, a process started elsewhere finds tfgen by this path alone
     package = str(pathlib.Path(__file__).resolve().parents[3])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     command = [sys.executable, "-m", module, *arguments, f"--workers={number}"]
     before = None
-    with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
+    with contextlib.suppress(ValueError):  # only the main thread may set a signal's handler
         before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     processes = [
         subprocess.Popen([*command, f"--worker={i}"], env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL)

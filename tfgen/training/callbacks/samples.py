@@ -1,7 +1,8 @@
-"""A picture per epoch: samples of fixed noise, or reconstructions of fixed images, and at the end a film of them."""
+"""One picture per epoch, samples of fixed noise or reconstructions of fixed images, and an animation at the end."""
 
 import os
 import pathlib
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -16,20 +17,20 @@ POINTS = 2500  # in a picture of points
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes `epoch_0001.png` and so on, and `progress.gif` at the end of training.
+    """A callback that writes `epoch_0001.png`, `epoch_0002.png`, ..., and `progress.gif` at the end of training.
 
-    A model conditioned on labels shows one class per row; one conditioned on images shows them, each above the sample
-    that was made from it. A model that cannot sample shows rows of originals, each above the row of their
-    reconstructions. A model of points shows `POINTS` of them over the originals. Other models, of vectors say, show
-    nothing. A picture that fails is said once, and training goes on.
+    The picture has one class per row if the model is conditioned on labels, and each sample below its condition if it
+    is conditioned on images. If the model cannot sample, it shows originals, each above its reconstruction; for a model
+    of points, `POINTS` samples over the data. Models of other data, such as vectors, have no picture. The first picture
+    that fails is reported, and training continues.
 
     Args:
-        folder: where the pictures go.
+        folder: of the pictures.
         n: images in the grid, at most.
-        columns: images in a row, at most.
+        columns: images per row, at most.
         seed: of the noise, the same in every epoch.
         conditions: field name -> values that the samples take in turn; by default one class per row.
-        examples: held-out `Examples`: conditions that are not given are their rows, and originals are theirs.
+        examples: held-out `Examples`: originals, and the source of conditions that are not given.
     """
 
     def __init__(
@@ -40,34 +41,40 @@ class SampleGrid(keras.callbacks.Callback):
         seed: int = 0,
         conditions: dict | None = None,
         examples: Examples | None = None,
-    ):
+    ) -> None:
         super().__init__()
         self.folder, self.n, self.columns, self.seed = pathlib.Path(folder), n, columns, seed
         self.conditions, self.examples = dict(conditions or {}), examples
-        self.latest, self._failed = None, False
+        self.latest: np.ndarray | None = None
+        self._failed = False
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.latest = self._attempted(self._drawn)
         if self.latest is not None:
             images.save_png(self.folder / f"epoch_{epoch + 1:04d}.png", self.latest)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         if self.latest is not None:
             self.write_film()
 
     def write_film(self) -> None:
-        """Makes progress.gif of the folder's pictures; for an interrupted run too, which Keras does not tell us of."""
+        """Writes progress.gif from the folder's pictures.
+
+        Interrupted runs call it themselves, as Keras does not call `on_train_end` for them.
+        """
         frames = sorted(self.folder.glob("epoch_*.png"), key=lambda path: int(path.stem.split("_")[1]))
         if frames:
             self._attempted(lambda: images.save_gif(self.folder / "progress.gif", frames), passes=(UserError,))
 
-    def _attempted(self, draw, passes=()):
-        """What `draw()` gives; None where it fails, which is said once."""
+    def _attempted(
+        self, draw: Callable[[], np.ndarray | None], passes: tuple[type[Exception], ...] = ()
+    ) -> np.ndarray | None:
+        """Returns `draw()`; None if it fails, which is reported once. Exceptions in `passes` are raised."""
         try:
             return draw()
         except passes:
             raise
-        except Exception as error:  # a picture is no reason to end a training
+        except Exception as error:  # a model's own code may raise anything, and must not end a training here
             reason = " ".join(str(error).split()) or type(error).__name__
             if not self._failed:
                 print(f"\na picture of samples could not be made: {reason:.300}", flush=True)
@@ -99,7 +106,7 @@ class SampleGrid(keras.callbacks.Callback):
         return images.grid(made, columns)
 
     def _originals(self, number):
-        """(what the model makes, the conditions) of the first held-out examples."""
+        """Returns (the data, the conditions) of the first held-out examples."""
         batch = self.examples.gather(np.arange(min(number, len(self.examples))))
         return batch[self.model.data_field], {name: batch[name] for name in self.model.conditions}
 

@@ -1,0 +1,46 @@
+"""The settings of an evaluation."""
+
+import dataclasses
+
+from tfgen.evaluation.samples import check_names
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of an evaluation.
+
+    Attributes:
+        num: number of samples, or None: as many as there are held-out images, 10,000 at most; for data with known modes
+            the number of published figures.
+        seed: of samples, choices, bootstraps and draws.
+        split: the real images that samples are compared with; "test" for final scores only.
+        extractor: a name, or None for that of the data set.
+        metrics: names of sample metrics, or None for all that fit.
+        nll_k, nll_images: samples of z per image in the likelihood bound, and number of held-out images (0: all).
+        cas: whether to train the two classifiers of the classification accuracy score.
+        ais: number of images for annealed importance sampling; 0: none.
+        controls: whether to score known faults too.
+        cache: folder of cached features, or None.
+        workers: processes that compute the features of samples in shards.
+        plugins: modules that these processes import first.
+
+    Raises:
+        UserError: an unknown metric.
+    """
+
+    num: int | None = None
+    seed: int = 0
+    split: str = "test"
+    extractor: str | None = None
+    metrics: tuple[str, ...] | None = None
+    nll_k: int = 100
+    nll_images: int = 500
+    cas: bool = False
+    ais: int = 0
+    controls: bool = True
+    cache: str | None = None
+    workers: int = 1
+    plugins: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        check_names(self.metrics)
