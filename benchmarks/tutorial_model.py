@@ -11,9 +11,7 @@ FAMILY, RATES = Adversarial(latent_dim=network.LATENT), AdversarialOptimizer()
 
 
 @tfgen.register_model("tutorial", summary="The networks of TensorFlow's DCGAN tutorial, 28x28x1.")
-def tutorial(
-    fields, *, width: int = 64, adversarial: Adversarial = FAMILY, optimization: AdversarialOptimizer = RATES
-):
+def tutorial(fields, *, width: int = 64, adversarial: Adversarial = FAMILY, optimization: AdversarialOptimizer = RATES):
     """The networks of TensorFlow's DCGAN tutorial, 28x28x1, trained as every GAN here is."""
 
     def networks():

@@ -94,7 +94,9 @@ def test_a_failed_download_is_said(tmp_path, monkeypatch):
         raise ConnectionError("no route\nto host")
 
     monkeypatch.setattr(library.core.DatasetBuilder, "download_and_prepare", fail)
-    with pytest.raises(UserError, match=r"tfds:mnist: cannot be downloaded .* \(ConnectionError: no route\): give the folder of a copy"):
+    with pytest.raises(
+        UserError, match=r"tfds:mnist: cannot be downloaded .* \(ConnectionError: no route\): give the folder of a copy"
+    ):
         load_dataset("mnist", data_dir=tmp_path)
 
 

@@ -106,4 +106,5 @@ def test_models_that_take_only_images_train_on_it(source):
 def test_a_model_may_be_conditioned_on_the_factors(source):
     options = {"network": "dense", "latent_dim": 2}
     model = tfgen.build_model("cgan", fields=source.fields, condition="factors", **options)
-    assert model.sample(2, label=source.splits["test"].gather([0])["factors"]).shape == (2, 32, 32, 1)
+    factors = source.splits["test"].gather([0])["factors"]
+    assert model.sample(2, conditions={"factors": factors}).shape == (2, 32, 32, 1)

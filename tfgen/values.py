@@ -58,6 +58,10 @@ def save_object(value: Any) -> Any:
     """Returns a part of a model as Keras serialises it; a function must be registered, as in `save_function`."""
     if inspect.isfunction(value):
         save_function(value)  # for its error: Keras itself would write an unregistered function's name and fail at load
+    elif callable(value) and not hasattr(value, "get_config"):  # a bound method, a compiled function, a partial
+        raise UserError(
+            f"{value!r:.80} cannot be saved by name: give a registered function, or an object with get_config"
+        )
     return keras.saving.serialize_keras_object(value)
 
 

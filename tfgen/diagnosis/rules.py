@@ -197,7 +197,12 @@ DIVERGED = Rule("diverged", has_diverged, say_diverged, patience=2)
 
 def rules_of(model: "GenerativeModel") -> tuple[Rule, ...]:
     """Returns the rules for a model: those for every model, and its own."""
-    return (NON_FINITE, DIVERGED, *map(standing_still, model.networks), *model.rules())
+    try:
+        own = tuple(model.rules())
+    except Exception as error:  # a model's own code is no reason to lose the rules on every model
+        print(f"the model's rules failed and are left out: {str(error) or type(error).__name__:.200}", flush=True)
+        own = ()
+    return (NON_FINITE, DIVERGED, *map(standing_still, model.networks), *own)
 
 
 def judge(rows: Sequence[Mapping[str, float]], rules: Sequence[Rule], patience: int = PATIENCE) -> list[Finding]:

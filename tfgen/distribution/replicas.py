@@ -33,7 +33,7 @@ def replica_context() -> tuple[int | tf.Tensor, int]:
 
 def mean_over_replicas(values: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
     """Returns the means of scalars over all replicas, float32; unchanged with one replica."""
-    if replica_context()[1] == 1:
+    if replica_context()[1] == 1 or not values:
         return values
     # stacked, since the cost of a collective operation is mostly its latency
     stacked = tf.stack([tf.cast(value, tf.float32) for value in values])
@@ -246,7 +246,8 @@ class ReplicatedFit(Fit):
 
     def _one_step(self, iterator, phases=None):
         """Runs one training step on every replica; returns the means since the start of the epoch."""
-        phases, data, strategy = phases or self.running_phases(), next(iterator), self._distribute_strategy
+        phases = self.running_phases() if phases is None else phases
+        data, strategy = next(iterator), self._distribute_strategy
         if strategy is None:
             return self.train_step(data, phases)
         with over_all_replicas(self.networks.values()):

@@ -215,6 +215,9 @@ def evaluate_model(
         evaluation = evaluate_samples(samples, source, settings, labels, subject=subject, picture=picture, say=say)
     say("the model's own scores on held-out examples")
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
+    if "reconstruct" in model.endpoints():
+        reconstructed = lambda: likelihoods.score_reconstructions(model, held(settings.nll_images), settings)  # noqa: E731
+        evaluation.attempt("reconstructions", reconstructed, say)
     evaluation.attempt("the model's own scores", lambda: model.scores(held(settings.nll_images), settings), say)
     if settings.ais:
         say(f"annealed importance sampling of {settings.ais} examples")

@@ -125,6 +125,9 @@ def _build(name: str, fields: "dict[str, Field]", options: dict[str, Any]) -> "t
     seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
     with contextlib.nullcontext() if seed is None else seeded(seed):
         model = builder(fields, **values.keyword_arguments(builder, resolved, usage))
+    if not getattr(model, "compiled", False):
+        got = "None" if model is None else f"a {type(model).__name__} that is not compiled"
+        raise UserError(f"the builder of {name!r} must return a compiled model, got {got}: end it with `return model`")
     model.name = name  # a builder that calls another one gets a model of that one's name
     return model, values.without_effect(builder, resolved, usage)
 

@@ -3,6 +3,7 @@
 Plugins use them as well: `adversarial_model(..., kind=MyModel)` gives a subclass all options of its family.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -212,14 +213,15 @@ def data_bias_of(options: Variational, likelihood: likelihoods.Likelihood, netwo
 def compiled(model: GenerativeModel, options: Optimizer) -> GenerativeModel:
     """Compiles `model` with one optimizer per name in its `default_optimizers`, and returns it.
 
-    The learning rate of the optimizer NAME is the option NAME_learning_rate if that is set, else `learning_rate`. Other
-    settings that are None come from `default_optimizers`, else from Keras.
+    The learning rate of the optimizer NAME is the option NAME_learning_rate if that is set, else `learning_rate`, or
+    what `default_optimizers` has if nobody has changed that. Other settings that are None come from there, else from
+    Keras.
     """
     optimizers = {}
     for name, defaults in model.default_optimizers.items():
         rate = getattr(options, f"{name}_learning_rate", None)
         # read only where it is used: with a rate for every optimizer, `learning_rate` has no effect
-        rate = options.learning_rate if rate is None else rate
+        rate = shared_rate(options, defaults) if rate is None else rate
         optimizers[name] = make_optimizer(options.optimizer, rate, **settings_of(options, defaults))
     own = " and ".join(f"{name}_learning_rate" for name in optimizers)
     options.idle(f"beside {own}", "learning_rate")
@@ -228,6 +230,12 @@ def compiled(model: GenerativeModel, options: Optimizer) -> GenerativeModel:
     else:
         model.compile(**{f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()})
     return model
+
+
+def shared_rate(options: Optimizer, defaults: dict[str, Any]) -> float:
+    """Returns the option `learning_rate`; where nobody has changed it, what the model's class declares."""
+    untouched = next(f.default for f in dataclasses.fields(options) if f.name == "learning_rate")
+    return defaults.get("learning_rate", untouched) if options.learning_rate == untouched else options.learning_rate
 
 
 def settings_of(options: Optimizer, defaults: dict[str, Any]) -> dict[str, Any]:

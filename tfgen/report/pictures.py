@@ -26,7 +26,9 @@ POINTS = 2500
 
 def samples(evidence: Evidence, seed: int) -> Markup | None:
     """Draws a row of samples per class if there are few classes, else a sheet of samples."""
-    return class_strips(evidence, seed) if has_classes(evidence.run.model) else sample_sheet(evidence, seed)
+    model = evidence.run.model
+    sources = any(model.fields[name].kind == "image" for name in model.conditions)
+    return class_strips(evidence, seed) if has_classes(model) and not sources else sample_sheet(evidence, seed)
 
 
 def sample_sheet(evidence: Evidence, seed: int) -> Markup | None:

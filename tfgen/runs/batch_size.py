@@ -198,7 +198,10 @@ def measure(task: Mapping[str, Any]) -> None:
     for size in task["sizes"]:
         model.train_function = None  # a new trace: Keras would trace the second size with an unknown batch axis
         _forget_peak()
-        model.fit(random_examples(model.fields, STEPS * size * model.parts), batch_size=size, epochs=1, verbose=0)
+        held_out = random_examples(model.fields, size) if model.sees_held_out else None
+        examples = random_examples(model.fields, STEPS * size * model.parts)
+        # validation_freq: held-out examples are for phases, and are not to be evaluated
+        model.fit(examples, validation_data=held_out, validation_freq=2, batch_size=size, epochs=1, verbose=0)
         print(_SAID, _memory("VmHWM") - before, flush=True)
 
 

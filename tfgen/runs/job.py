@@ -27,7 +27,8 @@ from tfgen.runs.folder import Layout, Run, save_record
 from tfgen.runs.interrupts import interruptible
 from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import check_earlier, models_are_older, resolved_resume, restore, set_aside
-from tfgen.runs.watching import callbacks_of
+from tfgen.runs.watching import callbacks_of, check_stops
+from tfgen.training import accumulation
 from tfgen.training.callbacks import StopOnNonFinite
 from tfgen.training.callbacks.guarded import guarded
 from tfgen.training.checkpoints import Checkpoints
@@ -86,7 +87,7 @@ def train(
         # a kill may have come after the last checkpoint and before the models
         if chief and (begun is None or begun < total or models_are_older(paths, checkpoints.path(begun))):
             save_keras_files(model, paths.models)
-            export_savedmodel(model, paths.savedmodel)
+            export(model, paths)
         cluster.wait_for_all(strategy)  # workers end together: one that is lost now has them all started again
         print(farewell(model, paths), flush=True)
         return Run(paths.folder) if chief else None
@@ -129,6 +130,21 @@ def fit(
         raise KeyboardInterrupt(f"{where}; give the same command again to go on")
 
 
+def export(model: GenerativeModel, paths: Layout) -> None:
+    """Writes the SavedModel; if a signature fails, which is a model's own code, that is said and the run is complete.
+
+    Raises:
+        UserError: the disk is full or read-only.
+    """
+    try:
+        export_savedmodel(model, paths.savedmodel)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        print(f"no SavedModel was written: {reason:.200}", flush=True)
+
+
 def set_up(
     recipe: Recipe, paths: Layout, resume: str, strategy: tf.distribute.Strategy | None
 ) -> tuple[Recipe, Source, GenerativeModel, int]:
@@ -153,6 +169,10 @@ def set_up(
     model.steps_per_execution = recipe.steps_per_execution or every
     model.accumulate, model.stages = recipe.accumulate, parse_stages(recipe.stages) or model.stages
     check_stages(model.stages, model.phases, model.name)
+    accumulation.check(model.accumulate, model.needs_whole_batch, size)
+    model.check_held_out(source.splits.get("validation"), size)
+    check_stops(model, recipe, source)
+    model.get_config()  # what cannot be saved is said now, not after hours
     train = model.as_examples(source.splits["train"])
     per_epoch = model.steps_per_epoch(train, size)
     total = recipe.steps or (recipe.epochs or 0) * per_epoch  # a recipe has one of the two

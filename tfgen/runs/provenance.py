@@ -33,8 +33,17 @@ def provenance(source: Source, model: GenerativeModel) -> dict[str, Any]:
         "git_revision": git_revision(),
         "plugins": sorted(plugins.imported()),
         "makes": model.data_field,
-        "charts": [dataclasses.asdict(chart) for chart in model.charts()],
+        "charts": charts_of(model),
     }
+
+
+def charts_of(model: GenerativeModel) -> list[dict]:
+    """Returns the model's charts as plain values; none, which is printed, if its own code fails."""
+    try:
+        return [dataclasses.asdict(chart) for chart in model.charts()]
+    except Exception as error:
+        print(f"the model's charts failed and are left out: {str(error) or type(error).__name__:.200}", flush=True)
+        return []
 
 
 def git_revision() -> str | None:

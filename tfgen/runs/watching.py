@@ -7,7 +7,7 @@ import numpy as np
 
 from tfgen.data.source import Source
 from tfgen.diagnosis.callback import Diagnosis
-from tfgen.diagnosis.stops import StopOnScore
+from tfgen.diagnosis.stops import StopOnScore, stops_for
 from tfgen.errors import UserError
 from tfgen.extractors import default_extractor, load_extractor
 from tfgen.machine.startup import STARTED
@@ -62,16 +62,31 @@ def callbacks_of(
     ]
 
 
+def check_stops(model: GenerativeModel, recipe: Recipe, source: Source) -> None:
+    """Raises UserError where a stop of the recipe does not fit the model or the data."""
+    names = [name for name in (recipe.stop or "none").split(",") if name != "none"]
+    for stop in stops_for(model, [name for name in names if name != "kid"]):
+        stop.check(model)
+    if "kid" in names:
+        StopOnScore("kid", lambda model: (0.0, 0.0)).check(model)
+        check_comparable(source)
+
+
+def check_comparable(source: Source) -> None:
+    """Raises UserError where there are no held-out images."""
+    if "validation" not in source.splits or not any(field.kind == "image" for field in source.fields.values()):
+        raise UserError(f"stop=kid compares samples with held-out images, and {source.name} has none")
+
+
 def kernel_score(source: Source, limit: int = 2000) -> Callable[[GenerativeModel], tuple[float, float]]:
     """Returns `f(model) -> (KID, standard error)` of samples against as many held-out images, at most `limit`.
 
     Raises:
         UserError: there are no held-out images, or no feature extractor for this data set.
     """
-    held_out = source.splits.get("validation")
+    check_comparable(source)
+    held_out = source.splits["validation"]
     images = [name for name, field in source.fields.items() if field.kind == "image"]
-    if held_out is None or not images:
-        raise UserError(f"stop=kid compares samples with held-out images, and {source.name} has none")
     extractor = load_extractor(default_extractor(source))
     chosen = held_out.select(np.arange(min(len(held_out), limit)))
     real = extractor.features(chosen.gather(np.arange(len(chosen)))["image" if "image" in images else images[0]])

@@ -101,15 +101,20 @@ class Sampling:
                 known = f"its conditions are {', '.join(self.conditions)}" if self.conditions else "is not conditional"
                 raise UserError(f"{self.name} takes no {name}: {known}{nearest(name, self.conditions)}")
         places = np.arange(start, start + n)
-        rows = {name: self._condition_rows(name, given.get(name), examples, places) for name in self.conditions}
+        left = [name for name in self.conditions if name not in given]
+        # beside a source or a vector of an example its own label belongs, not any class in turn
+        cycles = examples is None or all(self.fields[name].kind == "label" for name in left)
+        rows = {name: self._condition_rows(name, given.get(name), examples, places, cycles) for name in self.conditions}
         return {name: values[places % len(values)] for name, values in rows.items()}
 
-    def _condition_rows(self, name: str, given: Any, examples: Examples | None, places: np.ndarray) -> np.ndarray:
+    def _condition_rows(
+        self, name: str, given: Any, examples: Examples | None, places: np.ndarray, cycles: bool
+    ) -> np.ndarray:
         """Returns values of which sample i takes number i modulo their count."""
         field = self.fields[name]
         if given is not None:
             return self._checked_labels(name, given) if field.kind == "label" else self._checked_rows(name, given)
-        if field.kind == "label" and field.range:
+        if field.kind == "label" and field.range and cycles:
             return np.arange(int(field.range[1]))
         if examples is not None:
             # only the rows that these samples take are read: examples may be files
@@ -133,7 +138,14 @@ class Sampling:
         return cycle.astype(np.int64)
 
     def _checked_rows(self, name: str, values: ArrayLike) -> np.ndarray:
-        field, rows = self.fields[name], np.asarray(values)
+        field = self.fields[name]
+        try:
+            rows = np.asarray(values)
+            rows = rows if rows.dtype == np.uint8 else rows.astype(np.float64 if rows.dtype.kind == "O" else rows.dtype)
+        except (ValueError, TypeError):
+            rows = np.empty(0, "U1")
+        if rows.dtype.kind not in "buif" or (rows.dtype.kind == "f" and not np.isfinite(rows).all()):
+            raise UserError(f"{name} needs finite numbers of shape {tuple(field.shape)}, got {values!r:.60}")
         fits = rows.ndim and rows.shape[rows.ndim - len(field.shape) :] == tuple(field.shape) and len(rows)
         if not fits:
             raise UserError(f"{name} needs rows of shape {tuple(field.shape)}, got {rows.shape}")
@@ -226,6 +238,8 @@ class Sampling:
             hint = f"; give conditions={{{self.conditions[0]!r}: ...}}" if self.conditions else ""
             known = "is not conditioned on a label" if self.conditions else "is not conditional and takes no label"
             raise UserError(f"{self.name} {known}{hint}")
+        if conditions and self.label_field in conditions:
+            raise UserError(f"give label= or conditions={{{self.label_field!r}: ...}}, not both")
         return {**(conditions or {}), self.label_field: label}
 
     def sample_from_seeds(self, sampler: Sampler, stochastic: bool = False) -> Callable[..., tf.Tensor]:

@@ -64,6 +64,12 @@ class Abilities(Sampling, Attributes):
             raise UserError(f"{self.name} cannot translate{' back' if reverse else ''}: it makes no images of images")
         return self.sample(len(images), conditions={**(conditions or {}), sources[0]: images})
 
+    def decode_latents(
+        self, latents: tf.Tensor, conditions: dict | None = None, networks: Networks | None = None
+    ) -> tf.Tensor:
+        """Returns data float32 [B, ...] from latents [B, D]."""
+        raise UserError(f"{self.name} has no latents to decode; leave the sampler out")
+
     def latents_from_seeds(self, seeds: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
         """Returns latents float32 [B, D], row i from the integer seeds[i] (int64 [B]) alone."""
         raise UserError(f"{self.name} has no latents to sample from; leave the sampler out")
@@ -116,8 +122,23 @@ class Abilities(Sampling, Attributes):
         raise UserError(f"{self.name} has no exact likelihood; expected an autoregressive model or a flow")
 
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
-        """Returns the signatures of a SavedModel by name."""
-        return self.sampling_endpoints(networks)
+        """Returns the signatures of a SavedModel by name.
+
+        `encode` {image} -> codes and `reconstruct` {image} -> {image} are among them where a class overrides these
+        methods; the conditions of the model are inputs, too.
+        """
+        inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
+
+        def encode(**fields: tf.Tensor) -> Fields:
+            return self.encode(fields.pop(self.data_field), conditions=fields, networks=networks)
+
+        def reconstruct(**fields: tf.Tensor) -> Fields:
+            data = fields.pop(self.data_field)
+            return {self.data_field: self.reconstruct(data, conditions=fields, networks=networks)}
+
+        known = {"encode": encode, "reconstruct": reconstruct}
+        own = [name for name in known if getattr(type(self), name) is not getattr(Abilities, name)]
+        return {**self.sampling_endpoints(networks), **{name: Endpoint(known[name], inputs) for name in own}}
 
     def probes(self) -> list[Callable]:
         """Returns functions `f(probe) -> {name: scalar}` that a diagnosis calls besides those on every model."""

@@ -37,6 +37,8 @@ class Batches(Attributes):
         Raises:
             UserError: a field is missing, or is not of the declared kind and shape.
         """
+        if isinstance(data, (tuple, list)) and len(data) and isinstance(data[0], dict):
+            data = data[0]  # Keras' train_on_batch puts a dict into a tuple
         if not isinstance(data, dict):
             values = data if isinstance(data, (tuple, list)) else (data,)
             others = [name for name in self.fields if name != self.data_field]
@@ -44,9 +46,10 @@ class Batches(Attributes):
             data = dict(zip([self.data_field, *others], values, strict=False))
         missing = [name for name in self.fields if data.get(name) is None]
         if missing:
-            got = ", ".join(sorted(name for name in data if data[name] is not None)) or "nothing"
+            given = sorted(name for name in data if data[name] is not None)
+            got = ", ".join(given) or "nothing"
             raise UserError(
-                f"{self.name} needs the field {missing[0]!r} in every batch, got {got}{nearest(missing[0], data)}"
+                f"{self.name} needs the field {missing[0]!r} in every batch, got {got}{nearest(missing[0], given)}"
             )
         return {name: self.as_field(name, data[name]) for name in self.fields}
 

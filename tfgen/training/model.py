@@ -19,7 +19,7 @@ from tfgen.training.abilities import Abilities
 from tfgen.training.averages import Averages
 from tfgen.training.batches import Batches
 from tfgen.training.fitting import StepIndexedFit
-from tfgen.training.phases import Phase, check_stages, parse_stages
+from tfgen.training.phases import Phase, check_names, check_stages, parse_stages
 from tfgen.training.saving import Saved
 from tfgen.training.step import Fields, Networks, Shared, Step
 
@@ -85,7 +85,8 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         self.ema, self.seed = ema, int(seed)
         self.averaged_networks = {}
         if ema is not None:
-            self.averaged_networks = {name: copy_network(networks[name]) for name in averaged}
+            kept = averaged or ([self.sampling_network] if self.sampling_network else [])
+            self.averaged_networks = {name: copy_network(networks[name]) for name in kept}
             for network in self.averaged_networks.values():
                 network.trainable = False
         self.optimizers, self.accumulate, self.stages = {}, 1, ()
@@ -127,8 +128,14 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
             initial: a number, or an array.
             dtype: of the variable.
         """
+        if name in self.states:
+            raise UserError(f"{self.name} has a state {name!r} already: give the new one another name")
         value = np.asarray(initial, dtype)
-        variable = keras.Variable(value, dtype=dtype, trainable=False, autocast=False, aggregation="mean", name=name)
+        # replicas assign equal values; a mean of integers does not exist
+        aggregation = "mean" if value.dtype.kind == "f" else "only_first_replica"
+        variable = keras.Variable(
+            value, dtype=dtype, trainable=False, autocast=False, aggregation=aggregation, name=name
+        )
         self.states[name] = variable
         return variable
 
@@ -159,6 +166,7 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         accumulation.check(accumulate, self.needs_whole_batch)
         parsed = parse_stages(stages)
         check_stages(parsed, self.phases, self.name)
+        check_names(self.phases, list(self.networks), list(given), self.name)
         self.accumulate, self.stages = accumulate, parsed
         kwargs.setdefault("jit_compile", False)  # measured: XLA is slower for convolutions on a CPU
         # measured: a call of the graph costs as much as the step of a dense network, and nothing beside a convolution
@@ -215,7 +223,7 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         phases = self.running_phases() if phases is None else phases
         batches = self.as_batches(data)
         parts, noise = self.split(batches["train"]), self.noise()
-        shared: dict[str, Shared] = {}
+        shared: dict[tuple, Shared] = {}
         moving = frozenset(name for phase in phases for name in phase.trains)
         logs: Fields = {}
         totals: list[tf.Tensor] = []
@@ -230,6 +238,7 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
                     trains=frozenset(phase.trains),
                     moving=moving,
                     shared=shared,
+                    rows=(phase.split, index),
                 )
                 batch = parts[index] if phase.split == "train" else batches["validation"]
                 terms, total, gradients = differentiate(phase, batch, step, [v.value for v in variables])
@@ -249,7 +258,7 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
     ) -> accumulation.Differentiated:
         """Returns (terms, their sum or None without terms, its gradients by `variables`) of one run of a phase."""
         with step.differentiated(variables) as gradient:
-            terms = phase.terms(batch, step)
+            terms = phase.terms_on(batch, step)
             total = tf.add_n(list(terms.values())) if terms else None
             # `tf.distribute` adds up the gradients of the replicas, so each differentiates its share of the mean
             objective = None if total is None else total / step.noise.replicas
@@ -257,6 +266,8 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
 
     def apply_gradients(self, phase: Phase, gradients: list, variables: list[keras.Variable]) -> None:
         """Updates the variables that a phase trains."""
+        if variables and all(gradient is None for gradient in gradients):
+            raise UserError(f"the terms of the phase {phase.name!r} do not depend on {' and '.join(phase.trains)}")
         if phase.optimizer is not None and variables:
             optimizer = self.optimizers[phase.optimizer]
             optimizer.apply(clipped(optimizer, gradients), variables)
@@ -283,7 +294,7 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         for phase in self.phases:
             noise = self.noise().scope("test").scope(phase.name)
             step = Step(self.networks, noise, tf.cast(self.step.value, tf.int64), training=False)
-            terms = phase.terms(batch, step)
+            terms = phase.terms_on(batch, step)
             total = tf.add_n(list(terms.values())) if terms else None
             logs.update({**self.phase_logs(phase, terms, total), **step.logs})
         return self.averages.update_all(logs)

@@ -54,6 +54,20 @@ class Phase:
         if self.trains and self.optimizer is None:
             raise UserError(f"the phase {self.name!r} trains {', '.join(self.trains)}, but names no optimizer")
 
+    def terms_on(self, batch: dict, step: Any) -> dict:
+        """Returns `terms(batch, step)`, checked.
+
+        Raises:
+            UserError: they are not name -> scalar. A loss per example would train on its sum without a word.
+        """
+        terms = self.terms(batch, step)
+        if not isinstance(terms, dict) or (self.trains and not terms):
+            got = "none" if terms == {} else type(terms).__name__
+            raise UserError(f"the terms of the phase {self.name!r} must be a dict name -> scalar, got {got}")
+        for name, value in terms.items():
+            check_scalar(f"the term {name!r} of the phase {self.name!r}", value)
+        return terms
+
     @property
     def always(self) -> bool:
         """Whether it runs in every step."""
@@ -68,6 +82,28 @@ class Phase:
         low, high = max(first, self.begins or 0), end if self.ends is None else min(end, self.ends)
         # multiples of `every` in [low, high): ceil(high / every) - ceil(low / every)
         return max(0, -(-high // self.every) + -low // self.every)
+
+
+def check_scalar(what: str, value: Any) -> None:
+    """Raises UserError where a tensor is known to have axes."""
+    shape = getattr(value, "shape", ())
+    if getattr(shape, "rank", 0) is not None and len(shape):  # the rank of some tensors is known when they run alone
+        raise UserError(f"{what} must be a scalar, got shape {tuple(shape)}: reduce it, as with tf.reduce_mean")
+
+
+def check_names(phases: Sequence[Phase], networks: Sequence[str], optimizers: Sequence[str], model: str) -> None:
+    """Raises UserError where a phase names no network or optimizer of the model, or two phases share a name."""
+    called = [phase.name for phase in phases]
+    for name in called:
+        if called.count(name) > 1:
+            raise UserError(f"two phases of {model} are called {name!r}: they would share noise and logs")
+    for phase in phases:
+        named = [("network", name, networks) for name in phase.trains]
+        named += [("optimizer", phase.optimizer, optimizers)] if phase.optimizer else []
+        for kind, name, known in named:
+            if name not in known:
+                hint = nearest(name, known) or f"; it has {', '.join(known) or 'none'}"
+                raise UserError(f"the phase {phase.name!r} of {model} names the {kind} {name!r}{hint}")
 
 
 def parse_stages(stages: str | Iterable[tuple[Iterable[str], int | None]] | None) -> Stages:

@@ -30,7 +30,9 @@ class Saved(Attributes):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         # a file names classes as they are registered: every process that imports the class can load its files
-        keras.saving.register_keras_serializable(package=cls.__module__.partition(".")[0])(cls)
+        ours = cls.__module__.startswith("tfgen.")
+        # the whole module's name: two modules of one package may each have a class of the same name
+        keras.saving.register_keras_serializable(package="tfgen" if ours else cls.__module__)(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # here, where the arguments of the class itself are seen: its __init__ calls those of its bases with others
@@ -43,6 +45,8 @@ class Saved(Attributes):
         for name, parameter in inspect.signature(cls.__init__).parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
                 given |= given.pop(name, {})
+            elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
+                raise UserError(f"{cls.__name__}: the constructor of a model takes named arguments, got *{name}")
         # not as an attribute: Keras would track the networks in it a second time, and wrap lists and dicts
         vars(model)["_given"] = given
         return model

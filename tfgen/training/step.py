@@ -9,9 +9,10 @@ import keras
 import tensorflow as tf
 
 from tfgen.distribution.replicas import sum_over_replicas
-from tfgen.errors import UserError
+from tfgen.errors import UserError, nearest
 from tfgen.networks.calling import random_states, select_inputs
 from tfgen.noise import Noise
+from tfgen.training.phases import check_scalar
 
 Fields = dict[str, tf.Tensor]  # name -> tensor, its first axis over examples
 Networks = dict[str, keras.Model]
@@ -65,7 +66,8 @@ class Step:
         training: whether networks run in training mode; False for evaluation and inference.
         advance: whether a run changes states: the random layers of networks that are held fixed go on to their next
             mask, and `assign` assigns. False for probes.
-        shared: what the whole step has made once, by name; its phases hold the same dict.
+        shared: what the whole step has made once, by name and `rows`; its phases hold the same dict.
+        rows: which part of the step's data its batch is, (split, number of the part).
         part: number of micro-batches of which this is one; 1 for the whole batch.
 
     Attributes:
@@ -83,18 +85,23 @@ class Step:
         moving: frozenset[str] = frozenset(),
         training: bool = True,
         advance: bool = True,
-        shared: dict[str, Shared] | None = None,
+        shared: dict[tuple, Shared] | None = None,
         part: int = 1,
+        rows: tuple[str, int] = ("train", 0),
     ) -> None:
         self.networks, self.noise, self.index = networks, noise, index
         self.trains, self.moving, self.training, self.advance = trains, moving, training, advance
-        self.shared, self.part = {} if shared is None else shared, part
+        self.shared, self.part, self.rows = {} if shared is None else shared, part, rows
         self.logs: dict[str, tf.Tensor] = {}
         self._tape: tf.GradientTape | None = None
 
     def scope(self, name: str) -> "Step":
         """Returns the same step whose noise streams have names of their own, below `name`."""
         return self._with(noise=self.noise.scope(name))
+
+    def on(self, split: str, part: int = 0) -> "Step":
+        """Returns the same step for another batch: what is made once is made once per batch."""
+        return self._with(rows=(split, part))
 
     def micro_batch(self, index: tf.Tensor, count: int) -> "Step":
         """Returns the step of micro-batch `index` of `count`, with logs of its own and its rows of the noise."""
@@ -103,7 +110,7 @@ class Step:
         return made
 
     def _with(self, **changes: Any) -> "Step":
-        names = ("trains", "moving", "training", "advance", "shared", "part")
+        names = ("trains", "moving", "training", "advance", "shared", "part", "rows")
         kept = {name: getattr(self, name) for name in names}
         made = Step(**{"networks": self.networks, "noise": self.noise, "index": self.index, **kept, **changes})
         # the same dict and tape: what a scope logs and makes once belongs to the whole phase
@@ -120,6 +127,9 @@ class Step:
             name: of the network.
             fields: name -> tensor [B, ...]; a network with a single input takes the first where none has its name.
         """
+        if name not in self.networks:
+            hint = nearest(name, self.networks) or f"; it has {', '.join(self.networks)}"
+            raise UserError(f"step.run: the model has no network {name!r}{hint}")
         network = self.networks[name]
         inputs = select_inputs(network, fields)
         training = self.training and name in self.moving
@@ -141,6 +151,7 @@ class Step:
 
     def log(self, name: str, value: tf.Tensor) -> None:
         """Logs a scalar that is not minimised."""
+        check_scalar(f"the logged value {name!r}", value)
         self.logs[name] = value
 
     def assign(self, state: keras.Variable, value: tf.Tensor) -> None:
@@ -150,6 +161,11 @@ class Step:
             state: that `add_state` made.
             value: the same on all replicas.
         """
+        if self.part > 1:
+            raise UserError(
+                f"the state {state.name!r} is assigned once per batch, and accumulate={self.part} shows it a part at a "
+                "time: leave accumulate out"
+            )
         if self.training and self.advance:
             state.assign(value)
 
@@ -171,9 +187,10 @@ class Step:
                 f"{name!r} is made once for the whole batch, which accumulate={self.part} is to avoid: leave one of "
                 "the two out"
             )
-        if name not in self.shared:
-            self.shared[name] = self._record(make)
-        return self.shared[name].value
+        key = (name, *self.rows)  # another part of the batch, or held-out rows, are made anew
+        if key not in self.shared:
+            self.shared[key] = self._record(make)
+        return self.shared[key].value
 
     def _record(self, make: Callable[[], Any]) -> Shared:
         # every network of the step counts as trained here, or the phase that happens to ask first would decide whose

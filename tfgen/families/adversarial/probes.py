@@ -33,8 +33,10 @@ def discriminator_scores(probe: Probe) -> dict[str, tf.Tensor]:
     model, field = model_of(probe), probe.model.data_field
 
     def logits(batch, images, name):
-        step = probe.step.scope(name)
-        return model.judge({**batch, field: model.augmented(images, step)}, step)["logit"][:, 0]
+        step = (probe.step if batch is probe.batch else probe.step.on("validation")).scope(name)
+        logit = model.judge({**batch, field: model.augmented(images, step)}, step)["logit"]
+        # of a map of logits, one per patch, the mean
+        return tf.reduce_mean(tf.reshape(logit, [tf.shape(logit)[0], -1]), axis=1)
 
     real = logits(probe.batch, probe.batch[field], "real")
     fake = logits(probe.batch, fakes(probe), "fake")

@@ -10,12 +10,10 @@ from tfgen import likelihoods
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
 from tfgen.families.latent import LatentModel, fields_of
-from tfgen.families.variational import charts, probes, rules, scores
+from tfgen.families.variational import charts, probes, rules
 from tfgen.likelihoods import Likelihood
-from tfgen.metrics.score import HeldOut
 from tfgen.noise import Noise
 from tfgen.samplers import Sampler
-from tfgen.sampling.endpoints import Endpoint
 from tfgen.training.charts import Chart
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
@@ -185,20 +183,6 @@ class AutoencodingModel(LatentModel):
         """Returns the decoder's outputs, float32 by name, from latents [B, latent_dim]."""
         return self.decode(latents, self.condition_fields(conditions), self.inference("decode", networks))
 
-    def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
-        """Returns those of the base, and `encode` {image} -> codes, `reconstruct` {image} -> {image}."""
-
-        def encode(**fields: tf.Tensor) -> Fields:
-            return self.encode(fields.pop(self.data_field), conditions=fields, networks=networks)
-
-        def reconstruct(**fields: tf.Tensor) -> Fields:
-            images = fields.pop(self.data_field)
-            return {self.data_field: self.reconstruct(images, conditions=fields, networks=networks)}
-
-        inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
-        found = {"encode": Endpoint(encode, inputs), "reconstruct": Endpoint(reconstruct, inputs)}
-        return {**super().endpoints(networks), **found}
-
     def probes(self) -> list[Callable]:
         """Returns the probe of reconstructions."""
         return [probes.reconstruction]
@@ -210,10 +194,6 @@ class AutoencodingModel(LatentModel):
     def charts(self) -> tuple[Chart, ...]:
         """Returns the charts of an autoencoder's training."""
         return charts.CHARTS
-
-    def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
-        """Returns the scores of reconstructions, and no details."""
-        return scores.reconstruction_scores(self, held_out, settings)
 
 
 def _fields_of(encoder: keras.Model, decoder: keras.Model) -> dict[str, Field]:

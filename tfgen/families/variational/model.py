@@ -140,8 +140,9 @@ class VariationalModel(AutoencodingModel):
     def chain_prior(self) -> Prior:
         """The prior p(z) of the chains that estimate p(x)."""
         # chains sample from `prior`, and a hook may have replaced its density
-        if type(self).log_prior is not VariationalModel.log_prior:
-            raise UserError(f"{self.name} has a log_prior of its own: chains know only that of its prior")
+        for name in ("log_prior", "log_densities", "latents_from_seeds"):
+            if getattr(type(self), name) is not getattr(VariationalModel, name):
+                raise UserError(f"{self.name} has a {name} of its own: chains know only that of its prior")
         return self.prior
 
     def draw_stochastic(
@@ -168,10 +169,8 @@ class VariationalModel(AutoencodingModel):
         return rules.LATENT_RULES
 
     def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
-        """Returns the scores of reconstructions, likelihood bounds and latents, and their details."""
-        found, details = super().scores(held_out, settings)
-        more, more_details = scores.likelihood_scores(self, held_out, settings)
-        return {**found, **more}, {**details, **more_details}
+        """Returns the scores of likelihood bounds and latents, and their details."""
+        return scores.likelihood_scores(self, held_out, settings)
 
 
 def repeated(fields: Fields, samples: int) -> Fields:

@@ -18,7 +18,9 @@ ACTIVE_VARIANCE = 0.01  # of a latent's posterior mean, Burda et al. 2016, secti
 
 def seen(probe: Probe) -> tuple[Step, dict]:
     """Returns (step, batch of held-out examples if there are any, else of training examples)."""
-    return probe.step, probe.batch if probe.unseen is None else probe.unseen
+    if probe.unseen is None:
+        return probe.step, probe.batch
+    return probe.step.on("validation"), probe.unseen
 
 
 def mean_image(model: Any, examples: Examples, size: int = 1000) -> tf.Tensor:

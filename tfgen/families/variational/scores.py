@@ -1,4 +1,4 @@
-"""Scores of autoencoders: reconstruction, likelihood bounds, active latents.
+"""Scores of variational models: likelihood bounds, active latents.
 
 Each function takes the model, `HeldOut` examples and the settings of an evaluation: `seed`, and `nll_k`, samples of z
 per image.
@@ -9,14 +9,6 @@ from typing import Any
 
 from tfgen import metrics
 from tfgen.metrics.score import HeldOut, Score, mean_of
-
-
-def reconstruction_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:
-    """Returns (`reconstruction_error`, the mean squared error of pixels in [0, 1]; no details)."""
-    conditions = held_out.conditions(model.conditions)
-    errors = metrics.reconstruction_error(model, held_out.data, settings.seed, conditions=conditions)
-    protocol = stated(model, held_out, settings, unit="squared, of [0, 1]")
-    return {"reconstruction_error": mean_of(errors, protocol=protocol)}, {}
 
 
 def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:

@@ -95,7 +95,7 @@ class SampleGrid(keras.callbacks.Callback):
         number = self.n
         if given:
             number = min(self.n, max(len(np.atleast_1d(values)) for values in given.values()))
-        elif label is not None and self.model.num_classes:
+        elif label is not None and self.model.num_classes and self.model.conditions == (label,):
             labels, columns = class_rows(self.model.num_classes, self.n, columns)
             number, given = len(labels), {label: labels}
         sources = [name for name in self.model.conditions if self.model.fields[name].kind == "image"]
