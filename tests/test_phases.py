@@ -284,10 +284,11 @@ def test_a_stage_of_no_phase_is_refused():
 
 
 def test_a_schedule_is_applied_once_to_an_optimizer_of_two_phases(tmp_path, monkeypatch):
-    def build(fields, *, seed: int = 0):
-        def phases_of(model):
-            return [Phase(name, (name,), "a", own_phase(model, name).terms) for name in "ab"]
+    @keras.saving.register_keras_serializable(package="test_phases")
+    def phases_of(model):
+        return [Phase(name, (name,), "a", own_phase(model, name).terms) for name in "ab"]
 
+    def build(fields, *, seed: int = 0):
         return phased(phases_of, seed=seed, optimizers=[keras.optimizers.SGD(0.5)], name="shared_optimizer")
 
     monkeypatch.setattr(MODELS, "_registered", dict(MODELS._registered))
@@ -307,3 +308,38 @@ def test_a_schedule_is_applied_once_to_an_optimizer_of_two_phases(tmp_path, monk
 def vector_source(count):
     examples = phased().as_examples({"x": vectors(count)})
     return tfgen.data.Source("vectors", examples.fields(), {"train": examples})
+
+
+@pytest.mark.parametrize(
+    "terms,sentence",
+    [
+        (lambda batch, step: {"l": batch["x"][:, 0]}, r"the term 'l' of the phase 'a' must be a scalar, got shape"),
+        (lambda batch, step: tf.reduce_mean(batch["x"]), "must be a dict name -> scalar, got"),
+        (lambda batch, step: {}, "must be a dict name -> scalar, got none"),
+        (lambda batch, step: {"l": tf.reduce_mean(batch["x"])}, "the terms of the phase 'a' do not depend on a"),
+        (lambda batch, step: {"l": step.run("bb", batch)}, "step.run: the model has no network 'bb'"),
+    ],
+)
+def test_terms_that_are_no_loss_are_said(terms, sentence):
+    model = phased(lambda model: [Phase("a", ("a",), "a", terms)])
+    with pytest.raises(UserError, match=sentence):
+        train(model)
+
+
+@pytest.mark.parametrize(
+    "phases,sentence",
+    [
+        ([Phase("p", ("aa",), "a", dict)], "the phase 'p' of .* names the network 'aa'; did you mean 'a'"),
+        ([Phase("p", ("a",), "z", dict)], "names the optimizer 'z'"),
+        ([Phase("p", terms=dict), Phase("p", terms=dict)], "two phases of .* are called 'p'"),
+    ],
+)
+def test_names_of_phases_are_checked_when_a_model_is_compiled(phases, sentence):
+    with pytest.raises(UserError, match=sentence):
+        phased(lambda model: phases)
+
+
+def test_steps_in_which_no_phase_runs_are_counted():
+    model = phased(lambda model: [own_phase(model, "a", every=2)])
+    train(model)
+    assert int(model.step) == 10 and int(model.optimizers["a"].iterations) == 5

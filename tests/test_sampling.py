@@ -160,12 +160,15 @@ def test_given_rows_are_taken_in_turn_from_the_number_of_the_first_sample(doubly
     assert doubly.conditions_for(0, {"attributes": ATTRIBUTES})["attributes"].shape == (0, 2)
 
 
-def test_what_is_not_given_comes_from_examples_and_labels_are_all_classes_in_turn(doubly):
-    found = doubly.conditions_for(5, examples=examples_of(doubly, 4), start=2)
+def test_what_is_not_given_comes_from_the_same_rows_of_the_examples(doubly):
+    examples = examples_of(doubly, 4)
+    found = doubly.conditions_for(5, examples=examples, start=2)
     assert found["attributes"][:, 0].tolist() == [2, 3, 0, 1, 2]
-    assert found["label"].tolist() == [2, 3, 0, 1, 2]
-    mixed = doubly.conditions_for(2, {"attributes": ATTRIBUTES[1]}, examples_of(doubly, 4))
-    np.testing.assert_array_equal(mixed["attributes"], ATTRIBUTES[[1, 1]])
+    # a label belongs to the other conditions of its example: a combination that no example has is not asked for
+    np.testing.assert_array_equal(found["label"], examples.gather([2, 3, 0, 1, 2])["label"])
+    mixed = doubly.conditions_for(3, {"attributes": ATTRIBUTES[1]}, examples)
+    np.testing.assert_array_equal(mixed["attributes"], ATTRIBUTES[[1, 1, 1]])
+    assert mixed["label"].tolist() == [0, 1, 2], "the only one that is left: all classes in turn"
     assert gan().conditions_for(3, examples=examples_of(doubly, 4)) == {}
 
 

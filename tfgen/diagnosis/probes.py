@@ -193,7 +193,7 @@ def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             step = model.probing_step(probe.step.noise.scope(phase.name))
-            loss = tf.add_n(list(phase.terms_on(batch, step).values()))
+            loss = tf.add_n(list(phase.checked(phase.terms(batch, step)).values()))
         for name, gradients in tape.gradient(loss, variables).items():
             measured[f"{name}_gradient"] = norm(gradients)
         measured["loss" if len(model.phases) == 1 else f"{phase.name}_loss"] = loss

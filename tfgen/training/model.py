@@ -258,7 +258,7 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
     ) -> accumulation.Differentiated:
         """Returns (terms, their sum or None without terms, its gradients by `variables`) of one run of a phase."""
         with step.differentiated(variables) as gradient:
-            terms = phase.terms_on(batch, step)
+            terms = phase.checked(phase.terms(batch, step))
             total = tf.add_n(list(terms.values())) if terms else None
             # `tf.distribute` adds up the gradients of the replicas, so each differentiates its share of the mean
             objective = None if total is None else total / step.noise.replicas
@@ -294,7 +294,7 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         for phase in self.phases:
             noise = self.noise().scope("test").scope(phase.name)
             step = Step(self.networks, noise, tf.cast(self.step.value, tf.int64), training=False)
-            terms = phase.terms_on(batch, step)
+            terms = phase.checked(phase.terms(batch, step))
             total = tf.add_n(list(terms.values())) if terms else None
             logs.update({**self.phase_logs(phase, terms, total), **step.logs})
         return self.averages.update_all(logs)

@@ -54,15 +54,14 @@ class Phase:
         if self.trains and self.optimizer is None:
             raise UserError(f"the phase {self.name!r} trains {', '.join(self.trains)}, but names no optimizer")
 
-    def terms_on(self, batch: dict, step: Any) -> dict:
-        """Returns `terms(batch, step)`, checked.
+    def checked(self, terms: Any) -> dict:
+        """Returns what `terms(batch, step)` gave.
 
         Raises:
             UserError: they are not name -> scalar. A loss per example would train on its sum without a word.
         """
-        terms = self.terms(batch, step)
         if not isinstance(terms, dict) or (self.trains and not terms):
-            got = "none" if terms == {} else type(terms).__name__
+            got = "none" if isinstance(terms, dict) else type(terms).__name__
             raise UserError(f"the terms of the phase {self.name!r} must be a dict name -> scalar, got {got}")
         for name, value in terms.items():
             check_scalar(f"the term {name!r} of the phase {self.name!r}", value)
