@@ -73,7 +73,9 @@ def share(value: float, count: int, **more: Any) -> Score:
     """Returns the `Score` of a proportion of `count` independent cases, with a binomial interval (Wilson 1927)."""
     centre = (value + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
     half = Z95 / (1 + Z95**2 / count) * math.sqrt(value * (1 - value) / count + Z95**2 / (4 * count**2))
-    return Score(value, max(0.0, centre - half), min(1.0, centre + half), **more)
+    # exact at the ends, where the difference is a rounding error
+    low, high = (0.0 if value <= 0 else centre - half), (1.0 if value >= 1 else centre + half)
+    return Score(value, low, high, **more)
 
 
 def mean_of(values: ArrayLike, **more: Any) -> Score:

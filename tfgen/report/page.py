@@ -115,7 +115,11 @@ def findings(evidence: Evidence) -> Markup:
         )
     if not evidence.findings:
         probes = len(evidence.diagnosis.get("step", []))
-        said = f"The diagnosis made {probes} measurements and found no fault." if probes else "No fault was found."
+        said = (
+            f"The diagnosis made {counted(probes, 'measurement')} and found no fault."
+            if probes
+            else "No fault was found."
+        )
         return joined(problem, paragraph(said, class_="good"))
     items = [
         element("li", element("b", f"Step {finding['step']:.0f}: "), finding["message"])
