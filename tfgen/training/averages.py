@@ -43,11 +43,16 @@ class Averages:
         """Returns the metrics, in the order in which they were created."""
         return list(self._means.values())
 
-    def reset(self) -> None:
-        """Starts an epoch: from zero, or once from the values that `resume` was given."""
+    def reset(self, makes: bool = True) -> None:
+        """Starts an epoch: from zero, or once from the values that `resume` was given.
+
+        Args:
+            makes: whether means that a checkpoint holds are made now. If not, each is made when it is first updated; one
+                of a phase that does not run again in this epoch is missing from the epoch's row.
+        """
         for mean in self._means.values():
             mean.reset_state()
-        for name in [name for name in self._pending if name not in self._means]:
+        for name in [name for name in self._pending if makes and name not in self._means]:
             self._create(name)  # of a phase that may not run again in this process
         for name in list(self._means):
             self._apply(name)

@@ -1,5 +1,6 @@
 """Keras' `fit` over tfgen's own pipeline: arrays in, from the step where the model stands."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from tfgen.data import from_arrays, pipeline
 from tfgen.data.source import Examples
-from tfgen.distribution.cluster import together
+from tfgen.distribution.cluster import together, workers_of
 from tfgen.distribution.replicas import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches, within
 from tfgen.errors import UserError, nearest
 from tfgen.noise import stream_key
@@ -233,8 +234,11 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         # Keras calls this at the start of every epoch, before it asks the pipeline for an iterator
         self._position.assign(self.step.value)
         self._steps_left = self._epoch_steps
-        with within(self._distribute_strategy):
-            self.averages.reset()
+        strategy = self._distribute_strategy
+        # variables that several workers make outside of a traced step wait for each other without end
+        makes = workers_of(strategy) == 1
+        with within(strategy) if makes else contextlib.nullcontext():
+            self.averages.reset(makes)
 
     def running_phases(self, step: int | None = None) -> tuple[Phase, ...]:
         """Returns the phases of step number `step`, counted from 0; by default of the model's next step."""
