@@ -47,8 +47,8 @@ class Averages:
         """Starts an epoch: from zero, or once from the values that `resume` was given.
 
         Args:
-            makes: whether means that a checkpoint holds are made now. If not, each is made when it is first updated; one
-                of a phase that does not run again in this epoch is missing from the epoch's row.
+            makes: whether means that a checkpoint holds are made now. If not, each is made when it is first updated,
+                and one of a phase that does not run again in this epoch is missing from the epoch's row.
         """
         for mean in self._means.values():
             mean.reset_state()
