@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import tfgen
 from tfgen.errors import UserError
+from tfgen.training.averages import Averages
 from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints, restore_latest
 
 SHAPE, BATCH = (16, 16, 1), 4
@@ -256,3 +257,17 @@ def test_an_epoch_resumed_at_its_start_or_in_its_middle_has_the_means_of_one_nev
         assert train(resumed, 1, 13) == expected[1:]
         assert resumed.digest() == whole.digest()
     assert np.isfinite(expected[-1][1]["loss"])
+
+
+@pytest.mark.parametrize("makes", [True, False])
+def test_means_of_a_resumed_epoch_do_not_reach_the_next(makes):
+    """`makes` is false where several workers train: a mean that no step takes up is then not of any row."""
+    averages = Averages()
+    averages.resume({"often": [6.0, 2.0], "once": [10.0, 1.0]})
+    averages.reset(makes)
+    assert float(averages.update("often", tf.constant(0.0))) == 2.0
+    assert averages.seen() == ({"often": 2.0, "once": 10.0} if makes else {"often": 2.0})
+    averages.reset(makes)
+    assert averages.seen() == {}
+    assert float(averages.update("once", tf.constant(4.0))) == 4.0
+    assert averages.seen() == {"once": 4.0}

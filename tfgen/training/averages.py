@@ -18,6 +18,7 @@ class Averages:
     def __init__(self) -> None:
         self._means: dict[str, keras.metrics.Mean] = {}
         self._pending: dict[str, Sequence[float]] = {}
+        self._resumed = False
 
     def update(self, name: str, value: tf.Tensor) -> tf.Tensor:
         """Adds a scalar and returns the mean since the epoch began, float32; callable inside a `tf.function`."""
@@ -50,6 +51,9 @@ class Averages:
             makes: whether means that a checkpoint holds are made now. If not, each is made when it is first updated,
                 and one of a phase that does not run again in this epoch is missing from the epoch's row.
         """
+        if not self._resumed:
+            self._pending.clear()  # what no mean took is of the epoch that has ended
+        self._resumed = False
         for mean in self._means.values():
             mean.reset_state()
         for name in [name for name in self._pending if makes and name not in self._means]:
@@ -63,7 +67,7 @@ class Averages:
 
     def resume(self, values: Mapping[str, Sequence[float]]) -> None:
         """Makes the next epoch, which has been trained in part before, start from `values` instead of from zero."""
-        self._pending = dict(values)
+        self._pending, self._resumed = dict(values), True
 
     def _create(self, name: str) -> None:
         strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
