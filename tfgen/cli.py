@@ -4,7 +4,6 @@ A command exits with 0 on success (`--help` included), with 2 after a mistake of
 sentence on stderr, and with 130 after Ctrl-C. Any other exception is a bug and keeps its traceback.
 """
 
-import errno
 import importlib
 import os
 import shutil
@@ -16,6 +15,7 @@ from typing import Any
 from absl import flags
 
 import registry
+from tfgen import faults
 from tfgen.errors import UserError, nearest
 from tfgen.machine.processor import prefer_onednn
 
@@ -32,17 +32,6 @@ COMMANDS = {
 Action = Callable[[flags.FlagValues], int | None]
 USER_ERRORS = (UserError, registry.RegistryError)
 _HELP = {"-h", "-help", "--help", "--helpshort", "--helpfull"}
-# Failures of a path that the user can correct; any other OSError is treated as a bug.
-_ERRNOS = {
-    errno.ENOENT: "there is no such file",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.EROFS: "the file system is read-only",
-    errno.ENOSPC: "no space is left on the disk",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.ENOTDIR: "a part of the path is not a folder",
-    errno.EISDIR: "it is a folder",
-}
 
 
 class _Parser(flags.ArgumentParser):
@@ -153,9 +142,9 @@ class Command:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except OSError as error:
-            if error.errno not in _ERRNOS or error.filename is None:
+            if error.errno is None or error.filename is None:
                 raise
-            return self._fail(f"cannot use {os.fsdecode(error.filename)}: {_ERRNOS[error.errno]}")
+            return self._fail(f"cannot use {os.fsdecode(error.filename)}: {faults.reason(error)}")
         except KeyboardInterrupt as error:
             print(f"\ntfgen {self.name}: {error if error.args else 'interrupted'}", file=sys.stderr)
             return 130
