@@ -53,6 +53,10 @@ setup(
             LITE0,
         ],
         "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
+        # trackers of `--logger`
+        "wandb": ["wandb"],
+        "mlflow": ["mlflow"],
+        "trackio": ["trackio"],
         "backends": ["jax", "torch"],
         "lite0": [LITE0],  # weights only; read without torch
     },

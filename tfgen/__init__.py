@@ -24,6 +24,8 @@ _NAMES = {
     "dataset_names": "tfgen.data",
     "load_dataset": "tfgen.data",
     "register_dataset": "tfgen.data",
+    "logger_names": "tfgen.loggers",
+    "register_logger": "tfgen.loggers",
     "Recipe": "tfgen.recipes.recipe",
     "load_recipe": "tfgen.recipes.recipe",
     "train": "tfgen.runs.job",

@@ -6,8 +6,8 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import keras
 from numpy.typing import ArrayLike
@@ -19,13 +19,17 @@ from tfgen.diagnosis.stops import Stop, check_stops, stops_for
 from tfgen.errors import UserError
 from tfgen.storage.atomic import write_text
 
-if TYPE_CHECKING:
-    from tfgen.training.callbacks.tensorboard import TensorBoard
-
 PER_PROBE = 150  # steps, about: a probe takes as long as two or three of them
 AT_LEAST = 100  # steps between two probes where epochs are shorter
 
 Images = ArrayLike | dict[str, ArrayLike] | Examples
+
+
+class Board(Protocol):
+    """What measurements can be written to."""
+
+    def write(self, prefix: str, logs: Mapping[str, Any] | None) -> None:
+        """Writes numbers as `prefix` + name at the current step."""
 
 
 class Diagnosis(keras.callbacks.Callback):
@@ -45,7 +49,7 @@ class Diagnosis(keras.callbacks.Callback):
         patience: number of consecutive probes that have to show a condition before it becomes a finding.
         size: images of each split per probe, at most.
         stop: when to end training: "divergence" or "equilibrium", both with a comma, or a list of `Stop`.
-        board: a `TensorBoard` callback, to which the measurements are written as `diagnosis/...`.
+        board: a `TensorBoard` callback or another logger, to which the measurements are written as `diagnosis/...`.
         verbose: whether findings are printed.
 
     Attributes:
@@ -69,7 +73,7 @@ class Diagnosis(keras.callbacks.Callback):
         patience: int = PATIENCE,
         size: int = 128,
         stop: str | Stop | Sequence[str | Stop] | None = None,
-        board: "TensorBoard | None" = None,
+        board: "Board | None" = None,
         verbose: bool = True,
     ) -> None:
         super().__init__()

@@ -188,6 +188,23 @@ class Stop(Text):
         return ",".join(dict.fromkeys(reasons))
 
 
+class Loggers(Text):
+    """Names of loggers, separated by commas or in a list, each once; "none" for none."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None or value in ("none", [], ()):
+            return "none"
+        text = super().check(name, ",".join(value) if _texts(value) else value)
+        names = [item.strip() for item in text.split(",") if item.strip()]
+        if not names or (len(names) > 1 and "none" in names):
+            raise UserError(f"{name} expects names such as tensorboard,wandb, or none, got {text!r}")
+        return ",".join(dict.fromkeys(names))
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
 class Size(Kind):
     """(height, width), also from one number for both; or None."""
 

@@ -19,6 +19,7 @@ from tfgen.recipes.fields import (
     Boolean,
     Choice,
     Integer,
+    Loggers,
     OptionValues,
     Path,
     Positive,
@@ -107,6 +108,13 @@ class Recipe:
         None,
         changes=True,
         flag="a checkpoint every so many steps (default: each epoch, each 60 s)",
+    )
+    # names of LOGGERS, which a run looks up: plugins may add some
+    logger: str = row(
+        Loggers(),
+        "tensorboard",
+        changes=True,
+        flag="where metrics go: tensorboard, wandb, mlflow, trackio, several with commas between them, or none",
     )
     given: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False, default=frozenset())
 

@@ -59,6 +59,11 @@ class Layout:
         return self.folder / "tensorboard"
 
     @property
+    def loggers(self) -> pathlib.Path:
+        """Names that trackers of `--logger` have given to this run."""
+        return self.folder / "loggers.json"
+
+    @property
     def checkpoints(self) -> pathlib.Path:
         """Folder of the latest checkpoints."""
         return self.folder / "checkpoints"

@@ -27,7 +27,7 @@ from tfgen.runs.folder import Layout, Run, save_record
 from tfgen.runs.interrupts import interruptible
 from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import check_earlier, models_are_older, resolved_resume, restore, set_aside
-from tfgen.runs.watching import callbacks_of, check_stops
+from tfgen.runs.watching import callbacks_of, check_stops, loggers_of
 from tfgen.training import accumulation
 from tfgen.training.callbacks import StopOnNonFinite
 from tfgen.training.callbacks.guarded import guarded
@@ -172,6 +172,7 @@ def set_up(
     accumulation.check(model.accumulate, model.needs_whole_batch, size)
     model.check_held_out(source.splits.get("validation"), size)
     check_stops(model, recipe, source)
+    loggers_of(recipe, paths)
     model.get_config()  # what cannot be saved is said now, not after hours
     train = model.as_examples(source.splits["train"])
     per_epoch = model.steps_per_epoch(train, size)

@@ -10,12 +10,13 @@ from tfgen.diagnosis.callback import Diagnosis
 from tfgen.diagnosis.stops import StopOnScore, stops_for
 from tfgen.errors import UserError
 from tfgen.extractors import default_extractor, load_extractor
+from tfgen.loggers.base import Boards, LoggedRun, make_loggers
 from tfgen.machine.startup import STARTED
 from tfgen.metrics import kernel_distance
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout
 from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
-from tfgen.training.callbacks.guarded import OURS, guarded
+from tfgen.training.callbacks.guarded import OURS, Guarded, guarded
 from tfgen.training.callbacks.samples import POINTS
 from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints
 from tfgen.training.model import GenerativeModel
@@ -47,19 +48,36 @@ def callbacks_of(
     shown = train if held_out is None else held_out
     number = min(len(shown), ORIGINALS if model.data_dtype == "uint8" else POINTS)
     grid = SampleGrid(paths.samples, examples=shown.select(np.arange(number)))
-    board = TensorBoard(paths.tensorboard, samples=grid)
+    loggers = loggers_of(recipe, paths, grid)
     names = [name for name in (recipe.stop or "none").split(",") if name != "none"]
     stops = [StopOnScore("kid", kernel_score(source)) if name == "kid" else name for name in names]
-    diagnosis = Diagnosis(train, held_out, folder=paths.folder, stop=stops, board=board)
+    diagnosis = Diagnosis(train, held_out, folder=paths.folder, stop=stops, board=Boards(loggers))
     per_epoch = model.steps_per_epoch(train, int(recipe.batch_size))
     return [
         *guarded([diagnosis], OURS),  # first, so that it sees the step at which StopOnNonFinite ends training
         StopOnNonFinite(),
         HistoryCSV(paths.history, resume_epoch=done),
-        *guarded([grid, board], OURS),
+        *guarded([grid], OURS),
+        *loggers,
         *([StopAfter(recipe.max_minutes, since=STARTED)] if recipe.max_minutes else []),
         SaveCheckpoints(checkpoints, per_epoch, total, recipe.checkpoint_steps),
     ]
+
+
+def loggers_of(recipe: Recipe, paths: Layout, samples: SampleGrid | None = None) -> list[Guarded]:
+    """Returns the loggers that a recipe names; called before a run begins too, to find what is missing.
+
+    Raises:
+        UserError: the package of a tracker is missing.
+        RegistryError: there is no logger of a name.
+    """
+    names = [name for name in recipe.logger.split(",") if name != "none"]
+    return make_loggers(names, LoggedRun(paths.folder, recipe.to_json(), samples, paths.loggers))
+
+
+def tensorboard(run: LoggedRun) -> TensorBoard:
+    """Event files in the run's folder; needs no package."""
+    return TensorBoard(Layout(run.folder).tensorboard, samples=run.samples)
 
 
 def check_stops(model: GenerativeModel, recipe: Recipe, source: Source) -> None:

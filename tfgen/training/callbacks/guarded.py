@@ -14,11 +14,18 @@ class Guarded(keras.callbacks.Callback):
     Args:
         callback: the Keras callback.
         passes: exceptions that stop training nevertheless, such as the `UserError` on a full disk.
+        name: what the callback is called where it fails; by default after its class.
     """
 
-    def __init__(self, callback: keras.callbacks.Callback, passes: tuple[type[BaseException], ...] = ()) -> None:
+    def __init__(
+        self,
+        callback: keras.callbacks.Callback,
+        passes: tuple[type[BaseException], ...] = (),
+        name: str | None = None,
+    ) -> None:
         super().__init__()
         self.callback, self.passes, self.failed = callback, passes, False
+        self.name = name or f"callback {type(callback).__name__}"
 
     def set_model(self, model: keras.Model) -> None:
         """Sets the model of both callbacks."""
@@ -30,6 +37,11 @@ class Guarded(keras.callbacks.Callback):
         super().set_params(params)
         self._call("set_params", params)
 
+    def write(self, prefix: str, logs: Mapping[str, Any] | None) -> None:
+        """Hands on numbers to a logger; a callback that has no `write` takes none."""
+        if hasattr(self.callback, "write"):
+            self._call("write", prefix, logs)
+
     def _call(self, name, *args):
         if self.failed:
             return
@@ -40,7 +52,7 @@ class Guarded(keras.callbacks.Callback):
         except Exception as error:  # a callback of a user or plugin can raise anything
             self.failed = True
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            print(f"\nthe callback {type(self.callback).__name__} failed and is left out: {reason:.200}", flush=True)
+            print(f"\nthe {self.name} failed and is left out: {reason:.200}", flush=True)
 
 
 def _handed_on(name):
