@@ -121,3 +121,71 @@ def test_exif_orientation_is_applied():
     upright = pixels.to_array(image, 1)
     assert upright.shape == (32, 16, 1)
     assert upright[:8].min() > 200 and upright[24:].max() < 50
+
+
+@pytest.mark.parametrize("size", [(28, 28), (56, 56), (100, 100), (112, 112), (37, 91), (1, 300), (512, 8)])
+def test_no_box_leaves_its_picture(size):
+    for width in range(1, 301):
+        for height in range(1, 301):
+            # Pillow takes a box as float32
+            left, top, right, bottom = np.float32(pixels.centre_box(width, height, size))
+            assert 0 <= left <= right <= width and 0 <= top <= bottom <= height, (width, height)
+
+
+@pytest.mark.parametrize("size", [28, 56, 100, 112, (56, 28)])
+def test_pictures_of_odd_sizes_are_all_resized(size):
+    size = pixels.parse_size(size)
+    for width, height in [(171, 58), (58, 171), (303, 197), (1, 300), (300, 1), (29, 27), (181, 61), (7, 299)]:
+        image = pixels.resize(plain("L", 90, (width, height)), size)
+        assert (image.height, image.width) == size and image.getextrema() == (90, 90)
+
+
+QUARTERS = np.array([[10, 80], [150, 220]], np.uint8).repeat(8, 0).repeat(8, 1)[:, :12]  # 16 high, 12 wide
+
+
+@pytest.mark.parametrize("kind", [kind for kind in pixels.FORMATS if kind not in ("BMP", "GIF")])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_every_format(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 100} if kind in ("JPEG", "AVIF") else {}
+    image = reopened(Image.fromarray(QUARTERS), kind, exif=exif, **options)
+    size = image.size if pixels.orientation(image) < 5 else image.size[::-1]  # what the header says of the upright one
+    upright = pixels.to_array(image, 1)[..., 0]
+    flipped = QUARTERS if orientation in (1, 3, 6, 8) else QUARTERS[:, ::-1]
+    turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: -1, 7: -1, 8: 1}[orientation]
+    assert upright.shape == size[::-1]
+    np.testing.assert_allclose(upright, np.rot90(flipped, turns), atol=12)
+
+
+def test_a_picture_with_a_damaged_exif_is_readable(monkeypatch):
+    image = reopened(plain("L", 90), "PNG", exif=Image.Exif())
+    image.info["exif"] = b"Exif\0\0II*\0\xff\xff\xff\xff"
+    assert pixels.orientation(image) == 1 and (pixels.to_array(image, 1) == 90).all()
+    image = reopened(plain("L", 90))
+    image.info["exif"] = b"Exif\0\0nonsense"
+    assert pixels.orientation(image) == 1 and (pixels.to_array(image, 1) == 90).all()
+
+
+def test_an_orientation_that_does_not_exist_turns_nothing():
+    exif = Image.Exif()
+    exif[0x0112] = 77
+    assert pixels.orientation(reopened(plain("L", 90), "PNG", exif=exif)) == 1
+
+
+@pytest.mark.parametrize(
+    "array, reason",
+    [
+        (np.full((4, 4), 0.5, np.float32), "floating-point"),
+        (np.full((4, 4), 70_000, np.int32), "from 70000 to 70000"),
+        (np.full((4, 4), -1, np.int32), "from -1 to -1"),
+    ],
+)
+def test_pixels_of_unknown_range_are_not_guessed(array, reason):
+    with pytest.raises(ValueError, match=reason):
+        pixels.to_array(reopened(Image.fromarray(array), "TIFF"), 1)
+
+
+def test_sixteen_bit_tiff_is_scaled():
+    image = reopened(Image.fromarray(np.full((4, 4), 257 * 77, np.uint16)), "TIFF")
+    assert pixels.is_gray(image) and (pixels.to_array(image, 1) == 77).all()

@@ -4,18 +4,37 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, features
 
 from tfgen.data.source import empty
 from tfgen.errors import UserError
+from tfgen.faults import PICTURE
 
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "BMP",
-    "GIF",
-)  # the parsers that see a file, whatever its suffix
+# the parsers that see a file, whatever its suffix, and the usual suffixes of each
+_SUFFIXES = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+}
+if features.check("avif"):  # Pillow can be built without it
+    _SUFFIXES["AVIF"] = (".avif",)
+FORMATS = tuple(_SUFFIXES)
+SUFFIXES = tuple(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# where Pillow keeps an orientation; `getexif` of a PNG without any of them would decode the whole picture
+_ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 _GRAY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -43,11 +62,13 @@ def parse_size(image_size: int | str | Sequence[int] | None) -> tuple[int, int] 
 
 def centre_box(width: int, height: int, size: tuple[int, int]) -> tuple[float, float, float, float]:
     """Returns the largest box (left, top, right, bottom) about the centre with the shape of `size` (height, width)."""
-    scale = min(width / size[1], height / size[0])
-    wide, high = size[1] * scale, size[0] * scale
+    # the side that limits the box is taken as it is, by a comparison of integers: rounded, it may exceed the picture,
+    # and Pillow rejects a box that begins at -1e-15
+    limited_by_width = width * size[0] <= height * size[1]
+    wide = width if limited_by_width else height * size[1] / size[0]
+    high = width * size[0] / size[1] if limited_by_width else height
     left, top = (width - wide) / 2, (height - high) / 2
-    # rounding may put an edge outside the picture, which Pillow rejects
-    return (left, top, min(left + wide, width), min(top + high, height))
+    return (left, top, left + wide, top + high)
 
 
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -96,25 +117,47 @@ def traits(image: Image.Image) -> list[str]:
 
 
 def orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation 1 .. 8 in the header; 1, upright, without one."""
-    if "exif" not in image.info:
-        return 1  # getexif() of a PNG decodes the whole picture
-    return image.getexif().get(0x0112, 1)
+    """Returns the EXIF orientation 1 .. 8 in the header; 1, upright, without a readable one.
+
+    To be asked before the pixels are decoded. TIFF files are turned by Pillow itself.
+    """
+    if image.format == "TIFF" or not any(key in image.info for key in _ORIENTED):
+        return 1
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except PICTURE:  # a picture is readable without its EXIF
+        return 1
+    return found if found in _TURNS else 1
 
 
 def to_array(image: Image.Image, channels: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Returns a Pillow image as uint8 [H, W, channels]: upright, over white, 8 bits, cropped and resized to `size`."""
-    image = to_mode(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB")
+    """Returns a Pillow image as uint8 [H, W, channels]: upright, over white, 8 bits, cropped and resized to `size`.
+
+    Raises:
+        ValueError: as `to_mode`; and whatever Pillow raises.
+    """
+    turn = _TURNS.get(orientation(image))
+    image = to_mode(image, "L" if channels == 1 else "RGB")
+    if turn is not None:
+        image = image.transpose(turn)
     if size is not None:
         image = resize(image, size)
     return np.asarray(image).reshape(image.height, image.width, channels)
 
 
 def to_mode(image: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
-    """Returns a picture in mode "L" or "RGB", 8 bits per channel, transparent parts laid over white."""
+    """Returns a picture in mode "L" or "RGB", 8 bits per channel, transparent parts laid over white.
+
+    Raises:
+        ValueError: its pixels are floating-point numbers, or outside of 0 .. 65535: their range is not known.
+    """
+    if image.mode == "F":
+        raise ValueError("pixels of floating-point numbers")
     if image.mode.startswith("I"):
         # not by Pillow, which clips mode I at 255 instead of scaling it
-        values = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        values = np.asarray(image).astype(np.int64)
+        if values.size and not 0 <= values.min() <= values.max() <= 65535:
+            raise ValueError(f"pixels from {values.min()} to {values.max()}")
         image = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
