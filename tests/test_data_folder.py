@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from tfgen.data import folder, load_dataset, step_indexed
+from tfgen.data.arrangement import arranged
+from tfgen.data.listing import listed
 from tfgen.errors import UserError
 
 
@@ -71,8 +73,8 @@ def test_train_and_test_folders_are_the_splits(tmp_path):
 
 def held_out(root):
     """path -> split of every picture, from the values that `make` drew."""
-    paths = folder.scan(root)
-    splits, _, _ = folder._arrange(paths)
+    paths = listed(root).pictures
+    splits = arranged(paths).splits
     return {paths[row]: split for split, rows in splits.items() for row in rows}
 
 
@@ -201,8 +203,9 @@ def test_a_class_without_a_readable_picture_is_no_class(tmp_path, caplog):
 @pytest.mark.parametrize(
     "files, message",
     [
-        ({}, r"expected pictures \(.png, .jpg, .jpeg, .webp, .bmp, .gif\) in .*, got none"),
-        ({"notes.txt": b"x", ".hidden.png": b"x"}, "got none"),
+        ({}, r"expected pictures \(.png, .jpg, .jpeg, .*\) in .*, got none"),
+        ({"notes.txt": b"x", ".hidden.png": b"x"}, r"got 1 other file \(1 .txt\)"),
+        ({".hidden.png": b"x", "Thumbs.db": b"x"}, "got none"),
         ({"a.png": b"", "b.png": b"x"}, "expected at least 2 readable pictures in .*, got 0 of 2 files"),
     ],
 )
@@ -245,7 +248,109 @@ def test_a_streamed_picture_that_breaks_is_replaced_and_named_once(tmp_path, cap
     train = source.splits["train"]
     broken = train.examples.paths[train.index[3]]
     (tmp_path / broken).write_bytes(b"")
-    following = train.examples.gather([train.index[3] + 1])
+    following = train.gather([4])
     for _ in range(2):
         np.testing.assert_array_equal(train.gather([3])["image"], following["image"])
     assert caplog.text.count(f"skipped {broken}") == 1
+
+
+def layout(root, **folders):
+    """Pictures at folder -> {class: count}; the value of a picture says its folder and class."""
+    value = 0
+    for split, classes in folders.items():
+        for name, count in classes.items():
+            value += 10
+            for place in range(count):
+                write(root / split / name / f"{place}.png", value)
+    return root
+
+
+def sizes(source):
+    return {split: len(examples) for split, examples in source.splits.items()}
+
+
+@pytest.mark.parametrize("train", ["train", "Train", "training"])
+@pytest.mark.parametrize("val", ["val", "valid", "validation", "VAL"])
+def test_train_and_val_are_two_splits_and_no_classes(tmp_path, train, val):
+    root = layout(tmp_path, **{train: {"ant": 20, "bee": 20}, val: {"ant": 3, "bee": 3}})
+    source = load_dataset(f"folder:{root}")
+    assert source.class_names == ["ant", "bee"] and sizes(source) == {"train": 40, "validation": 6}
+    batches = everything(source)
+    values = {split: set(batch["image"][:, 0, 0, 0]) for split, batch in batches.items()}
+    expected = {"train": {10, 20}, "validation": {30, 40}} if train < val else None
+    if expected:
+        assert values == expected
+    assert not values["train"] & values["validation"]
+
+
+def test_splits_without_class_folders(tmp_path):
+    root = layout(tmp_path, train={"": 9}, val={"": 4}, test={"": 2})
+    source = load_dataset(f"folder:{root}")
+    assert source.class_names is None and sizes(source) == {"train": 9, "validation": 4, "test": 2}
+
+
+def test_train_alone_is_read_as_if_given_itself(tmp_path, caplog):
+    root = layout(tmp_path, train={"ant": 40, "bee": 40})
+    source = load_dataset(f"folder:{root}")
+    assert source.class_names == ["ant", "bee"] and sum(sizes(source).values()) == 80
+    assert not caplog.text
+
+
+def test_train_beside_classes_is_a_class_and_said(tmp_path, caplog):
+    root = layout(tmp_path, train={"": 5}, bus={"": 5}, car={"": 5})
+    assert load_dataset(f"folder:{root}").class_names == ["bus", "car", "train"]
+    assert "the folder train/ counts as a class" in caplog.text
+
+
+@pytest.mark.parametrize("splits", [["val"], ["test"], ["test", "valid"]])
+def test_without_train_there_is_nothing_to_train_on(tmp_path, splits):
+    root = layout(tmp_path, **{split: {"ant": 3, "bee": 3} for split in splits})
+    with pytest.raises(UserError, match=f"expected train/ beside {splits[0]}/.* give folder:.*/{splits[0]}"):
+        load_dataset(f"folder:{root}")
+    assert load_dataset(f"folder:{root}/{splits[0]}").class_names == ["ant", "bee"]
+
+
+def test_what_lies_beside_the_splits_is_skipped_and_counted(tmp_path, caplog):
+    root = layout(tmp_path, train={"ant": 9, "bee": 9}, test={"ant": 2, "bee": 2}, masks={"x": 3})
+    write(root / "cover.png", 7, (50, 50))
+    source = load_dataset(f"folder:{root}")
+    assert source.class_names == ["ant", "bee"] and sum(sizes(source).values()) == 22
+    assert "skipped 4 of 26 files: cover.png (beside the folders of splits)" in caplog.text
+
+
+def test_classes_that_differ_between_splits_are_said(tmp_path, caplog):
+    root = layout(tmp_path, train={"ant": 9, "bee": 9}, val={"ant": 2, "cow": 3}, test={"ant": 1, "bee": 1})
+    source = load_dataset(f"folder:{root}")
+    assert source.class_names == ["ant", "bee"] and sizes(source) == {"train": 18, "validation": 2, "test": 2}
+    assert "skipped 3 pictures of val/, whose class train/ does not have: cow" in caplog.text
+    assert "val/ has no pictures of 1 of 2 classes: bee" in caplog.text
+    assert any("cow" in note for note in source.provenance["notes"])
+    streamed = folder.load(root, memory_limit=10)  # 100 gives no picture of the class that was left out
+    assert set(everything(streamed)["validation"]["label"]) == {0}
+
+
+def test_splits_below_the_classes_are_said(tmp_path, caplog):
+    for name in ("ant", "bee"):
+        layout(tmp_path / name, train={"": 4}, test={"": 2})
+    assert load_dataset(f"folder:{tmp_path}").class_names == ["ant", "bee"]
+    assert "put train/CLASS, test/CLASS above" in caplog.text
+
+
+def test_some_pictures_outside_of_the_class_folders_are_said(tmp_path, caplog):
+    root = layout(tmp_path, train={"ant": 9, "bee": 9, "": 1}, val={"ant": 2, "bee": 2})
+    assert load_dataset(f"folder:{root}").class_names is None
+    assert "no classes: 1 pictures lie in none of the folders, 0.png for one" in caplog.text
+
+
+def test_class_numbers_follow_the_sorted_names(tmp_path):
+    source = load_dataset(f"folder:{layout(tmp_path, **{str(number): {'': 4} for number in (1, 2, 10)})}")
+    assert source.class_names == ["1", "10", "2"]
+
+
+def test_a_broken_picture_is_replaced_within_its_split(tmp_path):
+    root = layout(tmp_path, train={"ant": 3, "bee": 3}, val={"ant": 3, "bee": 3})
+    source = folder.load(root, memory_limit=10)
+    train = source.splits["train"]
+    for place in range(3):
+        (root / "train" / "bee" / f"{place}.png").write_bytes(b"")
+    assert set(train.gather(range(6))["image"][:, 0, 0, 0]) == {10}  # of train/ant, not of val/ant, which follows

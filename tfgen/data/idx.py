@@ -12,6 +12,7 @@ import zlib
 import numpy as np
 
 from tfgen.data.arrays import from_splits
+from tfgen.data.paths import existing, expanded
 from tfgen.data.source import Source, empty
 from tfgen.errors import UserError
 
@@ -44,7 +45,7 @@ def fashion_mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
 def _published(name, data_dir, places):
     """Returns the set from `data_dir` or `places`, else from TFDS."""
     if data_dir is not None:
-        base = pathlib.Path(data_dir).expanduser()
+        base = expanded("--data_dir", data_dir)
         places = [base, base / name, base / name.replace("_", "-"), *places]
     for place in places:
         if place.is_dir() and _find(place).get("train-images"):
@@ -78,9 +79,7 @@ def load(path: str | os.PathLike[str]) -> Source:
     Raises:
         UserError: there is no such folder, no file of training images in it, or a damaged file.
     """
-    folder = pathlib.Path(path).expanduser()
-    if not folder.is_dir():
-        raise UserError(f"idx: expected a folder of IDX files, but {folder} is {_what_is(folder)}")
+    folder = existing("idx", path, folder=True, what="a folder of IDX files")
     files = _find(folder)
     if "train-images" not in files:
         raise UserError(f"idx: expected a file like train-images-idx3-ubyte.gz in {folder}, got {_listing(folder)}")
@@ -151,10 +150,6 @@ def _read_stream(stream, path, most):
         raise UserError(f"{path}: expected {size} bytes of shape {shape}, got more: fetch it again")
     # IDX is big-endian; native bytes are returned as they are
     return array.astype(dtype.newbyteorder("="), copy=False), digest.hexdigest()
-
-
-def _what_is(path):
-    return "a file" if path.exists() else "not there"
 
 
 def _listing(folder, limit=5):

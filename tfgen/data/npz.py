@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 
 from tfgen.data.arrays import from_splits
+from tfgen.data.paths import existing, expanded
 from tfgen.data.source import Arrays, Source, empty
 from tfgen.errors import UserError
 
@@ -29,9 +30,7 @@ def load(path: str | os.PathLike[str]) -> Source:
     Raises:
         UserError: there is no such file, it is damaged, or an array is missing or malformed.
     """
-    file = pathlib.Path(path).expanduser()
-    if not file.is_file():
-        raise UserError(f"npz: expected a file, but {file} is {'a folder' if file.is_dir() else 'not there'}")
+    file = existing("npz", path, folder=False, what="a file")
     provenance = {"source": str(file.resolve()), "sha256": {file.name: _digest(file)}}
     return from_splits(read(file), f"npz:{path}", provenance)
 
@@ -43,7 +42,7 @@ def binarized_mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
     binarized_mnist_train.amat, _valid.amat and _test.amat. The test images are ordered by digit:
     their first n are not a random sample.
     """
-    folder = pathlib.Path(data_dir).expanduser() if data_dir is not None else pathlib.Path.cwd()
+    folder = expanded("--data_dir", "." if data_dir is None else data_dir)
     files = {split: folder / f"binarized_mnist_{split}.amat" for split in _BINARIZED_SHAPES}
     packed = folder / "binarized_mnist.npz"
     if packed.is_file():

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import pathlib
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tfgen.data import npz, pixels
+from tfgen.data.paths import expanded
 from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Indices, Source, empty
 from tfgen.errors import UserError, nearest
 
@@ -23,7 +23,7 @@ def cifar10(data_dir: str | os.PathLike[str] | None = None) -> Source:
 
     From cifar10.npz (x_train, y_train, x_test, y_test) in `data_dir`, else by TFDS.
     """
-    packed = pathlib.Path(data_dir).expanduser() / "cifar10.npz" if data_dir is not None else None
+    packed = expanded("--data_dir", data_dir) / "cifar10.npz" if data_dir is not None else None
     if packed is None or not packed.is_file():
         return load("cifar10", data_dir=data_dir)
     source = npz.load(packed)
@@ -149,7 +149,7 @@ def _import_tfds():
 
 def _builder(tfds, name, data_dir):
     """Returns a builder whose set is prepared on disk."""
-    place = None if data_dir is None else str(pathlib.Path(data_dir).expanduser())
+    place = None if data_dir is None else str(expanded("--data_dir", data_dir))
     try:
         builder = tfds.builder(name, data_dir=place)
         if not builder.is_prepared():
