@@ -1,4 +1,4 @@
-"""Folders as an attacker or an accident leaves them: links, loops, pipes, sockets, suffixes; all counted, none hangs."""
+"""Folders as an attacker or an accident leaves them: links, loops, pipes, suffixes. All counted; none hangs."""
 
 import os
 import signal

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tfgen.data.arrangement import arranged, outside_of_splits
-from tfgen.data.listing import Listing, listed
+from tfgen.data.listing import listed
 from tfgen.data.paths import existing
 from tfgen.data.pictures import NAMED, Files, Picture, probed, quiet_pillow
 from tfgen.data.pixels import SUFFIXES

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import os
-import pathlib
 import zipfile
 from typing import cast
 
