@@ -12,7 +12,6 @@ from tfgen.data.source import Field
 from tfgen.export import save_keras_files
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import load_run, save_record
-from tfgen.runs.sampling import parse_labels
 from tfgen.sample import COMMAND
 
 IMAGE = {"image": Field("image", (16, 16, 1))}
@@ -139,8 +138,8 @@ def test_without_out_the_runs_samples_get_a_name_that_says_what_it_is(runs, caps
     [
         ("vae", ["--label=1"], "vae is not conditional and takes no label"),
         ("cgan", ["--label=3"], "labels are 0..2, got [3]"),
-        ("cgan", ["--label=dres"], "got 'dres'; did you mean 'dress'?"),
-        ("cgan", ["--label=hat"], "got 'hat'; the classes are t-shirt, dress, bag"),
+        ("cgan", ["--label=dres"], "got 'dres'; did you mean 'Dress'?"),
+        ("cgan", ["--label=hat"], "got 'hat'; the classes are T-shirt, Dress, Bag"),
         ("cgan", ["--stochastic"], "has no distribution of pixels"),
         ("ae", [], "a plain autoencoder cannot generate"),
         ("vae", ["--num=401", "--out=a.png"], "a grid holds 400 images, got --num=401; give --out=FILE.npz"),
@@ -161,11 +160,3 @@ def test_mistakes_are_one_sentence_and_exit_2(runs, tmp_path, monkeypatch, capsy
 def test_run_is_required(capsys):
     assert COMMAND([]) == 2
     assert "--run is required" in capsys.readouterr().err
-
-
-def test_labels_by_number_and_name():
-    assert parse_labels(None) is None
-    assert parse_labels("3, 5,0") == [3, 5, 0]
-    assert parse_labels("BAG,1", ["Dress", "Bag"]) == [1, 1]
-    with pytest.raises(tfgen.UserError, match="this run's data has no names"):
-        parse_labels("Bag")

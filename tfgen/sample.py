@@ -21,7 +21,10 @@ COMMAND.string("run", None, "the run's folder")
 COMMAND.integer("num", 100, "number of images; they are the first ones of any larger number", minimum=1)
 COMMAND.integer("seed", 0, "of the sequence of images", minimum=0)
 COMMAND.string(
-    "label", None, "classes of a conditional model, numbers or names, taken in turn: 3,5; default: all in turn"
+    "label",
+    None,
+    "classes of a conditional model, numbers or names, taken in turn: 3,5 or sandal,bag; a name with a comma in double "
+    """quotes: --label='"a, b",c'; default: all in turn""",
 )
 COMMAND.string(
     "conditions",

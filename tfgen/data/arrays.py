@@ -284,6 +284,13 @@ def finish(loaded: Source | dict[str, Any], name: str) -> Source:
         train, validation = carve_validation(source.splits["train"])
         source.splits = {**source.splits, "train": train, "validation": validation}
     source.name = name
+    if source.num_classes is not None and source.class_names:
+        source.class_names = check_class_names(name, source.class_names, source.num_classes)
+        # with the field they reach the model, and are saved with it
+        named = dataclasses.replace(source.fields["label"], names=tuple(source.class_names or ()))
+        source.fields = {**source.fields, "label": named}
+        for examples in source.splits.values():
+            examples.name_classes(source.class_names or ())
     return source
 
 

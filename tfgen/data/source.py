@@ -39,6 +39,7 @@ class Field:
         dtype: a NumPy name; by default that of the kind.
         range: (low, high) of the values, inclusive, but half open for labels and tokens: (0, number of classes). None
             if unknown.
+        names: of the classes of a label, in their order, or None if unknown.
 
     Raises:
         UserError: there is no such kind.
@@ -48,6 +49,8 @@ class Field:
     shape: tuple[int, ...] = ()
     dtype: str | None = None
     range: tuple[float, float] | None = None
+    # the same data under other names are the same data
+    names: tuple[str, ...] | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -59,6 +62,7 @@ class Field:
         object.__setattr__(self, "shape", tuple(self.shape))
         object.__setattr__(self, "range", tuple(self.range) if self.range else values if self.dtype is None else None)
         object.__setattr__(self, "dtype", self.dtype or dtype)
+        object.__setattr__(self, "names", tuple(map(str, self.names)) if self.names else None)
 
 
 def as_fields(saved: Mapping[str, Field | dict[str, Any]]) -> dict[str, Field]:
@@ -96,6 +100,22 @@ class Examples:
         """Returns the examples at `index` (int64 [M]) as a view, without copying them."""
         return Selected(self, index)
 
+    def to_numpy(self) -> dict[str, np.ndarray]:
+        """Returns exactly the examples of this split by field name: image uint8 [N, H, W, C], label int64 [N].
+
+        Arrays in memory that are this split alone are returned as they are, others copied; pictures in files are read.
+        """
+        return self.gather(np.arange(len(self)))
+
+    def name_classes(self, names: Sequence[str]) -> None:
+        """Keeps the names of the classes with the field `label`, from which a model that is fitted takes them."""
+        own = vars(self).get("_fields")  # of the classes here; others need not keep them
+        if own and "label" in own:
+            own["label"] = dataclasses.replace(own["label"], names=tuple(names))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)} examples: {described(self.fields())}>"
+
 
 class Selected(Examples):
     """A view of some of the examples of another split, decoded when a batch is gathered."""
@@ -112,6 +132,9 @@ class Selected(Examples):
 
     def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         return self.examples.gather(self.index[indices])
+
+    def name_classes(self, names: Sequence[str]) -> None:
+        self.examples.name_classes(names)
 
 
 class Arrays(Examples):
@@ -154,6 +177,9 @@ class Arrays(Examples):
             rows = self.index[rows]
         return {name: array[rows] for name, array in self.arrays.items()}
 
+    def to_numpy(self) -> dict[str, np.ndarray]:
+        return dict(self.arrays) if self.index is None else super().to_numpy()
+
     def select(self, index: Indices) -> "Arrays":
         rows = np.asarray(index, np.int64)
         view = object.__new__(type(self))
@@ -178,9 +204,11 @@ class Scoring:
     pictures: bool = True
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Source:
     """A data set with the splits "train", "validation" and, optionally, "test".
+
+    A split is a view: `splits["train"].arrays` holds the examples of all splits, `to_numpy("train")` those of one.
 
     Attributes:
         class_names: in the order of the labels, or None.
@@ -202,6 +230,28 @@ class Source:
         """The number of classes, or None for data without labels."""
         label = self.fields.get("label")
         return None if label is None or label.range is None else int(label.range[1])
+
+    def to_numpy(self, split: str = "train") -> dict[str, np.ndarray]:
+        """Returns exactly the examples of a split by field name, as `Examples.to_numpy`.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        if split not in self.splits:
+            raise UserError(f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}")
+        return self.splits[split].to_numpy()
+
+    def __repr__(self) -> str:
+        order = {**dict.fromkeys(("train", "validation", "test")), **self.splits}
+        sizes = ", ".join(f"{split} {len(order[split])}" for split in order if split in self.splits)
+        classes = f"; {self.num_classes} classes" if self.num_classes else ""
+        return f"<Source {self.name}: {sizes}; {described(self.fields)}{classes}>"
+
+
+def described(fields: Mapping[str, Field]) -> str:
+    """Returns "image uint8 28x28x1, label int64" for fields of these dtypes and shapes."""
+    parts = (f"{name} {field.dtype} {'x'.join(map(str, field.shape))}".rstrip() for name, field in fields.items())
+    return ", ".join(parts)
 
 
 def infer_field(name: str, array: np.ndarray) -> Field:

@@ -60,8 +60,7 @@ class Evidence:
     @property
     def class_names(self) -> list[str]:
         """Names of the classes; empty if unknown."""
-        names = self.run.record.get("class_names")
-        return [str(name) for name in names] if isinstance(names, list) else []
+        return self.run.class_names or []
 
     def class_name(self, index: int) -> str:
         """Returns the name of a class, "class 3" if unknown."""

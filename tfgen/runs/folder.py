@@ -153,6 +153,12 @@ class Run:
             raise UserError(f"{self.paths.recipe} is damaged or not written by tfgen: {error}; train anew") from error
 
     @property
+    def class_names(self) -> list[str] | None:
+        """The names of the classes of the run's data, in the order of the labels, or None."""
+        names = self.record.get("class_names")
+        return [str(name) for name in names] if isinstance(names, list) and names else None
+
+    @property
     def makes(self) -> str:
         """The name of the field that the model makes, read without loading the model."""
         name = self.record.get("makes")
@@ -233,6 +239,8 @@ class Run:
             raise UserError(f"{self.folder} has neither {self.paths.trainer.name} nor a checkpoint yet: train it first")
         if steps and (not ended or steps[-1] > int(model.step.numpy())):
             checkpoints.restore()
+        if self.class_names and len(self.class_names) == model.num_classes and not model.class_names:
+            model.class_names = self.class_names  # of a run from before models kept them
         return model
 
     def _loaded(self):

@@ -7,12 +7,13 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfgen.data import npz
+from tfgen.data.classes import class_numbers
 from tfgen.data.source import Examples
 from tfgen.errors import UserError, nearest
 from tfgen.machine import startup
@@ -32,7 +33,8 @@ class Request:
     Attributes:
         num: number of samples; they are the first ones of any larger number.
         seed: of the sequence of samples.
-        label: classes, taken in turn, of a model conditioned on labels, as "3,5" or by name; None: all in turn.
+        label: classes, taken in turn, of a model conditioned on labels, as `tfgen.data.classes` reads them: "3,5",
+            or by name; None: all in turn.
         conditions: FILE.npz of arrays by field name, whose rows are taken in turn; None: all classes in turn, and rows
             of the validation split of the run's data for other conditions.
         stochastic: whether to draw pixels from p(x|z) instead of returning its mean.
@@ -124,7 +126,7 @@ def opened(run: Run, request: Request) -> Draw:
     Raises:
         UserError: the request does not fit the model.
     """
-    label = parse_labels(request.label, run.record.get("class_names"))
+    label = class_numbers(request.label, run.class_names)  # a mistake is said before TensorFlow starts
     given = {} if request.conditions is None else read_conditions(request.conditions)
     startup.start_tensorflow()
     model = run.model
@@ -180,29 +182,6 @@ def sampler_of(
         flag = {"steps": "sampling_steps"}.get(unknown[0], unknown[0])
         raise UserError(f"--{flag} is not for the sampler {name or repr(sampler)}: leave it out")
     return dataclasses.replace(sampler, **settings)
-
-
-def parse_labels(text: str | None, class_names: Sequence[str] | None = None) -> list[int] | None:
-    """Returns class numbers from "3,5" or "Dress,Bag" (any case); None stays None.
-
-    Raises:
-        UserError: a word that is neither a number nor the name of a class.
-    """
-    if text is None:
-        return None
-    known = {str(name).lower(): index for index, name in enumerate(class_names or [])}
-    return [_label(word.strip(), known) for word in text.split(",")]
-
-
-def _label(word, known):
-    if re.fullmatch(r"\d+", word):
-        return int(word)
-    if word.lower() in known:
-        return known[word.lower()]
-    if known:
-        close = nearest(word.lower(), known) or f"; the classes are {', '.join(known)}"
-        raise UserError(f"--label expects class numbers or names, got {word!r}{close}")
-    raise UserError(f"--label expects class numbers such as 3,5, got {word!r}; this run's data has no names for them")
 
 
 def default_name(run: Run, request: Request, kind: str | None = None) -> pathlib.Path:

@@ -1,6 +1,7 @@
 """Sampling that does not depend on the batch: sample i follows from (seed, i) and its conditions alone."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -8,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from tfgen.data.arrays import check_class_names
+from tfgen.data.classes import class_numbers
 from tfgen.data.source import Examples, Field
 from tfgen.errors import UserError, nearest
 from tfgen.networks.calling import input_names
@@ -80,6 +83,32 @@ class Sampling:
         field = self.fields.get(self.label_field or "")
         return int(field.range[1]) if field is not None and field.range else None
 
+    @property
+    def class_names(self) -> list[str] | None:
+        """The names of the classes, in the order of the labels, or None if unknown.
+
+        They come with the data of a run, or are set here, and are saved with the model.
+
+        Raises:
+            UserError: when set, the model is not conditioned on a label, or has another number of classes.
+        """
+        names = self.fields[self.label_field].names if self.label_field else None
+        return list(names) if names else None
+
+    @class_names.setter
+    def class_names(self, names: Sequence[str] | None) -> None:
+        if self.label_field is None:
+            raise UserError(f"{self.name} is not conditioned on a label, and has no classes to name")
+        checked = check_class_names(self.name, names, self.num_classes or len(names or ()))
+        named = dataclasses.replace(self.fields[self.label_field], names=tuple(checked or ()))
+        self.fields = {**self.fields, self.label_field: named}
+
+    def take_class_names(self, examples: Examples) -> None:
+        """Keeps the names of the classes of training data, where none are known."""
+        field = examples.fields().get(self.label_field or "")
+        if field is not None and field.names and not self.class_names and len(field.names) == self.num_classes:
+            self.class_names = list(field.names)
+
     def conditions_for(
         self, n: int, given: dict[str, Any] | None = None, examples: Examples | None = None, start: int = 0
     ) -> dict[str, np.ndarray]:
@@ -127,7 +156,7 @@ class Sampling:
         raise UserError(f"{self.name} is conditioned on {name!r}: give conditions={{{name!r}: ...}}")
 
     def _checked_labels(self, name: str, values: ArrayLike) -> np.ndarray:
-        cycle = np.atleast_1d(np.asarray(values))
+        cycle = np.atleast_1d(np.asarray(class_numbers(values, self.class_names)))
         if cycle.dtype.kind not in "iu" or cycle.ndim != 1 or not len(cycle):
             raise UserError(f"{name} must be one integer or a list of them, got {values!r}")
         limits = self.fields[name].range
@@ -189,7 +218,8 @@ class Sampling:
         Args:
             n: number of samples.
             seed: integer in [0, 2^31).
-            label: of a model conditioned on labels, a class or a list of classes taken in turn (default: all in turn).
+            label: of a model conditioned on labels, a class or a list of classes taken in turn (default: all in turn):
+                numbers, or names where `class_names` are known.
             stochastic: draw the pixels from p(x|z) instead of giving its mean (variational models only).
             batch_size: samples per call of the network; it changes them by rounding at most.
             start: number of the first sample.
@@ -240,7 +270,7 @@ class Sampling:
             raise UserError(f"{self.name} {known}{hint}")
         if conditions and self.label_field in conditions:
             raise UserError(f"give label= or conditions={{{self.label_field!r}: ...}}, not both")
-        return {**(conditions or {}), self.label_field: label}
+        return {**(conditions or {}), self.label_field: class_numbers(label, self.class_names)}
 
     def sample_from_seeds(self, sampler: Sampler, stochastic: bool = False) -> Callable[..., tf.Tensor]:
         """Returns `f(seeds int64 [B], conditions) -> samples [B, ...]`, as data sets hold them, a compiled function."""

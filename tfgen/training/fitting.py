@@ -154,6 +154,7 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         if len(examples) < batch_size:
             raise UserError(f"one step takes {batch_size} images, got only {len(examples)}; lower batch_size")
         self.check_held_out(held_out, batch_size // self.parts)
+        self.take_class_names(examples)
         self.prepare(examples, held_out)
         whole = pipeline.steps_per_epoch(examples, batch_size)
         per_epoch, aligned = steps_per_epoch or whole, steps_per_epoch is None

@@ -57,7 +57,8 @@ class Saved(Attributes):
         Raises:
             UserError: an argument cannot be saved by name.
         """
-        return {**{name: _saved(value) for name, value in self._given.items()}, "name": self.name}
+        given = {name: _saved(value) for name, value in self._given.items()}
+        return {**({"class_names": self.class_names} if self.class_names else {}), **given, "name": self.name}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
@@ -66,7 +67,10 @@ class Saved(Attributes):
         parameters = inspect.signature(cls.__init__).parameters
         takes_name = "name" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         name = given.get("name") if takes_name else given.pop("name", None)
+        class_names = None if "class_names" in parameters else given.pop("class_names", None)
         model = cls(**given)
+        if class_names:
+            model.class_names = class_names
         # a constructor without a `name` names the model after its class
         model.name = name or model.name
         return model
