@@ -242,8 +242,8 @@ class Source:
         return self.splits[split].to_numpy()
 
     def __repr__(self) -> str:
-        order = {**dict.fromkeys(("train", "validation", "test")), **self.splits}
-        sizes = ", ".join(f"{split} {len(order[split])}" for split in order if split in self.splits)
+        order = dict.fromkeys(("train", "validation", "test", *self.splits))
+        sizes = ", ".join(f"{split} {len(self.splits[split])}" for split in order if split in self.splits)
         classes = f"; {self.num_classes} classes" if self.num_classes else ""
         return f"<Source {self.name}: {sizes}; {described(self.fields)}{classes}>"
 
