@@ -37,7 +37,17 @@ def test_stages_are_phases_with_their_steps():
 def test_the_table_has_every_field_and_a_flag_or_set_for_each():
     assert list(rows()) == [field.name for field in dataclasses.fields(Recipe) if field.name != "given"]
     assert {name for name, row in rows().items() if row.flag is None} == {"options", "schedule"}
-    changing = {"epochs", "steps", "max_minutes", "stop", "checkpoint_steps", "data_dir", "distribute", "replicas"}
+    changing = {
+        "epochs",
+        "steps",
+        "max_minutes",
+        "stop",
+        "checkpoint_steps",
+        "data_dir",
+        "distribute",
+        "replicas",
+        "logger",
+    }
     assert {name for name, row in rows().items() if row.changes} == changing
 
 

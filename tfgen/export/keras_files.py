@@ -2,13 +2,39 @@
 
 import os
 import pathlib
+import zipfile
 
 import keras
 
+from tfgen import faults
+from tfgen.errors import UserError
 from tfgen.storage.atomic import replacing
 from tfgen.training.model import GenerativeModel
 
 TRAINER = "trainer.keras"
+
+
+def read_keras_file(path: str | os.PathLike) -> keras.Model:
+    """Returns the model of a `.keras` file, in Keras' safe mode: no code of the file runs.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or it needs classes that are not imported.
+    """
+    import tfgen.families.adversarial.model
+    import tfgen.families.variational.model  # noqa: F401  both register the classes of saved models
+
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; expected a .keras file")
+    if not zipfile.is_zipfile(path):  # Keras would say that there is none
+        raise UserError(f"cannot load {path}: it is damaged, or not a .keras file")
+    try:
+        model = keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # Keras, h5py and zipfile raise what the damaged byte makes them raise
+        raise UserError(f"cannot load {path}: {faults.reason(error)}") from error
+    if not isinstance(model, keras.Model):
+        raise UserError(f"cannot load {path}: it holds a {type(model).__name__}, expected a model")
+    return model
 
 
 def save_keras_files(model: GenerativeModel, folder: str | os.PathLike) -> list[pathlib.Path]:

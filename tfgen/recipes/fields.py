@@ -6,6 +6,7 @@ A value that does not fit raises UserError, which says what was expected and wha
 import dataclasses
 import math
 import numbers
+import os
 import re
 from typing import Any
 
@@ -78,6 +79,13 @@ class Path(Text):
 
     def check(self, name: str, value: Any) -> Any:
         return None if value is None else super().check(name, str(value))
+
+
+class Start(Path):
+    """A path of weights; None or "none" for initial weights."""
+
+    def check(self, name: str, value: Any) -> Any:
+        return None if value is None or str(value) == "none" else os.path.normpath(super().check(name, value))
 
 
 @dataclasses.dataclass(frozen=True)

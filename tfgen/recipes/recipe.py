@@ -27,6 +27,7 @@ from tfgen.recipes.fields import (
     Schedule,
     Size,
     Stages,
+    Start,
     Stop,
     Text,
     row,
@@ -60,6 +61,9 @@ class Recipe:
     )
     steps: int | None = row(
         Integer(1, optional=True), None, changes=True, flag="how many training steps, in all; wins over --epochs"
+    )
+    init_from: str | None = row(
+        Start(), None, flag="start from the weights of a run's folder or of a .keras file, as far as they fit"
     )
     max_minutes: float | None = row(Positive(), None, changes=True, flag="stop after so much time at the latest")
     stop: str | None = row(

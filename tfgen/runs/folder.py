@@ -9,7 +9,6 @@ import json
 import math
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,6 @@ from tfgen.storage.atomic import write_text
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
-
-# What Keras and h5py raise for a damaged file, depending on the byte that is damaged.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,18 +240,12 @@ class Run:
         return model
 
     def _loaded(self):
-        import keras
-
-        import tfgen.families.adversarial.model
-        import tfgen.families.variational.model  # noqa: F401  both register the classes of saved models
+        from tfgen.export.keras_files import read_keras_file
 
         try:
-            return keras.saving.load_model(self.paths.trainer)
-        except _UNREADABLE as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UserError(
-                f"cannot load {self.paths.trainer}: {reason:.200}; delete it to use the newest checkpoint instead"
-            ) from error
+            return read_keras_file(self.paths.trainer)
+        except UserError as error:
+            raise UserError(f"{error}; delete it to use the newest checkpoint instead") from error
 
     def _rebuilt(self):
         from tfgen.models import build_from_recipe

@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -27,6 +28,7 @@ from tfgen.runs.folder import Layout, Run, save_record
 from tfgen.runs.interrupts import interruptible
 from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import check_earlier, models_are_older, resolved_resume, restore, set_aside
+from tfgen.runs.start import start_from
 from tfgen.runs.watching import callbacks_of, check_stops, loggers_of
 from tfgen.training import accumulation
 from tfgen.training.callbacks import StopOnNonFinite
@@ -43,6 +45,7 @@ def train(
     resume: str = "auto",
     dry_run: bool = False,
     callbacks: Iterable[keras.callbacks.Callback] = (),
+    **changes: Any,
 ) -> Run | None:
     """Trains a model by a recipe, or continues a run of it, and leaves the run's folder complete.
 
@@ -53,6 +56,7 @@ def train(
             folder under another name.
         dry_run: print the recipe, the parameter counts and the steps to come, and do nothing.
         callbacks: further Keras callbacks; a failing one is reported once, and training goes on.
+        **changes: fields of the recipe, as in `recipe.replace`: init_from="runs/a", logger="wandb", epochs=20.
 
     Returns:
         the `Run`; None for a dry run, and on workers other than the first, which print and write nothing.
@@ -62,12 +66,14 @@ def train(
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been written.
         WorkerLost: `distribute=multiworker`, and another worker has ended; start all of them again.
     """
+    recipe = recipe.replace(**changes)
     paths = Layout(pathlib.Path(workdir or default_workdir(recipe)))
     resume = resolved_resume(resume, paths)
     strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
     recipe = recipe.replace(precision=resolve(recipe.precision))
     with cluster.together(strategy), printing(cluster.is_chief(strategy)), using(recipe.precision):
         recipe, source, model, total = set_up(recipe, paths, resume, strategy)
+        begins = start_from(recipe, model, paths, resume)
         print("\n".join([plan(recipe, source, model, total, paths), *source.provenance.get("notes", ())]), flush=True)
         if dry_run:
             return None
@@ -79,7 +85,7 @@ def train(
         begun = restore(checkpoints, strategy)
         if chief:
             paths.folder.mkdir(parents=True, exist_ok=True)
-            save_record(paths.folder, recipe, source.fields, **provenance(source, model))
+            save_record(paths.folder, recipe, source.fields, **provenance(source, model), init_from=begins)
         if begun is not None and begun >= total:
             print(f"this run is finished: step {begun} of {total}; raise --epochs or --steps to go on", flush=True)
         else:

@@ -35,8 +35,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Returns the steps of the complete checkpoints, in ascending order."""
-        found = self.folder.glob("step_*") if self.folder.is_dir() else ()
-        return sorted(int(path.name[5:]) for path in found if path.name[5:].isdigit())
+        return checkpoint_steps(self.folder)
 
     def path(self, step: int) -> pathlib.Path:
         """Returns the subfolder of the checkpoint of `step`."""
@@ -102,6 +101,12 @@ class Checkpoints:
         if int(self.model.step) != step:
             raise ValueError(f"it holds step {int(self.model.step)}")
         self.model.averages.resume(averages)
+
+
+def checkpoint_steps(folder: pathlib.Path) -> list[int]:
+    """Returns the steps of the complete checkpoints in a folder, in ascending order."""
+    found = folder.glob("step_*") if folder.is_dir() else ()
+    return sorted(int(path.name[5:]) for path in found if path.name[5:].isdigit())
 
 
 def restore_latest(model: Any, folder: str | os.PathLike[str]) -> int | None:
