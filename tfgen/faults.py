@@ -9,6 +9,7 @@ import errno
 import lzma
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 
@@ -29,6 +30,7 @@ ARCHIVE = (
     ValueError,
     lzma.LZMAError,
     struct.error,
+    tokenize.TokenError,  # of an .npy header with an open bracket
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -197,7 +197,11 @@ def _more_keys(arrays, x_key):
     """Returns field -> key of the further fields that belong to the split of `x_key`."""
     ending = x_key.removeprefix("x") if x_key.startswith("x_") else None
     taken = {x_key, f"y{ending}", "class_names"}
-    return {key.removesuffix(ending): key for key in arrays if ending and key.endswith(ending) and key not in taken}
+    found = {key.removesuffix(ending): key for key in arrays if ending and key.endswith(ending) and key not in taken}
+    for field in found:
+        if not field.isidentifier():  # it names inputs of networks and files
+            raise UserError(f"expected names of fields of letters, digits and _, got {field!r:.60}: rename the array")
+    return found
 
 
 def _to_bytes(name, images, notes):
@@ -284,13 +288,12 @@ def finish(loaded: Source | dict[str, Any], name: str) -> Source:
         train, validation = carve_validation(source.splits["train"])
         source.splits = {**source.splits, "train": train, "validation": validation}
     source.name = name
-    if source.num_classes is not None and source.class_names:
-        source.class_names = check_class_names(name, source.class_names, source.num_classes)
+    if source.class_names and len(source.class_names) == source.num_classes:
         # with the field they reach the model, and are saved with it
-        named = dataclasses.replace(source.fields["label"], names=tuple(source.class_names or ()))
+        named = dataclasses.replace(source.fields["label"], names=tuple(source.class_names))
         source.fields = {**source.fields, "label": named}
         for examples in source.splits.values():
-            examples.name_classes(source.class_names or ())
+            examples.name_classes(source.class_names)
     return source
 
 

@@ -7,13 +7,13 @@ import math
 import os
 import pathlib
 import re
-import zlib
 
 import numpy as np
 
+from tfgen import faults
 from tfgen.data.arrays import from_splits
 from tfgen.data.paths import existing, expanded
-from tfgen.data.source import Source, empty
+from tfgen.data.source import DEFLATE_LIMIT, Source, empty
 from tfgen.errors import UserError
 
 DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")  # installed by the package dataset-fashion-mnist
@@ -29,7 +29,6 @@ PUBLISHED = {
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _NAME = re.compile(r"(?:.*[-_.])?(train|t10k|test|validation|valid|val)[-_](images|labels)[-.]idx\d-ubyte(\.gz)?")
 _CHUNK = 1 << 20
-_GZIP_LIMIT = 1040  # the ratio that deflate cannot exceed: a header that promises more data is wrong
 
 
 def mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
@@ -111,17 +110,21 @@ def read(path: str | os.PathLike[str]) -> tuple[np.ndarray, str]:
     Raises:
         UserError: the file is missing, truncated, longer than its header says, or no IDX file.
     """
-    path = pathlib.Path(path)
+    path, zipped = existing("idx", path, folder=False, what="a file"), False
     try:
         packed = path.stat().st_size
         with open(path, "rb") as file:
             zipped = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if zipped else open(path, "rb") as stream:
-            return _read_stream(stream, path, packed * _GZIP_LIMIT if zipped else packed)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: expected a whole gzip file, got a damaged one ({error}): fetch it again") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+            return _read_stream(stream, path, packed * DEFLATE_LIMIT if zipped else packed)
+    except UserError:
+        raise
+    except MemoryError:
+        raise UserError(f"{path}: its array does not fit into memory") from None
+    except faults.ARCHIVE as error:
+        what = "a whole gzip file" if zipped else "an IDX file"
+        why = faults.reason(error)
+        raise UserError(f"{path}: expected {what}, got a damaged one ({why}): fetch it again") from None
 
 
 def _read_stream(stream, path, most):

@@ -2,15 +2,17 @@
 
 import dataclasses
 import hashlib
+import math
 import os
 import zipfile
 from typing import cast
 
 import numpy as np
 
+from tfgen import faults
 from tfgen.data.arrays import from_splits
 from tfgen.data.paths import existing, expanded
-from tfgen.data.source import Arrays, Source, empty
+from tfgen.data.source import DEFLATE_LIMIT, Arrays, Source, empty
 from tfgen.errors import UserError
 
 _CHUNK = 1 << 20
@@ -30,8 +32,9 @@ def load(path: str | os.PathLike[str]) -> Source:
         UserError: there is no such file, it is damaged, or an array is missing or malformed.
     """
     file = existing("npz", path, folder=False, what="a file")
+    arrays = read(file)
     provenance = {"source": str(file.resolve()), "sha256": {file.name: _digest(file)}}
-    return from_splits(read(file), f"npz:{path}", provenance)
+    return from_splits(arrays, f"npz:{path}", provenance)
 
 
 def binarized_mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
@@ -83,8 +86,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             return {name[: -len(".npy")]: _read_member(archive, name, path) for name in names}
     except UserError:
         raise
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-        raise UserError(f"{path}: expected a NumPy .npz file, got a damaged or another one ({error})") from None
+    except MemoryError:
+        raise UserError(f"{path}: its arrays do not fit into memory") from None
+    except faults.ARCHIVE as error:
+        why = faults.reason(error)
+        raise UserError(f"{path}: expected a NumPy .npz file, got a damaged or another one ({why})") from None
 
 
 def _read_member(archive, name, path):
@@ -97,14 +103,25 @@ def _read_member(archive, name, path):
         shape, columns_first, dtype = header[version](stream)
         if dtype.hasobject:
             raise UserError(f"{path}: {name} holds Python objects, which are not read: save numbers or texts")
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        # before memory is allocated: a damaged header can promise terabytes
-        if size > archive.getinfo(name).file_size:
-            raise UserError(f"{path}: {name} is truncated: its header promises {size} bytes")
+        size = math.prod(shape) * dtype.itemsize
+        _check_size(f"{path}: {name}", archive.getinfo(name), size, min(shape, default=0), stream.tell())
         array = empty(shape[::-1] if columns_first else shape, dtype)
         if size:
             _fill(memoryview(array.reshape(-1).view(np.uint8)), stream, f"{path}: {name}")
         return array.T if columns_first else array
+
+
+def _check_size(what, member, size, shortest, header):
+    """Raises UserError before memory is allocated: a damaged or hostile header can promise terabytes."""
+    held = member.file_size - header
+    if shortest < 0 or size < held:
+        raise UserError(f"{what} is damaged: its header promises {size} bytes, and it holds {held}")
+    if size > held:
+        raise UserError(f"{what} is truncated: its header promises {size} bytes, and it holds {held}")
+    if member.compress_type == zipfile.ZIP_DEFLATED and member.file_size > member.compress_size * DEFLATE_LIMIT:
+        raise UserError(f"{what} is damaged: {member.compress_size} bytes cannot unpack to {member.file_size}")
+    if member.compress_type == zipfile.ZIP_STORED and member.file_size > member.compress_size:
+        raise UserError(f"{what} is damaged: it holds {member.compress_size} bytes instead of {member.file_size}")
 
 
 def _fill(view, stream, what):

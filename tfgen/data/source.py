@@ -1,6 +1,9 @@
 """The interface of data sets: named fields, and splits whose examples are gathered by index. NumPy only."""
 
 import dataclasses
+import functools
+import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -10,6 +13,8 @@ from numpy.typing import DTypeLike
 from tfgen.errors import UserError, nearest
 
 ALIGNMENT = 64  # bytes; TensorFlow uses a NumPy buffer without a copy only at a multiple of this address
+
+DEFLATE_LIMIT = 1040  # the ratio that zip and gzip cannot exceed: a header that promises more data is wrong
 
 MEMORY_LIMIT = 2 << 30  # bytes of decoded pixels; larger sets are decoded batch by batch
 
@@ -279,10 +284,21 @@ def infer_kind(name: str, array: np.ndarray) -> Kind:
 def empty(shape: Sequence[int], dtype: DTypeLike | None) -> np.ndarray:
     """Returns an uninitialised array that TensorFlow can use in place (see `ALIGNMENT`)."""
     kind = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+    size = math.prod(shape) * kind.itemsize
+    if size > machine_memory():  # Linux would promise it, and end the process when it is used
+        raise UserError(f"an array of {size / 2**30:.1f} GiB does not fit into the memory of this machine")
     buffer = np.empty(size + ALIGNMENT, np.uint8)
     offset = -buffer.ctypes.data % ALIGNMENT
     return buffer[offset : offset + size].view(kind).reshape(shape)
+
+
+@functools.cache
+def machine_memory() -> float:
+    """Returns the bytes of the machine's memory; infinity where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return math.inf
 
 
 def carve_validation(train: Examples, fraction: float = 0.05) -> tuple[Examples, Examples]:
