@@ -289,7 +289,7 @@ def test_after_a_step_that_failed_the_networks_are_used_in_inference_mode_again(
     "make,sentence",
     [
         (lambda: gan(discriminator_steps=0), "discriminator_steps must be at least 1, got 0"),
-        (lambda: gan(ema=1.0), r"ema must lie in \[0, 1\) or be None, got 1.0"),
+        (lambda: gan(ema=1.0), r"ema must lie in \[0, 1\), got 1.0"),
         (lambda: vae(samples=0), "samples must be at least 1, got 0"),
     ],
 )

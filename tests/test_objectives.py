@@ -84,7 +84,7 @@ def test_on_a_model_whose_evidence_is_known_the_bounds_stand_in_order():
 
 def test_mistakes_are_said():
     for wrong in ({"beta": -1.0}, {"warmup_steps": -1}):
-        with pytest.raises(UserError, match="must not be negative"):
+        with pytest.raises(UserError, match="must be at least 0, got -1"):
             objectives.elbo(**wrong)
 
 

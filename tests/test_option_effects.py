@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 import tfgen
-from tfgen import models, plugins
+from tfgen import domains, models, plugins
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.models import common
@@ -53,7 +53,8 @@ def another_value(name, option):
     builder = models.MODELS.get(name)
     parameter = option_parameters(builder)[option]
     annotation, default = annotation_of(builder, parameter), parameter.default
-    arms = [arm for arm in typing.get_args(annotation) if arm is not type(None)]
+    annotation = domains.unwrap(annotation)[0]
+    arms = [domains.unwrap(arm)[0] for arm in typing.get_args(annotation) if arm is not type(None)]
     if option in VALUES:
         return VALUES[option]
     if typing.get_origin(annotation) is Literal:

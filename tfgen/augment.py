@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import tensorflow as tf
 
+from tfgen.domains import NotNegative, Proportion
 from tfgen.errors import UserError
 from tfgen.noise import Noise
 from tfgen.values import Value, serializable
@@ -24,7 +25,7 @@ class Augment(Value):
 class InstanceNoise(Augment):
     """N(0, sigma^2) added to every pixel, in units of the networks' value range (Sonderby et al. 2016)."""
 
-    sigma: float = 0.1
+    sigma: NotNegative = 0.1
 
     def __call__(self, images: tf.Tensor, noise: Noise) -> tf.Tensor:
         return images + self.sigma * tf.cast(noise.normal("instance_noise", tf.shape(images)), images.dtype)
@@ -35,7 +36,7 @@ class InstanceNoise(Augment):
 class Translate(Augment):
     """A random shift per image, up to `fraction` of its size in both axes, padded with zeros (Zhao et al. 2020)."""
 
-    fraction: float = 0.125
+    fraction: Proportion = 0.125
 
     def __call__(self, images: tf.Tensor, noise: Noise) -> tf.Tensor:
         if len(images.shape) != 4:

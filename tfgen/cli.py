@@ -1,7 +1,9 @@
 """The parts that all commands share (flags, help, exit codes), and `tfgen COMMAND` itself.
 
-A command exits with 0 on success (`--help` included), with 2 after a mistake of the user, which is described in one
-sentence on stderr, and with 130 after Ctrl-C. Any other exception is a bug and keeps its traceback.
+A command exits with 0 on success (`--help` included); with 2 after a mistake of the user, or where the operating system
+refuses something (an OSError with an errno) or memory runs out, described in one sentence on stderr; with 130 after
+Ctrl-C and 143 after SIGTERM. Any other exception is a bug and keeps its traceback. What cannot be printed, since the
+reader of a pipe is gone or a disk is full, is lost; the work goes on.
 """
 
 import importlib
@@ -15,9 +17,12 @@ from typing import Any
 from absl import flags
 
 import registry
-from tfgen import faults
-from tfgen.errors import UserError, nearest
+from tfgen import domains, faults
+from tfgen.errors import UserError, nearest, shown
+from tfgen.machine.output import check_printed, lasting
 from tfgen.machine.processor import prefer_onednn
+from tfgen.machine.stopping import stoppable
+from tfgen.storage.paths import expanded
 
 # Subcommand -> (module with a COMMAND, one-line summary).
 COMMANDS = {
@@ -47,8 +52,9 @@ class _Parser(flags.ArgumentParser):
             return self.convert(argument)
         except UserError:
             raise  # its message is more specific than the one below
-        except (ValueError, OverflowError):
-            raise UserError(f"expected {self.expected}, got {argument!r}") from None
+        except faults.NUMBER as error:
+            more = str(error) if str(error).startswith("; ") else ""
+            raise UserError(f"expected {self.expected}, got {shown(argument)}{more}") from None
 
     def flag_type(self):
         return self.expected
@@ -88,15 +94,21 @@ class Command:
         """Defines a flag whose value is its text."""
         self.parsed(name, default, help, str, "text")
 
+    def path(self, name: str, default: str | None, help: str) -> None:
+        """Defines a flag whose value is the path of a file or a folder; `~` is the user's home."""
+        self.parsed(name, default, help, path(name), "text")
+
     def integer(self, name: str, default: int | None, help: str, minimum: int | None = None) -> None:
-        """Defines a flag with an integer value, at least `minimum`."""
-        expected = "an integer" if minimum is None else f"an integer of at least {minimum}"
-        self.parsed(name, default, help, lambda text: _bounded(int(text), minimum), expected)
+        """Defines a flag with an integer value of 64 bits, at least `minimum`."""
+        domain = domains.INT64 if minimum is None else domains.Interval(minimum, domains.INT64.high)
+        expected = f"an integer{domain.words}"
+        self.parsed(name, default, help, lambda text: _within(domains.integer(text), domain), expected)
 
     def number(self, name: str, default: float | None, help: str, minimum: float | None = None) -> None:
-        """Defines a flag with a float value, at least `minimum`; NaN is an error."""
-        expected = "a number" if minimum is None else f"a number of at least {minimum}"
-        self.parsed(name, default, help, lambda text: _bounded(float(text), minimum), expected)
+        """Defines a flag with a finite float value, at least `minimum`."""
+        domain = domains.FINITE if minimum is None else domains.Interval(minimum)
+        expected = f"a number{domain.words}"
+        self.parsed(name, default, help, lambda text: _within(float(domains.number(text)), domain), expected)
 
     def choice(self, name: str, default: str | None, help: str, choices: Collection[str]) -> None:
         """Defines a flag whose value is one of `choices`."""
@@ -120,34 +132,35 @@ class Command:
         flags.DEFINE_flag(flag, self._values)
         self._shown[name] = ("", default, help)
 
-    def multiple(self, name: str, help: str, expected: str = "text") -> None:
-        """Defines a flag that may be given several times; its value is a list of texts, empty by default."""
-        flags.DEFINE_multi_string(name, [], help, self._values)
-        self._shown[name] = (expected, None, help)
+    def multiple(self, name: str, help: str, convert: Callable[[str], str] = str) -> None:
+        """Defines a flag that may be given several times; its value is a list of `convert(text)`, empty by default."""
+        flags.DEFINE_multi(_Parser(convert, "text"), flags.ArgumentSerializer(), name, [], help, self._values)
+        self._shown[name] = ("text", None, help)
 
     def __call__(self, arguments: list[str] | None = None) -> int:
         """Runs the command on `arguments` (default: those of the process) and returns its exit code."""
         arguments = sys.argv[1:] if arguments is None else list(arguments)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported, when it reads it
         prefer_onednn()
-        try:
-            if _HELP & set(arguments):
-                print(self.help_text())
-                return 0
+        with lasting(), stoppable(self.name) as stop:
+            try:
+                return self._run(arguments)
+            except BaseException as error:
+                if stop.number is not None:  # a library may have turned the interruption into another exception
+                    return self._end(stop.word, stop.code)
+                if isinstance(error, KeyboardInterrupt):
+                    return self._end(error if error.args else "interrupted", 130)
+                sentence = _mistake(error)
+                if sentence is None:
+                    raise
+                return self._end(sentence, 2)
+
+    def _run(self, arguments):
+        if not _HELP & set(arguments):
             return self._main(self.parse(arguments)) or 0
-        except USER_ERRORS as error:
-            return self._fail(error)
-        except BrokenPipeError:
-            # The reader has closed the pipe (`| head`): Python's flush at exit would print a traceback.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        except OSError as error:
-            if error.errno is None or error.filename is None:
-                raise
-            return self._fail(f"cannot use {os.fsdecode(error.filename)}: {faults.reason(error)}")
-        except KeyboardInterrupt as error:
-            print(f"\ntfgen {self.name}: {error if error.args else 'interrupted'}", file=sys.stderr)
-            return 130
+        print(self.help_text())
+        check_printed()
+        return 0
 
     def parse(self, arguments: Sequence[str]) -> flags.FlagValues:
         """Returns the absl flag values for `arguments`, a list of texts without the program's name.
@@ -165,6 +178,10 @@ class Command:
             raise UserError(_sentence(error)) from None
         except flags.CantOpenFlagFileError as error:
             raise UserError(f"cannot open the flag file: {error.__context__}") from None
+        except UserError:
+            raise
+        except faults.TEXT as error:  # a flag file that is no text
+            raise UserError(f"cannot read the flags: {faults.reason(error)}") from None
         except flags.Error as error:
             raise UserError(f"{_sentence(error)}; flags are written --name=value") from None
         if rest:
@@ -181,9 +198,15 @@ class Command:
             lines += _two_columns(left, text, width)
         return "\n".join(lines + (["", f"example: {self.example}"] if self.example else []))
 
-    def _fail(self, sentence):
-        print(f"tfgen {self.name}: {' '.join(str(sentence).split())}", file=sys.stderr)
-        return 2
+    def _end(self, sentence, code):
+        lead = "\n" if code != 2 and sys.stderr.isatty() else ""  # the terminal has shown ^C
+        print(f"{lead}tfgen {self.name}: {' '.join(str(sentence).split())}", file=sys.stderr)
+        return code
+
+
+def path(flag: str) -> Callable[[str], str]:
+    """Returns the conversion of the paths that a flag takes; an empty one stays so."""
+    return lambda text: text and str(expanded(text, f"--{flag}"))
 
 
 def assignments(texts: Iterable[str], flag: str = "set") -> dict[str, str]:
@@ -226,10 +249,21 @@ def _truth(text):
     return text.lower() in ("true", "1")
 
 
-def _bounded(value, minimum):
-    if value != value or (minimum is not None and value < minimum):
-        raise ValueError
+def _within(value, domain):
+    if value not in domain:
+        raise ValueError(domain.remark(value))
     return value
+
+
+def _mistake(error):
+    """Returns the sentence of an exception that is no bug, or None."""
+    if isinstance(error, USER_ERRORS):
+        return error
+    if isinstance(error, OSError) and error.errno is not None:
+        return faults.sentence(error)
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory for it: {faults.reason(error)}"
+    return None
 
 
 def _sentence(error):

@@ -13,13 +13,13 @@ COMMAND = cli.Command(
     "Measures how good a trained run, or a file of samples, is.",
     "python -m tfgen.evaluate --run=runs/dcgan-fashion_mnist_mini",
 )
-COMMAND.string("run", None, "the run's folder")
-COMMAND.string("samples", None, "instead of a run: FILE.npz or a folder of shards, of tfgen.sample, or of pictures")
+COMMAND.path("run", None, "the run's folder")
+COMMAND.path("samples", None, "instead of a run: FILE.npz or a folder of shards, of tfgen.sample, or of pictures")
 COMMAND.string("dataset", None, "data set to compare with; default: that of the run")
-COMMAND.string("data_dir", None, "folder of the data set; default: that of the run")
+COMMAND.path("data_dir", None, "folder of the data set; default: that of the run")
 COMMAND.string("image_size", None, "resize the data set's images to 32 or 32x48; default: the run's size")
-COMMAND.string("out", None, "FILE.json; default: evaluation.json in the run's folder, or beside the samples")
-COMMAND.string(
+COMMAND.path("out", None, "FILE.json; default: evaluation.json in the run's folder, or beside the samples")
+COMMAND.path(
     "conditions",
     None,
     "FILE.npz: arrays by field name, whose rows the samples of a run take in turn; default: rows of the split",
@@ -35,7 +35,7 @@ COMMAND.boolean("cas", False, "train the classifiers of the classification accur
 COMMAND.integer("ais", 0, "test images whose likelihood is estimated by annealed importance sampling", minimum=0)
 COMMAND.integer("workers", 1, "processes that compute the features of --samples=FOLDER of shards", minimum=1)
 COMMAND.boolean("controls", True, "score known faults in the samples' place")
-COMMAND.string("cache", None, "folder of cached features of real images; default: the user's cache folder")
+COMMAND.path("cache", None, "folder of cached features of real images; default: the user's cache folder")
 COMMAND.multiple("plugin", "a module that registers models, data sets or extractors")
 
 

@@ -53,11 +53,38 @@ _PHRASES = {
     errno.EEXIST: "there is a file of this name already",
     errno.ENAMETOOLONG: "the name is too long",
     errno.ELOOP: "its symbolic links lead in a circle",
+    errno.EMFILE: "too many files are open; raise the limit (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.EFBIG: "the file grows larger than its file system or a limit (ulimit -f) allows",
+    errno.ETXTBSY: "the file is a program that is running",
+    errno.ENOEXEC: "it is not a program that this machine can run",
+    errno.E2BIG: "the command is too long",
+    errno.EAGAIN: "the machine can start no more processes",
+    errno.ENOMEM: "there is not enough memory",
+    errno.EIO: "the device fails to read or write",
+    errno.EBUSY: "it is in use",
+    errno.ENOTEMPTY: "the folder is not empty",
+    errno.EXDEV: "the two are on different file systems",
+    errno.EPIPE: "its reader is gone",
 }
+
+
+def sentence(error: OSError) -> str:
+    """Returns what an operating system refused, as one sentence with the paths that the error names, one or two."""
+    paths = [_shown(path) for path in (error.filename, error.filename2) if path is not None]
+    return f"cannot use {' or '.join(paths)}: {reason(error)}" if paths else f"the system reports: {reason(error)}"
+
+
+def _shown(path: object) -> str:
+    text = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else f"file descriptor {path}"
+    return text if len(text) <= 300 else f"{text[:200]} ... {text[-60:]}"
 
 
 def reason(error: BaseException) -> str:
     """Returns why an operation failed, as one line without a path: the words for an errno, or the error's own."""
     if isinstance(error, OSError) and error.errno is not None:
-        return _PHRASES.get(error.errno) or os.strerror(error.errno).lower()
+        usual = os.strerror(error.errno)
+        if error.filename is None and error.strerror and error.strerror != usual:
+            return " ".join(error.strerror.split())[:200]  # of Python, which says more: no usable temporary folder
+        return _PHRASES.get(error.errno) or usual.lower()
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

@@ -14,14 +14,14 @@ COMMAND = cli.Command(
     "python -m tfgen.leaderboard --dataset=fashion_mnist --entries=dcgan,my_recipe.py --budget=10m --seeds=3",
 )
 COMMAND.string("dataset", "fashion_mnist_mini", "data set that all of them are trained on")
-COMMAND.string("data_dir", None, "folder of the data set")
+COMMAND.path("data_dir", None, "folder of the data set")
 COMMAND.string("entries", None, "models, configs and recipe files, separated by commas; default: all models that fit")
 COMMAND.string(
     "budget", "10m", "of each run: wall-clock time, 90s, 10m or 2h; 2000steps; 1e6images (steps x batch size)"
 )
 COMMAND.integer("seeds", 3, "runs per entry, with seeds 0, 1, ...", minimum=1)
 COMMAND.integer("num", None, "samples per evaluation; default: as many as there are test images", minimum=10)
-COMMAND.string("workdir", None, "folder of the runs and the table; default: runs/leaderboard-DATASET-BUDGET")
+COMMAND.path("workdir", None, "folder of the runs and the table; default: runs/leaderboard-DATASET-BUDGET")
 COMMAND.multiple("plugin", "a module that registers models or data sets, repeatable")
 
 

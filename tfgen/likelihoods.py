@@ -12,6 +12,7 @@ from typing import Literal
 import keras
 import tensorflow as tf
 
+from tfgen.domains import Positive
 from tfgen.errors import UserError
 from tfgen.noise import Noise
 from tfgen.priors import normal_log_prob
@@ -132,11 +133,7 @@ class Gaussian(Likelihood):
     Its log-density refers to pixels scaled to [0, 1] and may be positive.
     """
 
-    sigma: float | None = 0.1
-
-    def __post_init__(self):
-        if self.sigma is not None and not self.sigma > 0:
-            raise UserError(f"a Gaussian likelihood needs sigma > 0 or sigma=None (learned), got {self.sigma}")
+    sigma: Positive | None = 0.1
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import tensorflow as tf
 
+from tfgen import domains
 from tfgen.errors import UserError
 from tfgen.values import Value, load_function, save_function, serializable
 
@@ -50,8 +51,7 @@ class Loss(Value):
         """
         if not amount:
             return self
-        if not 0 < amount < 1:
-            raise UserError(f"label_smoothing must lie in [0, 1), got {amount}")
+        domains.check("label_smoothing", amount, domains.Proportion)
         if "real_label" not in inspect.signature(self.discriminator).parameters:
             raise UserError("label_smoothing needs a cross-entropy loss: minimax or non_saturating")
         return self.replace(arguments={**self.arguments, "real_label": 1.0 - amount})

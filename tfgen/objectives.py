@@ -8,7 +8,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from tfgen.errors import UserError
+from tfgen.domains import Natural, NotNegative
 from tfgen.values import Value, serializable
 
 
@@ -32,12 +32,8 @@ class Elbo(Objective):
     Over the first `warmup_steps` steps the weight of the KL rises linearly from 0 to `beta` (Sonderby et al. 2016).
     """
 
-    beta: float = 1.0
-    warmup_steps: int = 0
-
-    def __post_init__(self):
-        if self.beta < 0 or self.warmup_steps < 0:
-            raise UserError(f"beta and warmup_steps must not be negative, got {self.beta} and {self.warmup_steps}")
+    beta: NotNegative = 1.0
+    warmup_steps: Natural = 0
 
     def weight(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the weight of the KL at `step` (an integer from 0), a float32 scalar."""

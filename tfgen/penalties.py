@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfgen.domains import NotNegative
 from tfgen.noise import Noise
 from tfgen.values import Value, serializable
 
@@ -37,7 +38,7 @@ class Penalty(Value):
 class R1(Penalty):
     """The R1 penalty, weight / 2 E[|grad_x D(x)|^2] on real images: Mescheder et al. 2018, equation 9."""
 
-    weight: float = 1.0
+    weight: NotNegative = 1.0
 
     def __call__(self, discriminate: Discriminate, real: tf.Tensor, fake: tf.Tensor, noise: Noise) -> tf.Tensor:
         return 0.5 * self.weight * tf.reduce_mean(squared_gradient_norm(discriminate, real))
@@ -51,7 +52,7 @@ class Interpolated(Penalty):
     One u ~ U(0, 1) per image.
     """
 
-    weight: float = 10.0
+    weight: NotNegative = 10.0
 
     def __call__(self, discriminate: Discriminate, real: tf.Tensor, fake: tf.Tensor, noise: Noise) -> tf.Tensor:
         mix = noise.uniform("mix", tf.concat([tf.shape(real)[:1], tf.ones(len(real.shape) - 1, tf.int32)], axis=0))

@@ -107,7 +107,8 @@ class Uniform(Prior):
     low: float = -1.0
     high: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.low < self.high:
             raise UserError(f"a uniform prior needs low < high, got {self.low} and {self.high}")
 

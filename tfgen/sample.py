@@ -17,7 +17,7 @@ COMMAND = cli.Command(
     "Draws images from a trained run.",
     "python -m tfgen.sample --run=runs/dcgan-fashion_mnist_mini --num=10000 --out=samples.npz",
 )
-COMMAND.string("run", None, "the run's folder")
+COMMAND.path("run", None, "the run's folder")
 COMMAND.integer("num", 100, "number of images; they are the first ones of any larger number", minimum=1)
 COMMAND.integer("seed", 0, "of the sequence of images", minimum=0)
 COMMAND.string(
@@ -26,7 +26,7 @@ COMMAND.string(
     "classes of a conditional model, numbers or names, taken in turn: 3,5 or sandal,bag; a name with a comma in double "
     """quotes: --label='"a, b",c'; default: all in turn""",
 )
-COMMAND.string(
+COMMAND.path(
     "conditions",
     None,
     "FILE.npz: arrays by field name, whose rows are taken in turn; default: the run's validation split",
@@ -35,7 +35,7 @@ COMMAND.string("sampler", None, "latent, euler or heun; default: the model's own
 COMMAND.integer("sampling_steps", None, "steps of euler and heun", minimum=1)
 COMMAND.number("guidance", None, "strength of the conditions of euler and heun; 1: none beyond the model's own")
 COMMAND.boolean("stochastic", False, "draw pixels from p(x|z) instead of its mean (variational models)")
-COMMAND.string("out", None, "FILE.npz, FILE.png (a grid) or a folder for one PNG per image; default: in RUN/samples")
+COMMAND.path("out", None, "FILE.npz, FILE.png (a grid) or a folder for one PNG per image; default: in RUN/samples")
 COMMAND.choice("format", None, "write a folder of shards in this format; the same command resumes it", [*SUFFIXES])
 COMMAND.integer("shards", None, f"number of shards with --format; default: one per {IMAGES_A_SHARD} images", minimum=1)
 COMMAND.integer("workers", None, "processes that divide the shards; started here without --worker", minimum=1)

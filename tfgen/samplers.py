@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen.errors import UserError
+from tfgen.domains import Count
 from tfgen.noise import stream_key
 from tfgen.values import Value, serializable
 
@@ -72,12 +72,8 @@ class Translation(Sampler):
 class Euler(Sampler):
     """Euler's method from noise at t = 0 to data at t = 1: x <- x + v(x, t) / steps, v = `model.velocity`."""
 
-    steps: int = 20
+    steps: Count = 20
     guidance: float = 1.0
-
-    def __post_init__(self):
-        if self.steps < 1:
-            raise UserError(f"a sampler needs at least 1 step, got {self.steps}")
 
     def draw(
         self,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import keras
 
+from tfgen import domains
 from tfgen.errors import UserError
 
 if keras.backend.backend() != "tensorflow":
@@ -24,6 +25,10 @@ class Value:
 
     # made by the decorator of each subclass, and declared here for type checkers
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    def __post_init__(self) -> None:
+        """Checks the numbers among the fields against the domains of their types."""
+        domains.check_all(vars(self), domains.annotations_of(type(self)))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the fields by name, as Keras serialises them."""

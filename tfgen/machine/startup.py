@@ -7,6 +7,8 @@ import tempfile
 import time
 from collections.abc import Callable
 
+from tfgen.machine import stopping
+
 STARTED = time.monotonic()  # of this import, close to the start of the process
 
 
@@ -23,7 +25,7 @@ def start_tensorflow(wake: Callable[[], object] = wake_devices) -> None:
     # TF_CPP_MIN_LOG_LEVEL does not suppress them: they are written to file descriptor 2 before logging is set up
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, stopping.at_once(kept):
         os.dup2(said.fileno(), 2)
         try:
             wake()

@@ -26,8 +26,6 @@ from tfgen.models.options import (
     DenseNetwork,
     Optimizer,
     Variational,
-    at_least_one,
-    below_one,
 )
 from tfgen.networks import make_condition
 from tfgen.networks.seeding import seeded
@@ -267,9 +265,7 @@ __all__ = [
     "Optimizer",
     "Variational",
     "adversarial_model",
-    "at_least_one",
     "autoencoder_model",
-    "below_one",
     "compiled",
     "condition_field",
     "data_of",

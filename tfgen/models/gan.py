@@ -7,9 +7,10 @@ from typing import Any, Literal
 import keras
 
 from tfgen.data.source import Field
+from tfgen.domains import Count, Natural, Proportion
 from tfgen.families.adversarial.model import AdversarialModel
 from tfgen.models.common import adversarial_model, condition_field, data_of, image_shape_of, make_condition, only
-from tfgen.models.options import Adversarial, AdversarialOptimizer, ConvAdversaries, DenseAdversaries, at_least_one
+from tfgen.models.options import Adversarial, AdversarialOptimizer, ConvAdversaries, DenseAdversaries
 from tfgen.networks import dcgan_discriminator, dcgan_generator, dense_generator, maxout_discriminator
 from tfgen.networks.shapes import halvings
 
@@ -21,21 +22,17 @@ VALUE_RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 class Multilayer(DenseAdversaries):
     """Networks of `gan`: any number of layers."""
 
-    units: tuple[int, ...] = (512, 512)  # of the generator's hidden layers
-    maxout_units: tuple[int, ...] = (240, 240)  # of the discriminator's, each with 5 pieces
-    dropout: float = 0.3  # in the discriminator
+    units: tuple[Count, ...] = (512, 512)  # of the generator's hidden layers
+    maxout_units: tuple[Count, ...] = (240, 240)  # of the discriminator's, each with 5 pieces
+    dropout: Proportion = 0.3  # in the discriminator
     normalize: bool = False  # batch norm in the generator
-
-    def __post_init__(self) -> None:
-        at_least_one(units=tuple(self.units), maxout_units=tuple(self.maxout_units))
-        super().__post_init__()
 
 
 @dataclasses.dataclass(frozen=True)
 class Projected(ConvAdversaries):
     """Networks of `cgan`: DCGAN's, and a projection of the condition."""
 
-    projection: int = 0  # dimensions of an inner product of condition and features in the discriminator; 0: none
+    projection: Natural = 0  # dimensions of an inner product of condition and features in the discriminator; 0: none
 
 
 def uniform_weights(scale: float | None) -> dict[str, Any]:
@@ -52,7 +49,7 @@ def conv_networks(
     latent_dim: int,
     conv: ConvAdversaries,
     condition: Callable[[], Any] = lambda: None,
-    projection: int = 0,
+    projection: Natural = 0,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds the generator and the discriminator of `dcgan`.
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from tfgen import domains
+from tfgen.domains import Count, NotNegative, Positive, Proportion
 from tfgen.errors import UserError, nearest
 from tfgen.optimizers.fused import FusedAdam, RampedSGD
 
@@ -13,6 +15,18 @@ OPTIMIZERS = {
     "rmsprop": keras.optimizers.RMSprop,
     "adagrad": keras.optimizers.Adagrad,
     "sgd": keras.optimizers.SGD,
+}
+
+# setting -> its type and domain
+TYPES: dict[str, Any] = {
+    "learning_rate": Positive,
+    "beta_1": Proportion,
+    "beta_2": Proportion,
+    "epsilon": Positive,
+    "weight_decay": NotNegative,
+    "momentum": Proportion,
+    "final_momentum": Proportion,
+    "momentum_steps": Count,
 }
 
 # optimizer -> its settings besides the learning rate
@@ -31,12 +45,11 @@ def make_optimizer(
     """Returns a Keras optimizer by its lower-case name; settings that are None keep Keras' default.
 
     Raises:
-        UserError: an unknown name, a setting that this optimizer does not have, a learning rate that is not positive.
+        UserError: an unknown name, a setting that this optimizer does not have, a number outside of its domain.
     """
     if name not in OPTIMIZERS:
         raise UserError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}{nearest(name, OPTIMIZERS)}")
-    if not learning_rate > 0:
-        raise UserError(f"a learning rate must be positive, got {learning_rate}")
+    domains.check_all({"learning_rate": learning_rate, **settings}, TYPES)
     # Any: settings of several optimizers, which the loop below checks by name
     given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
     kind = RampedSGD if name == "sgd" and "final_momentum" in given else OPTIMIZERS[name]

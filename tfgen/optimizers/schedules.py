@@ -1,6 +1,7 @@
 """Learning-rate schedules from plain values: Keras' own, where asked for with a warmup or a minimum."""
 
 import math
+import typing
 from typing import Any
 
 import keras
@@ -12,15 +13,18 @@ from keras.optimizers.schedules import (
     PolynomialDecay,
 )
 
-from tfgen.errors import UserError, nearest
+from tfgen import domains
+from tfgen.domains import Length, NotNegative, Positive, Share
+from tfgen.errors import UserError, nearest, shown
 from tfgen.values import serializable
 
-SCHEDULES = {
-    "constant": (),
-    "cosine": ("warmup", "final"),
-    "linear": ("warmup", "final"),
-    "exponential": ("rate", "floor"),
-    "stages": ("epochs", "factors"),
+# name -> its settings, each with the domain of its number, or of each number of its list
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "constant": {},
+    "cosine": {"warmup": Share, "final": NotNegative},
+    "linear": {"warmup": Share, "final": NotNegative},
+    "exponential": {"rate": Positive, "floor": NotNegative},
+    "stages": {"epochs": list[Length], "factors": list[NotNegative]},
 }
 
 
@@ -98,7 +102,7 @@ def parse_schedule(schedule: str | dict[str, Any]) -> tuple[str, dict[str, Any]]
     settings = {"name": schedule} if isinstance(schedule, str) else dict(schedule)
     name = settings.pop("name", None)
     if name not in SCHEDULES:
-        raise UserError(f"schedule must be one of {', '.join(SCHEDULES)}, got {name!r}{nearest(name, SCHEDULES)}")
+        raise UserError(f"schedule must be one of {', '.join(SCHEDULES)}, got {shown(name)}{nearest(name, SCHEDULES)}")
     for key, value in settings.items():
         _check_setting(name, key, value)
     missing = [key for key in SCHEDULES[name] if key not in settings]
@@ -146,8 +150,6 @@ def _decay(name: str, base: float, steps: int, warmup: float = 0.0, final: float
 
 def _exponential(base: float, rate: float = 1.0, floor: float = 0.0) -> LearningRateSchedule:
     """Returns `base` divided by `rate` at every step."""
-    if not rate > 0:
-        raise UserError(f"the schedule 'exponential' divides by its rate, which must be positive, got {rate}")
     # rate^-step = 2^(-step / half_life): 1.000004 itself would lose 1 % of its exponent when rounded to float32
     half_life = math.log(2.0) / abs(math.log(rate)) if rate != 1.0 else math.inf
     decay = ExponentialDecay(base, half_life, 0.5 if rate > 1.0 else 2.0)
@@ -171,17 +173,13 @@ def _stages(
 
 
 def _check_setting(name: str, key: str, value: Any) -> None:
-    """Raises UserError for a setting that the schedule `name` does not have, or a value of the wrong type."""
+    """Raises UserError for a setting that the schedule `name` does not have, or a value of the wrong type or domain."""
     if key not in SCHEDULES[name]:
         takes = ", ".join(SCHEDULES[name]) or "no settings"
         raise UserError(f"the schedule {name!r} has no {key!r}; it takes {takes}{nearest(key, SCHEDULES[name])}")
-    listed = name == "stages"
-    is_list = isinstance(value, (list, tuple))
-    numbers = value if listed and is_list else [value]
-    if listed != is_list or not all(_is_size(number) for number in numbers):
+    listed = typing.get_origin(SCHEDULES[name][key]) is list
+    numbers = value if listed and isinstance(value, (list, tuple)) else [value]
+    if listed != isinstance(value, (list, tuple)) or not all(domains.is_number(number) for number in numbers):
         expected = "a list of numbers" if listed else "a number"
-        raise UserError(f"the schedule {name!r} expects {key!r} to be {expected}, 0 or more, got {value!r}")
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+        raise UserError(f"the schedule {name!r} expects {key!r} to be {expected}, got {shown(value)}")
+    domains.check(f"{key!r} of the schedule {name!r}", value, SCHEDULES[name][key])

@@ -2,6 +2,7 @@
 
     int, float, bool, str                 64, 1e-3, true, text
     Literal["none", "static"]             one of the words
+    Annotated[int, Interval(1)]           the same, within a domain of `tfgen.domains`
     X | None                              the same, and none
     tuple[int, ...], tuple[int, int]      500,500 or [500, 500]
     a class such as priors.Prior          a name from the class's module, or from a plugin's, called where arguments
@@ -12,8 +13,6 @@ Arguments are literals, parsed and never evaluated.
 
 import ast
 import inspect
-import math
-import numbers
 import re
 import sys
 import types
@@ -21,12 +20,14 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from tfgen import plugins
-from tfgen.errors import UserError, nearest
+from tfgen import domains, faults, plugins
+from tfgen.errors import UserError, nearest, shown
 
 Modules = Sequence[types.ModuleType]
 
 _NONE = {"none", "null"}
+# what Python's parser raises for texts that are no literals, some of them nested too deep for it
+_UNREADABLE = (SyntaxError, MemoryError, RecursionError, *faults.NUMBER)
 _WORDS = {int: "an integer", float: "a number", bool: "true or false", str: "text", type(None): "none", dict: "a dict"}
 
 
@@ -42,9 +43,10 @@ def describe(annotation: Any, names: int = 12, modules: Modules = ()) -> str:
         names: maximum number of objects that are listed as examples.
         modules: further modules whose objects can be named, besides those of plugins.
     """
+    annotation, domain = domains.unwrap(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation in _WORDS:
-        return _WORDS[annotation]
+        return _WORDS[annotation] + (domain.words if domain else "")
     if origin is typing.Literal:
         return " or ".join(repr(argument) for argument in arguments)
     if _is_union(origin):
@@ -67,7 +69,10 @@ def convert(value: Any, annotation: Any, modules: Modules = ()) -> Any:
         Mismatch: the value is not of this type.
         UserError: an object's arguments do not fit, or its text cannot be read.
     """
+    annotation, domain = domains.unwrap(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if domain is not None:
+        return _within(domain, _SCALARS[annotation](value))
     if origin is typing.Literal:
         return _literal(value, arguments)
     if _is_union(origin):
@@ -88,28 +93,33 @@ def _refuse(more: str = "") -> NoReturn:
     raise Mismatch(more)
 
 
+def _within(domain: domains.Interval, value: Any) -> Any:
+    return value if value in domain else _refuse(domain.remark(value))
+
+
 def _integer(value: Any) -> int:
-    if isinstance(value, str):
-        value = _number(value)
-    if not _is_number(value) or not math.isfinite(value):
+    value = _number(value)
+    try:
+        return int(value) if int(value) == value else _refuse()
+    except faults.NUMBER:  # infinity
         _refuse()
-    return int(value) if int(value) == value else _refuse()
+
+
+def _float(value: Any) -> float:
+    value = _number(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer of 400 digits
+        _refuse(domains.FINITE.remark(value))
 
 
 def _number(value: Any) -> int | float:
     if isinstance(value, str):
         try:
-            # int first: a large integer does not fit a float
-            value = int(value) if re.fullmatch(r"[+-]?\d+", value) else float(value)
+            value = domains.number(value)
         except ValueError:
             _refuse()
-    if not _is_number(value) or value != value:
-        _refuse()
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return value if domains.is_number(value) and value == value else _refuse()
 
 
 def _boolean(value: Any) -> bool:
@@ -128,7 +138,7 @@ def _nothing(value: Any) -> None:
 
 _SCALARS: dict[Any, Callable[[Any], Any]] = {
     int: _integer,
-    float: lambda value: float(_number(value)),
+    float: _float,
     bool: _boolean,
     str: _text,
     type(None): _nothing,
@@ -161,7 +171,7 @@ def _union(value: Any, arms: Sequence, modules: Modules) -> Any:
 
 def _sequence(value: Any, kind: type, arguments: Sequence, modules: Modules) -> Any:
     items = _split(value) if isinstance(value, str) else value
-    if _is_number(items):
+    if domains.is_number(items):
         items = [items]  # `--set=units=500`, already made a number
     if not isinstance(items, (list, tuple)):
         _refuse()
@@ -179,10 +189,21 @@ def _split(text: str) -> list[str]:
     text = text.strip()
     if text[:1] + text[-1:] in ("()", "[]"):
         text = text[1:-1]
-    quoted = r"'[^']*'|\"[^\"]*\""
-    bracketed = rf"\((?:{quoted}|[^()])*\)|\[(?:{quoted}|[^\[\]])*\]"
-    items = re.findall(rf"(?:{quoted}|{bracketed}|[^,])+", text)
-    return [item.strip() for item in items if item.strip()]
+    items, start, place, depth = [], 0, 0, 0
+    # by hand, in one pass: a regular expression for it takes hours on some texts
+    while place < len(text):
+        letter = text[place]
+        if letter in "'\"":
+            place = max(place, text.find(letter, place + 1))  # to its end, if it has one
+        elif letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth = max(0, depth - 1)
+        elif letter == "," and not depth:
+            items.append(text[start:place])
+            start = place + 1
+        place += 1
+    return [item.strip() for item in [*items, text[start:]] if item.strip()]
 
 
 def _object(value: Any, cls: type, modules: Modules) -> Any:
@@ -197,15 +218,16 @@ def _object(value: Any, cls: type, modules: Modules) -> Any:
     found = choices[name]
     if isinstance(found, cls):
         if positional is not None:
-            raise UserError(f"{name!r} takes no arguments, got {value!r}; write {name}")
+            raise UserError(f"{name!r} takes no arguments, got {shown(value)}; write {name}")
         return found
     positional = positional or []
     try:
         # first: its error has the same words in every version of Python, that of the call has not
         inspect.signature(found).bind(*positional, **named)
         made = found(*positional, **named)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{value!r} is refused ({error}); write it as {name}{_plain_signature(found)}") from None
+    except Exception as error:  # a plugin's own function may refuse its arguments in any way
+        signature = _plain_signature(found)
+        raise UserError(f"{shown(value)} is refused ({error}); write it as {name}{signature}") from None
     return made if isinstance(made, cls) else _refuse()
 
 
@@ -226,12 +248,12 @@ def _parse_call(text: str) -> tuple[str, list | None, dict[str, Any]]:
             named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in tree.keywords if keyword.arg}
             if len(named) == len(tree.keywords):
                 return tree.func.id, [ast.literal_eval(argument) for argument in tree.args], named
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+    except _UNREADABLE:
         pass
     if isinstance(_plain(text), (int, float, list, tuple, dict)) or not text.strip():
         return _refuse()
     raise UserError(
-        f"{text!r} cannot be read; write a name, or a name with literal arguments such as uniform(-1, 1) or "
+        f"{shown(text)} cannot be read; write a name, or a name with literal arguments such as uniform(-1, 1) or "
         "bernoulli(binarize='dynamic')"
     )
 
@@ -284,7 +306,7 @@ def _plain(value: Any) -> Any:
         return value
     try:
         return ast.literal_eval(value)
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+    except _UNREADABLE:
         return {"true": True, "false": False, "none": None, "null": None}.get(value.lower(), value)
 
 

@@ -4,13 +4,14 @@ A value that does not fit raises UserError, which says what was expected and wha
 """
 
 import dataclasses
-import math
 import numbers
 import os
 import re
 from typing import Any
 
-from tfgen.errors import UserError, nearest
+from tfgen import domains
+from tfgen.errors import UserError, nearest, shown
+from tfgen.storage.paths import expanded
 
 PRECISIONS = ("float32", "mixed_bfloat16", "auto")
 STOPS = ("equilibrium", "kid", "divergence")
@@ -70,7 +71,7 @@ class Text(Kind):
 
     def check(self, name: str, value: Any) -> Any:
         if not isinstance(value, str) or not value.strip():
-            raise UserError(f"{name} expects a name, got {value!r}")
+            raise UserError(f"{name} expects a name, got {shown(value)}")
         return value
 
 
@@ -78,7 +79,7 @@ class Path(Text):
     """A path, or None."""
 
     def check(self, name: str, value: Any) -> Any:
-        return None if value is None else super().check(name, str(value))
+        return None if value is None else super().check(name, str(expanded(value, name)))
 
 
 class Start(Path):
@@ -94,7 +95,7 @@ class Integer(Kind):
 
     minimum: int
     optional: bool = False
-    maximum: int | None = None
+    maximum: int = domains.LARGEST
 
     @property
     def expected(self) -> str:
@@ -105,13 +106,13 @@ class Integer(Kind):
             return None
         # True and False are integers to Python
         integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not integral or value < self.minimum or (self.maximum is not None and value > self.maximum):
-            limits = self.expected + ("" if self.maximum is None else f" and at most {self.maximum}")
-            raise UserError(f"{name} expects {limits}, got {value!r}")
+        if not integral or not self.minimum <= value <= self.maximum:
+            limits = f" and at most {self.maximum}" if integral and value > self.maximum else ""
+            raise UserError(f"{name} expects {self.expected}{limits}, got {shown(value)}")
         return int(value)
 
     def parse(self, text: str) -> Any:
-        value = int(text)
+        value = domains.integer(text)
         if value < self.minimum:
             raise ValueError
         return value
@@ -137,13 +138,12 @@ class Positive(Kind):
     def check(self, name: str, value: Any) -> Any:
         if value is None:
             return None
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value <= 0:
-            raise UserError(f"{name} expects a positive number, got {value!r}")
+        if not domains.is_number(value) or value not in domains.Interval(0.0, low_open=True):
+            raise UserError(f"{name} expects a positive number, got {shown(value)}")
         return float(value)
 
     def parse(self, text: str) -> Any:
-        value = float(text)
+        value = float(domains.number(text))
         if not value >= 0:
             raise ValueError
         return value
@@ -154,7 +154,7 @@ class Boolean(Kind):
 
     def check(self, name: str, value: Any) -> Any:
         if not isinstance(value, bool):
-            raise UserError(f"{name} expects True or False, got {value!r}")
+            raise UserError(f"{name} expects True or False, got {shown(value)}")
         return value
 
 
@@ -179,7 +179,7 @@ class Choice(Kind):
         return text
 
     def _mistake(self, value: Any) -> str:
-        return f"expects one of {', '.join(self.words)}, got {value!r}{nearest(value, self.words)}"
+        return f"expects one of {', '.join(self.words)}, got {shown(value)}{nearest(value, self.words)}"
 
 
 class Stop(Text):
@@ -192,7 +192,7 @@ class Stop(Text):
         for reason in reasons:
             if reason not in STOPS:
                 close = nearest(reason, STOPS)
-                raise UserError(f"{name} expects none, or some of {', '.join(STOPS)}, got {reason!r}{close}")
+                raise UserError(f"{name} expects none, or some of {', '.join(STOPS)}, got {shown(reason)}{close}")
         return ",".join(dict.fromkeys(reasons))
 
 
@@ -225,7 +225,7 @@ class Size(Kind):
         try:
             height, width = (Integer(1).check(name, side) for side in sides)
         except (TypeError, ValueError):
-            raise UserError(f"{name} expects a size such as 32, or (height, width), got {value!r}") from None
+            raise UserError(f"{name} expects a size such as 32, or (height, width), got {shown(value)}") from None
         return height, width
 
     def parse(self, text: str) -> Any:
@@ -258,11 +258,12 @@ def parse_stages(text: str, name: str = "stages") -> tuple[tuple[tuple[str, ...]
     """
     stages: list[tuple[tuple[str, ...], int | None]] = []
     for stage in re.sub(r"\s", "", text).split(","):
-        match = re.fullmatch(r"(\w+(?:\+\w+)*)(?::([1-9]\d*))?", stage)
+        match = re.fullmatch(r"(\w+(?:\+\w+)*)(?::([1-9][0-9]*))?", stage)
         if not match:
-            example = "autoencoder:1000,flow"
-            raise UserError(f"{name} expects phases with their steps, such as {example}, got {stage!r} in {text!r}")
-        stages.append((tuple(match[1].split("+")), int(match[2]) if match[2] else None))
+            got = f"{shown(stage)} in {shown(text)}"
+            raise UserError(f"{name} expects phases with their steps, such as autoencoder:1000,flow, got {got}")
+        steps = Integer(1).check(f"the length of stage {match[1]}", Integer(1).parse(match[2])) if match[2] else None
+        stages.append((tuple(match[1].split("+")), steps))
     endless = [phases for phases, steps in stages[:-1] if steps is None]
     if endless:
         first = "+".join(endless[0])
@@ -275,7 +276,7 @@ class Schedule(Text):
 
     def check(self, name: str, value: Any) -> Any:
         if isinstance(value, dict) and not isinstance(value.get("name"), str):
-            raise UserError(f"{name} expects a name, or a dict with a 'name', got {value!r}")
+            raise UserError(f"{name} expects a name, or a dict with a 'name', got {shown(value)}")
         return plain(name, value) if isinstance(value, dict) else super().check(name, value)
 
 
@@ -284,20 +285,23 @@ class OptionValues(Kind):
 
     def check(self, name: str, value: Any) -> Any:
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise UserError(f"{name} expects a dict from option names to values, got {value!r}")
+            raise UserError(f"{name} expects a dict from option names to values, got {shown(value)}")
         return {key: plain(f"option {key!r}", item) for key, item in value.items()}
 
 
 def plain(name: str, value: Any) -> Any:
     """Returns a copy of `value`, tuples as lists; checks that JSON can hold it, so that a run can be repeated."""
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (int, float)):
+        domains.check(name, value, type(value))  # JSON has no infinity, and Python reads no 5,000 digits back
         return value
     if isinstance(value, (list, tuple)):
         return [plain(name, item) for item in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: plain(name, item) for key, item in value.items()}
     if isinstance(value, numbers.Number) and hasattr(value, "item"):  # of NumPy, which json cannot write
-        return value.item()
+        return plain(name, value.item())
     raise UserError(
         f"{name} of a recipe expects a plain value, got one of type {type(value).__name__}; write an object as text, "
         "for example 'hinge' or 'uniform(-1, 1)'"

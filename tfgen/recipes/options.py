@@ -18,7 +18,8 @@ import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
-from tfgen.errors import UserError, nearest
+from tfgen import domains
+from tfgen.errors import UserError, nearest, shown
 from tfgen.recipes.conversion import Mismatch, convert, describe, spell
 
 
@@ -44,6 +45,10 @@ class Options:
     _usage: Usage | None = None
     _replaced: frozenset[str] = frozenset()
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field]]
+
+    def __post_init__(self) -> None:
+        """Checks the numbers against the domains of their types, also where Python makes the group."""
+        domains.check_all(vars(self), domains.annotations_of(type(self)))
 
     def __getattribute__(self, name: str) -> Any:
         # `__getattr__` would not do: it is called only for attributes that do not exist
@@ -101,7 +106,7 @@ def resolve(builder: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
             resolved[name] = convert(value, annotation, modules)
         except Mismatch as mismatch:
             expected = describe(annotation, modules=modules)
-            raise UserError(f"option {name!r} expects {expected}, got {value!r}{mismatch}") from None
+            raise UserError(f"option {name!r} expects {expected}, got {shown(value)}{mismatch}") from None
         except UserError as error:
             raise UserError(f"option {name!r}: {error}") from None
     return resolved
@@ -214,7 +219,7 @@ def annotation_of(builder: Callable, parameter: inspect.Parameter) -> Any:
         namespace = getattr(inspect.unwrap(builder), "__globals__", {})
         holder = types.SimpleNamespace(__annotations__={"it": annotation})
         try:
-            annotation = get_type_hints(holder, globalns=namespace)["it"]
+            annotation = get_type_hints(holder, globalns=namespace, include_extras=True)["it"]
         except (NameError, AttributeError, SyntaxError):  # imported for type checkers alone
             annotation = inspect.Parameter.empty
     if annotation is inspect.Parameter.empty and type(parameter.default) in (bool, int, float, str):
@@ -242,7 +247,7 @@ def _groups(builder: Callable) -> dict[str, Options]:
 
 def _fields(group: Options) -> list[inspect.Parameter]:
     """Returns a group's fields as keyword arguments."""
-    hints = get_type_hints(type(group))
+    hints = get_type_hints(type(group), include_extras=True)
     return [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(group, field.name), annotation=hints[field.name]

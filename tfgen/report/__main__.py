@@ -13,8 +13,8 @@ COMMAND = cli.Command(
     "Writes one HTML file on a trained run, or on several side by side.",
     "python -m tfgen.report --run=runs/dcgan-fashion_mnist_mini",
 )
-COMMAND.multiple("run", "the run's folder; given several times, the runs are compared")
-COMMAND.string("out", None, "FILE.html; default: report.html in the run's folder, comparison.html beside several")
+COMMAND.multiple("run", "the run's folder; given several times, the runs are compared", cli.path("run"))
+COMMAND.path("out", None, "FILE.html; default: report.html in the run's folder, comparison.html beside several")
 COMMAND.integer("seed", 0, "of the samples", minimum=0)
 COMMAND.boolean("pictures", True, "load the model and draw samples; --nopictures starts no TensorFlow for one run")
 COMMAND.multiple("plugin", "a module that registers models or data sets")

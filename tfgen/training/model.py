@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgen.data.source import Examples, Field, as_fields, data_field
 from tfgen.distribution.replicas import clipped, made_within, mean_over_replicas, replica_context, within
+from tfgen.domains import Proportion, Seed
 from tfgen.errors import UserError, nearest
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.calling import copy_network
@@ -68,9 +69,9 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         fields: dict[str, Field],
         makes: str | None = None,
         value_range: Sequence[float] = (0.0, 1.0),
-        ema: float | None = None,
+        ema: Proportion | None = None,
         averaged: Sequence[str] = (),
-        seed: int = 0,
+        seed: Seed = 0,
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -80,8 +81,6 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         self.data_field = makes or data_field(self.fields)
         has_images = any(field.kind == "image" for field in self.fields.values())
         self.value_range = tuple(float(v) for v in value_range) if has_images else None
-        if ema is not None and not 0 <= ema < 1:
-            raise UserError(f"ema must lie in [0, 1) or be None, got {ema}")
         self.ema, self.seed = ema, int(seed)
         self.averaged_networks = {}
         if ema is not None:

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen import domains
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.networks.calling import copy_network, random_states
@@ -47,6 +48,9 @@ class Saved(Attributes):
                 given |= given.pop(name, {})
             elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
                 raise UserError(f"{cls.__name__}: the constructor of a model takes named arguments, got *{name}")
+        for base in reversed(cls.__mro__):  # a subclass may narrow what its bases allow
+            if "__init__" in vars(base):
+                domains.check_all(given, domains.annotations_of(vars(base)["__init__"]))
         # not as an attribute: Keras would track the networks in it a second time, and wrap lists and dicts
         vars(model)["_given"] = given
         return model

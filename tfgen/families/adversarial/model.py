@@ -11,6 +11,7 @@ from tfgen import losses, priors
 from tfgen.augment import Augment
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
+from tfgen.domains import Count, Proportion, Seed
 from tfgen.errors import UserError
 from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
@@ -77,22 +78,20 @@ class AdversarialModel(LatentModel):
         generator: keras.Model,
         discriminator: keras.Model,
         *,
-        latent_dim: int,
+        latent_dim: Count,
         prior: Prior = priors.uniform(-1, 1),
         loss: Loss = losses.non_saturating,
         penalty: Penalty | None = None,
-        discriminator_steps: int = 1,
+        discriminator_steps: Count = 1,
         shared_pass: bool = False,
         augment: Augment | None = None,
         value_range: tuple[float, float] = (-1.0, 1.0),
-        ema: float | None = 0.999,
-        seed: int = 0,
+        ema: Proportion | None = 0.999,
+        seed: Seed = 0,
         fields: dict[str, Field] | None = None,
         networks: Networks | None = None,
         **kwargs: Any,
     ) -> None:
-        if discriminator_steps < 1:
-            raise UserError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
         if shared_pass and discriminator_steps > 1:
             raise UserError(
                 "shared_pass gives D's update and G's the same images, so discriminator_steps must be 1, got "

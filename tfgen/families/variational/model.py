@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfgen import objectives, priors
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import Rule
+from tfgen.domains import Count
 from tfgen.errors import UserError
 from tfgen.families.variational import probes, rules, scores
 from tfgen.families.variational.autoencoder import AutoencodingModel
@@ -46,12 +47,10 @@ class VariationalModel(AutoencodingModel):
         *,
         prior: Prior = priors.normal(),
         objective: Objective = objectives.elbo(),
-        samples: int = 1,
+        samples: Count = 1,
         data_bias: bool = False,
         **kwargs: Any,
     ) -> None:
-        if samples < 1:
-            raise UserError(f"samples must be at least 1, got {samples}")
         super().__init__(encoder, decoder, **kwargs)
         self.prior, self.objective, self.samples, self.data_bias = prior, objective, int(samples), bool(data_bias)
 

@@ -1,0 +1,112 @@
+"""Ctrl-C and SIGTERM: a command ends with one line, and with the exit code that shells give, 128 + the signal."""
+
+import contextlib
+import os
+import signal
+import threading
+import types
+from collections.abc import Iterator
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+class Stop:
+    """What is known of the signals that a command has received.
+
+    Attributes:
+        command: its name, for the line.
+        number: of the first signal, or None.
+        stderr: file descriptor of the line while the process has to end at once; None while it may clean up.
+    """
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+        self.number: int | None = None
+        self.stderr: int | None = None
+        self._ending = threading.Lock()
+
+    @property
+    def word(self) -> str:
+        """What has happened to the command, in a word."""
+        return WORDS[signal.Signals(self.number or signal.SIGINT)]
+
+    @property
+    def code(self) -> int:
+        """The exit code of a command that a signal has ended."""
+        return 128 + (self.number or signal.SIGINT)
+
+    def handle(self, number: int, frame: types.FrameType | None) -> None:
+        """Handles a signal: ends the process at once if it has to, or if this is the second one.
+
+        Raises:
+            KeyboardInterrupt: the process may clean up.
+        """
+        if self.number is not None or self.stderr is not None:
+            self.end(number, 2 if self.stderr is None else self.stderr)
+        self.number = number
+        raise KeyboardInterrupt
+
+    def end(self, number: int, stderr: int) -> None:
+        """Ends the process, without exceptions: libraries that are being imported turn them into others."""
+        if self._ending.acquire(blocking=False):
+            with contextlib.suppress(OSError):
+                os.write(stderr, f"tfgen {self.command}: {WORDS[signal.Signals(number)]}\n".encode())
+            os._exit(128 + number)
+
+
+_current: Stop | None = None
+
+
+@contextlib.contextmanager
+def stoppable(command: str) -> Iterator[Stop]:
+    """Context in which Ctrl-C and SIGTERM raise KeyboardInterrupt, and a second one ends the process at once."""
+    global _current
+    stop, outer, before = Stop(command), _current, {}
+    with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
+        for number in SIGNALS:
+            before[number] = signal.signal(number, stop.handle)
+        _current = stop
+    try:
+        yield stop
+    finally:
+        _current = outer
+        for number, handler in before.items():
+            # None: a handler that C code has installed
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+@contextlib.contextmanager
+def at_once(stderr: int) -> Iterator[None]:
+    """Context, of a command that has nothing to lose yet, in which a signal ends the process at once.
+
+    A thread waits for the signal, since Python's own handlers wait for the main thread, which may be in a library: it
+    imports TensorFlow, or waits for other workers.
+
+    Args:
+        stderr: file descriptor for the line.
+    """
+    stop = _current
+    if stop is None:  # a program of the user's, with its own signals
+        yield
+        return
+    listening, told = os.pipe()
+    os.set_blocking(told, False)
+    before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+    thread = threading.Thread(target=_listen, args=(stop, listening, stderr), daemon=True)
+    thread.start()
+    stop.stderr = stderr
+    try:
+        yield
+    finally:
+        stop.stderr = None
+        signal.set_wakeup_fd(before)
+        os.close(told)  # ends the thread
+        thread.join()
+        os.close(listening)
+
+
+def _listen(stop: Stop, listening: int, stderr: int) -> None:
+    while received := os.read(listening, 1):
+        if received[0] in SIGNALS:
+            stop.end(received[0], stderr)
