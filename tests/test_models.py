@@ -266,7 +266,7 @@ def test_seeded_construction_leaves_pythons_own_random_numbers_alone():
         (lambda: tfgen.build_model("dcgan", SHAPE, width=0), "width must be at least 1, got 0"),
         (lambda: tfgen.build_model("vae", SHAPE, latent_dim=0), "latent_dim must be at least 1, got 0"),
         (lambda: tfgen.build_model("vae", SHAPE, units=[0]), r"units must be at least 1, got \(0,\)"),
-        (lambda: tfgen.build_model("gan", SHAPE, instance_noise=-1.0), "must not be negative, got -1.0"),
+        (lambda: tfgen.build_model("gan", SHAPE, instance_noise=-1.0), "must be at least 0, got -1.0"),
         (lambda: tfgen.build_model("gan", SHAPE, ema=1.5), "ema"),
         (lambda: tfgen.build_model("gan", SHAPE, loss="hinge", label_smoothing=0.1), "cross-entropy"),
         (

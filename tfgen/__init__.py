@@ -14,6 +14,8 @@ import os
 import sys
 from typing import Any
 
+from tfgen.machine.stopping import guard_start
+
 __version__ = "0.1.0"
 
 # Public name -> the module that defines it.
@@ -75,3 +77,4 @@ def _check_registry() -> None:
 
 
 _check_registry()
+guard_start(sys.orig_argv)

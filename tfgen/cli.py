@@ -206,7 +206,7 @@ class Command:
 
 def path(flag: str) -> Callable[[str], str]:
     """Returns the conversion of the paths that a flag takes; an empty one stays so."""
-    return lambda text: text and str(expanded(text, f"--{flag}"))
+    return lambda text: text and str(expanded(f"--{flag}", text))
 
 
 def assignments(texts: Iterable[str], flag: str = "set") -> dict[str, str]:

@@ -72,7 +72,11 @@ _PHRASES = {
 def sentence(error: OSError) -> str:
     """Returns what an operating system refused, as one sentence with the paths that the error names, one or two."""
     paths = [_shown(path) for path in (error.filename, error.filename2) if path is not None]
-    return f"cannot use {' or '.join(paths)}: {reason(error)}" if paths else f"the system reports: {reason(error)}"
+    if paths:
+        return f"cannot use {' or '.join(paths)}: {reason(error)}"
+    # without a path the text may be Python's own, and say more: that there is no temporary folder to write to
+    own = error.strerror and error.strerror != os.strerror(error.errno or 0)
+    return f"the system reports: {' '.join(str(error.strerror).split())[:200] if own else reason(error)}"
 
 
 def _shown(path: object) -> str:
@@ -83,8 +87,5 @@ def _shown(path: object) -> str:
 def reason(error: BaseException) -> str:
     """Returns why an operation failed, as one line without a path: the words for an errno, or the error's own."""
     if isinstance(error, OSError) and error.errno is not None:
-        usual = os.strerror(error.errno)
-        if error.filename is None and error.strerror and error.strerror != usual:
-            return " ".join(error.strerror.split())[:200]  # of Python, which says more: no usable temporary folder
-        return _PHRASES.get(error.errno) or usual.lower()
+        return _PHRASES.get(error.errno) or os.strerror(error.errno).lower()
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

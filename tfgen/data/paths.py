@@ -5,22 +5,7 @@ import pathlib
 
 from tfgen import faults
 from tfgen.errors import UserError
-
-
-def expanded(kind: str, path: str | os.PathLike[str]) -> pathlib.Path:
-    """Returns a path with `~` replaced; `kind` begins the message.
-
-    Raises:
-        UserError: there is no such user, or the path holds a NUL byte.
-    """
-    try:
-        found = pathlib.Path(path).expanduser()
-        os.fsencode(found)
-    except faults.PATH as error:
-        raise UserError(f"{kind}: {os.fspath(path)!r} is no path: {faults.reason(error)}") from None
-    if "\0" in str(found):
-        raise UserError(f"{kind}: {os.fspath(path)!r} is no path: it holds a NUL byte")
-    return found
+from tfgen.storage.paths import expanded
 
 
 def existing(kind: str, path: str | os.PathLike[str], *, folder: bool, what: str) -> pathlib.Path:
@@ -44,3 +29,6 @@ def existing(kind: str, path: str | os.PathLike[str], *, folder: bool, what: str
     except OSError as error:  # a name that is too long, links in a circle
         is_there = f"no path: {faults.reason(error)}"
     raise UserError(f"{kind}: expected {what}, but {found} is {is_there}")
+
+
+__all__ = ["existing", "expanded"]

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -51,7 +51,9 @@ class Stop:
         """Ends the process, without exceptions: libraries that are being imported turn them into others."""
         if self._ending.acquire(blocking=False):
             with contextlib.suppress(OSError):
-                os.write(stderr, f"tfgen {self.command}: {WORDS[signal.Signals(number)]}\n".encode())
+                os.write(
+                    stderr, f"{' '.join(['tfgen', self.command]).strip()}: {WORDS[signal.Signals(number)]}\n".encode()
+                )
             os._exit(128 + number)
 
 
@@ -74,6 +76,26 @@ def stoppable(command: str) -> Iterator[Stop]:
         for number, handler in before.items():
             # None: a handler that C code has installed
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def guard_start(command_line: Sequence[str]) -> None:
+    """Lets a signal end a command at once from the import of its package on, without Python's traceback.
+
+    Args:
+        command_line: of the process, `sys.orig_argv`; the signals of other programs are left alone.
+    """
+    words = list(command_line)
+    module = words[words.index("-m") + 1 :][:1] if "-m" in words else []
+    if module and module[0].split(".")[0] == "tfgen":
+        stop = Stop(module[0].split(".")[1] if "." in module[0] else "")
+    elif any(os.path.basename(word) == "tfgen" for word in words[:2]):  # the console script
+        stop = Stop("")
+    else:
+        return
+    stop.stderr = 2
+    with contextlib.suppress(ValueError):
+        for number in SIGNALS:
+            signal.signal(number, stop.handle)
 
 
 @contextlib.contextmanager

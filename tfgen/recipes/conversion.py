@@ -2,7 +2,7 @@
 
     int, float, bool, str                 64, 1e-3, true, text
     Literal["none", "static"]             one of the words
-    Annotated[int, Interval(1)]           the same, within a domain of `tfgen.domains`
+    Annotated[int, Interval(1)]           the same; `tfgen.domains` checks the domain
     X | None                              the same, and none
     tuple[int, ...], tuple[int, int]      500,500 or [500, 500]
     a class such as priors.Prior          a name from the class's module, or from a plugin's, called where arguments
@@ -69,10 +69,8 @@ def convert(value: Any, annotation: Any, modules: Modules = ()) -> Any:
         Mismatch: the value is not of this type.
         UserError: an object's arguments do not fit, or its text cannot be read.
     """
-    annotation, domain = domains.unwrap(annotation)
+    annotation, _ = domains.unwrap(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if domain is not None:
-        return _within(domain, _SCALARS[annotation](value))
     if origin is typing.Literal:
         return _literal(value, arguments)
     if _is_union(origin):
@@ -91,10 +89,6 @@ def convert(value: Any, annotation: Any, modules: Modules = ()) -> Any:
 
 def _refuse(more: str = "") -> NoReturn:
     raise Mismatch(more)
-
-
-def _within(domain: domains.Interval, value: Any) -> Any:
-    return value if value in domain else _refuse(domain.remark(value))
 
 
 def _integer(value: Any) -> int:

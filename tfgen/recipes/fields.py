@@ -79,7 +79,7 @@ class Path(Text):
     """A path, or None."""
 
     def check(self, name: str, value: Any) -> Any:
-        return None if value is None else super().check(name, str(expanded(value, name)))
+        return None if value is None else super().check(name, str(expanded(name, value)))
 
 
 class Start(Path):

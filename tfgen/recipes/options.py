@@ -91,7 +91,8 @@ def resolve(builder: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
         options: name -> plain value (text, number, bool, None, list, dict) or a ready object.
 
     Raises:
-        UserError: a name that `builder` does not take, or a value of another type than its annotation.
+        UserError: a name that `builder` does not take, or a value of another type or domain than its
+            annotation.
     """
     parameters, modules = option_parameters(builder), _modules(builder)
     open_ended = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(builder).parameters.values())
@@ -109,6 +110,7 @@ def resolve(builder: Callable, options: Mapping[str, Any]) -> dict[str, Any]:
             raise UserError(f"option {name!r} expects {expected}, got {shown(value)}{mismatch}") from None
         except UserError as error:
             raise UserError(f"option {name!r}: {error}") from None
+        domains.check(name, resolved[name], annotation)
     return resolved
 
 

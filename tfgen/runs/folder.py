@@ -18,6 +18,7 @@ from tfgen.errors import UserError
 from tfgen.machine.precision import using
 from tfgen.recipes.recipe import Recipe
 from tfgen.storage.atomic import write_text
+from tfgen.storage.paths import expanded
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -120,7 +121,7 @@ class Run:
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
-        self.folder = pathlib.Path(folder)
+        self.folder = expanded("the folder of a run", folder)
         self.paths = Layout(self.folder)
         if not self.paths.recipe.is_file():
             raise UserError(_not_a_run(self.folder))

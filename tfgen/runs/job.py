@@ -30,6 +30,7 @@ from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import check_earlier, models_are_older, resolved_resume, restore, set_aside
 from tfgen.runs.start import start_from
 from tfgen.runs.watching import callbacks_of, check_stops, loggers_of
+from tfgen.storage.paths import expanded
 from tfgen.training import accumulation
 from tfgen.training.callbacks import StopOnNonFinite
 from tfgen.training.callbacks.guarded import guarded
@@ -67,7 +68,7 @@ def train(
         WorkerLost: `distribute=multiworker`, and another worker has ended; start all of them again.
     """
     recipe = recipe.replace(**changes)
-    paths = Layout(pathlib.Path(workdir or default_workdir(recipe)))
+    paths = Layout(expanded("workdir", workdir or default_workdir(recipe)))
     resume = resolved_resume(resume, paths)
     strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
     recipe = recipe.replace(precision=resolve(recipe.precision))

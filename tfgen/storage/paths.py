@@ -7,23 +7,22 @@ from tfgen import faults
 from tfgen.errors import UserError, shown
 
 
-def expanded(path: str | os.PathLike[str], name: str) -> pathlib.Path:
-    """Returns the path with `~` and `~user` expanded.
+def expanded(kind: str, path: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns a path with `~` and `~user` replaced.
 
     Args:
+        kind: what the path is, such as "--workdir"; begins the message.
         path: of a file or a folder, which need not exist.
-        name: what it is, such as "--workdir", for messages.
 
     Raises:
-        UserError: there is no such user, or no file can have this name: it holds a NUL byte, or is not UTF-8.
+        UserError: there is no such user, or the name holds a NUL byte, or is not UTF-8.
     """
     try:
-        made = pathlib.Path(path).expanduser()
-        text = os.fspath(made)
-        text.encode("utf-8")  # TensorFlow takes no other names; JSON and HTML cannot hold them
+        found = pathlib.Path(path).expanduser()
+        str(found).encode()  # TensorFlow takes no other names; JSON and HTML cannot hold them
     except (*faults.PATH, TypeError) as error:
         reason = "it is not UTF-8; rename it" if isinstance(error, UnicodeError) else faults.reason(error)
-        raise UserError(f"{name} expects a path, got {shown(path)}: {reason}") from error
-    if "\0" in text:
-        raise UserError(f"{name} expects a path, got {shown(path)}: no name of a file holds a NUL byte")
-    return made
+        raise UserError(f"{kind}: {shown(path)} is no path: {reason}") from None
+    if "\0" in str(found):
+        raise UserError(f"{kind}: {shown(path)} is no path: it holds a NUL byte")
+    return found
