@@ -1,8 +1,10 @@
 """The leaderboard, its trainings and evaluations replaced by their outcomes."""
 
+import csv
 import dataclasses
 import json
 import pathlib
+import shlex
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from PIL import Image
 from tfgen.errors import UserError
 from tfgen.evaluation import entries
 from tfgen.evaluation.board import Board
-from tfgen.evaluation.entries import Budget, read_entries
+from tfgen.evaluation.entries import Budget, read_entries, split_entries
 from tfgen.evaluation.ranking import COLUMNS, Outcome, interval, summary, write_picture
 from tfgen.leaderboard import COMMAND
 from tfgen.recipes.recipe import Recipe
@@ -109,7 +111,7 @@ def test_plugins_and_the_folder_of_the_data_reach_every_process(monkeypatch, tmp
         ["-m", "tfgen.run", "--model=vae", "--plugin=first", "--plugin=second", "--data_dir=somewhere"],
     ]
     assert (tmp_path / "vae-0.run.log").read_text() == "out\n"
-    assert one.command.endswith("--entries=vae --plugin=first --plugin=second")
+    assert one.command.endswith("--entries=vae --data_dir=somewhere --plugin=first --plugin=second")
 
 
 def test_finished_runs_are_not_run_again(world, tmp_path):
@@ -161,8 +163,8 @@ def test_models_configs_and_files_compete(world, tmp_path):
 
 def test_a_model_competes_by_its_own_recipe_for_the_data_set(world):
     vae, grid = read_entries(["vae", "gan_grid"], "binarized_mnist")
-    assert (vae.flag, vae.recipe.dataset, vae.recipe.batch_size) == ("--model=vae", "binarized_mnist", 100)
-    assert (grid.flag, grid.recipe.dataset) == ("--config=gan_grid", "binarized_mnist")
+    assert (vae.flags, vae.recipe.dataset, vae.recipe.batch_size) == (("--model=vae",), "binarized_mnist", 100)
+    assert (grid.flags, grid.recipe.dataset) == (("--config=gan_grid",), "binarized_mnist")
 
 
 def test_by_default_every_model_that_fits_competes(world, capsys):
@@ -178,10 +180,62 @@ def test_a_model_without_a_sampler_or_for_other_data_is_found_before_any_trainin
     assert [entry.name for entry in read_entries(["gan"], "fashion_mnist_mini")] == ["gan"]
 
 
-def test_two_entries_of_one_name_are_refused(world, tmp_path):
-    path = recipe_file(tmp_path / "gan.py")
-    with pytest.raises(UserError, match="two entries have the name 'gan'"):
-        read_entries(["gan", str(path)], "fashion_mnist_mini")
+def test_names_on_a_board_differ(world, tmp_path):
+    (tmp_path / "other").mkdir()
+    one, two = recipe_file(tmp_path / "gan.py"), recipe_file(tmp_path / "other" / "gan.py")
+    texts = ["gan", str(one), str(two), "vae", f"{one}:width=8"]
+    named = [entry.name for entry in read_entries(texts, "fashion_mnist_mini")]
+    assert named == ["gan", str(one), str(two), "vae", "gan:width=8"]
+    for one, two in (("gan", "gan"), ("gan:loss=a", "gan:loss=a"), ("gan:loss=a+b", "gan:loss=a b")):
+        with pytest.raises(UserError, match="is given twice, or differs by signs alone"):
+            read_entries([one, "vae", two], "fashion_mnist_mini")
+
+
+def test_a_variant_is_an_entry_with_its_changes(world, tmp_path):
+    plain, hinge = read_entries(["gan", "gan:loss=hinge:batch_size=32:mirror=true"], "fashion_mnist_mini")
+    assert hinge.flags == ("--model=gan", "--set=loss=hinge", "--batch_size=32", "--mirror=true")
+    assert hinge.recipe.options == {**plain.recipe.options, "loss": "hinge"}
+    assert (hinge.recipe.batch_size, hinge.recipe.mirror) == (32, True)
+    world.values = {"gan-0": 2.0, "gan-loss-hinge-units--8-8--0": 1.0}
+    text = "--entries=gan,gan:loss=hinge:units=(8,8)"
+    flags = [text, "--budget=9steps", "--seeds=1", f"--workdir={tmp_path / 'board'}"]
+    assert COMMAND(flags) == 0
+    passed = set(world.trained()["gan-loss-hinge-units--8-8--0"])
+    assert {"--model=gan", "--set=loss=hinge", "--set=units=(8,8)", "--steps=9"} <= passed
+    record = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
+    assert f"'{text}'" in record["command"], "quoted: a shell has brackets of its own"
+    assert set(flags) <= set(shlex.split(record["command"]))
+    count = len(world.calls)
+    assert COMMAND(flags) == 0 and len(world.calls) == count, "a finished board is not repeated"
+
+
+def test_the_table_is_csv_as_well(world, tmp_path):
+    board(tmp_path)
+    with open(tmp_path / "board" / "leaderboard.csv", newline="") as file:
+        vae, gan = csv.DictReader(file)
+    assert [vae[name] for name in ("model", "runs", "diverged", "fd", "fd_half_interval")] == [
+        "vae",
+        "2",
+        "1",
+        "1.0",
+        "",
+    ]
+    assert (gan["model"], gan["steps"], gan["fd"]) == ("gan", "100", "4.0")
+    assert float(gan["fd_half_interval"]) == pytest.approx(12.706)
+
+
+def test_a_board_of_earlier_recipes_goes_on(world, tmp_path):
+    board(tmp_path)
+    count, path = len(world.calls), tmp_path / "board" / "vae-0.json"
+    saved = json.loads(path.read_text())
+    del saved["wanted"]["recipe"]["logger"]  # a field that recipes had not always
+    path.write_text(json.dumps(saved))
+    assert board(tmp_path) == 0 and len(world.calls) == count
+
+
+def test_entries_end_at_commas_outside_of_brackets():
+    assert split_entries(" a, b:units=(8, 9) ,,c:x=[1,{2,3}],d") == ["a", "b:units=(8, 9)", "c:x=[1,{2,3}]", "d"]
+    assert split_entries("a),b") == ["a)", "b"] and split_entries("") == []
 
 
 # --- budgets
@@ -227,6 +281,11 @@ def test_a_budget_of_images_needs_a_batch_size():
         ("--entries=dcgna", "there is no model, no config and no recipe file 'dcgna'; did you mean 'dcgan'"),
         ("--entries=none.py", "there is no config file none.py"),
         ("--entries=ae", "ae cannot draw samples"),
+        ("--entries=gan:seed=3", "seed in 'gan:seed=3' is the same for all entries of a board; leave it out"),
+        ("--entries=gan:steps=3", "steps in 'gan:steps=3' is the same"),
+        ("--entries=gan:batch_size=x", "batch_size expects an integer of at least 1, or auto, got 'x'"),
+        ("--entries=gan:mirror=maybe", "mirror expects true or false, got 'maybe'"),
+        ("--entries=gan:loss", "there is no model, no config and no recipe file 'gan:loss'"),
         ("--seeds=0", "at least 1"),
         ("--models=gan", "unknown flag --models"),
     ],

@@ -15,7 +15,12 @@ COMMAND = cli.Command(
 )
 COMMAND.string("dataset", "fashion_mnist_mini", "data set that all of them are trained on")
 COMMAND.path("data_dir", None, "folder of the data set")
-COMMAND.string("entries", None, "models, configs and recipe files, separated by commas; default: all models that fit")
+COMMAND.string(
+    "entries",
+    None,
+    "models, configs and recipe files by commas, each with its changes: dcgan,dcgan:loss=hinge,mine.py; "
+    "default: all models that fit",
+)
 COMMAND.string(
     "budget", "10m", "of each run: wall-clock time, 90s, 10m or 2h; 2000steps; 1e6images (steps x batch size)"
 )
@@ -31,8 +36,9 @@ def main(values: flags.FlagValues) -> None:
     plugins.import_plugins(values.plugin)
     startup.start_tensorflow()
     from tfgen.evaluation.board import Board
+    from tfgen.evaluation.entries import split_entries
 
-    entries = [name.strip() for name in (values.entries or "").split(",") if name.strip()]
+    entries = split_entries(values.entries or "")
     options: dict[str, Any] = {name: values[name].value for name in ("seeds", "num", "workdir", "data_dir")}
     folder = Board(values.dataset, values.budget, entries=entries, plugins=values.plugin, **options).run()
     print((folder / "leaderboard.md").read_text(encoding="utf-8"), folder, sep="\n")

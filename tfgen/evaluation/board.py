@@ -7,13 +7,15 @@ folder and is not repeated: a board can be interrupted, and extended by more see
 import dataclasses
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 
 from tfgen.errors import UserError
-from tfgen.evaluation.entries import Budget, Entry, read_entries
-from tfgen.evaluation.ranking import Outcome, markdown, summary, write_picture
+from tfgen.evaluation.entries import Budget, Entry, read_entries, safe
+from tfgen.evaluation.ranking import Outcome, as_csv, markdown, summary, write_picture
+from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run
 from tfgen.storage.atomic import write_text
 
@@ -24,7 +26,7 @@ class Board:
     Args:
         dataset: name of the data set that all entries are trained on.
         budget: length of each run, as `Budget.parse` reads it.
-        entries: names of models or of configs, or paths of recipe files; empty: all models that fit.
+        entries: models, configs or recipe files, each with its changes (`read_entries`); empty: all models that fit.
         seeds: number of runs per entry, with seeds 0, 1, ...
         num: number of samples per evaluation; None: as many as there are test images.
         workdir: folder of the runs and the table; None: runs/leaderboard-DATASET-BUDGET.
@@ -50,11 +52,11 @@ class Board:
         self.budget = Budget.parse(budget)
         self.dataset, self.seeds, self.num = dataset, seeds, num
         self.data_dir, self.plugins = data_dir, tuple(plugins)
-        self.folder = pathlib.Path(workdir or f"runs/leaderboard-{_safe(dataset)}-{_safe(budget)}")
-        self.command = f"python -m tfgen.leaderboard --dataset={dataset} --budget={budget} --seeds={seeds}"
-        self.command += f" --entries={','.join(entries)}" if entries else ""
-        self.command += f" --num={num}" if num else ""
-        self.command += "".join(f" --plugin={name}" for name in self.plugins)
+        self.folder = pathlib.Path(workdir or f"runs/leaderboard-{safe(dataset)}-{safe(budget)}")
+        given = {"entries": ",".join(entries), "num": num, "data_dir": data_dir, "workdir": workdir}
+        flags = {"dataset": dataset, "budget": budget, "seeds": seeds, **{n: v for n, v in given.items() if v}}
+        words = [f"--{name}={value}" for name, value in flags.items()] + [f"--plugin={name}" for name in self.plugins]
+        self.command = shlex.join(["python", "-m", "tfgen.leaderboard", *words])
         self.entries = read_entries(entries, dataset, data_dir)
         for entry in self.entries:
             self.budget.flags(entry.recipe)  # raises before the first training
@@ -63,7 +65,7 @@ class Board:
         """Trains and evaluates the entries that are not finished, and rewrites the table after each run.
 
         Returns:
-            The folder, with leaderboard.md, leaderboard.json and leaderboard.png.
+            The folder, with leaderboard.md, leaderboard.csv, leaderboard.json and leaderboard.png.
 
         Raises:
             UserError: a training or an evaluation failed, or the folder belongs to a board of other settings.
@@ -78,12 +80,14 @@ class Board:
 
     def outcome(self, entry: Entry, seed: int) -> Outcome:
         """Returns how a run ended; trains and evaluates it unless its record exists."""
-        workdir = self.folder / f"{_safe(entry.name)}-{seed}"
+        workdir = self.folder / f"{safe(entry.name)}-{seed}"
         record = workdir.with_name(f"{workdir.name}.json")
         wanted = {"recipe": entry.recipe.to_json(), "budget": dataclasses.asdict(self.budget), "num": self.num}
         wanted = json.loads(json.dumps(wanted))  # tuples become lists, as in the file
         if record.is_file():
             saved = json.loads(record.read_text(encoding="utf-8"))
+            # fields that recipes did not have then have their defaults
+            saved["wanted"]["recipe"] = Recipe.from_json(saved["wanted"]["recipe"]).to_json()
             if saved["wanted"] != wanted:
                 raise UserError(
                     f"{self.folder} holds a board of other settings ({record.name}); choose another --workdir"
@@ -103,7 +107,7 @@ class Board:
     def train(self, entry: Entry, seed: int, workdir: pathlib.Path) -> str:
         """Trains an entry by tfgen.run in its own process; returns "done" or "diverged"."""
         # A run that was cut short starts anew: to resume it would give it a second budget.
-        flags = [entry.flag, f"--dataset={self.dataset}", f"--seed={seed}", f"--workdir={workdir}", "--resume=never"]
+        flags = [*entry.flags, f"--dataset={self.dataset}", f"--seed={seed}", f"--workdir={workdir}", "--resume=never"]
         code, output = self.call("tfgen.run", [*flags, *self.budget.flags(entry.recipe)], workdir)
         if code == 0:
             return "done"
@@ -129,17 +133,18 @@ class Board:
         return done.returncode, output
 
     def write_table(self, outcomes: Sequence[Outcome]) -> None:
-        """Writes leaderboard.json and leaderboard.md."""
+        """Writes leaderboard.json, leaderboard.csv and leaderboard.md."""
         rows = summary(outcomes)
         record = {"command": self.command, "rows": rows, "entries": [dataclasses.asdict(one) for one in outcomes]}
         write_text(self.folder / "leaderboard.json", json.dumps(record, indent=1) + "\n")
+        write_text(self.folder / "leaderboard.csv", as_csv(rows))
         table = markdown(rows, outcomes, self.command, self.budget.constant_rates)
         write_text(self.folder / "leaderboard.md", table)
 
     def write_samples(self, count: int = 12) -> None:
         """Writes leaderboard.png: a row of samples per entry, from its run with seed 0 if that has finished."""
         try:
-            folders = {entry.name: self.folder / f"{_safe(entry.name)}-0" for entry in self.entries}
+            folders = {entry.name: self.folder / f"{safe(entry.name)}-0" for entry in self.entries}
             finished = {name: Run(path) for name, path in folders.items() if Layout(path).models.is_dir()}
             samples = {name: run.model.sample(count, seed=0) for name, run in finished.items()}
             if samples:
@@ -151,8 +156,3 @@ class Board:
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "it printed nothing"
-
-
-def _safe(name: str) -> str:
-    """Returns a name with the characters that file names may not hold replaced by `-`."""
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)

@@ -3,15 +3,18 @@
 import dataclasses
 import pathlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from registry import RegistryError
 from tfgen.data import load_dataset
 from tfgen.errors import UserError, nearest
 from tfgen.models import MODELS, build_from_recipe
-from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, recipe_names
+from tfgen.recipes.recipe import Recipe, changes_from, default_recipe, load_recipe, recipe_names, rows
 
 UNBOUNDED = 1_000_000  # epochs, more than any time limit allows
+# fields of a recipe that a board sets for all of its entries
+OF_THE_BOARD = ("model", "dataset", "data_dir", "seed", "epochs", "steps", "max_minutes", "options")
 MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 
@@ -67,30 +70,45 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """An entry: its name on the board, the flag of tfgen.run that selects it, and its recipe for the data set."""
+    """An entry of a board.
+
+    Attributes:
+        name: on the board, different for every entry.
+        flags: of tfgen.run, that select its recipe and its changes.
+        recipe: for the data set of the board.
+    """
 
     name: str
-    flag: str
+    flags: tuple[str, ...]
     recipe: Recipe
+
+
+def split_entries(text: str) -> list[str]:
+    """Returns the entries of a flag's text: those between commas, of which commas within brackets are none."""
+    found, depth = [""], 0
+    for letter in text:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth <= 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [entry.strip() for entry in found if entry.strip()]
 
 
 def read_entries(texts: Sequence[str], dataset: str, data_dir: str | None = None) -> list[Entry]:
     """Returns the entries of a board, after building each model once to check that it can draw samples.
 
     Args:
-        texts: names of models or of configs, or paths of recipe files. If empty, all registered models are entries;
-            those that do not fit the data set or cannot draw samples are left out, each with a printed line.
+        texts: names of models or of configs, or paths of recipe files, each with its changes, such as
+            "dcgan:loss=hinge:width=32". If empty, all registered models are entries; those that do not fit the data set
+            or cannot draw samples are left out, each with a printed line.
         dataset: name of the data set that all of them are trained on, instead of those of their recipes.
         data_dir: folder of the data set.
 
     Raises:
-        UserError: an unknown name, a file without a recipe, two entries with the same name, a model that does not fit.
+        UserError: an unknown name, a file without a recipe, an entry given twice, a model that does not fit.
     """
-    entries = [_resolve(text, dataset) for text in texts or MODELS.names()]
-    names = [entry.name for entry in entries]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"two entries have the name {name!r}; rename one of the files, or leave it out")
+    entries = _distinct([(text, _resolve(text, dataset)) for text in texts or MODELS.names()])
     fitting = []
     for entry in entries:
         try:
@@ -119,14 +137,47 @@ def check_entry(entry: Entry, data_dir: str | None) -> None:
         raise UserError(f"{entry.name} cannot draw samples and has no place on a leaderboard; leave it out")
 
 
+def _distinct(entries: list[tuple[str, Entry]]) -> list[Entry]:
+    """Returns the entries with names that differ, also as folders; where two share a name, each gets its whole text."""
+    count = Counter(safe(entry.name) for _, entry in entries)
+    named = [entry if count[safe(entry.name)] == 1 else dataclasses.replace(entry, name=t) for t, entry in entries]
+    seen: set[str] = set()
+    for entry in named:
+        if safe(entry.name) in seen:
+            raise UserError(f"--entries: {entry.name!r} is given twice, or differs by signs alone from another")
+        seen.add(safe(entry.name))
+    return named
+
+
+def safe(name: str) -> str:
+    """Returns a name with the characters that file names may not hold replaced by `-`."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
+
+
 def _resolve(text: str, dataset: str) -> Entry:
+    """Returns the entry of a text such as "dcgan:loss=hinge:width=32", a recipe and its changes."""
+    base, *changes = re.split(r":(?=[A-Za-z_]\w*=)", text)
+    entry, given = _unchanged(base, dataset), dict(change.split("=", 1) for change in changes)
+    for name in given:
+        if name in OF_THE_BOARD:
+            raise UserError(f"--entries: {name} in {text!r} is the same for all entries of a board; leave it out")
+    flags = [f"--{name}={value}" if _has_flag(name) else f"--set={name}={value}" for name, value in given.items()]
+    recipe = entry.recipe.replace(**changes_from(given))
+    return Entry(":".join([entry.name, *changes]), (*entry.flags, *flags), recipe)
+
+
+def _has_flag(name: str) -> bool:
+    return name in rows() and rows()[name].flag is not None
+
+
+def _unchanged(text: str, dataset: str) -> Entry:
     """Returns the entry of a model, else of a config, else of a file."""
     if text in MODELS.names():
-        return Entry(text, f"--model={text}", default_recipe(text, dataset))
+        return Entry(text, (f"--model={text}",), default_recipe(text, dataset))
     is_file = text.endswith(".py")
     if not is_file and text not in recipe_names():
         known = sorted({*MODELS.names(), *recipe_names()})
         expected = nearest(text, known) or f"; the models are {', '.join(MODELS.names())}"
         raise UserError(f"--entries: there is no model, no config and no recipe file {text!r}{expected}")
     name = pathlib.Path(text).stem if is_file else text
-    return Entry(name, f"--config={text}", load_recipe(text).replace(dataset=dataset))
+    return Entry(name, (f"--config={text}",), load_recipe(text).replace(dataset=dataset))

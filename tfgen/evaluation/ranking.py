@@ -1,6 +1,8 @@
 """The table of a leaderboard, means and intervals over seeds, as rows and as Markdown; and a picture of samples."""
 
+import csv
 import dataclasses
+import io
 import math
 import pathlib
 import statistics
@@ -97,17 +99,33 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
     return "\n".join(lines)
 
 
-def write_picture(path: pathlib.Path, samples: dict[str, np.ndarray], margin: int = 90, scale: int = 2) -> None:
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Returns the table as CSV: a line per entry, each score with half of its interval, blank where there is none."""
+    text = io.StringIO()
+    names = [part for name in COLUMNS for part in (name, f"{name}_half_interval")]
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["model", "runs", "diverged", "steps", *names])
+    for row in rows:
+        scores = [value for name in COLUMNS for value in row[name] or (None, None)]
+        writer.writerow([row["model"], row["runs"], row["diverged"], row["steps"], *scores])
+    return text.getvalue()
+
+
+def write_picture(
+    path: pathlib.Path, samples: dict[str, np.ndarray], margin: int | None = None, scale: int = 2
+) -> None:
     """Writes a picture with a row of samples per entry.
 
     Args:
         path: of the .png file.
         samples: name of the entry -> images, uint8 [N, H, W, C].
-        margin: width of the column of names, in pixels.
+        margin: width of the column of names, in pixels; by default that of the longest one.
         scale: whole factor by which images are enlarged.
     """
     strips = [Image.fromarray(np.squeeze(images.grid(row, len(row)))).convert("RGB") for row in samples.values()]
     strips = [strip.resize([scale * side for side in strip.size], Image.Resampling.NEAREST) for strip in strips]
+    if margin is None:
+        margin = max(90, 16 + round(max(ImageDraw.Draw(strips[0]).textlength(name, font_size=16) for name in samples)))
     size = (margin + max(strip.width for strip in strips), sum(strip.height for strip in strips))
     sheet, top = Image.new("RGB", size, "white"), 0
     draw = ImageDraw.Draw(sheet)

@@ -152,10 +152,17 @@ class Positive(Kind):
 class Boolean(Kind):
     """True or False."""
 
+    expected = "true or false"
+
     def check(self, name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise UserError(f"{name} expects True or False, got {shown(value)}")
         return value
+
+    def parse(self, text: str) -> Any:
+        if text.lower() not in ("true", "false", "1", "0"):
+            raise ValueError
+        return text.lower() in ("true", "1")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,10 +7,11 @@ import pathlib
 import re
 import traceback
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import registry
+from tfgen import faults
 from tfgen.errors import UserError, nearest
 from tfgen.recipes.fields import (
     DISTRIBUTIONS,
@@ -200,6 +201,24 @@ class Recipe:
 def rows() -> dict[str, Row]:
     """Returns the table of a recipe's fields: name -> `Row`."""
     return {name: field.metadata["row"] for name, field in Recipe.__dataclass_fields__.items() if field.metadata}
+
+
+def changes_from(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the arguments of `Recipe.replace` for texts by name: fields of a recipe, all others options of its model.
+
+    Raises:
+        UserError: a text is not of the kind of its field.
+    """
+    changes: dict[str, Any] = {}
+    for name in [name for name in texts if name in rows() and name != "options"]:
+        kind = rows()[name].kind
+        try:
+            changes[name] = kind.parse(texts[name])
+        except UserError:
+            raise
+        except faults.NUMBER:
+            raise UserError(f"{name} expects {kind.expected}, got {texts[name]!r}") from None
+    return {**changes, "options": {name: text for name, text in texts.items() if name not in changes}}
 
 
 def load_recipe(name_or_path: str | pathlib.Path) -> Recipe:
