@@ -12,7 +12,7 @@ from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.corruptions import blurred, noisy, without_a_class
 from tfgen.evaluation.files import read_samples
 from tfgen.evaluation.real import RealData, Side, chosen
-from tfgen.metrics.score import around, mean_of, share, table
+from tfgen.metrics.score import SHARE, around, mean_of, share, table
 
 SHAPE = (16, 16, 1)
 
@@ -80,6 +80,16 @@ def test_a_mean_has_196_standard_errors_to_either_side():
     score = mean_of([1.0, 2.0, 3.0])  # standard deviation 1
     assert (score.value, score.low, score.high) == pytest.approx((2.0, 2 - 1.96 / 3**0.5, 2 + 1.96 / 3**0.5))
     assert around(1.0, 0.5).high == pytest.approx(1.98)
+
+
+def test_an_interval_stays_where_its_score_can_be():
+    one = around(0.9, 0.2, SHARE)
+    assert (one.low, one.high) == (pytest.approx(0.508), 1.0)
+    both = mean_of([0.0, 1.0, 0.0, 1.0], SHARE)  # 0.5 -+ 1.96 * 0.289 = -0.066 .. 1.066
+    assert (both.value, both.low, both.high) == (0.5, 0.0, 1.0)
+    assert mean_of([-1.0, 1.0]).low == pytest.approx(-1.96), "others are not cut"
+    for value, count in ((1e-12, 10), (1 - 1e-12, 10), (0.5, 1)):
+        assert 0.0 <= share(value, count).low <= value <= share(value, count).high <= 1.0
 
 
 def test_a_score_has_five_keys_and_null_for_what_is_not_there():

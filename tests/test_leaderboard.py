@@ -14,7 +14,7 @@ from tfgen.errors import UserError
 from tfgen.evaluation import entries
 from tfgen.evaluation.board import Board
 from tfgen.evaluation.entries import Budget, read_entries, split_entries
-from tfgen.evaluation.ranking import COLUMNS, Outcome, interval, summary, write_picture
+from tfgen.evaluation.ranking import COLUMNS, Outcome, interval, markdown, summary, write_picture
 from tfgen.leaderboard import COMMAND
 from tfgen.recipes.recipe import Recipe
 
@@ -310,6 +310,13 @@ def test_a_model_whose_runs_all_diverged_comes_last():
     rows = summary([diverged, Outcome("vae", 0, "done", 5, scores(1.0))])
     assert [(row["model"], row["diverged"], row["fd"]) for row in rows] == [("vae", 0, (1.0, None)), ("gan", 1, None)]
     assert dataclasses.asdict(diverged)["status"] == "diverged"
+
+
+def test_a_share_does_not_leave_0_to_1():
+    rows = [{"model": "a", "runs": 2, "diverged": 0, "steps": 1, **dict.fromkeys(COLUMNS, (0.9, 0.3))}]
+    cells = dict(zip(COLUMNS, markdown(rows, [], "c", True).splitlines()[2].split(" | ")[4:]))
+    assert cells["fd"] == cells["density"] == "0.9 ± 0.3", "scores that can be larger than 1"
+    assert cells["recall"] == "0.9 (0.6 to 1)"
 
 
 def test_the_interval_is_students():

@@ -23,11 +23,12 @@ from tfgen.data.source import Field
 from tfgen.export import save_keras_files
 from tfgen.families.adversarial.charts import CHARTS
 from tfgen.recipes.recipe import Recipe
-from tfgen.report import folder_pictures, pictures, write_report
+from tfgen.report import curves, folder_pictures, pictures, write_report
 from tfgen.report.__main__ import COMMAND
 from tfgen.report.charts import Axis, Frame, Series, bar_chart, line_chart, nice_step, scatter, short, thinned
 from tfgen.report.figures import img
 from tfgen.report.markup import element, folded, joined, table
+from tfgen.report.plans import Plan
 from tfgen.report.style import STYLE
 from tfgen.runs.folder import load_run, save_record
 from tfgen.storage import images
@@ -631,6 +632,25 @@ def test_a_line_goes_where_the_numbers_say():
     assert line_chart("T", [Series("a", [0, 1], [math.nan, math.inf])]) is None
     marked = line_chart("T", [Series("a", [0, 10], [0.2, 0.8])], low=0.0, high=1.0, mark=(0.5, "half"))
     assert f'y1="{frame.y(0.5)}"' in marked and frame.y(0.5) == (10 + frame.bottom) / 2
+
+
+def test_a_network_has_one_colour_in_all_charts():
+    networks = ["discriminator", "generator"]
+    assert curves.colours(["generator_loss"], networks) == {"generator_loss": 1}
+    assert curves.colours(["discriminator_loss", "generator_loss"], networks) == {
+        "discriminator_loss": 0,
+        "generator_loss": 1,
+    }
+    assert curves.colours(["generator_gradient", "discriminator_gradient"], networks)["generator_gradient"] == 1
+    # those of no network have others, and so has the second line of a network in one chart
+    mixed = ["real_score", "generator_loss", "generator_penalty", "generators"]
+    assert list(curves.colours(mixed, networks).values()) == [2, 1, 3, 4]
+    assert curves.colours(["a", "b"], []) == {"a": 0, "b": 1}
+    columns = {"step": [0, 1], "real_score": [1.0, 2.0], "generator_loss": [1.0, 2.0]}
+    plan = Plan("T", {"real_score": "D(x)", "generator_loss": "generator"}, "history")
+    chart = curves.drawn(columns, plan, networks)
+    assert re.findall(r'points="[^"]+" class="line (c\d)', chart) == ["c2", "c1"]
+    assert re.findall(r'y2="5" class="line (c\d)', chart) == ["c2", "c1"], "as in the legend"
 
 
 def test_thinning_keeps_every_peak():

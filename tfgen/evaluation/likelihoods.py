@@ -10,7 +10,7 @@ from tfgen import metrics
 from tfgen.data.source import Source
 from tfgen.errors import UserError
 from tfgen.evaluation.real import chosen
-from tfgen.metrics.score import HeldOut, Score, around, mean_of
+from tfgen.metrics.score import SHARE, HeldOut, Score, around, mean_of
 
 if TYPE_CHECKING:
     from tfgen.evaluation.settings import Settings
@@ -47,7 +47,7 @@ def score_reconstructions(model: GenerativeModel, held: HeldOut, settings: Setti
     errors = metrics.reconstruction_error(model, held.data, settings.seed, conditions=conditions)
     stated = held.stated(unit="squared, of [0, 1]", seed=settings.seed)
     stated |= {} if model.likelihood is None else {"likelihood": repr(model.likelihood)}
-    return {"reconstruction_error": mean_of(errors, protocol=stated)}, {}
+    return {"reconstruction_error": mean_of(errors, SHARE, protocol=stated)}, {}
 
 
 def score_annealed(model: GenerativeModel, held: HeldOut, settings: Settings) -> tuple[dict[str, Score], dict]:

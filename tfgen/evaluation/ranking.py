@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tfgen.metrics.score import check_comparable
+from tfgen.metrics.score import SHARE, SHARES, check_comparable, clipped
 from tfgen.storage import images
 
 COLUMNS = ("fd", "kid", "precision", "recall", "density", "coverage", "smallest_class", "authenticity")
@@ -92,7 +92,7 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
     lines.append("|---" * (4 + len(COLUMNS)) + "|")
     for row in rows:
         cells = [row["model"], row["runs"], row["diverged"], f"{row['steps']:.0f}"]
-        lines.append("| " + " | ".join(map(str, cells + [_cell(row[name]) for name in COLUMNS])) + " |")
+        lines.append("| " + " | ".join(map(str, cells + [_cell(name, row[name]) for name in COLUMNS])) + " |")
     floors = [_floor(outcomes, name) for name in COLUMNS]
     lines.append("| *real images* | | | | " + " | ".join(floors) + " |")
     lines += ["", f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
@@ -136,10 +136,13 @@ def write_picture(
     images.save_png(path, np.asarray(sheet))
 
 
-def _cell(value: tuple[float, float | None] | None) -> str:
+def _cell(name: str, value: tuple[float, float | None] | None) -> str:
     if value is None:
         return "-"
     mean, half = value
+    if half is not None and name in SHARES and not half <= mean <= 1 - half:
+        low, high = clipped(mean - half, mean + half, SHARE)
+        return f"{mean:.3g} ({low:.2g} to {high:.2g})"
     return f"{mean:.3g}" if half is None else f"{mean:.3g} ± {half:.2g}"
 
 

@@ -22,7 +22,7 @@ from tfgen.evaluation.real import Side, as_side
 from tfgen.machine.processor import cores
 from tfgen.metrics.kernels import KernelReference
 from tfgen.metrics.neighbours import NeighbourReference
-from tfgen.metrics.score import Score, around, share
+from tfgen.metrics.score import Score, around, clipped, share
 
 if TYPE_CHECKING:
     from tfgen.extractors.base import Extractor
@@ -121,9 +121,10 @@ def neighbours(contest: Contest) -> Found:
 def inception(contest: Contest) -> Found:
     """Returns `inception_score`."""
     mean, spread = metrics.inception_score(contest.fake.probabilities)
+    low, high = clipped(mean - spread, mean + spread, (1.0, float(np.asarray(contest.fake.probabilities).shape[1])))
     floor, _ = metrics.inception_score(contest.floor.probabilities)
     stated = contest.stated(splits=10, interval="-+ the standard deviation over 10 splits")
-    return {"inception_score": Score(mean, mean - spread, mean + spread, floor, stated)}, {}
+    return {"inception_score": Score(mean, low, high, floor, stated)}, {}
 
 
 def classes(contest: Contest) -> Found:

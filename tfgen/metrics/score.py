@@ -11,6 +11,11 @@ from numpy.typing import ArrayLike
 from tfgen.data.source import Source
 from tfgen.errors import UserError
 
+Limits = tuple[float, float]  # the lowest and the highest value that a score can have
+ANY: Limits = (-math.inf, math.inf)
+SHARE: Limits = (0.0, 1.0)
+# scores that are shares
+SHARES = ("precision", "recall", "coverage", "smallest_class", "authenticity", "label_agreement")
 Z95 = 1.96  # standard errors to either side of a 95 % interval
 
 
@@ -64,9 +69,15 @@ class HeldOut:
         return {**self.protocol, "parameters": parameters}
 
 
-def around(value: float, standard_error: float, **more: Any) -> Score:
-    """Returns the `Score` of an estimate with a normal error: value -+ 1.96 standard errors."""
-    return Score(value, value - Z95 * standard_error, value + Z95 * standard_error, **more)
+def around(value: float, standard_error: float, limits: Limits = ANY, **more: Any) -> Score:
+    """Returns the `Score` of an estimate with a normal error: value -+ 1.96 standard errors, within `limits`."""
+    low, high = clipped(value - Z95 * standard_error, value + Z95 * standard_error, limits)
+    return Score(value, low, high, **more)
+
+
+def clipped(low: float, high: float, limits: Limits) -> tuple[float, float]:
+    """Returns the part of an interval within the values that a score can have."""
+    return min(max(low, limits[0]), limits[1]), max(min(high, limits[1]), limits[0])
 
 
 def share(value: float, count: int, **more: Any) -> Score:
@@ -74,14 +85,14 @@ def share(value: float, count: int, **more: Any) -> Score:
     centre = (value + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
     half = Z95 / (1 + Z95**2 / count) * math.sqrt(value * (1 - value) / count + Z95**2 / (4 * count**2))
     # exact at the ends, where the difference is a rounding error
-    low, high = (0.0 if value <= 0 else centre - half), (1.0 if value >= 1 else centre + half)
+    low, high = clipped(0.0 if value <= 0 else centre - half, 1.0 if value >= 1 else centre + half, SHARE)
     return Score(value, low, high, **more)
 
 
-def mean_of(values: ArrayLike, **more: Any) -> Score:
-    """Returns the `Score` of the mean of values, float [N], N at least 2."""
+def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
+    """Returns the `Score` of the mean of values within `limits`, float [N], N at least 2."""
     values = np.asarray(values, np.float64)
-    return around(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))), **more)
+    return around(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))), limits, **more)
 
 
 def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None = None) -> None:

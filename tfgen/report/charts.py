@@ -15,11 +15,16 @@ COLOURS = 6  # classes c0 .. c5 of the style sheet
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """One line: `y` over `x`, of equal length; points that are not finite are left out."""
+    """One line: `y` over `x`, of equal length; points that are not finite are left out.
+
+    Attributes:
+        colour: number of its colour; None: that of its place in the chart.
+    """
 
     name: str
     x: list[float]
     y: list[float]
+    colour: int | None = None
 
 
 def line_chart(
@@ -47,7 +52,8 @@ def line_chart(
     Returns:
         `Markup`, or None if there is nothing to draw.
     """
-    series = [kept for kept in map(_finite, series) if kept.x]
+    kept = [line for line in map(_finite, series) if line.x]
+    series = [line if line.colour is not None else dataclasses.replace(line, colour=i) for i, line in enumerate(kept)]
     if not series:
         return None
     values = [y for line in series for y in line.y] + ([mark[0]] if mark else [])
@@ -59,7 +65,7 @@ def line_chart(
     if mark:
         y = frame.y(mark[0])
         marked = element("line", x1=frame.left, x2=frame.right, y1=y, y2=y, class_="mark")
-    lines = [_line(frame, line, index) for index, line in enumerate(series)]
+    lines = [_line(frame, line) for line in series]
     drawing = [frame.grid(), frame.x_ticks(), _text(frame.right, HEIGHT - 4, x_title, "end"), marked, lines]
     return _figure(title, drawing, _spoken(title, series), _legend(series, mark), note)
 
@@ -253,20 +259,20 @@ def thinned(x: list[float], y: list[float], limit: int = POINTS) -> tuple[list[f
 def _finite(line):
     """Returns the line without points that are not finite."""
     points = [(x, y) for x, y in zip(line.x, line.y) if math.isfinite(x) and math.isfinite(y)]
-    return Series(line.name, [x for x, _ in points], [y for _, y in points])
+    return dataclasses.replace(line, x=[x for x, _ in points], y=[y for _, y in points])
 
 
-def _line(frame, line, index):
+def _line(frame, line):
     x, y = thinned(line.x, line.y)
     places = [(frame.x(a), frame.y(b)) for a, b in zip(x, y)]
-    path = element("polyline", points=" ".join(f"{a:g},{b:g}" for a, b in places), class_=f"line {look(index)}")
+    path = element("polyline", points=" ".join(f"{a:g},{b:g}" for a, b in places), class_=f"line {look(line.colour)}")
     if len(places) > 40:
         return path
-    return joined(path, [element("circle", cx=a, cy=b, r=1.8, class_=look(index).split()[0]) for a, b in places])
+    return joined(path, [element("circle", cx=a, cy=b, r=1.8, class_=look(line.colour).split()[0]) for a, b in places])
 
 
 def look(index: int) -> str:
-    """Returns the CSS classes of line number `index`: a colour, and dashes for all but the first of four."""
+    """Returns the CSS classes of colour number `index`: a colour, and dashes for all but the first of four."""
     return f"c{index % COLOURS} d{index % 4}"
 
 
@@ -275,7 +281,7 @@ def _text(x, y, text, anchor, class_=None):
 
 
 def _legend(series, mark):
-    lines = [(line.name, f"line {look(index)}", short(line.y[-1])) for index, line in enumerate(series)]
+    lines = [(line.name, f"line {look(line.colour)}", short(line.y[-1])) for line in series]
     return lines + ([(mark[1], "mark", None)] if mark else [])
 
 

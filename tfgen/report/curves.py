@@ -1,6 +1,8 @@
 """Charts of the columns of history.csv and diagnosis.csv: those that the model declares, and one per other column."""
 
+import itertools
 import math
+from collections.abc import Iterable, Sequence
 
 from tfgen.report.charts import Series, line_chart
 from tfgen.report.evidence import Evidence
@@ -16,14 +18,15 @@ def training_charts(evidence: Evidence) -> list[Markup]:
     """Returns the charts of a run's training, each column in one of them."""
     charts: list[Markup | None] = []
     shown: set[tuple[str, str]] = set()
+    networks = networks_of(evidence)
     for plan in evidence.charts:
         file, columns = table_of(evidence, plan)
         shown |= {(file, name) for name in plan.columns}
         note = plan.note if file == plan.file else MEANS
-        charts.append(drawn(columns, plan, note))
+        charts.append(drawn(columns, plan, networks, note))
     for file in FILES:
         for plan in left_over(evidence, file, shown):
-            charts.append(drawn(getattr(evidence, file), plan))
+            charts.append(drawn(getattr(evidence, file), plan, networks))
     return [chart for chart in charts if chart]
 
 
@@ -51,9 +54,37 @@ def left_over(evidence: Evidence, file: str, shown: set[tuple[str, str]]) -> lis
     return plans + [Plan(f"{name}{said}", {name: name}, file) for name in others]
 
 
-def drawn(columns: dict, plan: Plan, note: str = "") -> Markup | None:
-    """Returns the chart of the plan's columns that exist; None without any."""
-    lines = [Series(said, columns["step"], columns[name]) for name, said in plan.columns.items() if name in columns]
+def networks_of(evidence: Evidence) -> list[str]:
+    """Returns the names of the networks whose norms the diagnosis has measured, sorted."""
+    names = (name.removesuffix(ending) for ending in ENDINGS for name in evidence.diagnosis if name.endswith(ending))
+    return sorted(set(names))
+
+
+def colours(columns: Iterable[str], networks: Sequence[str]) -> dict[str, int]:
+    """Returns column -> number of its colour: each network has one of its own in all charts of a page."""
+    found: dict[str, int] = {}
+    others = itertools.count(len(networks))
+    for column in columns:
+        owner = next((i for i, name in enumerate(networks) if f"{column}_".startswith(f"{name}_")), None)
+        found[column] = next(others) if owner is None or owner in found.values() else owner
+    return found
+
+
+def drawn(columns: dict, plan: Plan, networks: Sequence[str] = (), note: str = "") -> Markup | None:
+    """Returns the chart of the plan's columns that exist; None without any.
+
+    Args:
+        columns: of the file.
+        plan: of the chart.
+        networks: names of networks, whose lines have the same colours in all charts.
+        note: below the chart.
+    """
+    colour = colours(plan.columns, networks)
+    lines = [
+        Series(said, columns["step"], columns[name], colour[name])
+        for name, said in plan.columns.items()
+        if name in columns
+    ]
     return line_chart(plan.title, lines, note=note or None, **plan.axis) if lines else None
 
 

@@ -62,7 +62,7 @@ def smaller_film(film: Image.Image) -> bytes:
     frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(film)]
     chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, FILM_FRAMES)})
     frames = [frames[i].quantize(FILM_LEVELS, dither=Image.Dither.NONE) for i in chosen]
-    durations = [250] * (len(frames) - 1) + [2000]
+    durations = [2000] + [250] * (len(frames) - 1)  # the first one is the end of the training
     file = io.BytesIO()
     frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
     return file.getvalue()

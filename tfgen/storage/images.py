@@ -141,6 +141,8 @@ def save_gif(
 ) -> None:
     """Writes an endless animated GIF atomically.
 
+    It opens on the last frame, as which it is shown wherever it does not move: the first ones are gray noise.
+
     Args:
         path: the GIF.
         frames: in order, uint8 images of one shape or paths of PNG files.
@@ -157,7 +159,8 @@ def save_gif(
     chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, max_frames)})
     pictures = [_shrunk(_opened(frames[i]), max_side) for i in chosen]
     step = int(min(500, 1000 * seconds / len(pictures)))  # milliseconds; a few frames are not shown in slow motion
-    durations = [step] * (len(pictures) - 1) + [int(1000 * hold)]
+    pictures = pictures[-1:] + pictures[:-1]
+    durations = [int(1000 * hold)] + [step] * (len(pictures) - 1)
     with replacing(path) as partial:
         pictures[0].save(
             partial, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False

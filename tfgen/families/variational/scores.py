@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from tfgen import metrics
-from tfgen.metrics.score import HeldOut, Score, mean_of
+from tfgen.metrics.score import SHARE, HeldOut, Score, mean_of
 
 
 def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:
@@ -26,7 +26,7 @@ def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dic
     if "factors" not in held_out.source.fields:
         return scores, {}
     gap = metrics.mig(model, held_out.source, held_out.split, seed=settings.seed)
-    scores["mig"] = mean_of(list(gap["gaps"].values()), protocol=stated(model, held_out, settings, bins=20))
+    scores["mig"] = mean_of(list(gap["gaps"].values()), SHARE, protocol=stated(model, held_out, settings, bins=20))
     return scores, {"mig": gap["gaps"]}
 
 
