@@ -25,7 +25,7 @@ FIELDS = {"image": Field("image", (4, 4, 1)), "label": Field("label", range=(0, 
 class StandIn:
     """A model whose image i of label l is filled with the byte 10 l + seed."""
 
-    name, fields, data_field = "stand_in", FIELDS, "image"
+    name, fields, data_field, class_names = "stand_in", FIELDS, "image", None
 
     def __init__(self, num_classes=None, can_sample=True, source=False):
         self.num_classes, self.sampler = num_classes, "latent" if can_sample else None
