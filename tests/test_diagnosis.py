@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 import tfgen
 from tfgen.data.source import Arrays, Source
-from tfgen.diagnosis.callback import read_rows, schedule
+from tfgen.diagnosis.callback import schedule
 from tfgen.diagnosis.probes import Probe
 from tfgen.diagnosis.rules import DIVERGED, NON_FINITE, Judge, judge, rules_of, standing_still
 from tfgen.diagnosis.stops import StopOnScore
@@ -609,16 +609,6 @@ def test_a_real_training_resumed_leaves_the_same_files(tmp_path):
     fit(tmp_path / "killed", 6, resumed, done=2)
     for name in ("diagnosis.csv", "diagnosis.json"):
         assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
-
-
-def test_damaged_rows_are_made_anew(tmp_path):
-    path = tmp_path / "diagnosis.csv"
-    assert read_rows(path) == []
-    path.write_text("step,loss\n10,1.5\n20,\n")
-    assert read_rows(path) == [{"step": 10, "loss": 1.5}, {"step": 20}]
-    for text in ("step,loss\n10,abc\n", "loss\n1.0\n", "step\x00\n"):
-        path.write_text(text)
-        assert read_rows(path) == []
 
 
 class Shut:

@@ -163,11 +163,15 @@ def test_a_restart_goes_on_with_what_the_launch_began(monkeypatch, tmp_path):
     paths = Layout(tmp_path)
     monkeypatch.delenv(LAUNCHED, raising=False)
     assert not restarted(paths)
-    paths.recipe.write_text("{}")
+    monkeypatch.setenv(LAUNCHED, "17.5")
     assert not restarted(paths)
-    monkeypatch.setenv(LAUNCHED, repr(paths.recipe.stat().st_mtime - 1.0))
+    for text, ours in (("{", False), ('{"recipe": {"model": "vae"}}', False)):
+        paths.recipe.write_text(text)
+        assert restarted(paths) is ours
+    record = {"recipe": {"model": "vae"}, "launch": "17.5"}
+    paths.recipe.write_text(json.dumps(record))
     assert restarted(paths)
-    monkeypatch.setenv(LAUNCHED, repr(paths.recipe.stat().st_mtime + 1.0))
+    monkeypatch.setenv(LAUNCHED, "18.5")  # a later launch: --resume=never means what it says
     assert not restarted(paths)
 
 

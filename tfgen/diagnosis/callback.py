@@ -1,6 +1,5 @@
 """The diagnosis of a training in progress: measurements every few steps, and findings in words."""
 
-import csv
 import dataclasses
 import json
 import math
@@ -18,6 +17,7 @@ from tfgen.diagnosis.rules import PATIENCE, Finding, Judge, rules_of
 from tfgen.diagnosis.stops import Stop, check_stops, stops_for
 from tfgen.errors import UserError
 from tfgen.storage.atomic import write_text
+from tfgen.storage.tables import recovered, table_line
 
 PER_PROBE = 150  # steps, about: a probe takes as long as two or three of them
 AT_LEAST = 100  # steps between two probes where epochs are shorter
@@ -181,7 +181,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _resume(self):
         """Restores the rows up to the present step, from the file or from an earlier `fit`."""
-        rows, self.rows = self.rows if self.folder is None else read_rows(self.folder / "diagnosis.csv"), []
+        rows, self.rows = self.rows if self.folder is None else recovered(self.folder / "diagnosis.csv"), []
         self._judge, self._names, self._lines = Judge(rules_of(self.model), self.patience), ["step"], []
         for row in rows:
             before = self.rows[-1]["step"] if self.rows else 0
@@ -201,9 +201,9 @@ class Diagnosis(keras.callbacks.Callback):
         names = {name for row in new for name in row} | set(self._names)
         if len(names) > len(self._names):  # a new column changes all lines
             self._names, self._lines, new = ["step", *sorted(names - {"step"})], [], self.rows
-        for row in new:
-            self._lines.append(",".join(repr(row[name]) if name in row else "" for name in self._names))
-        write_text(self.folder / "diagnosis.csv", "\n".join([",".join(self._names), *self._lines, ""]), sync)
+        self._lines += [table_line(self._names, row) for row in new]
+        text = "".join([table_line(self._names), *self._lines])
+        write_text(self.folder / "diagnosis.csv", text, sync)
 
     def _write_findings(self):
         findings = [dataclasses.asdict(finding) for finding in self.findings]
@@ -227,15 +227,3 @@ def schedule(every: int | None, steps_per_epoch: int | None) -> Callable[[int, i
     else:
         parts, length = max(1, round(epoch / PER_PROBE)), epoch
     return lambda before, step: step * parts // length > before * parts // length
-
-
-def read_rows(path: pathlib.Path) -> list[dict]:
-    """Returns the rows of a diagnosis.csv, with `step` int and all else float; none if it is damaged."""
-    if not path.is_file():
-        return []
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-        return [{**row, "step": int(row["step"])} for row in rows]
-    except (ValueError, KeyError, TypeError, csv.Error):
-        return []

@@ -9,6 +9,7 @@ import keras
 from tfgen import faults
 from tfgen.errors import UserError
 from tfgen.storage.atomic import replacing
+from tfgen.storage.origin import Stamp, stamp_file, stamp_of
 from tfgen.training.model import GenerativeModel
 
 TRAINER = "trainer.keras"
@@ -37,12 +38,15 @@ def read_keras_file(path: str | os.PathLike) -> keras.Model:
     return model
 
 
-def save_keras_files(model: GenerativeModel, folder: str | os.PathLike) -> list[pathlib.Path]:
+def save_keras_files(
+    model: GenerativeModel, folder: str | os.PathLike, stamp: Stamp | None = None
+) -> list[pathlib.Path]:
     """Writes `NAME.keras` for each network that the model exports, then `trainer.keras`, the model with its optimizers.
 
     Args:
         model: a compiled `GenerativeModel`.
         folder: created if it is missing. Each file in it is replaced atomically, and synced.
+        stamp: the origin and the step of the model, which each file records; Keras does not read it.
 
     Returns:
         Paths of the files, `trainer.keras` last.
@@ -56,4 +60,10 @@ def save_keras_files(model: GenerativeModel, folder: str | os.PathLike) -> list[
     for name, network in saved.items():
         with replacing(folder / name, sync=True) as partial:
             network.save(partial)
+            stamp_file(partial, stamp)
     return [folder / name for name in saved]
+
+
+def are_stamped(model: GenerativeModel, folder: pathlib.Path, stamp: Stamp) -> bool:
+    """Returns whether `folder` holds the files that `save_keras_files` writes for a model, all with this stamp."""
+    return all(stamp_of(folder / f"{name}.keras") == stamp for name in [*model.networks, pathlib.Path(TRAINER).stem])

@@ -10,13 +10,14 @@ import tensorflow as tf
 from tfgen.errors import UserError
 from tfgen.sampling.endpoints import Endpoint
 from tfgen.storage.atomic import replacing_folder
+from tfgen.storage.origin import Stamp, stamp_folder
 from tfgen.training.model import GenerativeModel
 
 # `serving_default` is the first of these signatures that a model has.
 DEFAULTS = ("generate", "translate", "sample", "reconstruct")
 
 
-def export_savedmodel(model: GenerativeModel, folder: str | pathlib.Path) -> pathlib.Path:
+def export_savedmodel(model: GenerativeModel, folder: str | pathlib.Path, stamp: Stamp | None = None) -> pathlib.Path:
     """Writes the signatures of `model.endpoints()` to `folder` (`.../export/1`), atomically.
 
     `generate` {latent} -> {image}, `sample` {seed} -> {image}, `sample_png` {seed} -> {image_bytes}, `interpolate`
@@ -30,6 +31,7 @@ def export_savedmodel(model: GenerativeModel, folder: str | pathlib.Path) -> pat
     Args:
         model: a compiled `GenerativeModel`.
         folder: of the SavedModel.
+        stamp: the origin and the step of the model, recorded in `assets.extra`.
 
     Returns:
         The folder.
@@ -48,6 +50,7 @@ def export_savedmodel(model: GenerativeModel, folder: str | pathlib.Path) -> pat
             archive.write_out(str(partial), verbose=False)
         except tf.errors.OpError as error:
             raise UserError(f"cannot write {folder}: {error.message}; what was there before is kept") from error
+        stamp_folder(partial, stamp)
     return folder
 
 

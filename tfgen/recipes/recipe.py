@@ -2,13 +2,15 @@
 
 import copy
 import dataclasses
+import hashlib
 import json
+import numbers
 import pathlib
 import re
 import traceback
 import types
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import registry
 from tfgen import faults
@@ -48,6 +50,7 @@ class Recipe:
     Attributes:
         given: names of the options that a user gave, in Python or by a flag, over those of a config. Given options that
             have no effect are an error; those of a config are left out.
+        config: (path of the config, the recipe as it stands there) that this recipe was made from, or None.
     """
 
     model: str = row(Text(), flag="what to train; --list_models shows the names")
@@ -122,6 +125,7 @@ class Recipe:
         flag="where metrics go: tensorboard, wandb, mlflow, trackio, several with commas between them, or none",
     )
     given: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False, default=frozenset())
+    config: ClassVar["tuple[pathlib.Path, Recipe] | None"] = None  # of a single recipe, where it has one
 
     def __new__(cls, *args: Any, **fields: Any) -> Self:
         # before the generated __init__, whose TypeError would name no remedy
@@ -159,13 +163,13 @@ class Recipe:
         for name, other in (("steps", "epochs"), ("epochs", "steps")):
             if changes.get(name) is not None:
                 changes.setdefault(other, None)
-        return type(self)(**{**self.values(), **changes})._as_given(given)
+        return type(self)(**{**self.values(), **changes})._marked(given, self.config)
 
     def without_options(self, names: Iterable[str]) -> Self:
         """Returns a copy without the options `names`."""
         left_out = set(names)
         options = {name: value for name, value in self.options.items() if name not in left_out}
-        return type(self)(**{**self.values(), "options": options})._as_given(self.given & options.keys())
+        return type(self)(**{**self.values(), "options": options})._marked(self.given & options.keys(), self.config)
 
     def values(self) -> dict[str, Any]:
         """Returns name -> value of every field of the table."""
@@ -178,23 +182,34 @@ class Recipe:
     @classmethod
     def from_json(cls, saved: dict[str, Any] | str) -> Self:
         """Returns the recipe that `to_json` saved, from the dict or its JSON text; its options count as a config's."""
-        return cls(**(json.loads(saved) if isinstance(saved, str) else saved))._as_given(())
+        return cls(**(json.loads(saved) if isinstance(saved, str) else saved))._marked(())
 
     def differences(self, other: Self) -> list[str]:
         """Returns sentences on the differences that prevent `other` from continuing a run of this recipe.
 
         For example ["batch_size was 64, now 128"]; fields that may change are left out.
         """
-        old, new = _flat(self), _flat(other)
+        old, new = compared(self), compared(other)
         return [
             f"{name} was {old.get(name, 'not set')!s}, now {new.get(name, 'not set')!s}"
             for name in {**old, **new}
             if _canonical(old.get(name)) != _canonical(new.get(name)) or (name in old) != (name in new)
         ]
 
-    def _as_given(self, names: Iterable[str]) -> Self:
+    @property
+    def identity(self) -> str:
+        """16 hexadecimal digits, the same for two recipes exactly where `differences` finds none."""
+        defaults = {name: _canonical(field.default) for name, field in self.__dataclass_fields__.items()}
+        values = {name: _canonical(value) for name, value in compared(self).items()}
+        # without the defaults: a field that a later version adds leaves the identities of earlier runs as they are
+        stated = {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
+        text = json.dumps(stated, sort_keys=True, default=repr)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _marked(self, given: Iterable[str], config: "tuple[pathlib.Path, Recipe] | None" = None) -> Self:
         recipe = copy.copy(self)
-        object.__setattr__(recipe, "given", frozenset(names))
+        object.__setattr__(recipe, "given", frozenset(given))
+        object.__setattr__(recipe, "config", config)
         return recipe
 
 
@@ -277,7 +292,8 @@ def _run_config(path: pathlib.Path) -> Recipe:
         raise UserError(f"{path} has no function recipe(); a config is a module with `def recipe()` returning a Recipe")
     if not isinstance(recipe, Recipe):
         raise UserError(f"recipe() in {path} returned {recipe!r:.40}, expected a tfgen.Recipe")
-    return recipe._as_given(())
+    recipe = recipe._marked(())
+    return recipe._marked((), (path, recipe))
 
 
 def _place(path: pathlib.Path, error: Exception) -> str:
@@ -295,7 +311,8 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _flat(recipe: Recipe) -> dict[str, Any]:
+def compared(recipe: Recipe) -> dict[str, Any]:
+    """Returns what makes a recipe that recipe: its options as `option NAME`, and the fields that may not change."""
     fields = {name: value for name, value in recipe.values().items() if not rows()[name].changes}
     return {**{f"option {name}": value for name, value in fields.pop("options").items()}, **fields}
 
@@ -306,6 +323,8 @@ def _canonical(value: Any) -> Any:
         return [_canonical(item) for item in value]
     if isinstance(value, dict):
         return {name: _canonical(item) for name, item in value.items()}
+    if isinstance(value, numbers.Real) and abs(value) < 1e300:
+        return float(value)
     if not isinstance(value, str):
         return value
     text = re.sub(r"\s", "", value)
@@ -313,7 +332,7 @@ def _canonical(value: Any) -> Any:
         return float(text)
     except ValueError:
         pass
-    words = {"true": True, "false": False, "none": None, "null": None}
+    words = {"true": 1.0, "false": 0.0, "none": None, "null": None}
     if text.lower() in words:
         return words[text.lower()]
     if "," in text and "(" not in text.strip("()"):

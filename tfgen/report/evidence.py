@@ -1,10 +1,7 @@
 """The files of a run that a report is made from, checked as they are read: damaged ones are left out with a note."""
 
-import csv
 import dataclasses
 import functools
-import json
-import math
 import numbers
 import os
 import pathlib
@@ -14,7 +11,8 @@ from tfgen.data.source import Examples
 from tfgen.errors import UserError
 from tfgen.recipes.recipe import Recipe
 from tfgen.report.plans import Plan, read_plans
-from tfgen.runs.folder import Run, load_run
+from tfgen.runs.folder import Run, load_run, read_history
+from tfgen.storage.tables import read_json
 
 
 @dataclasses.dataclass
@@ -106,7 +104,7 @@ def gather(folder: str | os.PathLike) -> Evidence:
         "evaluation": (run.paths.evaluation, read_evaluation),
     }
     for name, (path, read) in readers.items():
-        if not path.is_file():
+        if not os.path.lexists(path):
             continue
         try:
             setattr(evidence, name, read(path))
@@ -121,24 +119,8 @@ def read_columns(path: pathlib.Path) -> dict[str, list[float]]:
     Raises:
         UserError: the file is damaged; the sentence names the line.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is damaged: expected a table of numbers ({error})") from None
-    if not rows or "step" not in rows[0]:
-        raise UserError(f"{path} is damaged: expected a first line with a column step")
-    columns: dict[str, list[float]] = {name: [] for name in rows[0]}
-    for line, row in enumerate(rows[1:], start=2):
-        try:
-            if len(row) != len(rows[0]):
-                raise ValueError
-            for name, cell in zip(rows[0], row):
-                columns[name].append(float(cell) if cell else math.nan)
-        except ValueError:
-            raise UserError(f"{path} is damaged: line {line} is not a row of {len(rows[0])} numbers") from None
-    if not all(map(math.isfinite, columns["step"])):
-        raise UserError(f"{path} is damaged: a row has no step")
+    if not (columns := read_history(path, ("step",))):
+        raise UserError(f"{path} is damaged: expected a first line with a column step, got an empty file")
     return columns
 
 
@@ -148,7 +130,7 @@ def read_findings(path: pathlib.Path) -> list[dict]:
     Raises:
         UserError: the file is damaged.
     """
-    findings = _json(path)
+    findings = read_json(path, "train on to have it written anew")
     if not isinstance(findings, list) or not all(map(_is_finding, findings)):
         raise UserError(f"{path} is damaged: expected a list of findings with step, name and message")
     return findings
@@ -161,7 +143,7 @@ def read_evaluation(path: pathlib.Path) -> dict:
         UserError: the file is damaged.
     """
     remedy = "evaluate anew with python -m tfgen.evaluate"
-    found = _json(path, remedy)
+    found = read_json(path, remedy)
     if not isinstance(found, dict) or not isinstance(found.get("metrics"), dict):
         raise UserError(f"{path} is damaged or not written by tfgen: expected an object with metrics; {remedy}")
     for name, score in found["metrics"].items():
@@ -176,14 +158,7 @@ def read_evaluation(path: pathlib.Path) -> dict:
 
 def is_number(value: object) -> bool:
     """Returns whether a value from JSON is a number that a float can hold, NaN included."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and not abs(float(value)) > 1e300
-
-
-def _json(path, remedy="train on to have it written anew"):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged: it is not JSON ({error}); {remedy}") from None
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and not abs(value) > 1e300
 
 
 def _is_finding(finding):

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import math
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from registry import UnknownName
+from tfgen import faults
 from tfgen.data.source import Field, Source, as_fields, data_field
 from tfgen.errors import UserError
 from tfgen.machine.precision import using
 from tfgen.recipes.recipe import Recipe
 from tfgen.storage.atomic import write_text
+from tfgen.storage.origin import Origin, path_of, stamp_of, steps_of
 from tfgen.storage.paths import expanded
+from tfgen.storage.tables import load_json, read_table
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -34,6 +38,11 @@ class Layout:
     def recipe(self) -> pathlib.Path:
         """The resolved recipe, with versions and provenance."""
         return self.folder / "recipe.json"
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """There while a process trains in the folder."""
+        return self.folder / ".lock"
 
     @property
     def history(self) -> pathlib.Path:
@@ -105,6 +114,12 @@ class Layout:
         """The HTML report."""
         return self.folder / "report.html"
 
+    def weights(self) -> list[pathlib.Path]:
+        """Returns what there is of checkpoints, `.keras` files and the SavedModel."""
+        found = [path_of(self.checkpoints, step) for step in steps_of(self.checkpoints)]
+        found += sorted(path for path in self.models.glob("*.keras") if not path.name.startswith("."))
+        return [*found, *([self.savedmodel] if os.path.lexists(self.savedmodel) else [])]
+
 
 class Run:
     """A run on disk; each part is read on first use.
@@ -123,31 +138,60 @@ class Run:
     def __init__(self, folder: str | os.PathLike) -> None:
         self.folder = expanded("the folder of a run", folder)
         self.paths = Layout(self.folder)
-        if not self.paths.recipe.is_file():
+        try:
+            found = self.paths.recipe.is_file()
+        except faults.PATH as error:
+            raise UserError(f"cannot read {self.folder}: {faults.reason(error)}") from None
+        if not found:
             raise UserError(_not_a_run(self.folder))
+
+    def __repr__(self) -> str:
+        place = f"Run({str(self.folder)!r}"
+        try:
+            stamp = stamp_of(self.paths.trainer)
+            steps = [*steps_of(self.paths.checkpoints), *([] if stamp is None else [stamp.step])]
+            total = self.record.get("total_steps") or self.recipe.steps
+            of = f" of {total}" if isinstance(total, int) and total < 10**18 else ""
+            return f"{place}: {self.recipe.model}{f', step {max(steps)}{of}' if steps else ', not trained yet'})"
+        except Exception:  # a representation never fails
+            return f"{place})"
 
     @functools.cached_property
     def record(self) -> dict:
         """The contents of recipe.json: the recipe, the data's fields, versions and provenance of the data."""
-        try:
-            record = json.loads(self.paths.recipe.read_text(encoding="utf-8"))
+        with self._readable():
+            record = load_json(self.paths.recipe)
             record["recipe"]["model"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self.paths.recipe} is damaged or not written by tfgen: {error!r}; train anew") from error
-        return record
+            # what only helps, and is no reason to fail
+            if not isinstance(record.get("data"), dict):
+                record["data"] = {}
+            return record
 
     @functools.cached_property
     def recipe(self) -> Recipe:
         """The `Recipe` of the training."""
-        return Recipe.from_json(self.record["recipe"])
+        with self._readable():
+            return Recipe.from_json(self.record["recipe"])
 
     @functools.cached_property
     def fields(self) -> dict[str, Field]:
         """Name -> `Field` of the run's data."""
-        try:
+        with self._readable():
             return as_fields(self.record.get("fields") or {})
-        except (UserError, TypeError, AttributeError) as error:
-            raise UserError(f"{self.paths.recipe} is damaged or not written by tfgen: {error}; train anew") from error
+
+    @property
+    def origin(self) -> Origin:
+        """The recipe and the data of the run, in short, as its checkpoints and models record them."""
+        return origin_of(self.recipe, self.record["data"])
+
+    @contextlib.contextmanager
+    def _readable(self):
+        try:
+            yield
+        except faults.TEXT as error:
+            raise UserError(
+                f"{self.paths.recipe} is damaged or not written by tfgen: {faults.reason(error)}; train anew"
+            ) from error
 
     @property
     def class_names(self) -> list[str] | None:
@@ -218,7 +262,7 @@ class Run:
     @property
     def diagnosis(self) -> dict[str, list]:
         """The columns of diagnosis.csv as it is now: `step` int, and the measurements of the probes, float."""
-        return read_history(self.paths.diagnosis)
+        return read_history(self.paths.diagnosis, ("step",))
 
     @functools.cached_property
     def model(self) -> GenerativeModel:
@@ -228,14 +272,20 @@ class Run:
 
         # a plugin's classes have to be registered with Keras before it loads them
         self._known("model", self.recipe.model, MODELS.get)
-        ended = self.paths.trainer.is_file()
-        model = self._loaded() if ended else self._rebuilt()
-        checkpoints = Checkpoints(model, self.paths.checkpoints)
-        steps = checkpoints.steps()
-        if not (ended or steps):
-            raise UserError(f"{self.folder} has neither {self.paths.trainer.name} nor a checkpoint yet: train it first")
-        if steps and (not ended or steps[-1] > int(model.step.numpy())):
-            checkpoints.restore()
+        if not self.paths.trainer.is_file():
+            model = self._rebuilt()
+            if Checkpoints(model, self.paths.checkpoints, origin=self.origin).restore() is None:
+                name = self.paths.trainer.name
+                raise UserError(f"{self.folder} has neither {name} nor a checkpoint yet: train it first")
+            return self._named(model)
+        model, stamp = self._loaded(), stamp_of(self.paths.trainer)
+        checkpoints = Checkpoints(model, self.paths.checkpoints, origin=None if stamp is None else stamp.origin)
+        step = int(model.step.numpy())
+        newer = any(saved > step for saved in checkpoints.steps())
+        # one that turns out to be damaged may have been restored in part
+        return self._named(self._loaded() if newer and checkpoints.restore(after=step) is None else model)
+
+    def _named(self, model):
         if self.class_names and len(self.class_names) == model.num_classes and not model.class_names:
             model.class_names = self.class_names  # of a run from before models kept them
         return model
@@ -278,23 +328,23 @@ def save_record(folder: str | os.PathLike, recipe: Recipe, fields: dict[str, Fie
     write_text(Layout(pathlib.Path(folder)).recipe, json.dumps(record, indent=2) + "\n", sync=True)
 
 
-def read_history(path: str | os.PathLike) -> dict[str, list]:
-    """Reads the columns of a history.csv, none without the file: `epoch`, `step` int, others float, NaN for blank."""
-    path = pathlib.Path(path)
-    if not path.is_file():
-        return {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    if not rows:
-        return {}
-    columns = zip(*rows[1:]) if len(rows) > 1 else ([] for _ in rows[0])
-    return {name: [_number(name, text) for text in column] for name, column in zip(rows[0], columns)}
+def origin_of(recipe: Recipe, data: Mapping[str, Any]) -> Origin:
+    """Returns the `Origin` of a training by a recipe on data with this provenance."""
+    digests = data.get("sha256")
+    text = json.dumps(digests, sort_keys=True)
+    return Origin(recipe.identity, hashlib.sha256(text.encode()).hexdigest()[:16] if digests else None)
 
 
-def _number(name, text):
-    if name in ("epoch", "step"):
-        return int(text)
-    return float(text) if text else math.nan
+def read_history(path: str | os.PathLike, counts: Sequence[str] = ("epoch", "step")) -> dict[str, list]:
+    """Reads the columns of a history.csv, none without the file: `epoch`, `step` int, others float, NaN for blank.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    table = read_table(path, counts)
+    if table.problem is not None:
+        raise UserError(f"{path} is damaged: {table.problem}; going on with the training writes it anew")
+    return {name: [row.get(name, math.nan) for row in table.rows] for name in table.names}
 
 
 def _not_a_run(folder):
@@ -305,5 +355,5 @@ def _not_a_run(folder):
     else:
         problem = f"{folder} is not the folder of a run: it has no recipe.json"
     near = folder if folder.is_dir() else folder.parent
-    runs = sorted(path.parent for path in near.glob("*/recipe.json"))[:5] if near.is_dir() else []
+    runs = sorted(path.parent for path in near.glob("[!.]*/recipe.json"))[:5] if near.is_dir() else []
     return f"{problem}; runs nearby: {', '.join(map(str, runs))}" if runs else f"{problem}; tfgen.run makes one"

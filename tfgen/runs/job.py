@@ -17,19 +17,30 @@ from tfgen.data.source import Source
 from tfgen.distribution import cluster
 from tfgen.distribution.replicas import check_divisible, within
 from tfgen.errors import UserError
-from tfgen.export.keras_files import save_keras_files
+from tfgen.export.keras_files import are_stamped, save_keras_files
 from tfgen.export.savedmodel import export_savedmodel
 from tfgen.machine.precision import resolve, using
 from tfgen.models import settle
 from tfgen.optimizers.schedules import apply_schedule
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs import batch_size
-from tfgen.runs.folder import Layout, Run, save_record
+from tfgen.runs.folder import Layout, Run, origin_of, save_record
 from tfgen.runs.interrupts import interruptible
+from tfgen.runs.lock import FolderLock
 from tfgen.runs.provenance import provenance
-from tfgen.runs.resume import check_earlier, models_are_older, resolved_resume, restore, set_aside
+from tfgen.runs.resume import (
+    check_earlier,
+    check_length,
+    clear_the_way,
+    recorded,
+    resolved_resume,
+    restore,
+    set_aside,
+)
 from tfgen.runs.start import start_from
 from tfgen.runs.watching import callbacks_of, check_stops, loggers_of
+from tfgen.storage.atomic import ANY, put_aside, sweep
+from tfgen.storage.origin import Stamp, stamp_of
 from tfgen.storage.paths import expanded
 from tfgen.training import accumulation
 from tfgen.training.callbacks import StopOnNonFinite
@@ -72,32 +83,69 @@ def train(
     resume = resolved_resume(resume, paths)
     strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
     recipe = recipe.replace(precision=resolve(recipe.precision))
-    with cluster.together(strategy), printing(cluster.is_chief(strategy)), using(recipe.precision):
+    chief = cluster.is_chief(strategy)
+    with (
+        cluster.together(strategy),
+        printing(chief),
+        using(recipe.precision),
+        FolderLock(paths.lock) if chief and not dry_run else contextlib.nullcontext() as lock,
+    ):
         recipe, source, model, total = set_up(recipe, paths, resume, strategy)
         begins = start_from(recipe, model, paths, resume)
         print("\n".join([plan(recipe, source, model, total, paths), *source.provenance.get("notes", ())]), flush=True)
         if dry_run:
             return None
-        chief = cluster.is_chief(strategy)
-        if chief and resume == "never":
-            set_aside(paths.folder)
+        origin = origin_of(recipe, source.provenance)
+        if lock is not None and resume == "never":
+            lock.release(set_aside(paths))
         cluster.wait_for_all(strategy)  # or another worker could restore from the folder that is set aside
-        checkpoints = Checkpoints(model, paths.checkpoints)
+        checkpoints = Checkpoints(model, paths.checkpoints, origin=origin)
         begun = restore(checkpoints, strategy)
-        if chief:
-            paths.folder.mkdir(parents=True, exist_ok=True)
-            save_record(paths.folder, recipe, source.fields, **provenance(source, model), init_from=begins)
-        if begun is not None and begun >= total:
+        check_length(paths, begun, total)
+        finished = begun is not None and begun >= total
+        if lock is not None:
+            prepare(paths, lock)
+            if not finished or recorded(paths)[0] is None:
+                more = {**provenance(source, model), "init_from": begins, "total_steps": total}
+                save_record(paths.folder, recipe, source.fields, **more)
+        if finished:
             print(f"this run is finished: step {begun} of {total}; raise --epochs or --steps to go on", flush=True)
         else:
             fit(model, recipe, source, paths, checkpoints, total, strategy, callbacks)
-        # a kill may have come after the last checkpoint and before the models
-        if chief and (begun is None or begun < total or models_are_older(paths, checkpoints.path(begun))):
-            save_keras_files(model, paths.models)
-            export(model, paths)
+        if chief:
+            save_models(model, paths, Stamp(origin, int(model.step)))
         cluster.wait_for_all(strategy)  # workers end together: one that is lost now has them all started again
         print(farewell(model, paths), flush=True)
         return Run(paths.folder) if chief else None
+
+
+def prepare(paths: Layout, lock: FolderLock) -> None:
+    """Makes and locks the folder of a run, and clears it of what a killed process has left.
+
+    Raises:
+        UserError: another process trains there, or the folder cannot be written to.
+    """
+    lock.take()
+    lock.sign()
+    clear_the_way(paths)
+    if recorded(paths)[0] is None and paths.recipe.exists():
+        print(f"{paths.recipe} is kept as {put_aside(paths.recipe).name}, and written anew", flush=True)
+    for folder in (paths.folder, paths.samples, paths.models, paths.checkpoints, paths.savedmodel.parent):
+        sweep(folder, ANY)
+
+
+def save_models(model: GenerativeModel, paths: Layout, stamp: Stamp) -> None:
+    """Writes the `.keras` files and the SavedModel, unless those that are there are of this very model.
+
+    A kill may have come after the last checkpoint and before the models.
+
+    Raises:
+        UserError: the disk is full or read-only.
+    """
+    if are_stamped(model, paths.models, stamp) and stamp_of(paths.savedmodel) == stamp:
+        return
+    save_keras_files(model, paths.models, stamp)
+    export(model, paths, stamp)
 
 
 def fit(
@@ -137,14 +185,14 @@ def fit(
         raise KeyboardInterrupt(f"{where}; give the same command again to go on")
 
 
-def export(model: GenerativeModel, paths: Layout) -> None:
+def export(model: GenerativeModel, paths: Layout, stamp: Stamp) -> None:
     """Writes the SavedModel; if a signature fails, which is a model's own code, that is said and the run is complete.
 
     Raises:
         UserError: the disk is full or read-only.
     """
     try:
-        export_savedmodel(model, paths.savedmodel)
+        export_savedmodel(model, paths.savedmodel, stamp)
     except UserError:
         raise
     except Exception as error:
@@ -201,8 +249,8 @@ def with_batch_size(
     Raises:
         UserError: `auto` together with `distribute`.
     """
-    if recipe.batch_size == "auto" and resume != "never" and paths.recipe.exists():
-        recipe = recipe.replace(batch_size=Run(paths.folder).recipe.batch_size)
+    if recipe.batch_size == "auto" and resume != "never" and (run := recorded(paths)[0]) is not None:
+        recipe = recipe.replace(batch_size=run.recipe.batch_size)
     if recipe.batch_size != "auto":
         return recipe
     if strategy is not None:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib.metadata
+import os
 import pathlib
 import platform
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 from tfgen import plugins
 from tfgen.data.source import Source
+from tfgen.distribution.launcher import LAUNCHED
 from tfgen.training.model import GenerativeModel
 
 PACKAGES = ("keras-tfgen", "tensorflow", "keras", "numpy")
@@ -34,6 +36,8 @@ def provenance(source: Source, model: GenerativeModel) -> dict[str, Any]:
         "plugins": sorted(plugins.imported()),
         "makes": model.data_field,
         "charts": charts_of(model),
+        # by which a worker that `tfgen.launch` starts again knows the run as its own
+        "launch": os.environ.get(LAUNCHED),
     }
 
 

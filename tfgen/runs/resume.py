@@ -1,8 +1,8 @@
 """Continuing the run in a folder, or setting the folder aside."""
 
+import contextlib
 import os
 import pathlib
-import shutil
 
 import tensorflow as tf
 
@@ -11,7 +11,9 @@ from tfgen.distribution import cluster
 from tfgen.distribution.launcher import LAUNCHED
 from tfgen.errors import UserError
 from tfgen.recipes.recipe import Recipe
-from tfgen.runs.folder import Layout, Run
+from tfgen.runs.folder import Layout, Run, origin_of
+from tfgen.storage.atomic import put_aside
+from tfgen.storage.origin import path_of, stamp_of, steps_of
 from tfgen.training.checkpoints import Checkpoints
 
 
@@ -29,48 +31,119 @@ def resolved_resume(resume: str, paths: Layout) -> str:
 
 def restarted(paths: Layout) -> bool:
     """Returns whether `tfgen.launch` has started this process again, after the run in `paths` had begun."""
-    # the recipe is written when a run begins: a file later than the launch was written by a process of this launch
-    launched = float(os.environ.get(LAUNCHED, "inf"))
-    return paths.recipe.exists() and paths.recipe.stat().st_mtime > launched
+    launch = os.environ.get(LAUNCHED)
+    with contextlib.suppress(UserError):
+        return launch is not None and Run(paths.folder).record.get("launch") == launch
+    return False
 
 
 def check_earlier(paths: Layout, recipe: Recipe, source: Source, resume: str) -> None:
-    """Checks that the run in a folder, if any, can be continued.
+    """Checks that the run in a folder, if any, can be continued; nothing is changed.
+
+    A run is what its files say inside: weights of another recipe or of other data are never gone on from.
 
     Raises:
         UserError: it is of another recipe or on other data, or `resume` is must and there is no run or checkpoint.
     """
     if resume == "never":
         return
-    if not paths.recipe.exists():
-        if resume == "must":
-            raise UserError(f"--resume=must, but {paths.folder} holds no run")
-        return
-    run = Run(paths.folder)
+    weights, ours = paths.weights(), origin_of(recipe, source.provenance)
+    run, problem = recorded(paths)
+    if run is not None:
+        check_record(run, recipe, source)
+    elif resume == "must" and not weights:
+        raise UserError(f"--resume=must, but {paths.folder} holds no run")
+    if resume == "must" and not steps_of(paths.checkpoints):
+        raise UserError(f"--resume=must, but {paths.folder} holds no checkpoint")
+    for path in weights:
+        stamp = stamp_of(path)
+        # those of earlier versions say nothing, and damaged ones neither: then the record of the run decides
+        if stamp is not None and not stamp.origin.agrees(ours):
+            raise UserError(
+                f"{path} is of another recipe or of other data than this run; choose another --workdir, or "
+                "--resume=never to start anew"
+            )
+        if stamp is None and run is None:
+            raise UserError(
+                f"{paths.recipe} {problem}, and {path} does not say which recipe it is of; choose another --workdir, "
+                "or --resume=never to start anew"
+            )
+    if run is None and weights:
+        print(f"{paths.recipe} {problem}; the weights in {paths.folder} say that they are of this recipe", flush=True)
+    elif any(stamp_of(path_of(paths.checkpoints, step)) is None for step in steps_of(paths.checkpoints)[-1:]):
+        print(f"the last checkpoint does not say of which recipe it is; {paths.recipe} is believed", flush=True)
+
+
+def recorded(paths: Layout) -> tuple[Run | None, str]:
+    """Returns (the run in a folder, or None without a readable recipe.json; what is wrong with that file)."""
+    if not os.path.lexists(paths.recipe):
+        return None, "is missing"
+    try:
+        run = Run(paths.folder)
+        _ = run.recipe, run.origin
+    except UserError:
+        return None, "is damaged"
+    return run, ""
+
+
+def check_record(run: Run, recipe: Recipe, source: Source) -> None:
+    """Raises UserError if a run is of another recipe, or on other data."""
     differences = run.recipe.differences(recipe)
     if differences:
         raise UserError(
-            f"{paths.folder} holds a run of another recipe: {'; '.join(differences)}; choose another --workdir, or "
+            f"{run.folder} holds a run of another recipe: {'; '.join(differences)}; choose another --workdir, or "
             "--resume=never to start anew"
         )
-    if resume == "must" and not any(paths.checkpoints.glob("step_*")):
-        raise UserError(f"--resume=must, but {paths.folder} holds no checkpoint")
-    before, now = (run.record.get("data") or {}).get("sha256"), source.provenance.get("sha256")
+    before, now = run.record["data"].get("sha256"), source.provenance.get("sha256")
     if before and now and before != now:
         raise UserError(
-            f"the data of {source.name} have changed since {paths.folder} began (their sha256 is another); choose "
+            f"the data of {source.name} have changed since {run.folder} began (their sha256 is another); choose "
             "another --workdir"
         )
 
 
-def set_aside(folder: pathlib.Path) -> None:
-    """Renames a folder that holds a run, so that a new run can begin and nothing is lost."""
-    if not Layout(folder).recipe.exists():
-        return
-    number = next(i for i in range(1, 10_000) if not folder.with_name(f"{folder.name}.old{i}").exists())
-    old = folder.with_name(f"{folder.name}.old{number}")
-    shutil.move(folder, old)
-    print(f"the earlier run is kept in {old}", flush=True)
+def check_length(paths: Layout, begun: int | None, total: int) -> None:
+    """Raises UserError if a run has done more steps than it is asked for."""
+    if begun is not None and begun > total:
+        raise UserError(
+            f"the run in {paths.folder} is at step {begun}, more than the {total} that are asked for; raise --steps or "
+            "--epochs, or choose another --workdir"
+        )
+
+
+def set_aside(paths: Layout) -> pathlib.Path | None:
+    """Renames a folder that holds a run or a part of one, so that a new run can begin and nothing is lost.
+
+    Returns:
+        The new path of the folder, or None if there is nothing to keep.
+
+    Raises:
+        UserError: it cannot be renamed.
+    """
+    records = (paths.recipe, paths.history, paths.diagnosis, paths.checkpoints)
+    if not paths.weights() and not any(map(os.path.lexists, records)):
+        return None
+    folder = paths.folder.resolve()
+    if pathlib.Path.cwd().is_relative_to(folder):
+        raise UserError(f"--resume=never renames {folder}, in which this command runs; run it from elsewhere")
+    old = put_aside(folder, "old")
+    print(f"the earlier run is kept in {paths.folder.with_name(old.name)}", flush=True)
+    return old
+
+
+def clear_the_way(paths: Layout) -> None:
+    """Renames what lies where a run writes and is of another kind: a folder in the place of a file, or the reverse.
+
+    Raises:
+        UserError: it cannot be renamed.
+    """
+    folders = (paths.checkpoints, paths.samples, paths.models, paths.tensorboard, paths.savedmodel.parent)
+    files = [paths.recipe, paths.history, paths.diagnosis, paths.findings, paths.loggers, paths.film, paths.trainer]
+    files += [*paths.samples.glob("epoch_*.png"), *paths.models.glob("*.keras")]
+    found = {path: path.is_dir() for path in folders} | {path: path.is_file() for path in files}
+    for path, fits in found.items():
+        if os.path.lexists(path) and not fits:
+            print(f"{path} is in the way, and kept as {put_aside(path).name}", flush=True)
 
 
 def restore(checkpoints: Checkpoints, strategy: tf.distribute.Strategy | None) -> int | None:
@@ -88,9 +161,3 @@ def restore(checkpoints: Checkpoints, strategy: tf.distribute.Strategy | None) -
     if begun is not None:
         print(f"resumed from step {begun}", flush=True)
     return begun
-
-
-def models_are_older(paths: Layout, checkpoint: pathlib.Path) -> bool:
-    """Returns whether the models are missing, or older than `checkpoint` since a kill came between the two."""
-    written = [paths.trainer, paths.savedmodel / "saved_model.pb"]
-    return any(not path.exists() or path.stat().st_mtime < checkpoint.stat().st_mtime for path in written)

@@ -16,7 +16,8 @@ from tfgen.runs.sampling import Draw, Request, default_name, opened
 from tfgen.sampling import writers
 from tfgen.sampling.chunks import conditions_digest
 from tfgen.sampling.shards import formats, workers
-from tfgen.sampling.shards.plan import IMAGES_A_SHARD, Plan, written_once
+from tfgen.sampling.shards.plan import IMAGES_A_SHARD, Plan
+from tfgen.storage.atomic import written_once
 
 
 def fill_folder(

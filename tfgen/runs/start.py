@@ -10,7 +10,8 @@ from tfgen.export.keras_files import read_keras_file
 from tfgen.extractors.hashes import sha256_of
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run
-from tfgen.training.checkpoints import checkpoint_steps
+from tfgen.runs.resume import recorded
+from tfgen.storage.origin import STATE, path_of, steps_of
 from tfgen.training.model import GenerativeModel
 from tfgen.training.transfer import transfer
 
@@ -31,8 +32,9 @@ def start_from(recipe: Recipe, model: GenerativeModel, paths: Layout, resume: st
     """
     if recipe.init_from is None:
         return None
-    if resume != "never" and checkpoint_steps(paths.checkpoints):
-        return Run(paths.folder).record.get("init_from") if paths.recipe.is_file() else None
+    if resume != "never" and steps_of(paths.checkpoints):
+        run, _ = recorded(paths)
+        return None if run is None else run.record.get("init_from")
     place = pathlib.Path(recipe.init_from).expanduser()
     source, file = read(place)
     networks, averaged = parts_of(source, place, model)
@@ -54,8 +56,8 @@ def read(place: pathlib.Path) -> tuple[keras.Model, pathlib.Path]:
         raise UserError(f"init_from expects the folder of a run or a .keras file, got {place}")
     run = Run(place)
     model = run.model
-    steps = checkpoint_steps(run.paths.checkpoints)
-    newest = run.paths.checkpoints / f"step_{steps[-1]:08d}" / "state.json" if steps else run.paths.trainer
+    steps = steps_of(run.paths.checkpoints)
+    newest = path_of(run.paths.checkpoints, steps[-1]) / STATE if steps else run.paths.trainer
     return model, run.paths.trainer if run.paths.trainer.is_file() else newest
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from tfgen import faults
 from tfgen.errors import UserError
 from tfgen.storage.atomic import replacing
 
@@ -145,7 +146,7 @@ def save_gif(
 
     Args:
         path: the GIF.
-        frames: in order, uint8 images of one shape or paths of PNG files.
+        frames: in order, uint8 images of one shape or paths of PNG files; those that cannot be read are left out.
         max_frames: number of frames to use, evenly spaced, with the first and the last.
         max_side: pixels; larger pictures are reduced so that no side is longer.
         seconds: length of the animation without the additional time of the last frame.
@@ -157,7 +158,9 @@ def save_gif(
     if not len(frames):
         raise UserError(f"expected at least one frame for {path}, got none: train for one epoch first")
     chosen = sorted({round(i) for i in np.linspace(0, len(frames) - 1, max_frames)})
-    pictures = [_shrunk(_opened(frames[i]), max_side) for i in chosen]
+    pictures = [_shrunk(picture, max_side) for picture in map(_opened, (frames[i] for i in chosen)) if picture]
+    if not pictures:
+        raise UserError(f"no frame for {path} can be read")
     step = int(min(500, 1000 * seconds / len(pictures)))  # milliseconds; a few frames are not shown in slow motion
     pictures = pictures[-1:] + pictures[:-1]
     durations = [int(1000 * hold)] + [step] * (len(pictures) - 1)
@@ -184,12 +187,27 @@ def _picture(image):
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
+def size_of(path: pathlib.Path) -> tuple[int, int] | None:
+    """Returns the (width, height) of a picture; None for a file that is damaged or no picture, and for a folder."""
+    try:
+        if not path.is_file():
+            return None
+        with Image.open(path) as picture:
+            return picture.size
+    except faults.PICTURE:
+        return None
+
+
 def _opened(frame):
-    if isinstance(frame, (str, pathlib.Path)):
+    """Returns a frame as a picture; None for a file that cannot be read, which a film does without."""
+    if not isinstance(frame, (str, pathlib.Path)):
+        return _picture(frame)
+    try:
         with Image.open(frame) as picture:
             picture.load()
             return picture
-    return _picture(frame)
+    except faults.PICTURE:
+        return None
 
 
 def _shrunk(picture, max_side):

@@ -1,5 +1,6 @@
 """Checkpoints of every variable that training changes, written atomically and restored exactly."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -11,12 +12,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen import faults
 from tfgen.errors import UserError
-from tfgen.storage.atomic import replacing_folder, sync_to_disk
+from tfgen.storage.atomic import ANY, replacing_folder, sweep, sync_to_disk
+from tfgen.storage.origin import STATE, Origin, path_of, steps_of
+from tfgen.storage.tables import load_json
 from tfgen.training.callbacks.guards import NonFiniteError, describe
 
-# what TensorFlow and `json` raise on truncated, corrupt or incompatible files
-DAMAGE = (tf.errors.OpError, OSError, ValueError, TypeError, LookupError, AssertionError)
+# what TensorFlow raises on truncated, corrupt or incompatible files, and JSON on its own
+DAMAGE = (tf.errors.OpError, AssertionError, *faults.TEXT)
 
 
 class Checkpoints:
@@ -26,20 +30,22 @@ class Checkpoints:
         model: a compiled `GenerativeModel`.
         folder: created with the first checkpoint.
         keep: number of checkpoints to keep.
+        origin: of the training, which each checkpoint records; one of another origin is not restored.
     """
 
-    def __init__(self, model: Any, folder: str | os.PathLike[str], keep: int = 3) -> None:
-        self.model, self.folder, self.keep = model, pathlib.Path(folder), keep
+    def __init__(self, model: Any, folder: str | os.PathLike[str], keep: int = 3, origin: Origin | None = None) -> None:
+        self.model, self.folder, self.keep, self.origin = model, pathlib.Path(folder), keep, origin
         self._checkpoint = tf.train.Checkpoint(state=model.state())
+        self._swept = False
         self.newest: int | None = None  # step of the newest checkpoint
 
     def steps(self) -> list[int]:
         """Returns the steps of the complete checkpoints, in ascending order."""
-        return checkpoint_steps(self.folder)
+        return steps_of(self.folder)
 
     def path(self, step: int) -> pathlib.Path:
         """Returns the subfolder of the checkpoint of `step`."""
-        return self.folder / f"step_{step:08d}"
+        return path_of(self.folder, step)
 
     def save(self, within_epoch: bool = True) -> None:
         """Writes a checkpoint of the current step, unless there is one, and deletes the oldest.
@@ -63,50 +69,73 @@ class Checkpoints:
                     f"cannot write a checkpoint to {self.folder}: {error.message.splitlines()[0]}; "
                     "the earlier checkpoints are kept: free some space and repeat the command"
                 ) from error
-            averages = self.model.averages.values() if within_epoch else {}
-            (partial / "state.json").write_text(json.dumps({"step": step, "averages": averages}))
+            state: dict[str, Any] = {"step": step, "averages": self.model.averages.values() if within_epoch else {}}
+            if self.origin is not None:
+                state["origin"] = dataclasses.asdict(self.origin)
+            (partial / STATE).write_text(json.dumps(state))
             # on the disk before the rename, which could otherwise survive a power failure without the files
             for path in partial.iterdir():
                 sync_to_disk(path)
         self.newest = step
-        for old in self.steps()[: -self.keep]:
-            shutil.rmtree(self.path(old), ignore_errors=True)
+        self._tidy(step)
 
-    def restore(self) -> int | None:
-        """Restores the newest readable checkpoint; returns its step, or None without any checkpoint.
+    def _tidy(self, step):
+        # a later one is damaged, or `restore` would have begun there: it takes no place of a good one
+        for old in [earlier for earlier in self.steps() if earlier <= step][: -self.keep]:
+            shutil.rmtree(self.path(old), ignore_errors=True)
+        if not self._swept:
+            self._swept = True
+            sweep(self.folder, ANY)
+
+    def restore(self, after: int = -1) -> int | None:
+        """Restores the newest readable checkpoint of this origin; returns its step, or None without any checkpoint.
+
+        Args:
+            after: the checkpoint has to be of a later step than this one; without such a one the model may have been
+                changed by one that turned out to be damaged.
 
         Raises:
-            UserError: all checkpoints are damaged.
+            UserError: there are checkpoints, and all are damaged or of another recipe.
         """
-        steps = self.steps()
+        steps = [step for step in self.steps() if step > after]
         for step in reversed(steps):
             try:
-                self._read(self.path(step))
+                self._read(self.path(step), step)
             except DAMAGE as error:
-                reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-                print(f"checkpoint {self.path(step)} is damaged ({reason}); trying the one before it", flush=True)
+                problem = str(error) if isinstance(error, Foreign) else f"is damaged ({_reason(error)})"
+                print(f"checkpoint {self.path(step)} {problem}; trying the one before it", flush=True)
                 continue
             self.newest = step
             return step
-        if steps:
+        if steps and after < 0:
             raise UserError(
-                f"every checkpoint in {self.folder} is damaged; --resume=never starts again and keeps the folder"
+                f"every checkpoint in {self.folder} is damaged{' or of another recipe' if self.origin else ''}; "
+                "--resume=never starts again and keeps the folder"
             )
         return None
 
-    def _read(self, path):
-        saved = json.loads((path / "state.json").read_text())
-        averages, step = saved["averages"], saved["step"]
+    def _read(self, path, step):
+        saved = load_json(path / STATE)
+        origin = Origin.read(saved)
+        if None not in (origin, self.origin) and not origin.agrees(self.origin):
+            raise Foreign("is of another recipe or of other data")
+        averages = saved["averages"]
+        if saved["step"] != step:
+            raise ValueError(f"it says step {saved['step']!s:.40}")
+        for name, (total, count) in averages.items():
+            averages[name] = [float(total), float(count)]
         self._checkpoint.read(str(path / "variables")).assert_consumed()
         if int(self.model.step) != step:
             raise ValueError(f"it holds step {int(self.model.step)}")
         self.model.averages.resume(averages)
 
 
-def checkpoint_steps(folder: pathlib.Path) -> list[int]:
-    """Returns the steps of the complete checkpoints in a folder, in ascending order."""
-    found = folder.glob("step_*") if folder.is_dir() else ()
-    return sorted(int(path.name[5:]) for path in found if path.name[5:].isdigit())
+class Foreign(ValueError):
+    """A checkpoint is of another training than the one that is asked for."""
+
+
+def _reason(error):
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def restore_latest(model: Any, folder: str | os.PathLike[str]) -> int | None:

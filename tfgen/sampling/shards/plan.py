@@ -1,20 +1,19 @@
 """The plan of a folder of shards: the images of each shard, and the recipe that all of them have in common."""
 
-import contextlib
 import dataclasses
 import json
 import os
 import pathlib
-import shutil
-import socket
-from collections.abc import Iterator
 from typing import Any
 
+from tfgen import faults
 from tfgen.errors import UserError
+from tfgen.storage.atomic import OURS, sweep, written_once
 
 MANIFEST = "samples.json"
 VERSION = 1
 IMAGES_A_SHARD = 10_000
+MOST_SHARDS = 1_000_000
 SUFFIXES = {"array_record": ".array_record", "png": "", "npz": ".npz"}  # of a shard; "": it is a folder
 _NO_MATTER = {"run"}  # a run may have been moved: its weights are compared, not its path
 
@@ -58,8 +57,10 @@ class Plan:
         """Raises UserError, before any work, if the folder holds other files than shards."""
         if self.folder.exists() and not self.folder.is_dir():
             raise UserError(f"{self.folder} is a file; shards are written to a folder: --out=FOLDER")
-        names = sorted(path.name for path in self.folder.iterdir()) if self.folder.is_dir() else []
-        if names and MANIFEST not in names and not all(name.startswith(f".{MANIFEST}") for name in names):
+        # hidden names are of processes that are writing their first shards
+        found = self.folder.iterdir() if self.folder.is_dir() else ()
+        names = sorted(path.name for path in found if not path.name.startswith("."))
+        if names and MANIFEST not in names:
             raise UserError(f"{self.folder} holds {names[0]!r} and no {MANIFEST}; give an empty or a new folder")
 
     def settle(self, **recipe: Any) -> None:
@@ -85,11 +86,8 @@ class Plan:
 
     def tidy(self) -> None:
         """Removes the partial files of killed processes; to be called only when no shard is missing."""
-        for path in self.folder.glob(".samples*.partial*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        for pattern in (OURS, ".samples*.partial*"):  # the second one of earlier versions
+            sweep(self.folder, pattern)
 
 
 def read_manifest(folder: str | os.PathLike) -> dict:
@@ -103,30 +101,19 @@ def read_manifest(folder: str | os.PathLike) -> dict:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         if manifest["version"] != VERSION or manifest["format"] not in SUFFIXES:
             raise ValueError("it is of another version")
-        Plan(path.parent, manifest["format"], int(manifest["num"]), int(manifest["shards"]))
+        num, shards = int(manifest["num"]), int(manifest["shards"])
+        # what one machine can list: a number of shards that nobody has made would be looked for one by one
+        if not shards <= MOST_SHARDS or num > 2**62:
+            raise ValueError(f"it promises {shards} shards")
+        Plan(path.parent, manifest["format"], num, shards)
+        field, *sizes = manifest["shape"]
+        cycle = manifest["label"]
+        if not isinstance(field, str) or not all(isinstance(size, int) and 0 < size < 2**31 for size in sizes):
+            raise ValueError(f"its shape is {manifest['shape']}")
+        if cycle is not None and not (cycle and all(isinstance(label, int) and abs(label) < 2**62 for label in cycle)):
+            raise ValueError(f"its labels are {cycle}")
     except FileNotFoundError:
         raise UserError(f"{folder} holds no {MANIFEST}, so it is not a folder of shards") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error!s:.60}); sample into a new folder") from error
+    except faults.TEXT as error:
+        raise UserError(f"{path} is damaged ({faults.reason(error):.60}); sample into a new folder") from error
     return manifest
-
-
-@contextlib.contextmanager
-def written_once(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary path of this process alone; the file or folder written there is then renamed to `path`.
-
-    Two processes may write the same `path`: both make the same bytes, so the second one changes nothing.
-    """
-    path = pathlib.Path(path)
-    partial = path.with_name(f".{path.stem}.{socket.gethostname()}-{os.getpid()}.partial{path.suffix}")
-    try:
-        yield partial
-        os.rename(partial, path)
-    except OSError:
-        if not path.exists():  # else another process was faster, and may have removed the temporary path
-            raise
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 from collections.abc import Callable
 
 import keras
@@ -62,7 +63,14 @@ class SampleGrid(keras.callbacks.Callback):
 
         Interrupted runs call it themselves, as Keras does not call `on_train_end` for them.
         """
-        frames = sorted(self.folder.glob("epoch_*.png"), key=lambda path: int(path.stem.split("_")[1]))
+        found = [path for path in self.folder.glob("epoch_*.png") if re.fullmatch(r"epoch_[0-9]{4,18}", path.stem)]
+        found.sort(key=lambda path: int(path.stem[6:]))
+        # some may be damaged, or not be ours; in a film all have the size of the last
+        sizes = {path: images.size_of(path) for path in found}
+        size = None if self.latest is None else self.latest.shape[1::-1]
+        frames = [path for path in found if sizes[path] == size]
+        if len(frames) < len(found):
+            print(f"\n{len(found) - len(frames)} of the pictures in {self.folder} are left out of the film", flush=True)
         if frames:
             self._attempted(lambda: images.save_gif(self.folder / "progress.gif", frames), passes=(UserError,))
 

@@ -3,6 +3,7 @@
 import io
 import numbers
 import os
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,8 @@ class TensorBoard(keras.callbacks.Callback):
         self._next: int | None = None
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        self.writer = tf.summary.create_file_writer(self.folder)
+        # TensorFlow's names, of the time and the process, can be guessed by who plants links in a shared folder
+        self.writer = tf.summary.create_file_writer(self.folder, filename_suffix=f".{secrets.token_hex(8)}")
         self._next = None
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
