@@ -4,7 +4,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import numbers
 import pathlib
 import re
 import traceback
@@ -323,7 +322,7 @@ def _canonical(value: Any) -> Any:
         return [_canonical(item) for item in value]
     if isinstance(value, dict):
         return {name: _canonical(item) for name, item in value.items()}
-    if isinstance(value, numbers.Real) and abs(value) < 1e300:
+    if isinstance(value, (int, float)) and abs(value) < 1e300:
         return float(value)
     if not isinstance(value, str):
         return value

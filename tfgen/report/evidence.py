@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import numbers
 import os
 import pathlib
 from typing import Any
@@ -158,7 +157,7 @@ def read_evaluation(path: pathlib.Path) -> dict:
 
 def is_number(value: object) -> bool:
     """Returns whether a value from JSON is a number that a float can hold, NaN included."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and not abs(value) > 1e300
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not abs(value) > 1e300
 
 
 def _is_finding(finding):

@@ -6,7 +6,7 @@ from typing import Any
 
 fcntl: Any = None
 with contextlib.suppress(ImportError):  # there is none on Windows
-    import fcntl  # type: ignore[no-redef]
+    import fcntl
 
 
 def lock(handle: int) -> bool:

@@ -35,7 +35,7 @@ class HistoryCSV(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         number = epoch + 1
-        row = {"epoch": number, "step": int(self.model.step.numpy())}
+        row: Row = {"epoch": number, "step": int(self.model.step.numpy())}
         row |= {name: float(value) for name, value in (logs or {}).items() if isinstance(value, numbers.Real)}
         self.rows = [old for old in self.rows if old["epoch"] < number] + [row]
         self._write()
