@@ -11,13 +11,17 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
+from tfgen import faults
 from tfgen.errors import UserError
 from tfgen.evaluation.entries import Budget, Entry, read_entries, safe
 from tfgen.evaluation.ranking import Outcome, as_csv, markdown, summary, write_picture
+from tfgen.evaluation.stored import read_evaluation
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run
 from tfgen.storage.atomic import write_text
+from tfgen.storage.tables import load_json
 
 
 class Board:
@@ -85,14 +89,7 @@ class Board:
         wanted = {"recipe": entry.recipe.to_json(), "budget": dataclasses.asdict(self.budget), "num": self.num}
         wanted = json.loads(json.dumps(wanted))  # tuples become lists, as in the file
         if record.is_file():
-            saved = json.loads(record.read_text(encoding="utf-8"))
-            # fields that recipes did not have then have their defaults
-            saved["wanted"]["recipe"] = Recipe.from_json(saved["wanted"]["recipe"]).to_json()
-            if saved["wanted"] != wanted:
-                raise UserError(
-                    f"{self.folder} holds a board of other settings ({record.name}); choose another --workdir"
-                )
-            return Outcome(**saved["entry"])
+            return self.recorded(record, wanted)
         print(f"{entry.name}, seed {seed}: training for {self.budget}", flush=True)
         status = self.train(entry, seed, workdir)
         scores, steps = {}, 0
@@ -102,6 +99,24 @@ class Board:
             scores, steps = evaluation["metrics"], evaluation["subject"]["step"]
         outcome = Outcome(entry.name, seed, status, steps, scores)
         write_text(record, json.dumps({"wanted": wanted, "entry": dataclasses.asdict(outcome)}, indent=1))
+        return outcome
+
+    def recorded(self, record: pathlib.Path, wanted: dict[str, Any]) -> Outcome:
+        """Returns the outcome in a run's record.
+
+        Raises:
+            UserError: the record is of other settings, or damaged.
+        """
+        try:
+            saved = load_json(record)
+            # fields that recipes did not have then have their defaults
+            same = {**saved["wanted"], "recipe": Recipe.from_json(saved["wanted"]["recipe"]).to_json()} == wanted
+            outcome = Outcome(**saved["entry"])
+            summary([outcome])  # its scores are read before hours of training
+        except faults.TEXT as error:
+            raise UserError(f"{record} is damaged ({faults.reason(error)}); remove it to repeat its run") from error
+        if not same:
+            raise UserError(f"{self.folder} holds a board of other settings ({record.name}); choose another --workdir")
         return outcome
 
     def train(self, entry: Entry, seed: int, workdir: pathlib.Path) -> str:
@@ -121,7 +136,7 @@ class Board:
         code, output = self.call("tfgen.evaluate", flags, workdir)
         if code:
             raise UserError(f"{workdir} could not be evaluated: {_last_line(output)}")
-        return json.loads(Run(workdir).paths.evaluation.read_text(encoding="utf-8"))
+        return read_evaluation(Run(workdir).paths.evaluation)
 
     def call(self, module: str, arguments: list[str], workdir: pathlib.Path) -> tuple[int, str]:
         """Runs a command of tfgen, writes its output to a log beside the run, and returns (exit code, output)."""

@@ -206,7 +206,8 @@ def evaluate_model(
         UserError: as in `evaluate_samples`; there is no such split.
     """
     check_split(source, settings.split)
-    subject = {"model": model.name, "step": int(model.step), "seed": settings.seed, **(subject or {})}
+    subject = {"model": model.name, "step": int(model.step), "weights": model.digest(), **(subject or {})}
+    subject["seed"] = settings.seed
     if model.conditions:
         subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
     evaluation = Evaluation(subject)

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 
+from tfgen import faults
 from tfgen.data import folder, npz
 from tfgen.data.arrays import check_images, check_labels
 from tfgen.errors import UserError, nearest
@@ -71,13 +72,15 @@ def _from_folder(path):
 def _labels(path, names):
     if not path.is_file():
         return None
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
         known = {row["file"]: int(row["label"]) for row in rows}
         return np.array([known[name] for name in names], np.int64)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: expected columns file and label with a row for every picture ({error})") from None
+    except faults.TEXT as error:
+        raise UserError(
+            f"{path}: expected columns file and label with a row for every picture ({faults.reason(error)})"
+        ) from None
 
 
 def digest(samples: np.ndarray | StoredSamples) -> str:

@@ -10,6 +10,7 @@ from tfgen.errors import UserError
 from tfgen.evaluation.evaluation import Evaluation, evaluate_model, evaluate_samples
 from tfgen.evaluation.files import digest, read_samples
 from tfgen.evaluation.settings import Settings
+from tfgen.evaluation.stored import keep
 from tfgen.machine import startup
 from tfgen.runs.folder import Layout, load_run
 from tfgen.runs.sampling import read_conditions
@@ -30,7 +31,8 @@ def evaluate_run(
     Args:
         folder: of the run.
         settings: `Settings`.
-        out: FILE.json; by default evaluation.json in the run's folder.
+        out: FILE.json; by default evaluation.json in the run's folder, whose scores of the same weights by the same
+            settings are kept.
         dataset, data_dir, image_size: the data to compare with; by default those of the run.
         conditions: FILE.npz of arrays by field name, whose rows the samples take in turn; by default rows of the split.
 
@@ -42,7 +44,7 @@ def evaluate_run(
     """
     run = load_run(folder)
     given = None if conditions is None else read_conditions(conditions)
-    out = destination(out, run.paths.evaluation)
+    given_out, out = out, destination(out, run.paths.evaluation)
     source = run.source(dataset, data_dir, image_size)
     startup.start_tensorflow()
     subject = {"run": str(run.folder), "recipe": run.recipe.to_json()}
@@ -51,8 +53,7 @@ def evaluate_run(
     evaluation = evaluate_model(
         run.model, source, settings, conditions=given, subject=subject, picture=picture_beside(out, source)
     )
-    evaluation.write(out)
-    return evaluation, out
+    return evaluation, written(evaluation, out, settings, merge=not given_out)
 
 
 def evaluate_file(
@@ -77,14 +78,21 @@ def evaluate_file(
         UserError: the samples, the data or the settings do not fit.
     """
     path = pathlib.Path(samples)
-    out = destination(out, Layout(path if path.is_dir() else path.parent).evaluation)
+    given_out, out = out, destination(out, Layout(path if path.is_dir() else path.parent).evaluation)
     source = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
     startup.start_tensorflow()
     found, labels = read_samples(path, settings.num)
     subject = {"samples": str(samples), "sha256": digest(found)}
     evaluation = evaluate_samples(found, source, settings, labels, subject=subject, picture=picture_beside(out, source))
+    return evaluation, written(evaluation, out, settings, merge=not given_out)
+
+
+def written(evaluation: Evaluation, out: pathlib.Path, settings: Settings, merge: bool) -> pathlib.Path:
+    """Writes an evaluation to the file that the user has named, or merges it with the one in its default place."""
+    if merge:
+        return keep(evaluation, out, partial=settings.metrics is not None)
     evaluation.write(out)
-    return evaluation, out
+    return out
 
 
 def destination(out: str | os.PathLike | None, default: pathlib.Path) -> pathlib.Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfgen.data.source import Examples
 from tfgen.errors import UserError
+from tfgen.evaluation.stored import is_number, read_evaluation
 from tfgen.recipes.recipe import Recipe
 from tfgen.report.plans import Plan, read_plans
 from tfgen.runs.folder import Run, load_run, read_history
@@ -135,49 +136,11 @@ def read_findings(path: pathlib.Path) -> list[dict]:
     return findings
 
 
-def read_evaluation(path: pathlib.Path) -> dict:
-    """Reads evaluation.json; parts other than `metrics` that are missing or damaged become empty.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    remedy = "evaluate anew with python -m tfgen.evaluate"
-    found = read_json(path, remedy)
-    if not isinstance(found, dict) or not isinstance(found.get("metrics"), dict):
-        raise UserError(f"{path} is damaged or not written by tfgen: expected an object with metrics; {remedy}")
-    for name, score in found["metrics"].items():
-        if not _is_score(score):
-            raise UserError(f"{path} is damaged: {name!r} needs value, low, high, floor and protocol; {remedy}")
-    parts: dict[str, Any] = {name: found.get(name) for name in ("subject", "details")}
-    parts = {name: value if isinstance(value, dict) else {} for name, value in parts.items()}
-    controls = found.get("controls")
-    known = isinstance(controls, dict) and all(map(_is_numbers, controls.values()))
-    return {**parts, "metrics": found["metrics"], "controls": controls if known else {}}
-
-
-def is_number(value: object) -> bool:
-    """Returns whether a value from JSON is a number that a float can hold, NaN included."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and not abs(value) > 1e300
-
-
 def _is_finding(finding):
     return isinstance(finding, dict) and is_number(finding.get("step")) and {"name", "message"} <= finding.keys()
-
-
-def _is_score(score):
-    keys = ("value", "low", "high", "floor")
-    return (
-        isinstance(score, dict)
-        and isinstance(score.get("protocol"), dict)
-        and all(key in score and (score[key] is None or is_number(score[key])) for key in keys)
-    )
 
 
 def _is_mixture(found):
     means = found.get("means")
     pairs = isinstance(means, list) and all(isinstance(mean, list) and len(mean) == 2 for mean in means)
     return pairs and all(is_number(value) for mean in means for value in mean) and is_number(found.get("sigma"))
-
-
-def _is_numbers(values):
-    return isinstance(values, dict) and all(map(is_number, values.values()))

@@ -3,8 +3,9 @@
 import math
 from typing import Any, TypeGuard
 
+from tfgen.evaluation.stored import is_number
 from tfgen.report.charts import bar_chart, short
-from tfgen.report.evidence import Evidence, is_number
+from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, joined, paragraph, table
 
 LOWER, HIGHER = "lower is better", "higher is better"
