@@ -4,7 +4,7 @@ import os
 import sys
 from typing import Any
 
-from tfgen import cli, plugins
+from tfgen import cli, plugins, tables
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.recipes.fields import Boolean
@@ -117,10 +117,7 @@ def list_models() -> None:
     """Prints the names and summaries of all models."""
     from tfgen.models import MODELS
 
-    summaries = MODELS.summaries()
-    width = max(map(len, summaries), default=0)
-    for name, summary in summaries.items():
-        print(f"{name:<{width}}  {summary}")
+    tables.show(list(MODELS.summaries().items()))
 
 
 def list_options(model: str) -> None:
@@ -129,10 +126,8 @@ def list_options(model: str) -> None:
     from tfgen.recipes import options
 
     rows = [row for row in options.table(MODELS.get(model)) if not _has_flag(row[0])]
-    width = max((len(name) for name, _, _ in rows), default=0)
     print(f"options of {model}, given as --set=name=value:")
-    for name, expected, default in rows:
-        print(f"  {name:<{width}}  {default}  ({expected})")
+    tables.show([(name, f"{default}  ({expected})") for name, expected, default in rows], indent=2)
 
 
 if __name__ == "__main__":

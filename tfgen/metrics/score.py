@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgen import tables
 from tfgen.data.source import Source
 from tfgen.errors import UserError
 
@@ -143,8 +144,7 @@ def table(scores: dict[str, Score]) -> str:
     for name, score in scores.items():
         interval = "" if score.low is None else f"{_short(score.low)} .. {_short(score.high)}"
         rows.append((name, _short(score.value), interval, "" if score.floor is None else _short(score.floor)))
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows)
+    return tables.table(rows[1:], rows[0])
 
 
 def _short(value):

@@ -42,8 +42,9 @@ from tfgen.runs.watching import callbacks_of, check_stops, loggers_of
 from tfgen.storage.atomic import ANY, put_aside, sweep
 from tfgen.storage.origin import Stamp, stamp_of
 from tfgen.storage.paths import expanded
+from tfgen.tables import progress
 from tfgen.training import accumulation
-from tfgen.training.callbacks import StopOnNonFinite
+from tfgen.training.callbacks import Progress, StopOnNonFinite
 from tfgen.training.callbacks.guarded import guarded
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.model import GenerativeModel
@@ -168,7 +169,7 @@ def fit(
     done, epochs = int(model.step) // per_epoch, -(-total // per_epoch)
     chief = cluster.is_chief(strategy)
     watching = callbacks_of(model, recipe, source, paths, checkpoints, total, done) if chief else [StopOnNonFinite()]
-    with interruptible() as interrupted:
+    with interruptible() as interrupted, progress("training", total, sys.stdout) as show:
         model.fit_examples(
             train,
             size,
@@ -177,8 +178,8 @@ def fit(
             initial_epoch=done,
             last_step=total,
             mirror=recipe.mirror,
-            callbacks=[*watching, *guarded(callbacks), interrupted],
-            verbose=1 if sys.stdout.isatty() else 2,
+            callbacks=[*watching, *guarded(callbacks), *guarded([Progress(show)]), interrupted],
+            verbose=2,
         )
     if cluster.any_worker(strategy, interrupted.caught):
         where = f"stopped after step {int(model.step)} of {total}, and saved"

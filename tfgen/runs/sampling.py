@@ -19,7 +19,8 @@ from tfgen.errors import UserError, nearest
 from tfgen.machine import startup
 from tfgen.runs.folder import Run, load_run
 from tfgen.sampling import writers
-from tfgen.sampling.chunks import CHUNK, check_rows, chunks
+from tfgen.sampling.chunks import check_rows, chunks
+from tfgen.tables import progress
 
 if TYPE_CHECKING:
     from tfgen.samplers import Sampler
@@ -113,11 +114,14 @@ def sample_run(folder: str | os.PathLike, request: Request, out: str | os.PathLi
 
 
 def said(parts: Iterator[tuple[np.ndarray, dict]], num: int) -> Iterator[np.ndarray]:
-    """Yields the samples without their conditions, and prints progress on stderr."""
-    for index, (made, _) in enumerate(parts):
-        yield made
-        done = index * CHUNK + len(made)
-        print(f"sampled {done}/{num}", end="\n" if done == num else "\r", file=sys.stderr, flush=True)
+    """Yields the samples without their conditions; shows progress on stderr, a bar on a terminal, else a line."""
+    done = 0
+    with progress("sampling", num) as show:
+        for made, _ in parts:
+            yield made
+            done += len(made)
+            show(done, "")
+    print(f"sampled {done}/{num}", file=sys.stderr, flush=True)
 
 
 def opened(run: Run, request: Request) -> Draw:

@@ -2,7 +2,8 @@
 
 from tfgen.training.callbacks.guards import NonFiniteError, StopAfter, StopOnNonFinite
 from tfgen.training.callbacks.history import HistoryCSV
+from tfgen.training.callbacks.progress import Progress
 from tfgen.training.callbacks.samples import SampleGrid
 from tfgen.training.callbacks.tensorboard import TensorBoard
 
-__all__ = ["HistoryCSV", "NonFiniteError", "SampleGrid", "StopAfter", "StopOnNonFinite", "TensorBoard"]
+__all__ = ["HistoryCSV", "NonFiniteError", "Progress", "SampleGrid", "StopAfter", "StopOnNonFinite", "TensorBoard"]
