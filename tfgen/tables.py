@@ -83,7 +83,12 @@ def progress(what: str, total: int, file: TextIO | None = None) -> Iterator[Call
     columns = (texts[0], BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), texts[1])
     # drawn twice a second: the training needs the processor
     # what is printed meanwhile appears above the bar; a stream that goes elsewhere is left alone
-    streams = {"redirect_stdout": is_terminal(sys.stdout), "redirect_stderr": is_terminal(sys.stderr)}
-    with Progress(*columns, console=Console(file=file, highlight=False), refresh_per_second=2, **streams) as bar:
+    with Progress(
+        *columns,
+        console=Console(file=file, highlight=False),
+        refresh_per_second=2,
+        redirect_stdout=is_terminal(sys.stdout),
+        redirect_stderr=is_terminal(sys.stderr),
+    ) as bar:
         task = bar.add_task(what, total=total, said="")
         yield lambda done, said: bar.update(task, completed=done, said=said)
