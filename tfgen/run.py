@@ -22,7 +22,7 @@ for name, row in rows().items():
     elif row.flag:
         COMMAND.parsed(name, None, row.flag, row.kind.parse, row.kind.expected)
 COMMAND.path("config", None, "a recipe: a name in configs/ or a Python file with def recipe(); flags override it")
-COMMAND.path("workdir", None, "where the results go (default: runs/MODEL-DATASET)")
+COMMAND.path("workdir", None, "where the results go (default: runs/MODEL-DATASET, and the changes of the recipe)")
 COMMAND.choice("resume", "auto", "continue what is in the workdir", ("auto", "never", "must"))
 COMMAND.multiple("set", "name=value for an option of the model, repeatable; --list_options shows them")
 COMMAND.multiple("plugin", "a Python module that registers models or data sets, repeatable")

@@ -36,6 +36,7 @@ from tfgen.recipes.fields import (
 )
 
 DEFAULT_EPOCHS = 10
+OPTION = "option "  # before the names of options among those of fields
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -191,6 +192,14 @@ class Recipe:
         old, new = compared(self), compared(other)
         return [
             f"{name} was {old.get(name, 'not set')!s}, now {new.get(name, 'not set')!s}"
+            for name in self.changed_by(other)
+        ]
+
+    def changed_by(self, other: Self) -> list[str]:
+        """Returns the names that `differences` is about, those of options with `OPTION` before them."""
+        old, new = compared(self), compared(other)
+        return [
+            name
             for name in {**old, **new}
             if _canonical(old.get(name)) != _canonical(new.get(name)) or (name in old) != (name in new)
         ]
@@ -313,7 +322,7 @@ def _reason(error: Exception) -> str:
 def compared(recipe: Recipe) -> dict[str, Any]:
     """Returns what makes a recipe that recipe: its options as `option NAME`, and the fields that may not change."""
     fields = {name: value for name, value in recipe.values().items() if not rows()[name].changes}
-    return {**{f"option {name}": value for name, value in fields.pop("options").items()}, **fields}
+    return {**{f"{OPTION}{name}": value for name, value in fields.pop("options").items()}, **fields}
 
 
 def _canonical(value: Any) -> Any:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import os
-import pathlib
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -27,6 +26,7 @@ from tfgen.runs import batch_size
 from tfgen.runs.folder import Layout, Run, origin_of, save_record
 from tfgen.runs.interrupts import interruptible
 from tfgen.runs.lock import FolderLock
+from tfgen.runs.naming import default_workdir
 from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import (
     check_earlier,
@@ -64,7 +64,8 @@ def train(
 
     Args:
         recipe: a `Recipe`.
-        workdir: the run's folder; by default `runs/<model>-<dataset>`.
+        workdir: the run's folder; by default `runs/<model>-<dataset>`, and a suffix where the recipe is not the
+            default one of model and data set.
         resume: `auto` continues a run of the same recipe, `must` requires one, `never` starts anew and keeps the old
             folder under another name.
         dry_run: print the recipe, the parameter counts and the steps to come, and do nothing.
@@ -262,12 +263,6 @@ def with_batch_size(
 def update_size(recipe: Recipe) -> int:
     """Returns the images per update of a recipe whose batch size is a number."""
     return int(recipe.batch_size)
-
-
-def default_workdir(recipe: Recipe) -> pathlib.Path:
-    """Returns `runs/<model>-<dataset>`."""
-    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in recipe.dataset)
-    return pathlib.Path("runs") / f"{recipe.model}-{name}"
 
 
 def plan(recipe: Recipe, source: Source, model: GenerativeModel, total: int, paths: Layout) -> str:
