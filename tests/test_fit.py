@@ -10,7 +10,7 @@ import tensorflow as tf
 from factories import BATCH, CLASSES, SHAPE, changed, fitted, gan, labelled_gan, rewind, state, step, vae, weights
 
 from tfgen.errors import UserError
-from tfgen.training.fitting import epoch_segments
+from tfgen.training.epochs import epoch_segments
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import os
 import sys
 from typing import Any
 
+from tfgen import keras_names
 from tfgen.machine.stopping import guard_start
 
 __version__ = "0.1.0"
@@ -54,13 +55,15 @@ def __getattr__(name: str) -> Any:
     elif name in _MODULES:
         value = importlib.import_module(f"tfgen.{name}")
     else:
-        raise AttributeError(f"module 'tfgen' has no attribute {name!r}")
+        from registry import nearest
+
+        raise AttributeError(f"module 'tfgen' has no attribute {name!r}{nearest(name, __all__)}")
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return list(__all__)
 
 
 def _check_registry() -> None:
@@ -78,3 +81,4 @@ def _check_registry() -> None:
 
 _check_registry()
 guard_start(sys.orig_argv)
+keras_names.register()

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfgen.data.source import Examples, Field
 from tfgen.training.averages import Averages
+from tfgen.training.epochs import Place
 from tfgen.training.phases import Phase, Stages
 from tfgen.training.step import Fields
 
@@ -29,6 +30,7 @@ class Attributes:
         stages: phases that run one after the other, each with its steps; () for all of them in every step.
         accumulate: micro-batches per update.
         averages: means of the logged values since the epoch began.
+        place: where in which data the last `fit` has ended.
     """
 
     name: str
@@ -44,12 +46,14 @@ class Attributes:
     stages: Stages
     accumulate: int
     averages: Averages
+    place: Place
     # of `keras.Model`
     compiled: bool
     steps_per_execution: int
     run_eagerly: bool
     jit_compile: bool | str
     stop_training: bool
+    _initial_epoch: int | None
     history: keras.callbacks.History
     _distribute_strategy: tf.distribute.Strategy | None
 
@@ -60,6 +64,11 @@ class Attributes:
 
         @property
         def parts(self) -> int: ...
+
+        @property
+        def needs_whole_batch(self) -> str | None: ...
+
+        def forget_traces(self) -> None: ...
 
         @property
         def sees_held_out(self) -> bool: ...
@@ -82,6 +91,10 @@ class Attributes:
         def prepare(self, train: Examples, held_out: Examples | None) -> None: ...
 
         # of `keras.Model`
+
+        def check_savable(self) -> None: ...
+
+        def get_compile_config(self) -> dict[str, Any]: ...
 
         def compile(self, *args: Any, **kwargs: Any) -> None: ...
 

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -16,51 +16,20 @@ from tfgen.distribution.cluster import together, workers_of
 from tfgen.distribution.replicas import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches, within
 from tfgen.errors import UserError, nearest
 from tfgen.noise import stream_key
+from tfgen.optimizers.rates import complaints
 from tfgen.training.attributes import Attributes
+from tfgen.training.callbacks.adapted import adapted
+from tfgen.training.epochs import Place, epoch_segments, fingerprint
 from tfgen.training.joined import JoinedCallbacks
-from tfgen.training.phases import Phase, running
-
-Segment = tuple[int, int, int]
-
-
-def epoch_segments(
-    step: int,
-    steps_per_epoch: int,
-    initial_epoch: int,
-    epochs: int,
-    last_step: int | None = None,
-    aligned: bool = True,
-) -> Iterator[Segment]:
-    """Yields (first epoch, end epoch, steps per epoch) of each run of equally long epochs, from `step` on.
-
-    Args:
-        step: training steps that have been done.
-        steps_per_epoch: of a whole epoch.
-        initial_epoch: number of the epoch to train next, counted from 0.
-        epochs: number of the epoch before which training ends.
-        last_step: training ends after this step at the latest, and cuts the last epoch short.
-        aligned: whether epochs begin at multiples of `steps_per_epoch`; then a first epoch that has been trained in
-            part before is as short as what is left of it.
-    """
-    epoch = initial_epoch
-    done = step % steps_per_epoch if aligned else 0
-    end = step - done + (epochs - initial_epoch) * steps_per_epoch
-    end = end if last_step is None else min(end, last_step)
-    if done and step < end:
-        batches = min(steps_per_epoch - done, end - step)
-        yield epoch, epoch + 1, batches
-        step, epoch = step + batches, epoch + 1
-    whole, rest = divmod(max(end - step, 0), steps_per_epoch)
-    if whole:
-        yield epoch, epoch + whole, steps_per_epoch
-    if rest:
-        yield epoch + whole, epoch + whole + 1, rest
+from tfgen.training.phases import Phase, running, updates_of
 
 
 class StepIndexedFit(ReplicatedFit, Attributes):
     """The part of `GenerativeModel` that trains on arrays; a mixin before `keras.Model`."""
 
-    _position: tf.Variable  # the step at which the pipeline starts when it is iterated next
+    _position: tf.Variable  # where in the data the pipeline starts when it is iterated next
+    _offset = 0  # what is added to the step for the position in the data of the current fit
+    place = Place()  # where the last fit has ended
 
     def fit(
         self,
@@ -75,6 +44,11 @@ class StepIndexedFit(ReplicatedFit, Attributes):
     ) -> keras.callbacks.History:
         """Trains as Keras' `fit` does; arrays go through the step-indexed pipeline, from the model's `step` on.
 
+        A second `fit` on the same data, with the same batch size, goes on where the first one ended, in the middle of
+        an epoch too; on other data it trains whole epochs of them. In no case is the order of an epoch one that has
+        been before. A learning rate of 0, and what would keep the model from being saved, are said before the first
+        step.
+
         Args:
             x: images uint8 (or float in [0, 1]) [N, H, W, C], a dict of fields, `Examples`, or any `tf.data.Dataset`,
                 which is used as it is.
@@ -87,14 +61,19 @@ class StepIndexedFit(ReplicatedFit, Attributes):
             **kwargs: as in Keras.
 
         Raises:
-            UserError: images of a wrong dtype, range or shape, missing labels, fewer images than one step needs.
+            UserError: images of a wrong dtype, range or shape, missing labels, fewer images than one step needs, a
+                callback that cannot work on the model; the model is not compiled.
         """
+        if not self.compiled:
+            raise UserError(f"{self.name} is not compiled: call model.compile() before fit")
+        kwargs["callbacks"] = adapted(self, kwargs.get("callbacks"))
         if x is None or not isinstance(x, (np.ndarray, dict, Examples, tf.Tensor, list, tuple)):
             if isinstance(x, tf.data.Dataset):
                 self.check_first(x)
                 kwargs.setdefault("shuffle", False)  # Keras' own default makes it warn
                 x = self.shared_out(x)
-            self._epoch_steps = None  # as many as the data set gives
+            self._epoch_steps, self._initial_epoch = None, None  # as many steps as the data set gives
+            self.say_before(1)
             kwargs |= {"batch_size": batch_size, "epochs": epochs, "steps_per_epoch": steps_per_epoch}
             with together(self.distribute_strategy), refusing_unequal_batches():
                 return super().fit(x, y, validation_data=validation_data, **kwargs)
@@ -105,9 +84,29 @@ class StepIndexedFit(ReplicatedFit, Attributes):
             raise UserError(f"fit of a generative model takes no {unused[0]!r}")
         kwargs.pop("shuffle", None)  # the order follows from the seed and the step
         kwargs |= {"steps_per_epoch": steps_per_epoch, "held_out": self.held_out_of(validation_data)}
-        return self.fit_examples(
-            self.as_examples(x, y), batch_size or 32, epochs, validation_data=validation_data, **kwargs
-        )
+        examples, batch_size = self.as_examples(x, y), batch_size or 32
+        if len(examples) >= batch_size * self.parts:  # else `fit_examples` says so
+            per_epoch = self.steps_per_epoch(examples, batch_size)
+            data = fingerprint(examples, batch_size * self.parts)
+            kwargs |= {"data": data, "offset": self.place.offset_for(data, int(self.step), per_epoch)}
+            self.say_before((epochs - kwargs.get("initial_epoch", 0)) * (steps_per_epoch or per_epoch))
+        return self.fit_examples(examples, batch_size, epochs, validation_data=validation_data, **kwargs)
+
+    def say_before(self, steps: int) -> None:
+        """Prints what is to be known before the next `steps` steps, each sentence once."""
+        done = int(self.step)
+        until = lambda name, total: updates_of(name, self.phases, self.stages, total)  # noqa: E731
+        counts = {name: until(name, done + steps) - until(name, done) for name in self.optimizers}
+        sentences = complaints(self.optimizers, counts)
+        try:
+            self.check_savable()
+        except UserError as error:
+            sentences.append(f"this model can be trained, but not saved: {error}")
+        said: set[str] = self.__dict__.setdefault("_said", set())  # past Keras' bookkeeping of attributes
+        for sentence in sentences:
+            if sentence not in said:
+                print(sentence, flush=True)
+        said.update(sentences)
 
     def steps_per_epoch(self, examples: Examples, batch_size: int) -> int:
         """Returns the number of steps per epoch of `examples`, with `batch_size` images per update."""
@@ -131,6 +130,8 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         steps_per_epoch: int | None = None,
         last_step: int | None = None,
         mirror: bool = False,
+        data: str = "",
+        offset: int = 0,
         **kwargs: Any,
     ) -> keras.callbacks.History:
         """Trains from the model's `step` on, to the end of epoch `epochs` or to `last_step`, whichever comes first.
@@ -144,6 +145,8 @@ class StepIndexedFit(ReplicatedFit, Attributes):
             steps_per_epoch: by default all of `examples` once.
             last_step: step after which training ends.
             mirror: whether images are mirrored at random.
+            data: fingerprint of the examples, by which a later `fit` knows them again.
+            offset: what is added to the model's step for the position in the examples.
             **kwargs: of Keras' `fit`.
 
         Raises:
@@ -158,19 +161,27 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         self.prepare(examples, held_out)
         whole = pipeline.steps_per_epoch(examples, batch_size)
         per_epoch, aligned = steps_per_epoch or whole, steps_per_epoch is None
-        segments = list(epoch_segments(int(self.step), per_epoch, initial_epoch, epochs, last_step, aligned))
         verbose = kwargs.pop("verbose", "auto")
-        # one call of Keras' `fit` per segment, since all epochs of a call have as many steps
-        joined = self._joined(kwargs.pop("callbacks", None), verbose, epochs, per_epoch, segments, examples)
-        for index, (first, last, batches) in enumerate(segments):
-            joined.place(first=index == 0, last=index == len(segments) - 1)
-            self._epoch_steps = batches
-            dataset, steps = self.input_of(examples, held_out, (last - first) * batches, batch_size, mirror)
-            span = {"initial_epoch": first, "epochs": last, "steps_per_epoch": steps}
-            super().fit(dataset, **span, shuffle=False, verbose=verbose, callbacks=joined, **kwargs)
-            if self.stop_training:
-                break
-        joined.finish()
+        joined = self._joined(kwargs.pop("callbacks", None), verbose, epochs, per_epoch, examples)
+        self.stop_training, self._offset = False, offset
+        try:
+            joined.begin()  # a callback such as BackupAndRestore may change the step, and the epoch to begin with
+            initial_epoch, self._initial_epoch = self._initial_epoch or initial_epoch, None
+            end = None if last_step is None else last_step + offset
+            place = int(self.step) + offset
+            segments = list(epoch_segments(place, per_epoch, initial_epoch, epochs, end, aligned))
+            joined.describe(segments)
+            # one call of Keras' `fit` per segment, since all epochs of a call have as many steps
+            for first, last, batches in segments:
+                if self.stop_training:
+                    break
+                self._epoch_steps = batches
+                dataset, steps = self.input_of(examples, held_out, (last - first) * batches, batch_size, mirror)
+                span = {"initial_epoch": first, "epochs": last, "steps_per_epoch": steps}
+                super().fit(dataset, **span, shuffle=False, verbose=0, callbacks=joined, **kwargs)
+            joined.finish()
+        finally:
+            self.place = Place(data, offset, int(self.step))
         return self.history
 
     def _joined(
@@ -179,13 +190,11 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         verbose: int | str,
         epochs: int,
         per_epoch: int,
-        segments: list[Segment],
         examples: Examples,
     ) -> JoinedCallbacks:
-        longest = max((batches for _, _, batches in segments), default=per_epoch)
         # a `CallbackList` takes numbers alone; `fit` resolves "auto" only for a list that it makes itself
         shown = {"add_progbar": verbose != 0, "verbose": 1 if verbose == "auto" else verbose}
-        params = {"epochs": epochs, "steps": longest, "steps_per_epoch": per_epoch, "examples": examples}
+        params = {"epochs": epochs, "steps": per_epoch, "steps_per_epoch": per_epoch, "examples": examples}
         return JoinedCallbacks(callbacks, add_history=True, model=self, **shown, **params)
 
     def check_held_out(self, held_out: Examples | None, batch_size: int) -> None:
@@ -216,7 +225,8 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         settings: dict[str, Any]
         settings = {"position": self._position, "batches": self._epoch_steps}
         if self._distribute_strategy is not None:
-            settings = {"position": int(self.step), "batches": steps}  # a distributed one is iterated once for all
+            # a distributed one is iterated once for all
+            settings = {"position": int(self.step) + self._offset, "batches": steps}
         order = {"mirror": mirror, **settings}
         make = functools.partial(
             pipeline.step_indexed, examples, batch_size=batch_size, seed=stream_key(self.seed, "order"), **order
@@ -233,7 +243,7 @@ class StepIndexedFit(ReplicatedFit, Attributes):
     def reset_metrics(self) -> None:
         """Starts an epoch: its means, its number of steps, and the place where the pipeline starts."""
         # Keras calls this at the start of every epoch, before it asks the pipeline for an iterator
-        self._position.assign(self.step.value)
+        self._position.assign(self.step.value + self._offset)
         self._steps_left = self._epoch_steps
         strategy = self._distribute_strategy
         # variables that several workers make outside of a traced step wait for each other without end

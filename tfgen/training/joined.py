@@ -1,29 +1,33 @@
 """Several calls of Keras' `fit` as one training."""
 
+from collections.abc import Sequence
+
 import keras
 
 from tfgen.distribution.cluster import any_worker, workers_of
+from tfgen.training.epochs import Segment
 
 
 class JoinedCallbacks(keras.callbacks.CallbackList):
-    """Callbacks that see several calls of Keras' `fit` as one training."""
+    """Callbacks that see several calls of Keras' `fit` as one training, from `begin` to `finish`."""
 
     _logs: dict | None = None
 
-    def place(self, first: bool, last: bool) -> None:
-        """Says whether the next call of `fit` is the first and the last one."""
-        self._first, self._last, self._logs, self._open = first, last, None, True
+    def begin(self) -> None:
+        """Passes on the start of training."""
+        super().on_train_begin()
+
+    def describe(self, segments: Sequence[Segment]) -> None:
+        """Sets what callbacks are to know of the calls to come: `steps`, the length of the longest epoch."""
+        longest = max((batches for _, _, batches in segments), default=self.params["steps"])
+        self.set_params({**self.params, "steps": longest})
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        """Passes on the start of the first call."""
-        if self._first:
-            super().on_train_begin(logs)
+        """Does nothing: each call of Keras' `fit` begins so."""
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        """Passes on the end of the last call."""
+        """Keeps the logs of the last call for `finish`."""
         self._logs = logs
-        if self._last:
-            self.finish()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Passes on the end of a batch."""
@@ -42,7 +46,5 @@ class JoinedCallbacks(keras.callbacks.CallbackList):
             self.model.stop_training = any_worker(strategy, self.model.stop_training)
 
     def finish(self) -> None:
-        """Passes on the end of training, once."""
-        if getattr(self, "_open", False):
-            self._open = False
-            super().on_train_end(self._logs)
+        """Passes on the end of training."""
+        super().on_train_end(self._logs)

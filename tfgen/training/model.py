@@ -8,19 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples, Field, as_fields, data_field
-from tfgen.distribution.replicas import clipped, made_within, mean_over_replicas, replica_context, within
+from tfgen.distribution.replicas import clipped, mean_over_replicas, replica_context
 from tfgen.domains import Proportion, Seed
-from tfgen.errors import UserError, nearest
+from tfgen.errors import UserError
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.calling import copy_network
 from tfgen.noise import Noise
-from tfgen.optimizers.building import FusedAdam
 from tfgen.training import accumulation
 from tfgen.training.abilities import Abilities
 from tfgen.training.averages import Averages
 from tfgen.training.batches import Batches
+from tfgen.training.compiling import Compiled
 from tfgen.training.fitting import StepIndexedFit
-from tfgen.training.phases import Phase, check_names, check_stages, parse_stages
+from tfgen.training.phases import Phase
 from tfgen.training.saving import Saved
 from tfgen.training.step import Fields, Networks, Shared, Step
 
@@ -32,7 +32,7 @@ class Counter(keras.Variable):
         return int(self.numpy())
 
 
-class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
+class GenerativeModel(Saved, Compiled, Abilities, StepIndexedFit, Batches, keras.Model):
     """The base of all generative models: networks, optimizers, and one training step of ordered phases.
 
     A subclass declares `default_optimizers`, gives its networks to this constructor, and overrides `phases`, whose
@@ -51,15 +51,13 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         **kwargs: of `keras.Model`.
 
     Attributes:
-        default_optimizers: of the class, name of each optimizer -> settings of Adam, used where `compile` is given
-            none.
+        default_optimizers: of the class, see `Compiled`.
         likelihood: p(x|z), of `tfgen.likelihoods`, or None where the model has none.
 
     Raises:
         UserError: `ema` is not in [0, 1).
     """
 
-    default_optimizers: dict[str, dict[str, Any]] = {}
     likelihood: Likelihood | None = None
 
     def __init__(
@@ -137,70 +135,6 @@ class GenerativeModel(Saved, Abilities, StepIndexedFit, Batches, keras.Model):
         )
         self.states[name] = variable
         return variable
-
-    # Compilation.
-
-    def compile(
-        self,
-        *optimizers: keras.optimizers.Optimizer | str | None,
-        accumulate: int = 1,
-        stages: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Sets the optimizers, in the order of `default_optimizers` or as NAME_optimizer=, each Adam by default.
-
-        Args:
-            *optimizers: of Keras, or None for the default. A model with one optimizer takes it as `optimizer=` too.
-            accumulate: micro-batches per update (see `tfgen.training.accumulation`).
-            stages: names of phases that run one after the other, each with its steps (see `parse_stages`); None: all of
-                them in every step.
-            **kwargs: NAME_optimizer, and as in Keras; `steps_per_execution` defaults to 16 for a model without
-                convolutions, else to 1.
-
-        Raises:
-            UserError: an optimizer that the model does not have, or a value of `accumulate` or `stages` that does not
-                fit it.
-        """
-        given = self._named_optimizers(optimizers, kwargs)
-        accumulation.check(accumulate, self.needs_whole_batch)
-        parsed = parse_stages(stages)
-        check_stages(parsed, self.phases, self.name)
-        check_names(self.phases, list(self.networks), list(given), self.name)
-        self.accumulate, self.stages = accumulate, parsed
-        kwargs.setdefault("jit_compile", False)  # measured: XLA is slower for convolutions on a CPU
-        # measured: a call of the graph costs as much as the step of a dense network, and nothing beside a convolution
-        dense = all(len(w.shape) <= 2 for network in self.networks.values() for w in network.trainable_weights)
-        kwargs.setdefault("steps_per_execution", 16 if dense and not kwargs.get("run_eagerly") else 1)
-        self.forget_traces()
-        # Keras takes None for no optimizer; without the argument it makes an RMSprop, and saves it
-        super().compile(optimizer=None, **kwargs)
-        strategy = self._distribute_strategy
-        with within(strategy):
-            self.optimizers = {name: made_within(strategy, optimizer) for name, optimizer in given.items()}
-            for name, optimizer in self.optimizers.items():
-                if not optimizer.built:  # now, since Keras loads only slots and counts that exist
-                    trained = [network for phase in self.phases if phase.optimizer == name for network in phase.trains]
-                    variables = [v for key in dict.fromkeys(trained) for v in self.networks[key].trainable_variables]
-                    optimizer.build(variables)
-
-    def _named_optimizers(
-        self, optimizers: Sequence[keras.optimizers.Optimizer | str | None], kwargs: dict[str, Any]
-    ) -> dict[str, keras.optimizers.Optimizer]:
-        """Returns name -> optimizer, given or default; removes those that it uses from `kwargs`."""
-        names = list(self.default_optimizers)
-        accepted = [f"{name}_optimizer" for name in names]
-        if len(names) == 1 and "optimizer" in kwargs:
-            kwargs[accepted[0]] = kwargs.pop("optimizer")
-        unknown = [key for key in kwargs if key.endswith("optimizer") and key not in accepted]
-        if unknown or len(optimizers) > len(names):
-            got = unknown[0] if unknown else f"{len(optimizers)} of them"
-            raise UserError(f"{self.name} is compiled with {', '.join(accepted)}, got {got}{nearest(got, accepted)}")
-        given = dict(zip(names, optimizers, strict=False))
-        given |= {name: kwargs.pop(key) for name, key in zip(names, accepted, strict=True) if key in kwargs}
-        return {
-            name: FusedAdam(**settings) if given.get(name) is None else keras.optimizers.get(given[name])
-            for name, settings in self.default_optimizers.items()
-        }
 
     def best(self, name: str) -> keras.Model:
         """Returns the averaged network `name` where one is kept, else the trained one."""

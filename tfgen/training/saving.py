@@ -83,31 +83,26 @@ class Saved(Attributes):
         """Writes a `.keras` file, as Keras does.
 
         Raises:
-            UserError: an argument of the constructor cannot be saved by name; an existing file is left as it is.
+            UserError: the file has another suffix, or a part of the model cannot be saved by name; an existing file is
+                left as it is.
         """
-        self.get_config()  # raises before Keras opens the file, which would empty it
+        if isinstance(filepath, (str, os.PathLike)) and not str(filepath).endswith(".keras"):
+            raise UserError(
+                f"a model is saved to a file whose name ends in .keras, got {os.fspath(filepath)!r}; "
+                "model.export(folder) writes a SavedModel, and model.save_weights(file) a .weights.h5"
+            )
+        self.check_savable()  # before Keras opens the file, which would empty it
         return super().save(filepath, *args, **kwargs)
 
-    def get_compile_config(self) -> dict[str, Any]:
-        """Returns the optimizers and the settings of `compile`, as Keras saves them."""
-        if not self.compiled:
-            return {}
-        return {
-            "optimizers": {name: keras.saving.serialize_keras_object(o) for name, o in self.optimizers.items()},
-            "steps_per_execution": self.steps_per_execution,
-            "accumulate": self.accumulate,
-            "stages": [[list(names), steps] for names, steps in self.stages] or None,
-            "run_eagerly": self.run_eagerly,
-            "jit_compile": self.jit_compile,
-        }
+    def check_savable(self) -> None:
+        """Checks that another process, which imports the same modules, can load what `save` writes.
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles with the result of `get_compile_config`."""
-        # `compile` builds the optimizers: Keras loads slots and counts of an optimizer only where they exist already
-        if config:
-            optimizers = config.pop("optimizers")
-            loaded = {f"{name}_optimizer": keras.saving.deserialize_keras_object(o) for name, o in optimizers.items()}
-            self.compile(**loaded, **config)
+        Raises:
+            UserError: a function or class is not registered with Keras, or is a Python lambda.
+        """
+        problem = unloadable([self.get_config(), self.get_compile_config()])
+        if problem:
+            raise UserError(problem)
 
     def seed_states(self) -> list[keras.Variable]:
         """Returns the states of the networks' own random layers (Dropout), which Keras saves in none of its formats."""
@@ -178,8 +173,54 @@ def _saved(value: Any) -> Any:
         return save_object(value)
     except UserError:
         raise
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except (OSError, TypeError, ValueError, NotImplementedError) as error:  # OSError: a lambda without source
         raise UserError(f"{value!r:.60} cannot be saved with the model: {str(error).splitlines()[0]}") from error
+
+
+def unloadable(config: Any) -> str | None:
+    """Returns a sentence on the first class or function in a serialised config that Keras could not find, or None.
+
+    Keras itself writes its name all the same, and fails when the file is loaded.
+    """
+    if isinstance(config, (list, tuple)):
+        return next(filter(None, map(unloadable, config)), None)
+    if not isinstance(config, dict):
+        return None
+    kind = config.get("class_name")
+    # a lambda as an activation is written as its byte code alone
+    if kind == "__lambda__" or (list(config) == ["value"] and isinstance(config["value"], (list, tuple))):
+        return (
+            "a Python lambda in the layers cannot be saved by name: give a function decorated with "
+            "@keras.saving.register_keras_serializable(package='my_package') instead, or a layer of your own"
+        )
+    if isinstance(kind, str) and "config" in config and not _found(config):
+        name = config["config"] if kind == "function" else kind
+        what = f"the {'function' if kind == 'function' else 'class'} {name!r}"
+        return (
+            f"{what} cannot be saved by name: decorate it with "
+            "@keras.saving.register_keras_serializable(package='my_package') in a module that the loading program "
+            f"imports, or register it now: keras.saving.register_keras_serializable()({name})"
+        )
+    return unloadable(list(config.values()))
+
+
+def _found(config: dict[str, Any]) -> bool:
+    """Returns whether Keras finds the class or function that a serialised config names."""
+    kind, module = config["class_name"], config.get("module") or ""
+    if kind.startswith("__") or module.split(".")[0] == "keras":
+        return True
+    names = [config.get("registered_name"), config["config"] if kind == "function" else kind]
+    if any(isinstance(n, str) and keras.saving.get_registered_object(n) is not None for n in names):
+        return True
+    # Keras' own functions are written by their bare name
+    return kind == "function" and module == "builtins" and _is_own_function(config["config"])
+
+
+def _is_own_function(name: str) -> bool:
+    try:
+        return callable(keras.activations.get(name))
+    except ValueError:
+        return any(callable(getattr(module, name, None)) for module in (keras.losses, keras.initializers, keras.ops))
 
 
 def _loaded(value: Any, custom_objects: Mapping[str, Any] | None) -> Any:
