@@ -45,6 +45,7 @@ from tfgen.storage.paths import expanded
 from tfgen.tables import progress
 from tfgen.training import accumulation
 from tfgen.training.callbacks import Progress, StopOnNonFinite
+from tfgen.training.callbacks.adapted import adapted
 from tfgen.training.callbacks.guarded import guarded
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.model import GenerativeModel
@@ -179,7 +180,12 @@ def fit(
             initial_epoch=done,
             last_step=total,
             mirror=recipe.mirror,
-            callbacks=[*watching, *guarded(callbacks), *guarded([Progress(show)]), interrupted],
+            callbacks=[
+                *watching,
+                *guarded(adapted(model, list(callbacks))),
+                *guarded([Progress(show)]),
+                interrupted,
+            ],
             verbose=2,
         )
     if cluster.any_worker(strategy, interrupted.caught):
@@ -230,7 +236,7 @@ def set_up(
     model.check_held_out(source.splits.get("validation"), size)
     check_stops(model, recipe, source)
     loggers_of(recipe, paths)
-    model.get_config()  # what cannot be saved is said now, not after hours
+    model.check_savable()  # said now, not after hours
     train = model.as_examples(source.splits["train"])
     per_epoch = model.steps_per_epoch(train, size)
     total = recipe.steps or (recipe.epochs or 0) * per_epoch  # a recipe has one of the two
