@@ -63,7 +63,11 @@ _LAZY = {
 
 
 def load_dataset(
-    name: str, *, data_dir: str | None = None, image_size: int | str | tuple[int, int] | None = None
+    name: str,
+    *,
+    data_dir: str | None = None,
+    image_size: int | str | tuple[int, int] | None = None,
+    download: bool = True,
 ) -> Source:
     """Returns the `Source` called `name`, with the splits "train", "validation" and, where there is one, "test".
 
@@ -73,11 +77,13 @@ def load_dataset(
         data_dir: folder of files that are already on disk.
         image_size: pixels, an int or (height, width): images are cropped about their centre to this shape and resized.
 
+        download: whether a set of TensorFlow Datasets that is not on disk yet is downloaded. A dry run downloads none.
+
     Raises:
         UserError: the data is missing or malformed.
         registry.UnknownName: there is no such data set; the message gives the nearest valid name.
     """
-    from tfgen.data import arrays, pixels  # here, for the import of NumPy and Pillow takes time
+    from tfgen.data import arrays, downloads, pixels  # here, for the import of NumPy and Pillow takes time
 
     size = pixels.parse_size(image_size)
     loader, arguments = _find(name)
@@ -86,7 +92,11 @@ def load_dataset(
     options = {"data_dir": data_dir, "image_size": size}
     # a loader declares the options that it takes; `arrays.resize` does the rest
     given = {key: value for key, value in options.items() if takes_all or key in accepted}
-    source = arrays.finish(loader(*arguments, **given), name)
+    wanted = downloads.WANTED.set(download)
+    try:
+        source = arrays.finish(loader(*arguments, **given), name)
+    finally:
+        downloads.WANTED.reset(wanted)
     return source if size is None else arrays.resize(source, size)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tfgen.data import npz, pixels
+from tfgen.data import downloads, npz, pixels
 from tfgen.data.paths import expanded
 from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Indices, Source, empty
 from tfgen.errors import UserError, nearest
@@ -45,7 +46,7 @@ def load(
     """any image set of TensorFlow Datasets, as tfds:NAME/CONFIG
 
     The fields are the feature `image` (or the first image of the set's supervised keys) and, if it is a class, `label`.
-    A set that is not prepared yet is downloaded and prepared as ArrayRecord, which has random access.
+    A set that is not prepared yet is downloaded and prepared as ArrayRecord, which has random access; not in a dry run.
 
     Args:
         name: in the syntax of TFDS: NAME, NAME/CONFIG, NAME:VERSION.
@@ -57,7 +58,8 @@ def load(
         UserError: no such set, no images in it, it cannot be prepared, or its sizes differ without `image_size`.
     """
     tfds = _import_tfds()
-    builder = _builder(tfds, name, data_dir)
+    with downloads.quiet():
+        builder = _builder(tfds, name, data_dir)
     image_key, label_key = _keys(tfds, builder.info, name)
     field = _image_field(builder.info.features[image_key], name, image_size)
     fields = {"image": field}
@@ -68,12 +70,21 @@ def load(
     if wanted["train"] is None:
         raise UserError(f"tfds:{name}: expected a split 'train', got {', '.join(available)}")
     wanted = {split: key for split, key in wanted.items() if key}
-    parts = {split: Rows(_rows(builder, key), image_key, label_key, fields) for split, key in wanted.items()}
-    if sum(map(len, parts.values())) * int(np.prod(field.shape)) > memory_limit:
-        splits, digests = _check_streams(parts, name, builder), {}
-    else:
-        splits = {split: part.in_memory() for split, part in parts.items()}
-        digests = {split: hashlib.sha256(part.arrays["image"]).hexdigest() for split, part in splits.items()}
+    try:
+        parts = {split: Rows(_rows(builder, key), image_key, label_key, fields) for split, key in wanted.items()}
+        streamed = sum(map(len, parts.values())) * int(np.prod(field.shape)) > memory_limit
+        splits = (
+            _check_streams(parts, name, builder) if streamed else {s: part.in_memory() for s, part in parts.items()}
+        )
+    except UserError:
+        raise
+    except Exception as error:  # readers of records raise anything on damaged files
+        raise UserError(
+            f"tfds:{name}: its files in {builder.data_dir} cannot be read "
+            f"({type(error).__name__}: {_first_line(error)}): delete the folder, and it is prepared anew"
+        ) from error
+    arrays = {split: part.arrays["image"] for split, part in splits.items() if isinstance(part, Arrays)}
+    digests = {split: hashlib.sha256(array.data).hexdigest() for split, array in arrays.items()}
     class_names = list(builder.info.features[label_key].names) if label_key else None
     provenance = {"source": f"tfds:{builder.info.full_name}", "sha256": digests, "notes": []}
     if image_size is not None:
@@ -152,15 +163,25 @@ def _builder(tfds, name, data_dir):
     place = None if data_dir is None else str(expanded("--data_dir", data_dir))
     try:
         builder = tfds.builder(name, data_dir=place)
-        if not builder.is_prepared():
+        prepared = builder.is_prepared()
+        if not prepared:
             builder = tfds.builder(name, data_dir=place, file_format="array_record")
     except tfds.core.DatasetNotFoundError:
         names = tfds.list_builders(with_community_datasets=False)
-        raise UserError(f"tfds:{name}: TensorFlow Datasets has no such set{nearest(name, names)}") from None
-    except (ValueError, RuntimeError, ImportError) as error:
-        raise UserError(f"tfds:{name}: {_first_line(error)}") from None
+        close = (
+            nearest(name.partition("/")[0].partition(":")[0], names) or ": https://www.tensorflow.org/datasets has all"
+        )
+        raise UserError(f"tfds:{name}: TensorFlow Datasets has no such set{close}") from None
+    except Exception as error:  # of a wrong version, configuration or syntax, and of damaged files: any kind
+        raise UserError(f"tfds:{name}: {_without_preface(error)}") from None
+    if not prepared and not downloads.WANTED.get():
+        raise UserError(
+            f"tfds:{name}: is not prepared in {builder.data_dir} yet, and a dry run downloads nothing: leave out "
+            "--dry_run, or give the folder of a copy by --data_dir"
+        )
     try:
-        builder.download_and_prepare()
+        with downloads.impatient(tfds):
+            builder.download_and_prepare()
     except Exception as error:  # download errors have no common base class
         raise UserError(
             f"tfds:{name}: cannot be downloaded and prepared in {builder.data_dir} "
@@ -212,3 +233,9 @@ def _check_streams(parts, name, builder):
 
 def _first_line(error):
     return (str(error).strip().split("\n") or [""])[0][:200]
+
+
+def _without_preface(error):
+    """Returns the first line of an error, without the arguments with which TFDS tried to construct the set."""
+    text = re.sub(r'^Failed to construct dataset ".*?", builder_kwargs "\{[^{}]*\}": ', "", str(error).strip())
+    return (text.split("\n")[0] or type(error).__name__)[:200].rstrip(":")

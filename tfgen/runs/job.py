@@ -69,7 +69,7 @@ def train(
             default one of model and data set.
         resume: `auto` continues a run of the same recipe, `must` requires one, `never` starts anew and keeps the old
             folder under another name.
-        dry_run: print the recipe, the parameter counts and the steps to come, and do nothing.
+        dry_run: print the recipe, the parameter counts and the steps to come, and do nothing; no data are downloaded.
         callbacks: further Keras callbacks; a failing one is reported once, and training goes on.
         **changes: fields of the recipe, as in `recipe.replace`: init_from="runs/a", logger="wandb", epochs=20.
 
@@ -93,7 +93,7 @@ def train(
         using(recipe.precision),
         FolderLock(paths.lock) if chief and not dry_run else contextlib.nullcontext() as lock,
     ):
-        recipe, source, model, total = set_up(recipe, paths, resume, strategy)
+        recipe, source, model, total = set_up(recipe, paths, resume, strategy, download=not dry_run)
         begins = start_from(recipe, model, paths, resume)
         print("\n".join([plan(recipe, source, model, total, paths), *source.provenance.get("notes", ())]), flush=True)
         if dry_run:
@@ -209,14 +209,17 @@ def export(model: GenerativeModel, paths: Layout, stamp: Stamp) -> None:
 
 
 def set_up(
-    recipe: Recipe, paths: Layout, resume: str, strategy: tf.distribute.Strategy | None
+    recipe: Recipe, paths: Layout, resume: str, strategy: tf.distribute.Strategy | None, download: bool = True
 ) -> tuple[Recipe, Source, GenerativeModel, int]:
     """Returns (resolved recipe, data, compiled model, total steps) of a run; nothing is written.
+
+    Args:
+        download: whether data that are not on disk are downloaded.
 
     Raises:
         UserError: the recipe, the data or what the folder holds do not fit.
     """
-    source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size)
+    source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size, download=download)
     recipe = with_batch_size(recipe, source, paths, resume, strategy)
     size = update_size(recipe)
     check_divisible(size, strategy.num_replicas_in_sync if strategy else recipe.replicas or 1)
