@@ -1,5 +1,8 @@
 """A user's callback that fails is said once and left out; training goes on to its end."""
 
+import collections
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ from factories import fitted, phased, vectors
 
 import tfgen
 from tfgen.errors import UserError
-from tfgen.training.callbacks.guarded import OURS, guarded
+from tfgen.training.callbacks.guarded import OURS, checked, guarded
 
 OPTIONS = {"network": "dense", "units": [4], "latent_dim": 2}
 
@@ -75,6 +78,91 @@ def test_what_is_to_end_training_passes_where_that_is_asked_for(passes, capsys):
         assert int(model.step) == 10
     assert ("left out: the disk is full" in capsys.readouterr().out) == (not passes)
     assert callbacks[0].failed == (not passes)
+
+
+HOOKS = (
+    "set_params set_model on_train_begin on_epoch_begin on_train_batch_begin "
+    "on_train_batch_end on_epoch_end on_train_end"
+).split()
+
+
+def raising(hook):
+    """A callback that raises in one hook, each time."""
+
+    def fail(self, *args, **keywords):
+        raise LookupError(f"in {hook}")
+
+    return type(f"In_{hook}", (keras.callbacks.Callback,), {hook: fail})()
+
+
+class Counts(keras.callbacks.Callback):
+    """Counts the calls of every hook, reads weights and logs, and changes nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts, self.logs, self.given = collections.Counter(), [], None
+
+    def set_params(self, params):
+        super().set_params(params)
+        self.given = dict(params)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.counts["batch"] += 1
+        self.logs.append(dict(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.counts["epoch"] += 1
+        self.logs.append({"epoch": epoch, "norm": float(np.sum(self.model.get_weights()[0])), **logs})
+
+
+def test_one_that_raises_in_each_hook_is_said_once_each_and_the_bits_stay(recipe, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("tfgen.runs.job.export", lambda *args: None)
+    plain = tfgen.train(recipe, tmp_path / "plain")
+    capsys.readouterr()
+    counts = Counts()
+    run = tfgen.train(recipe, tmp_path / "run", callbacks=[*map(raising, HOOKS), counts])
+    said = [line for line in capsys.readouterr().out.splitlines() if "left out" in line]
+    assert sorted(said) == sorted(f"the callback In_{hook} failed and is left out: in {hook}" for hook in HOOKS)
+    assert run.model.digest() == plain.model.digest()
+    assert run.paths.history.read_bytes() == plain.paths.history.read_bytes()
+    assert counts.counts == {"batch": 9, "epoch": 2} and counts.given["epochs"] == 2
+    assert {"loss", "kl"} <= set(counts.logs[0]) and all(isinstance(v, float) for v in counts.logs[0].values())
+    assert run.record["callbacks"][-1].endswith("Counts") and plain.record["callbacks"] == []
+
+
+def test_a_callback_may_end_the_training(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("tfgen.runs.job.export", lambda *args: None)
+
+    class Enough(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = int(self.model.step) == 3
+
+    run = tfgen.train(recipe, tmp_path / "run", callbacks=[Enough()])
+    assert int(run.model.step) == 3 and [int(step) for step in run.history["step"]] == [3]
+    whole = tfgen.train(recipe, tmp_path / "run", callbacks=[keras.callbacks.EarlyStopping("loss", patience=5)])
+    assert int(whole.model.step) == 9
+    assert whole.model.digest() == tfgen.train(recipe, tmp_path / "whole").model.digest()
+
+
+@pytest.mark.parametrize(
+    "given, sentence",
+    [
+        (Counts, "got <class 'test_guarded.Counts'>: write Counts()"),
+        ([Counts], "got <class 'test_guarded.Counts'>: write Counts()"),
+        ([print], "callbacks are objects of keras.callbacks.Callback, got <built-in function print>"),
+        ("wandb", "callbacks are objects of keras.callbacks.Callback, got 'w'"),
+        (7, "callbacks are objects of keras.callbacks.Callback, got 7"),
+    ],
+)
+def test_what_is_no_callback_is_said_before_the_training(recipe, tmp_path, given, sentence):
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        tfgen.train(recipe, tmp_path / "run", callbacks=given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_callback_needs_no_list():
+    one = Counts()
+    assert checked(one) == [one] == checked((one,)) and checked(None) == []
 
 
 def test_a_callback_that_works_sees_every_event_as_without_a_guard():

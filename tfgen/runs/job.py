@@ -46,7 +46,7 @@ from tfgen.tables import progress
 from tfgen.training import accumulation
 from tfgen.training.callbacks import Progress, StopOnNonFinite
 from tfgen.training.callbacks.adapted import adapted
-from tfgen.training.callbacks.guarded import guarded
+from tfgen.training.callbacks.guarded import checked, guarded
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.model import GenerativeModel
 from tfgen.training.phases import check_stages, parse_stages, updates_of
@@ -70,7 +70,8 @@ def train(
         resume: `auto` continues a run of the same recipe, `must` requires one, `never` starts anew and keeps the old
             folder under another name.
         dry_run: print the recipe, the parameter counts and the steps to come, and do nothing; no data are downloaded.
-        callbacks: further Keras callbacks; a failing one is reported once, and training goes on.
+        callbacks: further Keras callbacks; a failing one is reported once, and training goes on. recipe.json names
+            their classes.
         **changes: fields of the recipe, as in `recipe.replace`: init_from="runs/a", logger="wandb", epochs=20.
 
     Returns:
@@ -81,7 +82,7 @@ def train(
         KeyboardInterrupt: Ctrl-C or SIGTERM; a checkpoint has been written.
         WorkerLost: `distribute=multiworker`, and another worker has ended; start all of them again.
     """
-    recipe = recipe.replace(**changes)
+    recipe, callbacks = recipe.replace(**changes), checked(callbacks)
     paths = Layout(expanded("workdir", workdir or default_workdir(recipe)))
     resume = resolved_resume(resume, paths)
     strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
@@ -110,6 +111,7 @@ def train(
             prepare(paths, lock)
             if not finished or recorded(paths)[0] is None:
                 more = {**provenance(source, model), "init_from": begins, "total_steps": total}
+                more["callbacks"] = [f"{type(callback).__module__}.{type(callback).__name__}" for callback in callbacks]
                 save_record(paths.folder, recipe, source.fields, **more)
         if finished:
             print(f"this run is finished: step {begun} of {total}; raise --epochs or --steps to go on", flush=True)
@@ -182,7 +184,7 @@ def fit(
             mirror=recipe.mirror,
             callbacks=[
                 *watching,
-                *guarded(adapted(model, list(callbacks))),
+                *guarded(adapted(model, callbacks)),
                 *guarded([Progress(show)]),
                 interrupted,
             ],

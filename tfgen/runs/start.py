@@ -12,6 +12,7 @@ from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run
 from tfgen.runs.resume import recorded
 from tfgen.storage.origin import STATE, path_of, steps_of
+from tfgen.storage.paths import expanded
 from tfgen.training.model import GenerativeModel
 from tfgen.training.transfer import transfer
 
@@ -35,7 +36,7 @@ def start_from(recipe: Recipe, model: GenerativeModel, paths: Layout, resume: st
     if resume != "never" and steps_of(paths.checkpoints):
         run, _ = recorded(paths)
         return None if run is None else run.record.get("init_from")
-    place = pathlib.Path(recipe.init_from).expanduser()
+    place = expanded("init_from", recipe.init_from)
     source, file = read(place)
     networks, averaged = parts_of(source, place, model)
     made = transfer(model, networks, averaged, str(place))

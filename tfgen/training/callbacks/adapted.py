@@ -1,12 +1,13 @@
 """Keras' own callbacks on models with several losses, several learning rates and averages of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from tfgen.errors import UserError
 from tfgen.optimizers.as_one import refuse_schedule
+from tfgen.training.callbacks.guarded import checked
 
 
 class OnAnyLoss(keras.callbacks.Callback):
@@ -42,10 +43,8 @@ def adapted(model: Any, callbacks: Any) -> Any:
     """
     if callbacks is None or isinstance(callbacks, keras.callbacks.CallbackList):
         return callbacks
-    given: Sequence[keras.callbacks.Callback] = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    given = checked(callbacks)
     for callback in given:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise UserError(f"callbacks are objects of keras.callbacks.Callback, got {callback!r:.60}")
         if isinstance(callback, keras.callbacks.SwapEMAWeights):
             raise UserError(
                 "SwapEMAWeights swaps averages that optimizers keep: leave it out, and give the model ema=0.999 for an "

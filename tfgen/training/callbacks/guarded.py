@@ -75,4 +75,21 @@ def guarded(
     return [Guarded(callback, passes) for callback in callbacks]
 
 
+def checked(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """Returns the callbacks that a user gave, None for none, as a list.
+
+    Raises:
+        UserError: they are not a list of Keras callbacks, such as a class without its brackets.
+    """
+    if callbacks is None:
+        return []
+    alone = isinstance(callbacks, (keras.callbacks.Callback, type)) or not isinstance(callbacks, Iterable)
+    found = [callbacks] if alone else list(callbacks)
+    for callback in found:
+        if not isinstance(callback, keras.callbacks.Callback):
+            remedy = f": write {callback.__name__}()" if isinstance(callback, type) else ""
+            raise UserError(f"callbacks are objects of keras.callbacks.Callback, got {callback!r:.80}{remedy}")
+    return found
+
+
 OURS = (UserError,)  # exceptions of tfgen's callbacks that stop training
