@@ -1,5 +1,6 @@
 """Evaluation: scores and their protocols, the cache, controls, and the command, with a stand-in for the extractor."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -224,6 +225,69 @@ def test_real_images_score_as_their_floor_and_faults_worse(source, extractor):
     assert evaluation.controls["a class dropped"]["fd"] > 3 * evaluation.controls["real"]["fd"]
     assert evaluation.controls["copies of training images"]["authenticity"] == 0
     json.dumps(evaluation.to_json(), allow_nan=False)
+
+
+def other_data(classes, name="others"):
+    """Quarters with fewer labels, with labels that mean something else, or without labels."""
+    arrays = {}
+    for index, (split, count) in enumerate({"train": 600, "valid": 80, "test": 200}.items()):
+        arrays[f"x_{split}"], labels = quarters(count, index)
+        if classes:
+            arrays[f"y_{split}"] = labels % classes if classes < 4 else (labels + 1) % 4
+    return finish(arrays, name)
+
+
+CLASS_SCORES = {"smallest_class", "label_agreement", "inception_score"}
+
+
+@pytest.mark.parametrize(
+    "classes, origin, reason",
+    [
+        (3, None, "means knows 4 classes, and others has 3 others"),
+        (2, "quarters", "means knows 4 classes, and others has 2 others"),
+        (4, None, "means finds the label of 0% of the real images of others alone"),
+        (0, "quarters", "means knows the classes of quarters, and others has no labels"),
+    ],
+)
+def test_without_a_classifier_of_these_classes_nothing_is_said_of_them(extractor, monkeypatch, classes, origin, reason):
+    monkeypatch.setattr(extractor, "describe", lambda: {**Means.describe(extractor), "dataset": origin})
+    data, (images, labels) = other_data(classes), quarters(200, 7)
+    labels = labels % classes if classes else None
+    evaluation = evaluate(data, images, labels)
+    assert not CLASS_SCORES & set(evaluation.scores) and "fd" in evaluation.scores
+    assert ("fd_per_class" in evaluation.scores) == bool(classes)
+    assert "class_histogram" not in evaluation.details
+    assert f"scores of classes are left out: {reason}" in evaluation.details["notes"]
+    assert ("a class dropped" in evaluation.controls) == bool(classes)
+    with pytest.raises(UserError, match="smallest_class needs a classifier of these classes: means"):
+        evaluate(data, images, labels, metrics=("smallest_class",))
+    extractor.general = True  # of pictures of any kind: the inception score is that of the literature
+    assert CLASS_SCORES & set(evaluate(data, images, labels, controls=False).scores) == {"inception_score"}
+
+
+def test_a_classifier_of_unknown_origin_is_believed_where_nothing_contradicts(extractor):
+    assert "smallest_class" in evaluate(other_data(0), quarters(200, 7)[0], controls=False).scores
+
+
+def test_a_data_set_that_names_its_extractor_needs_no_labels(extractor, monkeypatch):
+    monkeypatch.setattr(extractor, "describe", lambda: {**Means.describe(extractor), "dataset": "quarters"})
+    data = dataclasses.replace(other_data(0), extractor="means")
+    assert "smallest_class" in evaluate(data, quarters(200, 7)[0], controls=False).scores
+    assert "smallest_class" in evaluate(other_data(0, "quarters"), quarters(200, 7)[0], controls=False).scores
+
+
+def test_splits_too_small_to_judge_by_are_said(source, extractor, monkeypatch):
+    evaluation = evaluate(source, quarters(60, 7)[0], controls=False)
+    (note,) = evaluation.details["notes"]
+    assert note.startswith("60 samples are compared with 200 images of the test split: with fewer than 1,000")
+    monkeypatch.setattr("tfgen.evaluation.classes.SMALL", 60)
+    assert "notes" not in evaluate(source, quarters(60, 7)[0], controls=False).details
+
+
+def test_a_mistake_is_found_before_the_other_scores(source, extractor):
+    with pytest.raises(UserError, match="classification_accuracy_score needs labels"):
+        evaluate(source, quarters(60, 7)[0], cas=True)
+    assert not extractor.calls
 
 
 def test_copies_are_no_authentic_samples_and_lost_classes_show(source, extractor):

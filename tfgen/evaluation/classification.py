@@ -40,8 +40,7 @@ def classification_accuracy_score(
     Raises:
         UserError: the samples or the data have no labels.
     """
-    if labels is None or "label" not in source.fields:
-        raise UserError("classification_accuracy_score needs labels of the samples and of the real images")
+    labels = check_labelled(labels, source)
     number = source.num_classes or int(np.max(labels)) + 1
     test = gathered(source.splits[split], np.arange(len(source.splits[split])))
     train = source.splits["train"]
@@ -56,6 +55,17 @@ def classification_accuracy_score(
     }
     score = share(accuracy, len(test[0]), floor=ceiling, protocol={**protocol, "interval": "binomial"})
     return {"classification_accuracy_score": score}
+
+
+def check_labelled(labels: np.ndarray | None, source: Source) -> np.ndarray:
+    """Returns the labels.
+
+    Raises:
+        UserError: the samples or the data have none.
+    """
+    if labels is None or "label" not in source.fields:
+        raise UserError("classification_accuracy_score needs labels of the samples and of the real images")
+    return labels
 
 
 def _accuracy(images, labels, test_images, test_labels, number, seed):

@@ -16,7 +16,8 @@ from tfgen.data.source import Source
 from tfgen.errors import UserError
 from tfgen.evaluation import likelihoods
 from tfgen.evaluation.cache import Cache
-from tfgen.evaluation.classification import classification_accuracy_score
+from tfgen.evaluation.classes import other_classes, too_small
+from tfgen.evaluation.classification import check_labelled, classification_accuracy_score
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, Side, as_side, chosen
 from tfgen.evaluation.samples import CONTROLS, Contest, controls, score_samples
@@ -146,6 +147,8 @@ def score_images(
 ) -> None:
     """Adds the scores of images by their features; the other arguments as in `evaluate_samples`."""
     check_samples(images, source)
+    if settings.cas:
+        check_labelled(labels, source)  # now: a mistake after the other scores would lose them
     name = settings.extractor or default_extractor(source, say)
     extractor = load_extractor(name)
     say(f"features by {extractor.name}, {len(images)} samples against the {settings.split} split of {source.name}")
@@ -157,6 +160,8 @@ def score_images(
     else:
         fake = as_side(extractor, images, labels)
     contest = make_contest(fake, real, settings.seed)
+    for sentence in remarks(contest, real.split, settings):
+        evaluation.note(sentence, say)
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
     if settings.controls:
@@ -166,6 +171,14 @@ def score_images(
         evaluation.details["nearest"] = nearest_picture(images, contest.nearest, originals, picture)
     if settings.cas:
         evaluation.add(classification_accuracy_score(images, labels, source, settings.split, settings.seed, say))
+
+
+def remarks(contest: Contest, split: str, settings: Settings) -> list[str]:
+    """Returns sentences on scores that mean little or are left out."""
+    found = [too_small(contest.real, contest.fake, split)]
+    if contest.other_classes and settings.metrics is None:
+        found.append(f"scores of classes are left out: {contest.other_classes}")
+    return [sentence for sentence in found if sentence]
 
 
 def add_controls(evaluation: Evaluation, contest: Contest, real: RealData, cache: Cache, seed: int) -> None:
@@ -181,7 +194,16 @@ def add_controls(evaluation: Evaluation, contest: Contest, real: RealData, cache
 
 def make_contest(fake: Side, real: RealData, seed: int) -> Contest:
     """Returns the `Contest` of generated features with those of a data set."""
-    return Contest(real.reference, fake, real.training(len(fake)), real.training(), real.protocol(), seed)
+    return Contest(
+        real.reference,
+        fake,
+        real.training(len(fake)),
+        real.training(),
+        real.protocol(),
+        seed,
+        other_classes(real.extractor, real.source, real.reference),
+        bool(getattr(real.extractor, "general", False)),
+    )
 
 
 def evaluate_model(

@@ -43,6 +43,8 @@ class Contest:
         train: all training images.
         protocol: the part of the protocol that all scores share.
         seed: of bootstraps and subsets.
+        other_classes: why the classifier's classes are not those of the data, or None if they are.
+        general: whether the classifier is made for any picture, as the inception score takes it.
     """
 
     real: Side
@@ -51,6 +53,8 @@ class Contest:
     train: Side
     protocol: dict
     seed: int = 0
+    other_classes: str | None = None
+    general: bool = False
 
     @functools.cached_property
     def nearest(self) -> tuple[np.ndarray, np.ndarray]:
@@ -155,17 +159,19 @@ def memorisation(contest: Contest) -> Found:
     return scores, {}
 
 
+def agreement(contest: Contest) -> Found:
+    """Returns `label_agreement`, the proportion of samples that are classified as the label they were made for."""
+    fake, real = contest.fake, contest.real
+    value = metrics.label_agreement(fake.probabilities, fake.labels)
+    floor = metrics.label_agreement(real.probabilities, real.labels)
+    stated = contest.stated(interval="binomial")
+    return {"label_agreement": share(value, len(fake), floor=floor, protocol=stated)}, {}
+
+
 def conditional(contest: Contest) -> Found:
-    """Returns `label_agreement`, of extractors that classify, and `fd_per_class`, the mean over classes."""
+    """Returns `fd_per_class`, the mean over classes."""
     fake, real, floor = contest.fake, contest.real, contest.floor
     scores, details = {}, {}
-    if fake.probabilities is not None:
-        scores["label_agreement"] = share(
-            metrics.label_agreement(fake.probabilities, fake.labels),
-            len(fake),
-            floor=metrics.label_agreement(real.probabilities, real.labels),
-            protocol=contest.stated(interval="binomial"),
-        )
     per_class = metrics.per_class_frechet(real.features, real.labels, fake.features, fake.labels)
     floors = metrics.per_class_frechet(real.features, real.labels, floor.features, floor.labels)
     means = [float(np.mean(list(values.values()))) for values in (per_class, floors)]
@@ -182,6 +188,7 @@ class Family:
         function: computes the scores, as above.
         gives: names of the scores.
         classes, labels: whether it needs class probabilities, and labels on both sides.
+        own: whether the classes have to be those of the data.
         many: whether it needs more samples than other families, and is left out with a message if there are fewer.
         long: whether it takes longer than the others.
     """
@@ -190,6 +197,7 @@ class Family:
     gives: tuple[str, ...]
     classes: bool = False
     labels: bool = False
+    own: bool = False
     many: bool = False
     long: bool = False
 
@@ -200,9 +208,10 @@ FAMILIES = (
     Family(kernel, ("kid",)),
     Family(neighbours, ("precision", "recall", "density", "coverage")),
     Family(inception, ("inception_score",), classes=True),
-    Family(classes, ("smallest_class",), classes=True),
+    Family(classes, ("smallest_class",), classes=True, own=True),
     Family(memorisation, ("authenticity", "fd_train"), long=True),
-    Family(conditional, ("label_agreement", "fd_per_class"), labels=True, many=True),
+    Family(agreement, ("label_agreement",), classes=True, own=True, labels=True),
+    Family(conditional, ("fd_per_class",), labels=True, many=True),
 )
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
 
@@ -277,6 +286,8 @@ def _timed(function, contest):
 def _missing(contest, family):
     if family.classes and contest.fake.probabilities is None:
         return "class probabilities, which this extractor does not give"
+    if family.classes and contest.other_classes and (family.own or not contest.general):
+        return f"a classifier of these classes: {contest.other_classes}"
     if family.labels and (contest.fake.labels is None or contest.real.labels is None):
         return "labels of the samples and of the real images"
     return None
@@ -312,7 +323,8 @@ def controls(
 
         features = cache.get({**key, "corruption": name, "count": len(images)}, computed)["features"]
         faults[name] = control(contest, Side(features))
-    dropped = corruptions.without_a_class(originals)
+    classified = originals.labels is not None or not contest.other_classes
+    dropped = corruptions.without_a_class(originals) if classified else None
     if dropped is not None:
         faults["a class dropped"] = control(contest, dropped)
     # The floor consists of training images: copies of them have its distances, and only authenticity differs.

@@ -30,6 +30,7 @@ class Extractor:
         resize: how images are brought to `image_size`, in words.
         upscale: False keeps images that fit into `image_size` as they are, for a network that resizes them itself.
         batch_size: default batch size of the methods.
+        general: whether its classes are those of pictures of any kind, for the inception score of any data.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Extractor:
         resize: str = RESIZE,
         upscale: bool = True,
         batch_size: int = 100,
+        general: bool = False,
     ) -> None:
         self.name, self.version, self.sha256 = name, version, sha256
         self.image_size, self.channels, self.resize = tuple(image_size), channels, resize
         self.classes, self.accuracy, self.dataset, self.is_fid = classes, accuracy, dataset, is_fid
-        self.batch_size = batch_size
+        self.batch_size, self.general = batch_size, general
         self._network, self._upscale = network, upscale
 
     def features(self, images: np.ndarray, batch_size: int | None = None) -> np.ndarray:

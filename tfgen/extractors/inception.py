@@ -53,6 +53,7 @@ def inception_v3(path: str) -> Extractor:
         channels=3,
         classes=1000 if top else None,
         dataset="imagenet",
+        general=True,
         resize=f"{RESIZE}; then 2 x - 1",
         batch_size=50,
     )
@@ -96,6 +97,7 @@ def fid(path: str) -> Extractor:
         channels=3,
         classes=classes,
         dataset="imagenet",
+        general=True,
         is_fid=True,
         resize=f"up to 299 pixels a side: the graph's own bilinear, to 299 x 299; larger: {RESIZE}",
         upscale=False,

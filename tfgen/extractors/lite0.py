@@ -52,6 +52,7 @@ def lite0() -> Extractor:
         channels=3,
         classes=1000,
         dataset="imagenet",
+        general=True,
         resize=f"{RESIZE}; then (255 x - 127) / 128",
         batch_size=50,
     )

@@ -60,6 +60,12 @@ class Evidence:
         """Names of the classes; empty if unknown."""
         return self.run.class_names or []
 
+    @property
+    def num_classes(self) -> int | None:
+        """The number of classes of the run's data, or None for data without labels."""
+        label = self.run.fields.get("label")
+        return int(label.range[1]) if label is not None and label.range else None
+
     def class_name(self, index: int) -> str:
         """Returns the name of a class, "class 3" if unknown."""
         return self.class_names[index] if index < len(self.class_names) else f"class {index}"

@@ -155,7 +155,8 @@ def class_charts(evidence: Evidence) -> list[Markup]:
     histogram = evidence.detail("class_histogram")
     histogram = histogram if isinstance(histogram, dict) else {}
     shares, real = histogram.get("samples"), histogram.get("real")
-    if numbers_in(shares):
+    # an older evaluation may have counted the classes of a classifier of other data
+    if numbers_in(shares) and evidence.num_classes in (None, len(shares)):
         groups = {"samples": shares}
         if numbers_in(real) and len(real) == len(shares):
             groups["real images"] = real
