@@ -1,7 +1,6 @@
 """The lock of a run's folder: one process at a time trains there, and one that is killed leaves no lock."""
 
 import contextlib
-import errno
 import os
 import pathlib
 import re
@@ -106,7 +105,7 @@ class FolderLock:
             handle = os.open(self.path, flags & ~os.O_RDWR)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise OSError(errno.EINVAL, "it is not a file")
+            raise UserError(f"cannot lock {self.path.parent}: {self.path.name} is not a file; remove it")
         return handle
 
 

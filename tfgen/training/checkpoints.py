@@ -102,7 +102,7 @@ class Checkpoints:
             try:
                 self._read(self.path(step), step)
             except DAMAGE as error:
-                problem = str(error) if isinstance(error, Foreign) else f"is damaged ({_reason(error)})"
+                problem = str(error) if isinstance(error, Foreign) else f"is damaged ({faults.reason(error)})"
                 print(f"checkpoint {self.path(step)} {problem}; trying the one before it", flush=True)
                 continue
             self.newest = step
@@ -132,10 +132,6 @@ class Checkpoints:
 
 class Foreign(ValueError):
     """A checkpoint is of another training than the one that is asked for."""
-
-
-def _reason(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def restore_latest(model: Any, folder: str | os.PathLike[str]) -> int | None:
