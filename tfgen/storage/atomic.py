@@ -101,14 +101,12 @@ def put_aside(path: str | os.PathLike[str], reason: str = "damaged") -> pathlib.
 
 def sweep(folder: str | os.PathLike[str], pattern: str = OURS) -> None:
     """Removes what processes that were killed have left in `folder`, and nothing that is being written."""
-    with contextlib.suppress(OSError):
-        for path in pathlib.Path(folder).glob(pattern):
+    for path in pathlib.Path(folder).glob(pattern):
+        with contextlib.suppress(OSError):  # one that is a link, or is in use (BlockingIOError)
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                if locks.lock(handle):  # otherwise a process that is alive writes there
+                if locks.lock(handle):
                     remove(path)
-            except BlockingIOError:
-                pass
             finally:
                 os.close(handle)
 
