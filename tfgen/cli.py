@@ -2,7 +2,7 @@
 
 A command exits with 0 on success (`--help` included); with 2 after a mistake of the user, or where the operating system
 refuses something (an OSError with an errno) or memory runs out, described in one sentence on stderr; with 130 after
-Ctrl-C and 143 after SIGTERM. Any other exception is a bug and keeps its traceback. What cannot be printed, since the
+Ctrl-C and 143 after SIGTERM; with 75 where another worker is lost. Any other exception is a bug and keeps its traceback. What cannot be printed, since the
 reader of a pipe is gone or a disk is full, is lost; the work goes on.
 """
 
@@ -18,7 +18,7 @@ from absl import flags
 
 import registry
 from tfgen import domains, faults
-from tfgen.errors import UserError, nearest, shown
+from tfgen.errors import LOST, UserError, WorkerLost, nearest, shown
 from tfgen.machine.output import check_printed, lasting
 from tfgen.machine.processor import prefer_onednn
 from tfgen.machine.stopping import stoppable
@@ -148,6 +148,8 @@ class Command:
             except BaseException as error:
                 if stop.number is not None:  # a library may have turned the interruption into another exception
                     return self._end(stop.word, stop.code)
+                if isinstance(error, WorkerLost):
+                    return self._end(error, LOST)
                 if isinstance(error, KeyboardInterrupt):
                     return self._end(error if error.args else "interrupted", 130)
                 sentence = _mistake(error)

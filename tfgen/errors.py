@@ -11,6 +11,13 @@ class UserError(ValueError):
     """A mistake in a flag, a recipe or the data; commands print its message and exit with code 2."""
 
 
+class WorkerLost(RuntimeError):
+    """Another worker has failed, or never came, and this one cannot continue alone: commands exit with LOST."""
+
+
+LOST = 75  # exit code, EX_TEMPFAIL of sysexits.h: start all workers again
+
+
 def shown(value: Any) -> str:
     """Returns the `repr` of a value for a message, shortened in the middle where it is long."""
     try:
@@ -20,4 +27,4 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]} ... {text[-12:]}"
 
 
-__all__ = ["UserError", "nearest", "shown"]
+__all__ = ["LOST", "UserError", "WorkerLost", "nearest", "shown"]

@@ -32,28 +32,24 @@ COMMAND.boolean("list_options", False, "print the options of --model and exit")
 
 
 @COMMAND.action
-def main(flags: Any) -> int | None:
-    """Trains by the flags; returns the exit code, None for success."""
+def main(flags: Any) -> None:
+    """Trains by the flags."""
     plugins.import_plugins(flags.plugin)
     if flags.list_models:
         list_models()
-        return None
+        return
     recipe = recipe_from_flags(flags)
     if flags.list_options or flags.dry_run:
         recipe = recipe.replace(distribute="none", replicas=None)
     startup.start_tensorflow(lambda: start(recipe))  # now that the flags are known to be good
     if flags.list_options:
         list_options(recipe.model)
-        return None
+        return
     import tfgen
-    from tfgen.distribution.cluster import LOST, WorkerLost
 
-    try:
-        tfgen.train(recipe, flags.workdir, resume=flags.resume, dry_run=flags.dry_run)
-    except WorkerLost as error:
-        print(f"tfgen run: {error}", file=sys.stderr, flush=True)
-        return LOST
-    return None
+    tfgen.train(recipe, flags.workdir, resume=flags.resume, dry_run=flags.dry_run)
+    if flags.dry_run:
+        check_printed()
 
 
 def start(recipe: Recipe) -> None:

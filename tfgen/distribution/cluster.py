@@ -12,14 +12,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfgen.errors import UserError
+from tfgen import faults
+from tfgen.distribution.environment import integer_of, tf_config
+from tfgen.errors import UserError, WorkerLost
 
-LOST = 75  # exit code, EX_TEMPFAIL of sysexits.h: try again
 PORT = 8470  # of the workers, where SLURM or Kubernetes give host names only
-
-
-class WorkerLost(RuntimeError):
-    """Another worker has failed, and this worker cannot continue alone: restart all of them."""
+WAIT = "TFGEN_WAIT_SECONDS"  # variable: how long workers wait for each other when they start
+WAIT_SECONDS = 300
 
 
 @functools.cache
@@ -87,8 +86,10 @@ def multiworker() -> tf.distribute.Strategy:
     config = cluster_config()
     os.environ["TF_CONFIG"] = json.dumps(config)
     names = [name for job in config["cluster"].values() for name in job]
+    wait = WAIT_SECONDS if WAIT not in os.environ else integer_of(os.environ, WAIT, minimum=1)
     if config["task"]["index"] == 0 and len(names) > 1:
-        print(f"waiting for the workers {', '.join(names)}", flush=True)
+        print(f"waiting for the workers {', '.join(names)}, {wait} seconds at most", flush=True)
+    limit_waiting(config, wait)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -97,8 +98,29 @@ def multiworker() -> tf.distribute.Strategy:
             "the training in a new process"
         ) from error
     except tf.errors.OpError as error:
-        reason = error.message.splitlines()[0]
-        raise WorkerLost(f"the workers {', '.join(names)} did not connect: {reason}") from error
+        raise WorkerLost(
+            f"the workers {', '.join(names)} did not connect within {wait} seconds ({WAIT}): "
+            f"{faults.reason(error)}; start all of them again"
+        ) from error
+
+
+def limit_waiting(config: dict[str, Any], seconds: int) -> None:
+    """Limits the time for which TensorFlow waits for the other workers, an hour by default."""
+    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+    from tensorflow.python.eager import context  # no public name leads to either
+
+    jobs = [
+        coordination_config_pb2.CoordinatedJob(name=name, num_tasks=len(hosts))
+        for name, hosts in config["cluster"].items()
+        if name in ("chief", "worker")
+    ]
+    first = "chief" if "chief" in config["cluster"] else "worker"
+    context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader=f"/job:{first}/replica:0/task:0",
+        cluster_register_timeout_in_ms=1000 * seconds,
+        coordinated_jobs=jobs,
+    )
 
 
 def cluster_config(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -110,7 +132,7 @@ def cluster_config(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         UserError: it is malformed, or no variable names the workers.
     """
     if "TF_CONFIG" in environ:
-        return checked(environ["TF_CONFIG"])
+        return tf_config(environ["TF_CONFIG"])
     if "SLURM_PROCID" in environ:
         return from_slurm(environ)
     if "JOB_COMPLETION_INDEX" in environ:
@@ -119,22 +141,6 @@ def cluster_config(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "distribute=multiworker needs to know the workers: set TF_CONFIG, start under SLURM's srun or as an indexed "
         "Kubernetes job, or use python -m tfgen.launch --workers=2 -- COMMAND on one machine"
     )
-
-
-def checked(text: str) -> dict[str, Any]:
-    """Returns the text of TF_CONFIG as a dict.
-
-    Raises:
-        UserError: a part is missing or malformed.
-    """
-    form = '{"cluster": {"worker": ["HOST:PORT", ...]}, "task": {"type": "worker", "index": 0}}'
-    try:
-        config = json.loads(text)
-        hosts, task = config["cluster"], config["task"]
-        hosts[task["type"]][int(task["index"])]
-    except (ValueError, TypeError, LookupError):
-        raise UserError(f"TF_CONFIG must be like {form}, the index within the list, got {text!r:.200}") from None
-    return config
 
 
 def from_slurm(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -147,6 +153,23 @@ def from_slurm(environ: Mapping[str, str]) -> dict[str, Any]:
     missing = [name for name in needed if name not in environ]
     if missing:
         raise UserError(f"SLURM_PROCID is set, but {missing[0]} is not: start the workers by srun")
+    for name in ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS"):
+        integer_of(environ, name)
+    try:
+        workers, hosts = slurm_workers(environ)
+        index = integer_of(environ, "SLURM_PROCID", below=len(workers))
+        node = hosts[int(environ.get("SLURM_NODEID", hosts.index(host_of(workers[index]))))]
+    except UserError:
+        raise
+    except (RuntimeError, *faults.TEXT) as error:  # of the resolver
+        raise UserError(f"the variables of SLURM do not fit together: {faults.reason(error)}") from error
+    if node != host_of(workers[index]):
+        raise UserError("the tasks of a SLURM step have to fill one node after the other: srun --distribution=block")
+    return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+
+
+def slurm_workers(environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Returns (HOST:PORT of each worker in the order of tasks, the hosts), by TensorFlow's resolver."""
     given: dict[str, Any] = {}
     if not (environ.get("CUDA_VISIBLE_DEVICES") or shutil.which("nvidia-smi")):
         # the resolver supports no machine without GPUs: it gets a nominal one per task, which it then leaves alone
@@ -155,10 +178,7 @@ def from_slurm(environ: Mapping[str, str]) -> dict[str, Any]:
     resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(port_base=PORT, **given)
     workers, hosts = resolver.cluster_spec().as_dict()["worker"], resolver._resolve_hostlist()
     workers.sort(key=lambda address: hosts.index(address.rpartition(":")[0]))  # the resolver sorts n10 before n9
-    index = resolver.task_id
-    if hosts[int(environ.get("SLURM_NODEID", hosts.index(host_of(workers[index]))))] != host_of(workers[index]):
-        raise UserError("the tasks of a SLURM step have to fill one node after the other: srun --distribution=block")
-    return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+    return workers, hosts
 
 
 def host_of(address: str) -> str:
@@ -178,7 +198,8 @@ def from_kubernetes(environ: Mapping[str, str]) -> dict[str, Any]:
     missing = [name for name in ("TFGEN_WORKERS", "TFGEN_SERVICE", "HOSTNAME") if not environ.get(name)]
     if missing:
         raise UserError(f"JOB_COMPLETION_INDEX is set, but {missing[0]} is not: docs/distributed.md has a manifest")
-    index, count = int(environ["JOB_COMPLETION_INDEX"]), int(environ["TFGEN_WORKERS"])
+    count = integer_of(environ, "TFGEN_WORKERS", minimum=1)
+    index = integer_of(environ, "JOB_COMPLETION_INDEX", below=count)
     job = environ["HOSTNAME"].removesuffix(f"-{index}")
     workers = [f"{job}-{number}.{environ['TFGEN_SERVICE']}:{PORT}" for number in range(count)]
     return {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}

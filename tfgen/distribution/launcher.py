@@ -23,10 +23,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tfgen.errors import UserError
+from tfgen import faults
+from tfgen.errors import LOST, UserError
 from tfgen.machine.processor import cores
 
-LOST = 75  # exit code of a worker whose peer has failed: EX_TEMPFAIL of sysexits.h
 FINAL = (2, 130)  # a mistake or an interruption, which a restart would not change
 GRACE = 5.0  # seconds in which the other workers can exit with such a code after the first failure
 POLL = 0.1  # seconds between two looks at the workers
@@ -103,7 +103,7 @@ class Launcher:
             The exit code, as listed in the module's docstring.
 
         Raises:
-            UserError: the command cannot be started.
+            UserError: the command cannot be started, or not so often.
         """
         with self._forwarding_signals():
             for attempt in range(self.restarts + 1):
@@ -119,8 +119,7 @@ class Launcher:
 
     def _attempt(self) -> tuple[int, int]:
         """Starts all workers and waits for them; returns (index, exit code) of the decisive worker."""
-        ports = free_ports(self.count)
-        self.workers = []
+        ports, self.workers = free_ports(self.count), []
         try:
             for index in range(self.count):
                 self.workers.append(self._start(index, ports))
@@ -172,8 +171,9 @@ class Launcher:
             process = subprocess.Popen(
                 self.command, env=environ, start_new_session=True, preexec_fn=_die_with_launcher, text=True, **quiet
             )
-        except OSError as error:
-            raise UserError(f"cannot start {self.command[0]!r}: {error.strerror}") from error
+        except faults.PATH as error:
+            at = f" as worker {index} of {self.count}" if index else ""
+            raise UserError(f"cannot start {self.command[0]!r}{at}: {faults.reason(error)}") from error
         worker = Worker(index, process, collections.deque(maxlen=KEPT_LINES))
         if quiet:
             worker.reader = threading.Thread(target=worker.lines.extend, args=(process.stdout,), daemon=True)
@@ -219,10 +219,18 @@ def free_ports(count: int) -> list[int]:
     """Returns `count` different free ports of 127.0.0.1."""
     # all open at once: closed in between, a port could be assigned twice
     with contextlib.ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
-        for opened in sockets:
-            opened.bind(("127.0.0.1", 0))
-        return [opened.getsockname()[1] for opened in sockets]
+        ports = []
+        for _ in range(count):
+            try:
+                opened = open_sockets.enter_context(socket.socket())
+                opened.bind(("127.0.0.1", 0))
+            except OSError as error:
+                raise UserError(
+                    f"this machine can give ports to {len(ports)} of {count} workers only ({faults.reason(error)}): "
+                    "choose fewer --workers"
+                ) from error
+            ports.append(opened.getsockname()[1])
+        return ports
 
 
 def _die_with_launcher() -> None:
@@ -233,8 +241,15 @@ def _die_with_launcher() -> None:
 
 def _fate(code: int) -> str:
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by {_signal_name(-code)}"
     return "lost another worker" if code == LOST else f"ended with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal between the first and the last, which have no names
+        return f"signal {number}"
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
+from tfgen.errors import UserError, WorkerLost
 from tfgen.machine import stopping
 
 STARTED = time.monotonic()  # of this import, close to the start of the process
@@ -29,6 +30,8 @@ def start_tensorflow(wake: Callable[[], object] = wake_devices) -> None:
         os.dup2(said.fileno(), 2)
         try:
             wake()
+        except (KeyboardInterrupt, UserError, WorkerLost):
+            raise  # their own sentence is enough
         except BaseException:
             said.seek(0)
             os.write(kept, said.read())

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 import registry
 from tfgen import faults
-from tfgen.errors import UserError, nearest
+from tfgen.errors import UserError, nearest, shown
 from tfgen.recipes.fields import (
     DISTRIBUTIONS,
     PRECISIONS,
@@ -294,25 +294,25 @@ def _run_config(path: pathlib.Path) -> Recipe:
         exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
         make = getattr(module, "recipe", None)
         recipe = make() if callable(make) else None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{_place(path, error)}: {_reason(error)}") from error
     if not callable(make):
         raise UserError(f"{path} has no function recipe(); a config is a module with `def recipe()` returning a Recipe")
     if not isinstance(recipe, Recipe):
-        raise UserError(f"recipe() in {path} returned {recipe!r:.40}, expected a tfgen.Recipe")
+        raise UserError(f"recipe() in {path} returned {shown(recipe)}, expected a tfgen.Recipe")
     recipe = recipe._marked(())
     return recipe._marked((), (path, recipe))
 
 
-def _place(path: pathlib.Path, error: Exception) -> str:
+def _place(path: pathlib.Path, error: BaseException) -> str:
     """Returns file:line of the config at which `error` was raised."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
+    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
         return f"{path}:{error.lineno}"
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f"{path}:{lines[-1]}" if lines else str(path)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, (UserError, registry.RegistryError)):
         return str(error)
     text = error.msg if isinstance(error, SyntaxError) else str(error)

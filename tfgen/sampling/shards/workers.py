@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
+from tfgen import faults
+from tfgen.distribution.environment import integer_of
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.machine.processor import cores
@@ -46,13 +48,14 @@ def _of_cluster(environ):
     if environ.get("TF_CONFIG"):
         return *_of_tf_config(environ["TF_CONFIG"]), "TF_CONFIG"
     for index, number in (("SLURM_PROCID", "SLURM_NTASKS"), ("JOB_COMPLETION_INDEX", None)):
-        if environ.get(index, "").isdigit():
-            count = environ.get(number, "") if number else ""
-            return int(environ[index]), int(count) if count.isdigit() else None, index
+        if environ.get(index):
+            count = integer_of(environ, number, minimum=1) if number and environ.get(number) else None
+            return integer_of(environ, index), count, index
     return None, None, None
 
 
 def _of_tf_config(text):
+    """Returns (index of this worker, number of workers); Nones for a TF_CONFIG without workers, such as {}."""
     try:
         config = json.loads(text)
         cluster, task = config.get("cluster", {}), config.get("task", {})
@@ -60,7 +63,7 @@ def _of_tf_config(text):
         if not members:
             return None, None
         return members.index((task["type"], int(task["index"]))), len(members)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except faults.TEXT as error:
         raise UserError(f"TF_CONFIG names no worker of its cluster ({error!s:.60}); mend or unset it") from None
 
 
