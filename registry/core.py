@@ -96,7 +96,7 @@ class Registry:
     def _load(self, plugin):
         try:
             return plugin.load()
-        except Exception as error:  # importing a plugin runs its code, which can raise anything
+        except (Exception, SystemExit) as error:  # importing a plugin runs its code, which can raise anything
             raise BrokenPlugin(
                 f"{self.kind} {plugin.name!r} of distribution {plugin.distribution} cannot be loaded from "
                 f"{plugin.value!r} ({type(error).__name__}: {error}); repair or uninstall {plugin.distribution}"

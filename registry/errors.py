@@ -20,9 +20,15 @@ class BrokenPlugin(RegistryError):
     """An installed distribution offers this name but cannot deliver it."""
 
 
-def nearest(name: object, names: Iterable[str]) -> str:
-    """Returns `"; did you mean 'dcgan'?"` for the valid name closest to `name`, or an empty string."""
+def closest(name: object, names: Iterable[str]) -> str | None:
+    """Returns the valid name closest to `name`, or None where none is close."""
     # in lower case: difflib counts a difference of case as it counts another letter
     spellings = {valid.lower(): valid for valid in names}
     close = difflib.get_close_matches(str(name).lower(), spellings, n=1)
-    return f"; did you mean {spellings[close[0]]!r}?" if close else ""
+    return spellings[close[0]] if close else None
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """Returns `"; did you mean 'dcgan'?"` for the valid name closest to `name`, or an empty string."""
+    close = closest(name, names)
+    return f"; did you mean {close!r}?" if close is not None else ""

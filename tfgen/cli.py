@@ -2,8 +2,8 @@
 
 A command exits with 0 on success (`--help` included); with 2 after a mistake of the user, or where the operating system
 refuses something (an OSError with an errno) or memory runs out, described in one sentence on stderr; with 130 after
-Ctrl-C and 143 after SIGTERM; with 75 where another worker is lost. Any other exception is a bug and keeps its traceback. What cannot be printed, since the
-reader of a pipe is gone or a disk is full, is lost; the work goes on.
+Ctrl-C and 143 after SIGTERM; with 75 where another worker is lost. Any other exception is a bug, with its traceback.
+What cannot be printed, since the reader of a pipe is gone or a disk is full, is lost; the work goes on.
 """
 
 import importlib
@@ -174,8 +174,8 @@ class Command:
         try:
             rest = self._values([self.name, *arguments])[1:]
         except flags.UnrecognizedFlagError as error:
-            hint = nearest(f"--{error.flagname}", [f"--{name}" for name in self._shown]) or "; --help lists the flags"
-            raise UserError(f"unknown flag --{error.flagname}{hint}") from None
+            hint = self.hint(error.flagname, str(error.flagvalue).partition("=")[2], arguments)
+            raise UserError(f"unknown flag --{shown(error.flagname)[1:-1]}{hint}") from None
         except flags.IllegalFlagValueError as error:
             raise UserError(_sentence(error)) from None
         except flags.CantOpenFlagFileError as error:
@@ -189,6 +189,10 @@ class Command:
         if rest:
             raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
         return self._values
+
+    def hint(self, name: str, value: str, arguments: Sequence[str]) -> str:
+        """Returns the end of the message on an unknown flag --NAME=VALUE: what was meant, or where flags are listed."""
+        return nearest(f"--{name}", [f"--{flag}" for flag in self._shown]) or "; --help lists the flags"
 
     def help_text(self) -> str:
         """Returns the command's help: usage, flags with their defaults, an example."""

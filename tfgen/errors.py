@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from registry import nearest
+from registry import closest, nearest
 
 SHOWN = 80  # characters of a value in a message
 
@@ -27,4 +27,4 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]} ... {text[-12:]}"
 
 
-__all__ = ["LOST", "UserError", "WorkerLost", "nearest", "shown"]
+__all__ = ["LOST", "UserError", "WorkerLost", "closest", "nearest", "shown"]

@@ -1,16 +1,34 @@
 """`python -m tfgen.run --model=dcgan`: trains a model. Flags in, one library call out."""
 
+import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from registry import RegistryError
 from tfgen import cli, plugins, tables
-from tfgen.errors import UserError
+from tfgen.errors import UserError, closest
 from tfgen.machine import startup
+from tfgen.machine.output import check_printed
 from tfgen.recipes.fields import Boolean
 from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, rows
 
-COMMAND = cli.Command(
+
+class RunCommand(cli.Command):
+    """The training command, which knows what is an option of a model and not a flag."""
+
+    def hint(self, name: str, value: str, arguments: Sequence[str]) -> str:
+        """Returns that an option of a model, or what is close to one, is given by --set."""
+        plugins.import_plugins(a.partition("=")[2] for a in arguments if a.startswith("--plugin="))
+        options = {*option_names(), *settable_fields()}
+        if name in options:
+            return f"; an option of a model is given as --set={name}={value}"
+        close = closest(name, {*options, *self._shown})
+        return f"; did you mean '--set={close}={value}'?" if close in options else super().hint(name, value, arguments)
+
+
+COMMAND = RunCommand(
     "run",
     "Trains a generative model and leaves samples, .keras files and a SavedModel in its folder.",
     example="python -m tfgen.run --model=dcgan --set=latent_dim=64",
@@ -25,7 +43,7 @@ COMMAND.path("config", None, "a recipe: a name in configs/ or a Python file with
 COMMAND.path("workdir", None, "where the results go (default: runs/MODEL-DATASET, and the changes of the recipe)")
 COMMAND.choice("resume", "auto", "continue what is in the workdir", ("auto", "never", "must"))
 COMMAND.multiple("set", "name=value for an option of the model, repeatable; --list_options shows them")
-COMMAND.multiple("plugin", "a Python module that registers models or data sets, repeatable")
+COMMAND.multiple("plugin", "a Python module, or the path of one, that registers models or data sets, repeatable")
 COMMAND.boolean("dry_run", False, "print the resolved recipe, parameter counts and the steps to come, then stop")
 COMMAND.boolean("list_models", False, "print the models' names and exit")
 COMMAND.boolean("list_options", False, "print the options of --model and exit")
@@ -37,6 +55,7 @@ def main(flags: Any) -> None:
     plugins.import_plugins(flags.plugin)
     if flags.list_models:
         list_models()
+        check_printed()
         return
     recipe = recipe_from_flags(flags)
     if flags.list_options or flags.dry_run:
@@ -44,6 +63,7 @@ def main(flags: Any) -> None:
     startup.start_tensorflow(lambda: start(recipe))  # now that the flags are known to be good
     if flags.list_options:
         list_options(recipe.model)
+        check_printed()
         return
     import tfgen
 
@@ -90,12 +110,29 @@ def recipe_from_flags(flags: Any) -> Recipe:
 def _set_values(texts: list[str]) -> dict[str, Any]:
     """Returns the changes of a recipe by --set=name=value: options of the model, and fields without a flag."""
     options = cli.assignments(texts)
-    settable = {name for name, row in rows().items() if row.flag is None} - {"options"}
-    fields = {name: options.pop(name) for name in settable & options.keys()}
+    fields = {name: options.pop(name) for name in settable_fields() & options.keys()}
     for name, value in options.items():
         if _has_flag(name):
             raise UserError(f"{name} has a flag of its own: write --{name}={value}")
     return {**fields, "options": options}
+
+
+def settable_fields() -> set[str]:
+    """Returns the fields of a recipe that have no flag of their own."""
+    return {name for name, row in rows().items() if row.flag is None} - {"options"}
+
+
+def option_names() -> set[str]:
+    """Returns the names of the options of all models, those of broken distributions left out."""
+    startup.start_tensorflow(startup.import_tensorflow)  # builders import it
+    from tfgen.models import MODELS
+    from tfgen.recipes import options
+
+    found: set[str] = set()
+    for model in MODELS.names():
+        with contextlib.suppress(RegistryError):
+            found |= options.option_parameters(MODELS.get(model)).keys()
+    return {name for name in found if not _has_flag(name)}
 
 
 def _has_flag(name: str) -> bool:

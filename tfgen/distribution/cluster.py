@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgen import faults
 from tfgen.distribution.environment import integer_of, tf_config
+from tfgen.distribution.meeting import meet
 from tfgen.errors import UserError, WorkerLost
 
 PORT = 8470  # of the workers, where SLURM or Kubernetes give host names only
@@ -85,11 +86,14 @@ def multiworker() -> tf.distribute.Strategy:
     """Returns the strategy of this worker of TF_CONFIG, once all workers have connected."""
     config = cluster_config()
     os.environ["TF_CONFIG"] = json.dumps(config)
-    names = [name for job in config["cluster"].values() for name in job]
+    kind, index = config["task"]["type"], config["task"]["index"]
+    jobs = {job: config["cluster"][job] for job in ("chief", "worker") if job in config["cluster"]}
+    names = [name for hosts in jobs.values() for name in hosts]
+    place = index + (len(jobs.get("chief", ())) if kind == "worker" else 0)
     wait = WAIT_SECONDS if WAIT not in os.environ else integer_of(os.environ, WAIT, minimum=1)
-    if config["task"]["index"] == 0 and len(names) > 1:
-        print(f"waiting for the workers {', '.join(names)}, {wait} seconds at most", flush=True)
-    limit_waiting(config, wait)
+    if place == 0 and len(names) > 1:
+        print(f"waiting for the workers {', '.join(names)}, {wait} seconds at most ({WAIT})", flush=True)
+    meet(names, place, wait)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -98,29 +102,8 @@ def multiworker() -> tf.distribute.Strategy:
             "the training in a new process"
         ) from error
     except tf.errors.OpError as error:
-        raise WorkerLost(
-            f"the workers {', '.join(names)} did not connect within {wait} seconds ({WAIT}): "
-            f"{faults.reason(error)}; start all of them again"
-        ) from error
-
-
-def limit_waiting(config: dict[str, Any], seconds: int) -> None:
-    """Limits the time for which TensorFlow waits for the other workers, an hour by default."""
-    from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
-    from tensorflow.python.eager import context  # no public name leads to either
-
-    jobs = [
-        coordination_config_pb2.CoordinatedJob(name=name, num_tasks=len(hosts))
-        for name, hosts in config["cluster"].items()
-        if name in ("chief", "worker")
-    ]
-    first = "chief" if "chief" in config["cluster"] else "worker"
-    context.context().configure_coordination_service(
-        service_type="standalone",
-        service_leader=f"/job:{first}/replica:0/task:0",
-        cluster_register_timeout_in_ms=1000 * seconds,
-        coordinated_jobs=jobs,
-    )
+        reason = error.message.splitlines()[0]
+        raise WorkerLost(f"the workers {', '.join(names)} did not connect: {reason}") from error
 
 
 def cluster_config(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:

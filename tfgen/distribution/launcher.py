@@ -31,6 +31,7 @@ FINAL = (2, 130)  # a mistake or an interruption, which a restart would not chan
 GRACE = 5.0  # seconds in which the other workers can exit with such a code after the first failure
 POLL = 0.1  # seconds between two looks at the workers
 LAUNCHED = "TFGEN_LAUNCHED"  # variable with the launcher's start time: --resume=never must not undo a restart
+PER_CORE = 64  # workers; more of them would only wait for each other
 KEPT_LINES = 30  # of the output of a worker that is not printed
 
 
@@ -88,9 +89,15 @@ class Launcher:
         command: program and arguments of every worker.
         workers: number of processes.
         restarts: maximum number of restarts of all workers.
+
+    Raises:
+        UserError: too many workers for this machine.
     """
 
     def __init__(self, command: list[str], workers: int, restarts: int) -> None:
+        most = PER_CORE * cores()
+        if workers > most:
+            raise UserError(f"this machine has {cores()} cores, for {most} workers at most, got {workers}")
         self.command, self.count, self.restarts = command, workers, restarts
         self.workers: list[Worker] = []
         self.caught: int | None = None  # the last signal received
@@ -169,7 +176,12 @@ class Launcher:
         try:
             # in a session of its own: Ctrl-C reaches the launcher alone, which forwards it
             process = subprocess.Popen(
-                self.command, env=environ, start_new_session=True, preexec_fn=_die_with_launcher, text=True, **quiet
+                self.command,
+                env=environ,
+                start_new_session=True,
+                preexec_fn=_die_with_launcher,
+                errors="replace",
+                **quiet,
             )
         except faults.PATH as error:
             at = f" as worker {index} of {self.count}" if index else ""
@@ -219,7 +231,7 @@ def free_ports(count: int) -> list[int]:
     """Returns `count` different free ports of 127.0.0.1."""
     # all open at once: closed in between, a port could be assigned twice
     with contextlib.ExitStack() as open_sockets:
-        ports = []
+        ports: list[int] = []
         for _ in range(count):
             try:
                 opened = open_sockets.enter_context(socket.socket())

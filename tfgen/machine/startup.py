@@ -13,6 +13,11 @@ from tfgen.machine import stopping
 STARTED = time.monotonic()  # of this import, close to the start of the process
 
 
+def import_tensorflow() -> None:
+    """Imports TensorFlow; its devices stay as they are."""
+    importlib.import_module("tensorflow")
+
+
 def wake_devices() -> None:
     """Imports TensorFlow and runs an operation, which initialises its devices."""
     importlib.import_module("tensorflow").constant(0)
