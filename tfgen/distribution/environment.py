@@ -36,7 +36,8 @@ def tf_config(text: str) -> dict[str, Any]:
         cluster, task = config["cluster"], config["task"]
         addresses = [address for job in cluster.values() for address in job]
         kind, index = task["type"], domains.integer(str(task["index"]))
-        known = 0 <= index < len(cluster[kind]) and all(isinstance(job, list) for job in cluster.values())
+        known = kind in ("chief", "worker") and 0 <= index < len(cluster[kind])
+        known = known and all(isinstance(job, list) for job in cluster.values())
     except faults.TEXT:
         known = False
     if not known:

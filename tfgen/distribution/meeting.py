@@ -1,7 +1,7 @@
 """Workers that wait for each other, before TensorFlow does so without an end and without listening to signals.
 
-The first worker listens at its own address of TF_CONFIG, which TensorFlow's server takes over; the others connect to it,
-say who they are, and go on once all are there.
+The first worker listens at its own address of TF_CONFIG, which TensorFlow's server takes over; the others connect to
+it, say who they are, and go on once all are there.
 """
 
 import contextlib
