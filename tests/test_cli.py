@@ -254,17 +254,82 @@ def test_what_is_no_part_of_the_recipe_is_passed_beside_it(trained):
             "flag --precision=bfloat16: expected one of float32, mixed_bfloat16, auto, got 'bfloat16'; "
             "did you mean 'mixed_bfloat16'?",
         ),
-        (["--plugin=a/b.py"], "--plugin expects a module's name, got the file 'a/b.py'; write --plugin=b"),
+        (["--plugin=a/b.py"], "--plugin expects a module or a Python file, got 'a/b.py': there is no such file"),
+        (
+            ["--plugin=configs/"],
+            "--plugin expects a module or a Python file, got 'configs/': the folder holds no __init__.py",
+        ),
+        (["--plugin=leaves_plugin"], "plugin 'leaves_plugin' cannot be imported: SystemExit: 3"),
+        (
+            ["--plugin=bad_syntax"],
+            "plugin 'bad_syntax' cannot be imported: SyntaxError: invalid syntax (bad_syntax.py, line 2)",
+        ),
+        (["--plugin=~nosuchuser/x"], "--plugin: '~nosuchuser/x' is no path: Could not determine home directory."),
+        (["--workdir=~nosuchuser/x"], "flag --workdir=~nosuchuser/x: --workdir: '~nosuchuser/x' is no path: Could not"),
+        (
+            ["--model=vae", "--steps=99999999999999999999"],
+            "steps expects an integer of at least 1 and at most 2147483647, got 999",
+        ),
+        (["--model=vae", "--steps=1_000"], "flag --steps=1_000: expected an integer of at least 1, got '1_000'"),
+        (["--model=vae", "--epochs=٣"], "flag --epochs=٣: expected an integer of at least 1, got '٣'"),
+        (["--model=vae", "--max_minutes=1e400"], "max_minutes expects a positive number, got inf"),
+        (["--model=vae", "--image_size=0"], "flag --image_size=0: expected a size such as 28 or 28x32, got '0'"),
+        (["--model=vae", "--data_dir=~nosuchuser"], "data_dir: '~nosuchuser' is no path: Could not determine home"),
+        (
+            ["--model=vae", "--learning_rate=0.1"],
+            "unknown flag --learning_rate; an option of a model is given as --set=learning_rate=0.1",
+        ),
+        (
+            ["--model=vae", "--schedule=cosine"],
+            "unknown flag --schedule; an option of a model is given as --set=schedule=cosine",
+        ),
+        (["--model=vae", "--lerning_rate=0.1"], "unknown flag --lerning_rate; did you mean '--set=learning_rate=0.1'?"),
+        (["--model=vae", "--modle=vae"], "unknown flag --modle; did you mean '--model'?"),
+        (["--config=bad.py"], "bad.py:2: SyntaxError: invalid syntax"),
+        (["--config=leaves.py"], "leaves.py:2: SystemExit: 3"),
+        (["--config=other.py"], "recipe() in other.py returned 3, expected a tfgen.Recipe"),
+        (["--config=configs/"], "there is no config file"),
+        (["--config=/dev/zero"], "there is no config file /dev/zero"),
+        (["--config=" + "x" * 5000 + ".py"], ": the name is too long"),
+        (["--flagfile=binary"], "cannot read the flags: "),
         (["--plugin=broken_plugin"], "plugin 'broken_plugin' cannot be imported: ZeroDivisionError: division by zero"),
         (["--plugin=lacks_plugin"], "plugin 'lacks_plugin' cannot be imported: No module named 'no_such_module'"),
     ],
 )
 def test_mistakes_of_a_run(trained, capsys, tmp_path, arguments, sentence):
-    (tmp_path / "broken_plugin.py").write_text("1 / 0")
-    (tmp_path / "lacks_plugin.py").write_text("import no_such_module")
+    files = {"broken_plugin": "1 / 0", "lacks_plugin": "import no_such_module", "leaves_plugin": "raise SystemExit(3)"}
+    files |= {"bad_syntax": "\n1 +", "bad": "\n1 +", "leaves": "def recipe():\n    raise SystemExit(3)"}
+    files |= {"other": "recipe = lambda: 3"}
+    for name, code in files.items():
+        (tmp_path / f"{name}.py").write_text(code)
+    (tmp_path / "binary").write_bytes(b"--num=\xff\xfe")
     assert run.COMMAND(arguments) == 2
-    assert capsys.readouterr() == ("", f"tfgen run: {sentence}\n")
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n"), err[:11]) == ("", 1, "tfgen run: ") and sentence in err
     assert trained == []
+
+
+def test_a_plugin_may_be_a_file_or_a_package(trained, capsys, tmp_path, monkeypatch):
+    from tfgen.models import MODELS
+
+    monkeypatch.setattr(MODELS, "_registered", {})
+    monkeypatch.setattr(plugins, "_IMPORTED", {})
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    code = "import tfgen\n@tfgen.register_model('{0}')\ndef build(fields, *, width: int = 3):\n    'From a file.'\n"
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "by_path.py").write_text(code.format("by_path"))
+    (tmp_path / "far" / "as_package").mkdir()
+    (tmp_path / "far" / "as_package" / "__init__.py").write_text(code.format("as_package"))
+    flags = ["--plugin=./far/by_path.py", "--plugin=far/as_package"]
+    assert run.COMMAND([*flags, "--list_models"]) == 0
+    assert capsys.readouterr().out.count("From a file.") == 2
+    assert list(plugins.imported()) == ["./far/by_path.py", "far/as_package"]
+    assert run.COMMAND([*flags, "--model=by_path"]) == 0  # a second time in one process
+    for name in ("by_path", "as_package"):
+        assert sys.modules.pop(name).build.__module__ == name
+    (tmp_path / "far" / "json.py").write_text("")
+    assert run.COMMAND(["--plugin=far/json.py"]) == 2
+    assert "a module 'json' is imported already, from " in capsys.readouterr().err
 
 
 def test_a_missing_plugin_gets_the_nearest_file(trained, capsys, tmp_path):

@@ -139,7 +139,7 @@ def test_what_is_no_command_is_refused(capsys):
     assert launch.COMMAND(["--workers=0", "--", "true"]) == 2
     assert "expected an integer of at least 1" in capsys.readouterr().err
     assert launch.COMMAND(["--", "no-such-command"]) == 2
-    assert "cannot start 'no-such-command': No such file or directory" in capsys.readouterr().err
+    assert "cannot start 'no-such-command': there is no such file" in capsys.readouterr().err
     assert launch.COMMAND(["--help"]) == 0
     assert "--restarts" in capsys.readouterr().out
 

@@ -211,8 +211,13 @@ class Command:
 
 
 def path(flag: str) -> Callable[[str], str]:
-    """Returns the conversion of the paths that a flag takes; an empty one stays so."""
-    return lambda text: text and str(expanded(f"--{flag}", text))
+    """Returns the conversion of the paths that a flag takes: `~` is replaced, all else stays as it is given."""
+
+    def convert(text: str) -> str:
+        found = expanded(f"--{flag}", text)  # raises for a name that no file can have
+        return str(found) if text.startswith("~") else text
+
+    return convert
 
 
 def assignments(texts: Iterable[str], flag: str = "set") -> dict[str, str]:
