@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples
+from tfgen.networks.calling import differentiating
 from tfgen.noise import Noise
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Step
@@ -134,7 +135,7 @@ class Measure:
             self._names = tuple(measured)
             return tf.stack(list(measured.values())) if measured else tf.zeros([0])
 
-        self._function = tf.function(stacked, autograph=False)
+        self._function = differentiating(probe.model.networks.values(), tf.function(stacked, autograph=False))
 
     def __call__(self) -> dict[str, float]:
         """Returns the measurements by name."""

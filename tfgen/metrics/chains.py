@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfgen.errors import UserError
 from tfgen.metrics.inputs import compiled, rows_at_once
+from tfgen.networks.calling import differentiating
 from tfgen.noise import stream_key
 
 ROWS = 1_000  # latents decoded at once: more of them do not fit into the processor's cache
@@ -94,7 +95,8 @@ class Annealer:
         self.target, self.chains, self.pilots, self.seed = target, int(chains), int(pilots), int(seed)
         self.leapfrog_steps, self.latent_dim = int(leapfrog_steps), target.model.latent_dim
         self.rows, self.path = rows or rows_of(target), schedule(temperatures)
-        self._forward, self._reverse = compiled(self._climb), compiled(self._descend)
+        chains = (differentiating([target.network], compiled(run)) for run in (self._climb, self._descend))
+        self._forward, self._reverse = chains
 
     def batches(self, count: int) -> Iterator[tuple[np.ndarray, int]]:
         """Yields (index int64 [n], number of them that count), all of one size: the last is padded with its last."""

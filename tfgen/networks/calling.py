@@ -1,12 +1,13 @@
 """Calling a network by the names of its inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfgen.errors import UserError, nearest
+from tfgen.machine.remapper import without_remapper
 
 
 def input_names(network: keras.Model) -> list[str]:
@@ -57,6 +58,26 @@ def copy_network(network: keras.Model) -> keras.Model:
         ) from error
     copy.set_weights(network.get_weights())
     return copy
+
+
+def differentiating(networks: Iterable[keras.Model], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Returns `function`, a graph that differentiates `networks`, run without the remapper where that fails.
+
+    With oneDNN's kernels, TensorFlow 2.21 fuses a convolution with the leaky ReLU after it and overlooks that the
+    gradient needs what lies between the two: the remapper prints an error and leaves the graph as it was. Everywhere
+    else it stays on, since it makes dense networks faster.
+    """
+    return without_remapper(function) if has_leaky_convolutions(networks) else function
+
+
+def has_leaky_convolutions(networks: Iterable[keras.Model]) -> bool:
+    """Returns whether networks have both convolutions and leaky ReLUs."""
+    flat = [layer for network in networks for layer in network._flatten_layers()]
+    leaky = any(
+        isinstance(layer, keras.layers.LeakyReLU) or getattr(layer, "activation", None) is keras.activations.leaky_relu
+        for layer in flat
+    )
+    return leaky and any(len(weight.shape) > 2 for layer in flat for weight in layer.weights)
 
 
 def random_states(network: keras.Model) -> list[keras.Variable]:

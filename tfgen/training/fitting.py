@@ -15,6 +15,7 @@ from tfgen.data.source import Examples
 from tfgen.distribution.cluster import together, workers_of
 from tfgen.distribution.replicas import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches, within
 from tfgen.errors import UserError, nearest
+from tfgen.networks.calling import differentiating
 from tfgen.noise import stream_key
 from tfgen.optimizers.rates import complaints
 from tfgen.training.attributes import Attributes
@@ -239,6 +240,9 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         if self._distribute_strategy is None:
             return make(), None
         return distributed(self._distribute_strategy, lambda share: make(share=share), self.parts), self._epoch_steps
+
+    def _make_function(self, step_function):
+        return differentiating(self.networks.values(), super()._make_function(step_function))
 
     def reset_metrics(self) -> None:
         """Starts an epoch: its means, its number of steps, and the place where the pipeline starts."""

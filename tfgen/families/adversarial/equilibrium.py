@@ -1,6 +1,5 @@
 """The stop of an adversarial training at its equilibrium, D = 1/2 (Goodfellow et al. 2014, proposition 2)."""
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,7 +10,8 @@ from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import PATIENCE, Finding
 from tfgen.diagnosis.stops import Row, Stop, Watching
 from tfgen.errors import UserError
-from tfgen.networks.calling import call
+from tfgen.networks.calling import call, differentiating
+from tfgen.networks.seeding import seeded
 from tfgen.noise import Noise, stream_key
 
 if TYPE_CHECKING:
@@ -112,13 +112,14 @@ def fresh_accuracy(
         fake = tf.stop_gradient(model.fakes(batch, step))
         return judged(batch, batch[model.data_field]), judged(batch, fake)
 
-    @tf.function(autograph=False, reduce_retracing=True)
-    def learn(data, index):
+    def update(data, index):
         with tf.GradientTape() as tape:
             real, fake = both(data, index)
             loss = tf.reduce_mean(tf.math.softplus(-real)) + tf.reduce_mean(tf.math.softplus(fake))
         variables = fresh.trainable_variables
         optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+
+    learn = differentiating([fresh, model.generator], tf.function(update, autograph=False, reduce_retracing=True))
 
     @tf.function(autograph=False, reduce_retracing=True)
     def accuracy(data, index):
@@ -138,9 +139,5 @@ def fresh_accuracy(
 
 def reinitialised(network: keras.Model, seed: int) -> keras.Model:
     """Returns a network with the same architecture and new weights, drawn from `seed`."""
-    state = random.getstate()
-    random.seed(seed)  # Keras draws the seeds of initializers from Python's generator
-    try:
+    with seeded(seed):
         return type(network).from_config(network.get_config())
-    finally:
-        random.setstate(state)
