@@ -201,9 +201,11 @@ def test_no_config_that_ships_brings_an_idle_option(name):
 
 
 def test_what_the_user_gives_is_refused_where_a_recipe_makes_it_idle():
-    recipe = load_recipe("dcgan").replace(options={"learning_rate": "1e-3"})
-    with pytest.raises(UserError, match="'learning_rate' has no effect beside generator_learning_rate"):
+    recipe = load_recipe("dcgan_paper").replace(options={"units": [3]})
+    with pytest.raises(UserError, match="no option 'units'"):
         models.build_from_recipe(recipe, IMAGES)
+    with pytest.raises(UserError, match="'momentum' has no effect with optimizer=adam"):
+        models.build_from_recipe(load_recipe("vae").replace(options={"momentum": 0.5}), IMAGES)
     with pytest.raises(UserError, match="seed is a field of a recipe"):
         models.build_from_recipe(Recipe("dcgan", options={"seed": 3}), IMAGES)
 

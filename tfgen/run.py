@@ -12,7 +12,7 @@ from tfgen.errors import UserError, closest
 from tfgen.machine import startup
 from tfgen.machine.output import check_printed
 from tfgen.recipes.fields import Boolean
-from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, rows
+from tfgen.recipes.recipe import Recipe, default_recipe, load_recipe, recipe_names, rows
 
 
 class RunCommand(cli.Command):
@@ -46,7 +46,7 @@ COMMAND.multiple("set", "name=value for an option of the model, repeatable; --li
 COMMAND.multiple("plugin", "a Python module, or the path of one, that registers models or data sets, repeatable")
 COMMAND.boolean("dry_run", False, "print the resolved recipe, parameter counts and the steps to come, then stop")
 COMMAND.boolean("list_models", False, "print the models' names and exit")
-COMMAND.boolean("list_options", False, "print the options of --model and exit")
+COMMAND.boolean("list_options", False, "print the options of --model or --config, with its values, and exit")
 
 
 @COMMAND.action
@@ -62,7 +62,7 @@ def main(flags: Any) -> None:
         recipe = recipe.replace(distribute="none", replicas=None)
     startup.start_tensorflow(lambda: start(recipe))  # now that the flags are known to be good
     if flags.list_options:
-        list_options(recipe.model)
+        list_options(recipe)
         check_printed()
         return
     import tfgen
@@ -95,7 +95,8 @@ def recipe_from_flags(flags: Any) -> Recipe:
         recipe = load_recipe(flags.config)
         recipe = recipe.replace(model=flags.model) if flags.model else recipe
     elif flags.model:
-        _check_model(flags.model)
+        if flags.model not in recipe_names():
+            _check_model(flags.model)
         recipe = default_recipe(flags.model, flags.dataset)
     else:
         raise UserError("give --model=NAME or --config=NAME; --list_models shows the models")
@@ -153,14 +154,15 @@ def list_models() -> None:
     tables.show(list(MODELS.summaries().items()))
 
 
-def list_options(model: str) -> None:
-    """Prints the options of `model` with their defaults and types."""
+def list_options(recipe: Recipe) -> None:
+    """Prints the options of a recipe's model: names, the recipe's values, what they mean, and their types."""
     from tfgen.models import MODELS
     from tfgen.recipes import options
 
-    rows = [row for row in options.table(MODELS.get(model)) if not _has_flag(row[0])]
-    print(f"options of {model}, given as --set=name=value:")
-    tables.show([(name, f"{default}  ({expected})") for name, expected, default in rows], indent=2)
+    rows = [row for row in options.table(MODELS.get(recipe.model), recipe.options) if not _has_flag(row.name)]
+    print(f"options of {recipe.model}, given as --set=name=value:")
+    lines = [(row.name, row.value, f"{row.meaning}  ({row.expected})".strip()) for row in rows]
+    tables.show(lines, indent=2)
 
 
 if __name__ == "__main__":

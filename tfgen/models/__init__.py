@@ -1,7 +1,7 @@
 """Named models: the table of builders, and `build_model`. Importing this imports no TensorFlow."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry import Registry
@@ -35,14 +35,19 @@ def build_model(
     fields: "dict[str, Field] | None" = None,
     **options: Any,
 ) -> "GenerativeModel":
-    """Builds and compiles the model called `name`.
+    """Builds and compiles the model called `name`, with the options of its recipe.
+
+    A name means the recipe of `configs/NAME.py`, as it does for `tfgen run --model=NAME`, and "dcgan_paper" that of
+    `configs/dcgan_paper.py`; a model without one has its builder's defaults. Of a recipe the options count alone: data,
+    batch size, precision and the schedule of the learning rate, which may span all steps, belong to a training
+    (`tfgen.train`). `fit` runs at constant rates until the optimizers are given others.
 
     Args:
-        name: one of `tfgen.model_names()`.
+        name: one of `tfgen.model_names()`, or of a recipe in `configs/`.
         image_shape: (H, W, C), each side 16 to 128 pixels; the shorthand for a data set of pictures.
         num_classes: number of classes of int64 labels, for conditional models.
         fields: instead of both, a data set's `Source.fields`.
-        **options: the builder's options, as values or as the text a flag would give.
+        **options: other values of options, as values or as the text a flag would give.
 
     Raises:
         UserError: an unknown name or option, a value of the wrong type, a shape out of range, an option that has no
@@ -50,15 +55,18 @@ def build_model(
     """
     from tfgen.data.source import Field
     from tfgen.recipes.options import refuse
+    from tfgen.recipes.recipe import default_recipe, recipe_names
 
-    MODELS.get(name)  # first: of several mistakes an unknown name is the one to report
+    if name not in recipe_names():
+        MODELS.get(name)  # first: of several mistakes an unknown name is the one to report
     if fields is None:
         if image_shape is None:
             raise UserError(f"build_model({name!r}) needs image_shape=(height, width, channels), or fields=")
         fields = {"image": Field("image", tuple(int(side) for side in image_shape))}
         if num_classes is not None:
             fields["label"] = Field("label", range=(0, int(num_classes)))
-    model, idle = _build(name, fields, options)
+    recipe = default_recipe(name)
+    model, idle = _build(recipe.model, fields, {**recipe.options, **options}, options)
     refuse(idle, options)
     return model
 
@@ -98,8 +106,8 @@ def settle(recipe: "Recipe", fields: "dict[str, Field]", given: Iterable[str] = 
             f"seed is a field of a recipe, not an option: write seed={recipe.options['seed']} beside options"
         )
     seed = {"seed": recipe.seed} if takes_seed else {}
-    model, idle = _build(recipe.model, fields, {**recipe.options, **seed})
     given = recipe.given.union(given)
+    model, idle = _build(recipe.model, fields, {**recipe.options, **seed}, given)
     refuse(idle, given)
     brought = [option for option in idle if option.name in recipe.options.keys() - given]
     return Settled(model, recipe.without_options(option.name for option in brought), left_out(brought))
@@ -110,8 +118,10 @@ def build_from_recipe(recipe: "Recipe", fields: "dict[str, Field]") -> "Generati
     return settle(recipe, fields).model
 
 
-def _build(name: str, fields: "dict[str, Field]", options: dict[str, Any]) -> "tuple[GenerativeModel, list[Idle]]":
-    """Returns the model, and the options that have no effect on it."""
+def _build(
+    name: str, fields: "dict[str, Field]", options: dict[str, Any], given: Collection[str]
+) -> "tuple[GenerativeModel, list[Idle]]":
+    """Returns the model, and the options that have no effect on it; `given` are those that come from a user."""
     # here, since it imports Keras
     from tfgen.networks.seeding import seeded
     from tfgen.recipes import options as values
@@ -119,7 +129,8 @@ def _build(name: str, fields: "dict[str, Field]", options: dict[str, Any]) -> "t
     check_image(fields.get("image"))
     check_point(fields.get("point"))
     builder, usage = MODELS.get(name), values.Usage()
-    resolved = values.resolve(builder, options)
+    resolved, aside = values.resolve(builder, options), values.displaced(builder, given)
+    displaced = [values.Idle(option, resolved.pop(option), False, aside[option]) for option in aside.keys() & resolved]
     takes = values.option_parameters(builder)
     # here, so that builders of plugins need not seed; a builder without a `seed` gets the weights that Keras draws
     seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
@@ -129,7 +140,7 @@ def _build(name: str, fields: "dict[str, Field]", options: dict[str, Any]) -> "t
         got = "None" if model is None else f"a {type(model).__name__} that is not compiled"
         raise UserError(f"the builder of {name!r} must return a compiled model, got {got}: end it with `return model`")
     model.name = name  # a builder that calls another one gets a model of that one's name
-    return model, values.without_effect(builder, resolved, usage)
+    return model, [*values.without_effect(builder, resolved, usage), *sorted(displaced)]
 
 
 def check_image(field: "Field | None") -> None:

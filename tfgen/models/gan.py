@@ -20,19 +20,30 @@ VALUE_RANGES = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 @dataclasses.dataclass(frozen=True)
 class Multilayer(DenseAdversaries):
-    """Networks of `gan`: any number of layers."""
+    """Networks of `gan`: any number of layers.
 
-    units: tuple[Count, ...] = (512, 512)  # of the generator's hidden layers
-    maxout_units: tuple[Count, ...] = (240, 240)  # of the discriminator's, each with 5 pieces
-    dropout: Proportion = 0.3  # in the discriminator
-    normalize: bool = False  # batch norm in the generator
+    Attributes:
+        units: sizes of the generator's hidden layers
+        maxout_units: sizes of the discriminator's hidden layers, each with 5 pieces
+        dropout: rate in the discriminator
+        normalize: batch normalisation in the generator
+    """
+
+    units: tuple[Count, ...] = (512, 512)
+    maxout_units: tuple[Count, ...] = (240, 240)
+    dropout: Proportion = 0.3
+    normalize: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Projected(ConvAdversaries):
-    """Networks of `cgan`: DCGAN's, and a projection of the condition."""
+    """Networks of `cgan`: DCGAN's, and a projection of the condition.
 
-    projection: Natural = 0  # dimensions of an inner product of condition and features in the discriminator; 0: none
+    Attributes:
+        projection: dimensions of an inner product of condition and features in the discriminator; 0: none
+    """
+
+    projection: Natural = 0
 
 
 def uniform_weights(scale: float | None) -> dict[str, Any]:
@@ -161,6 +172,16 @@ def cgan(
     `condition` names the field that both networks take: `label`, which they turn into one-hot vectors, or any
     float32 [B, D] field. The dense networks are those of the paper; the convolutional networks are those of `dcgan`,
     optionally with a projection discriminator (Miyato and Koyama 2018) of `projection` dimensions.
+
+    Args:
+        fields: of the data set.
+        condition: the field on which both networks are conditioned
+        network: convolutions as in `dcgan`, or the paper's dense layers
+        conv: options of the convolutional networks.
+        dense: options of the dense networks.
+        adversarial: options of the family.
+        optimization: options of the optimizers.
+        kind: the class to build.
     """
     shape, field = image_shape_of(fields, "cgan"), condition_field(fields, condition, "cgan")
     chosen, other = (conv, dense) if network == "conv" else (dense, conv)

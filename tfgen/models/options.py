@@ -1,10 +1,12 @@
 """Option groups of the named models: each option has its type here, once, for all builders that take it.
 
 A builder takes a group as one keyword argument, with its own defaults: `conv: ConvNetwork = ConvNetwork(width=32)`.
+A group's docstring has the line of each option that `--list_options` shows. The values that a named model has are those
+of its recipe in `configs/`; the defaults here are what a builder of one's own starts from.
 """
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tfgen import augment as augments
 from tfgen import likelihoods, losses, objectives, penalties, priors
@@ -17,102 +19,181 @@ Output = Literal["tanh", "sigmoid"]
 
 @dataclasses.dataclass(frozen=True)
 class ConvNetwork(Options):
-    """Strided convolutions."""
+    """Strided convolutions.
 
-    width: Count = 64  # channels of the largest maps; doubled whenever the maps are halved
+    Attributes:
+        width: channels of the largest maps; doubled whenever the maps are halved
+        kernel_size: side of the kernels of stride 2, in pixels
+        depth: how often maps are halved; none: down to 4 to 7 pixels
+    """
+
+    width: Count = 64
     kernel_size: Count = 5
-    depth: Count | None = None  # how often maps are halved; None: down to 4 to 7 pixels
+    depth: Count | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class ConvAdversaries(ConvNetwork):
-    """DCGAN's generator and discriminator (Radford et al. 2016)."""
+    """DCGAN's generator and discriminator (Radford et al. 2016).
 
-    stddev: NotNegative | None = 0.02  # of the initial weights; None: Keras' own
-    normalize: bool = True  # batch norm in the discriminator
-    dropout: Proportion = 0.0  # in the discriminator
-    full_size: bool = False  # maps of features at the image's own size
-    hidden_units: Count | None = None  # of a dense layer before the discriminator's logit
-    output: Output = "tanh"  # the generator's last activation, and with it the range of the images
+    Attributes:
+        stddev: standard deviation of the initial weights; none: Keras' own initializers
+        normalize: batch normalisation in the discriminator
+        dropout: rate in the discriminator
+        full_size: convolutions at the image's own size
+        hidden_units: size of a dense layer before the discriminator's logit; none: no such layer
+        output: the generator's last activation, and with it the range of the images
+    """
+
+    stddev: NotNegative | None = 0.02
+    normalize: bool = True
+    dropout: Proportion = 0.0
+    full_size: bool = False
+    hidden_units: Count | None = None
+    output: Output = "tanh"
 
 
 @dataclasses.dataclass(frozen=True)
 class DenseNetwork(Options):
-    """Dense encoder and decoder, with mirrored layers."""
+    """Dense encoder and decoder, with mirrored layers.
 
-    units: tuple[Count, ...] = (500,)  # of the encoder's hidden layers
-    activation: Activation = "tanh"  # of the hidden layers
-    stddev: NotNegative | None = None  # of the initial weights; None: Keras' own
+    Attributes:
+        units: sizes of the encoder's hidden layers; the decoder has them in reverse
+        activation: of the hidden layers
+        stddev: standard deviation of the initial weights; none: Keras' own initializers
+    """
+
+    units: tuple[Count, ...] = (500,)
+    activation: Activation = "tanh"
+    stddev: NotNegative | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class DenseAdversaries(Options):
-    """A generator with ReLU and a discriminator with maxout layers (Goodfellow et al. 2014)."""
+    """A generator with ReLU and a discriminator with maxout layers (Goodfellow et al. 2014).
+
+    Attributes:
+        dropout: rate of the networks' dropout
+        initial_scale: initial weights U(-scale, scale); none: Keras' own initializers
+        output: the generator's last activation, and with it the range of the images
+    """
 
     dropout: Proportion = 0.0
-    initial_scale: Positive | None = None  # initial weights U(-scale, scale); None: Keras' own
-    output: Output = "tanh"  # the generator's last activation, and with it the range of the images
+    initial_scale: Positive | None = None
+    output: Output = "tanh"
 
 
 @dataclasses.dataclass(frozen=True)
 class Adversarial(Options):
-    """Options of every `AdversarialModel`."""
+    """Options of every `AdversarialModel`.
+
+    Attributes:
+        latent_dim: size of z, the generator's input
+        prior: distribution of z
+        loss: the two losses, of the discriminator and of the generator
+        penalty: on the discriminator's gradients by its input
+        discriminator_steps: updates of the discriminator per update of the generator
+        shared_pass: both updates on the same generated images
+        augment: of real and generated images, before the discriminator
+        instance_noise: standard deviation of noise on what the discriminator sees
+        label_smoothing: the discriminator's target for real images is 1 minus this
+        ema: decay of the moving average of the generator; none: no average
+        seed: of the initial weights, the order of the data and the noise
+    """
 
     latent_dim: Count = 100
     prior: priors.Prior = priors.uniform(-1, 1)
     loss: losses.Loss = losses.non_saturating
-    penalty: penalties.Penalty | None = None  # on the discriminator's gradients
-    discriminator_steps: Count = 1  # updates of the discriminator per update of the generator
-    shared_pass: bool = False  # both updates on the same generated images
-    augment: augments.Augment | None = None  # of real and generated images, before the discriminator
-    instance_noise: NotNegative = 0.0  # standard deviation of noise on what the discriminator sees
-    label_smoothing: Proportion = 0.0  # the target of real images is 1 minus this
-    ema: Proportion | None = 0.999  # decay of the moving average of the generator; None: no average
+    penalty: penalties.Penalty | None = None
+    discriminator_steps: Count = 1
+    shared_pass: bool = False
+    augment: augments.Augment | None = None
+    instance_noise: NotNegative = 0.0
+    label_smoothing: Proportion = 0.0
+    ema: Proportion | None = 0.999
     seed: Seed = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Autoencoding(Options):
-    """Options of every model with an encoder and a decoder."""
+    """Options of every model with an encoder and a decoder.
+
+    Attributes:
+        latent_dim: size of the code
+        likelihood: p(x|z), the distribution of the pixels
+        binarize: gray pixels under a Bernoulli likelihood: as they are, by a threshold of 1/2, or drawn at every step
+        ema: decay of the moving average of the networks; none: no average
+        seed: of the initial weights, the order of the data and the noise
+    """
 
     latent_dim: Count = 32
-    likelihood: likelihoods.Likelihood = likelihoods.bernoulli()  # p(x|z)
-    binarize: Literal["none", "static", "dynamic"] = "none"  # of the images, under a Bernoulli likelihood
-    ema: Proportion | None = None  # decay of the moving average of the networks; None: no average
+    likelihood: likelihoods.Likelihood = likelihoods.bernoulli()
+    binarize: Literal["none", "static", "dynamic"] = "none"
+    ema: Proportion | None = None
     seed: Seed = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Variational(Autoencoding):
-    """Options of every `VariationalModel`."""
+    """Options of every `VariationalModel`.
+
+    Attributes:
+        prior: p(z), the distribution of the code
+        objective: what is minimised; none: the ELBO with beta and kl_warmup_steps
+        beta: weight of the KL divergence in the ELBO
+        kl_warmup_steps: steps over which beta rises from 0
+        samples: draws of z per image
+        data_bias: a dense decoder's output starts at the mean of the data
+    """
 
     prior: priors.Prior = priors.normal()
-    objective: objectives.Objective | None = None  # None: the ELBO with beta and kl_warmup_steps
-    beta: NotNegative = 1.0  # weight of the KL divergence
-    kl_warmup_steps: Natural = 0  # steps over which beta rises from 0
-    samples: Count = 1  # draws of z per image
-    data_bias: bool = False  # a dense decoder's output starts at the mean of the data
+    objective: objectives.Objective | None = None
+    beta: NotNegative = 1.0
+    kl_warmup_steps: Natural = 0
+    samples: Count = 1
+    data_bias: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer(Options):
-    """The optimizer of every network of a model; None: the default of the model, else of Keras."""
+    """The optimizer of every network of a model.
+
+    Attributes:
+        optimizer: name of Keras' optimizer
+        learning_rate: of every optimizer that has none of its own
+        beta_1: of adam and adamw, decay of the mean gradient; none: the model's default, else Keras'
+        beta_2: of adam and adamw, decay of the mean squared gradient; none: as beta_1
+        epsilon: of all but sgd, added to the root of the squared gradients; none: as beta_1
+        weight_decay: of adamw; none: Keras' default
+        momentum: of rmsprop and sgd; none: Keras' default
+        final_momentum: of sgd, the momentum after momentum_steps; none: it stays
+        momentum_steps: of sgd, updates over which the momentum rises linearly
+    """
 
     optimizer: Literal["adam", "adamw", "rmsprop", "adagrad", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
     beta_1: Proportion | None = None
     beta_2: Proportion | None = None
     epsilon: Positive | None = None
-    weight_decay: NotNegative | None = None  # of adamw
+    weight_decay: NotNegative | None = None
     momentum: Proportion | None = None
-    final_momentum: Proportion | None = None  # of sgd, the momentum after momentum_steps
-    momentum_steps: Count | None = None  # updates over which it rises linearly
+    final_momentum: Proportion | None = None
+    momentum_steps: Count | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class AdversarialOptimizer(Optimizer):
-    """The optimizers of an adversarial model, which may differ in their learning rates."""
+    """The optimizers of an adversarial model, which may differ in their learning rates.
+
+    Attributes:
+        generator_learning_rate: of the generator; none: learning_rate
+        discriminator_learning_rate: of the discriminator; none: learning_rate
+    """
+
+    displaces: ClassVar[dict[str, tuple[str, ...]]] = {
+        "learning_rate": ("generator_learning_rate", "discriminator_learning_rate")
+    }
 
     learning_rate: Positive = 2e-4
-    generator_learning_rate: Positive | None = None  # None: learning_rate
-    discriminator_learning_rate: Positive | None = None  # None: learning_rate
+    generator_learning_rate: Positive | None = None
+    discriminator_learning_rate: Positive | None = None

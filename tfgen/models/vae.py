@@ -63,7 +63,17 @@ def vae(
     optimization: Optimizer = Optimizer(),
     kind: type[VariationalModel] = VariationalModel,
 ) -> VariationalModel:
-    """Variational autoencoder (Kingma and Welling 2014)."""
+    """Variational autoencoder (Kingma and Welling 2014).
+
+    Args:
+        fields: of the data set.
+        network: convolutions or dense layers, in both networks
+        dense: options of dense networks.
+        conv: options of convolutional networks.
+        variational: options of the family.
+        optimization: options of the optimizers.
+        kind: the class to build.
+    """
     shape, latent_dim = image_shape_of(fields, "vae"), variational.latent_dim
     networks = coder_networks(shape, latent_dim, network, dense, conv, "z_mean", "z_log_var")
     return variational_model(
@@ -81,7 +91,17 @@ def ae(
     optimization: Optimizer = Optimizer(),
     kind: type[Autoencoder] = Autoencoder,
 ) -> Autoencoder:
-    """Plain autoencoder: the baseline that reconstructs and cannot generate."""
+    """Plain autoencoder: the baseline that reconstructs and cannot generate.
+
+    Args:
+        fields: of the data set.
+        network: convolutions or dense layers, in both networks
+        dense: options of dense networks.
+        conv: options of convolutional networks.
+        autoencoding: options of the family.
+        optimization: options of the optimizers.
+        kind: the class to build.
+    """
     shape, latent_dim = image_shape_of(fields, "ae"), autoencoding.latent_dim
     networks = coder_networks(shape, latent_dim, network, dense, conv, "latent")
     return autoencoder_model(

@@ -14,6 +14,8 @@ on it, so a builder reads an option only where it uses it.
 
 import dataclasses
 import inspect
+import itertools
+import re
 import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
@@ -44,6 +46,8 @@ class Options:
 
     _usage: Usage | None = None
     _replaced: frozenset[str] = frozenset()
+    # option -> others that a recipe may bring and that stand back where it is given, as it would have no effect else
+    displaces: ClassVar[dict[str, tuple[str, ...]]] = {}
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field]]
 
     def __post_init__(self) -> None:
@@ -181,14 +185,63 @@ def left_out(idle: list[Idle]) -> list[str]:
     ]
 
 
-def table(builder: Callable) -> list[tuple[str, str, str]]:
-    """Returns rows (name, type in words, default as it would be typed) of every option of `builder`."""
-    rows, modules = [], _modules(builder)
+class Described(NamedTuple):
+    """An option as a list shows it.
+
+    Attributes:
+        name: of the option.
+        value: as it would be typed.
+        expected: its type and domain, in words.
+        meaning: a line that explains it; empty where the builder's docstring has none.
+    """
+
+    name: str
+    value: str
+    expected: str
+    meaning: str
+
+
+def table(builder: Callable, values: Mapping[str, Any] | None = None) -> list[Described]:
+    """Returns a row for every option of `builder`, with its value in `values` or its default."""
+    modules, meanings = _modules(builder), explanations(builder)
+    resolved = resolve(builder, values or {})
+    rows = []
     for name, parameter in option_parameters(builder).items():
-        annotation = annotation_of(builder, parameter)
-        default = "required" if parameter.default is parameter.empty else spell(parameter.default)
-        rows.append((name, describe(annotation, 3, modules), default))
+        value = resolved.get(name, parameter.default)
+        shown = "required" if value is parameter.empty else spell(value)
+        expected = describe(annotation_of(builder, parameter), 3, modules)
+        rows.append(Described(name, shown, expected, meanings.get(name, "")))
     return rows
+
+
+def explanations(builder: Callable) -> dict[str, str]:
+    """Returns name -> line of the options that docstrings explain: `Args:` of the builder, `Attributes:` of groups."""
+    found: dict[str, str] = {}
+    for group in _groups(builder).values():
+        for cls in reversed(type(group).__mro__):
+            found |= _section(vars(cls).get("__doc__"), "Attributes:")
+    return found | _section(builder.__doc__, "Args:")
+
+
+def _section(docstring: str | None, title: str) -> dict[str, str]:
+    """Returns name -> text of the entries of a section of a docstring, each as one line."""
+    lines = inspect.cleandoc(docstring or "").splitlines()
+    start = lines.index(title) + 1 if title in lines else len(lines)
+    body = itertools.takewhile(lambda line: not line or line.startswith(" "), lines[start:])
+    entries = re.findall(r"^ {4}(\w+):(.*(?:\n {5,}.*)*)", "\n".join(body), re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
+
+
+def displaced(builder: Callable, given: Collection[str]) -> dict[str, str]:
+    """Returns name -> reason of the options that stand back where others, whose place they would take, are `given`."""
+    return {
+        name: f"beside {other}"
+        for group in _groups(builder).values()
+        for other, names in group.displaces.items()
+        if other in given
+        for name in names
+        if name not in given
+    }
 
 
 def option_parameters(builder: Callable) -> dict[str, inspect.Parameter]:
