@@ -2,7 +2,7 @@
 
     python -m tfgen.run --model=ae
 
-The baseline of `vae`: it reconstructs, and cannot generate.
+The baseline of `vae`: it reconstructs, and cannot generate. As there, the schedule spans all steps.
 """
 
 import tfgen

@@ -27,6 +27,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "stages": {"epochs": list[Length], "factors": list[NotNegative]},
 }
 
+SPANNING = ("cosine", "linear")  # stretched over all steps of a run: with more steps, the first ones have other rates
+
 
 class Wrapped(LearningRateSchedule):
     """A schedule that changes the rates of another one; saved and loaded together with it."""
@@ -109,6 +111,11 @@ def parse_schedule(schedule: str | dict[str, Any]) -> tuple[str, dict[str, Any]]
     if missing and name == "stages":
         raise UserError(f"the schedule 'stages' needs epochs and factors, two lists, got no {missing[0]!r}")
     return name, settings
+
+
+def spans_all_steps(schedule: str | dict[str, Any]) -> bool:
+    """Returns whether the rates of a recipe's `schedule` depend on how many steps there are in all."""
+    return parse_schedule(schedule)[0] in SPANNING
 
 
 def apply_schedule(

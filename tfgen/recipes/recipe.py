@@ -61,7 +61,10 @@ class Recipe:
     options: dict[str, Any] = row(OptionValues(), {})
     # exactly one of epochs and steps is set: 10 epochs if neither is given
     epochs: int | None = row(
-        Integer(1, optional=True), None, changes=True, flag="how often to go through the data, in all"
+        Integer(1, optional=True),
+        None,
+        changes=True,
+        flag="passes through the data, in all; more continue a run, to the same bits but for schedules cosine and linear",
     )
     steps: int | None = row(
         Integer(1, optional=True), None, changes=True, flag="how many training steps, in all; wins over --epochs"

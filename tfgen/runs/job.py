@@ -33,6 +33,7 @@ from tfgen.runs.resume import (
     check_length,
     clear_the_way,
     recorded,
+    remark_on_schedule,
     resolved_resume,
     restore,
     set_aside,
@@ -106,6 +107,9 @@ def train(
         checkpoints = Checkpoints(model, paths.checkpoints, origin=origin)
         begun = restore(checkpoints, strategy)
         check_length(paths, begun, total)
+        remark = remark_on_schedule(paths, recipe, begun, total)
+        if remark:
+            print(remark, flush=True)
         finished = begun is not None and begun >= total
         if lock is not None:
             prepare(paths, lock)

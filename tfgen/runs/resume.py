@@ -10,6 +10,7 @@ from tfgen.data.source import Source
 from tfgen.distribution import cluster
 from tfgen.distribution.launcher import LAUNCHED
 from tfgen.errors import UserError
+from tfgen.optimizers.schedules import parse_schedule, spans_all_steps
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run, origin_of
 from tfgen.storage.atomic import put_aside
@@ -100,6 +101,23 @@ def check_record(run: Run, recipe: Recipe, source: Source) -> None:
             f"the data of {source.name} have changed since {run.folder} began (their sha256 is another); choose "
             "another --workdir"
         )
+
+
+def remark_on_schedule(paths: Layout, recipe: Recipe, begun: int | None, total: int) -> str | None:
+    """Returns a sentence where a run goes on to another number of steps, over all of which its schedule is stretched.
+
+    Call it before the record of the run is written anew.
+    """
+    run, _ = recorded(paths)
+    before = None if run is None else run.record.get("total_steps")
+    if begun is None or begun >= total or before in (None, total) or not spans_all_steps(recipe.schedule):
+        return None
+    name = parse_schedule(recipe.schedule)[0]
+    return (
+        f"the schedule {name!r} spans all steps, {before} when this run began and {total} now: continued so, it does "
+        "not end as a run that was never stopped; a new run with a schedule that does not depend on the number of "
+        "steps, such as --set=schedule=constant, does"
+    )
 
 
 def check_length(paths: Layout, begun: int | None, total: int) -> None:
