@@ -249,10 +249,10 @@ def test_the_table_shows_defaults_as_they_are_typed(shapes):
         pass
 
     assert table(small) == [
-        ("shape", "a Shape (named, polygon, square, ...)", "triangle"),
-        ("units", "integers separated by commas", "5,6"),
-        ("ema", "a number or none", "none"),
-        ("n", "an integer", "required"),
+        ("shape", "triangle", "a Shape (named, polygon, square, ...)", ""),
+        ("units", "5,6", "integers separated by commas", ""),
+        ("ema", "none", "a number or none", ""),
+        ("n", "required", "an integer", ""),
     ]
 
 
@@ -281,7 +281,9 @@ def test_a_group_stands_for_its_fields_with_the_builders_own_defaults():
         "shape": None,
         "rate": 0.1,
     }
-    assert table(grouped)[:2] == [("width", "an integer", "3"), ("units", "integers separated by commas", "5")]
+    rows = [("width", "3", "an integer", ""), ("units", "5", "integers separated by commas", "")]
+    assert table(grouped)[:2] == rows
+    assert table(grouped, {"width": "7"})[0].value == "7"
     values = resolve(grouped, {"width": "4", "shape": "triangle", "rate": "1"})
     usage = Usage()
     arguments = keyword_arguments(grouped, values, usage)

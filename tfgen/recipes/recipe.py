@@ -64,7 +64,7 @@ class Recipe:
         Integer(1, optional=True),
         None,
         changes=True,
-        flag="passes through the data, in all; more continue a run, to the same bits but for schedules cosine and linear",
+        flag="passes through the data, in all; more continue a run (schedules cosine and linear span them all)",
     )
     steps: int | None = row(
         Integer(1, optional=True), None, changes=True, flag="how many training steps, in all; wins over --epochs"
