@@ -95,8 +95,8 @@ class Annealer:
         self.target, self.chains, self.pilots, self.seed = target, int(chains), int(pilots), int(seed)
         self.leapfrog_steps, self.latent_dim = int(leapfrog_steps), target.model.latent_dim
         self.rows, self.path = rows or rows_of(target), schedule(temperatures)
-        chains = (differentiating([target.network], compiled(run)) for run in (self._climb, self._descend))
-        self._forward, self._reverse = chains
+        self._forward = differentiating([target.network], compiled(self._climb))
+        self._reverse = differentiating([target.network], compiled(self._descend))
 
     def batches(self, count: int) -> Iterator[tuple[np.ndarray, int]]:
         """Yields (index int64 [n], number of them that count), all of one size: the last is padded with its last."""
