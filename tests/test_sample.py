@@ -95,11 +95,16 @@ def test_labels_are_cycled_and_saved(runs, tmp_path):
 def test_a_grid_has_one_class_a_column(runs, tmp_path):
     assert sample(runs, "cgan", "--num=10", f"--out={tmp_path / 'g.png'}") == 0
     picture = pixels(tmp_path / "g.png")
-    assert picture.shape == (4 * 18 + 2, 3 * 18 + 2)
-    made = load_once(str(runs / "cgan")).model.sample(10)
-    assert np.array_equal(picture[2:18, 2:18], made[0, ..., 0]) and np.array_equal(
-        picture[20:36, 2:18], made[3, ..., 0]
-    )
+    assert picture.shape == (3 * (2 * 18 + 2), 3 * (9 * 18 + 2)), "nine columns of three classes, three times as large"
+    picture, made = picture[1::3, 1::3], load_once(str(runs / "cgan")).model.sample(10)
+    assert np.array_equal(picture[2:18, 2:18], made[0, ..., 0])
+    assert np.array_equal(picture[2:18, 20:36], made[1, ..., 0])
+    assert np.array_equal(picture[20:36, 2:18], made[9, ..., 0])
+
+
+def test_a_grid_of_one_class_is_no_ribbon(runs, tmp_path):
+    assert sample(runs, "cgan", "--num=30", "--label=bag", f"--out={tmp_path / 'g.png'}") == 0
+    assert pixels(tmp_path / "g.png").shape == (3 * (5 * 18 + 2), 3 * (6 * 18 + 2))
 
 
 def test_a_folder_gets_a_png_an_image_and_is_not_mixed(runs, tmp_path, capsys):

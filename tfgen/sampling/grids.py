@@ -6,6 +6,8 @@ from PIL import Image
 from tfgen.storage import images
 
 MAX_CLASSES = 20
+COLUMNS = 10  # of a sheet, about
+_SIDE, _MOST = 64, 3  # pixels up to which a tile is enlarged, and how often at most
 
 
 def class_rows(num_classes: int, n: int, columns: int) -> tuple[np.ndarray, int]:
@@ -13,6 +15,17 @@ def class_rows(num_classes: int, n: int, columns: int) -> tuple[np.ndarray, int]
     rows = min(num_classes, MAX_CLASSES, n)
     columns = max(1, min(columns, n // rows))
     return np.repeat(np.arange(rows, dtype=np.int64), columns), columns
+
+
+def class_columns(period: int) -> int:
+    """Returns about `COLUMNS` columns, so that each holds one class where `period` classes come in turn."""
+    return period * max(1, COLUMNS // period)
+
+
+def enlarged(sheet: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns a sheet, uint8 [H, W, C], of tiles of `shape` (h, w, C), small ones enlarged two or three times."""
+    times = max(1, min(_MOST, _SIDE // max(shape[:2])))
+    return sheet.repeat(times, axis=0).repeat(times, axis=1)
 
 
 def paired(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfgen.data.source import Field
 from tfgen.errors import UserError
+from tfgen.sampling.grids import class_columns, enlarged
 from tfgen.sampling.shards import formats
 from tfgen.storage import images
 from tfgen.storage.atomic import replacing, write_text
@@ -97,10 +98,10 @@ def write_npz(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels:
 
 
 def write_grid(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes one PNG; classes that come in turn have one column each."""
-    columns = _period(labels) if labels is not None else None
-    columns = columns if columns and 1 < columns <= MAX_COLUMNS else None
-    images.save_png(out, images.grid(np.concatenate(list(chunks)), columns))
+    """Writes one PNG of about ten columns; each of them holds one class where classes come in turn."""
+    period = _period(labels) if labels is not None else 1
+    columns = class_columns(period) if 1 < period <= MAX_COLUMNS else None
+    images.save_png(out, enlarged(images.grid(np.concatenate(list(chunks)), columns), shape[1:]))
 
 
 def write_scatter(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:

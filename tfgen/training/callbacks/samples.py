@@ -11,7 +11,7 @@ import numpy as np
 from tfgen.data.source import Examples
 from tfgen.errors import UserError
 from tfgen.sampling.chunks import drawn
-from tfgen.sampling.grids import class_rows, paired
+from tfgen.sampling.grids import class_rows, enlarged, paired
 from tfgen.storage import images
 
 POINTS = 2500  # in a picture of points
@@ -109,9 +109,8 @@ class SampleGrid(keras.callbacks.Callback):
         sources = [name for name in self.model.conditions if self.model.fields[name].kind == "image"]
         number = max(1, number // 2) if sources else number
         made, rows = drawn(self.model, number, given=given, examples=self.examples, seed=self.seed)
-        if sources:
-            return paired(rows[sources[0]], made, columns)
-        return images.grid(made, columns)
+        sheet = paired(rows[sources[0]], made, columns) if sources else images.grid(made, columns)
+        return enlarged(sheet, made.shape[1:])
 
     def _originals(self, number):
         """Returns (the data, the conditions) of the first held-out examples."""
@@ -126,4 +125,4 @@ class SampleGrid(keras.callbacks.Callback):
             )
         originals, conditions = self._originals(self.n // 2)
         copies = images.to_uint8(np.asarray(self.model.reconstruct(originals, conditions=conditions)))
-        return paired(originals, copies, self.columns)
+        return enlarged(paired(originals, copies, self.columns), copies.shape[1:])
