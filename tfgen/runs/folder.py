@@ -13,6 +13,8 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from registry import UnknownName
 from tfgen import faults
 from tfgen.data.source import Field, Source, as_fields, data_field
@@ -177,7 +179,10 @@ class Run:
     def fields(self) -> dict[str, Field]:
         """Name -> `Field` of the run's data."""
         with self._readable():
-            return as_fields(self.record.get("fields") or {})
+            fields = as_fields(self.record["fields"])
+            if not fields or not all(map(_is_sound, fields.values())):
+                raise ValueError("its fields are not those of a data set")
+            return fields
 
     @property
     def origin(self) -> Origin:
@@ -345,6 +350,13 @@ def read_history(path: str | os.PathLike, counts: Sequence[str] = ("epoch", "ste
     if table.problem is not None:
         raise UserError(f"{path} is damaged: {table.problem}; going on with the training writes it anew")
     return {name: [row.get(name, math.nan) for row in table.rows] for name in table.names}
+
+
+def _is_sound(field: Field) -> bool:
+    """Returns whether a field from a file can be one of a data set: its sides, numbers and range are checked."""
+    np.dtype(field.dtype)  # raises TypeError
+    sides = all(isinstance(side, int) and 0 < side < 2**31 for side in field.shape)
+    return sides and (field.range is None or all(math.isfinite(end) for end in field.range) and len(field.range) == 2)
 
 
 def _not_a_run(folder):
