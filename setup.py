@@ -50,6 +50,9 @@ setup(
             "prdc",
             "jax",
             "setuptools>=70.1",
+            "matplotlib",  # the pages of docs/ and their notebooks
+            "nbclient",
+            "ipykernel",
             LITE0,
         ],
         "tensorboard": ["tensorboard"],  # training writes its files without it; looking at them needs it
