@@ -1,7 +1,9 @@
 """Commands: flags, help, exit codes; and what `tfgen.run` makes of its flags."""
 
 import errno
+import importlib
 import os
+import shlex
 import subprocess
 import sys
 
@@ -83,6 +85,24 @@ def test_help_lists_every_flag_with_its_default_and_exits_0(command, capsys):
     assert "  --resume=auto|never|must\n                        what to do (default: auto)\n" in out
     assert "  --mirror              flip\n" in out
     assert out.endswith("example: python -m tfgen.demo --num=3\n")
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_examples_of_every_command_can_be_given(name):
+    command = importlib.import_module(cli.COMMANDS[name][0]).COMMAND
+    assert command.examples
+    for example in command.examples:
+        words = shlex.split(example)
+        assert words[:3] == ["python", "-m", cli.COMMANDS[name][0].removesuffix(".__main__")]
+        flags = words[3:]
+        command.parse(flags[: flags.index("--")] if "--" in flags else flags)
+
+
+def test_help_is_wrapped_on_a_terminal_alone(command, monkeypatch):
+    command.integer("long", 1, "many words " * 30)
+    assert any(len(line) > 300 for line in command.help_text().splitlines())
+    monkeypatch.setattr(cli.tables, "columns_of", lambda file: 70)
+    assert max(map(len, command.help_text().splitlines())) <= 70
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ What cannot be printed, since the reader of a pipe is gone or a disk is full, is
 
 import importlib
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -17,7 +16,7 @@ from typing import Any
 from absl import flags
 
 import registry
-from tfgen import domains, faults
+from tfgen import domains, faults, tables
 from tfgen.errors import LOST, UserError, WorkerLost, nearest, shown
 from tfgen.machine.output import check_printed, lasting
 from tfgen.machine.processor import prefer_onednn
@@ -78,7 +77,7 @@ class Command:
     """
 
     def __init__(self, name: str, summary: str, example: str | None = None) -> None:
-        self.name, self.summary, self.example = name, summary, example
+        self.name, self.summary, self.examples = name, summary, (example or "").splitlines()
         # not the global flags.FLAGS, where commands (and other libraries) would clash
         self._values = flags.FlagValues()
         self._shown: dict[str, tuple[str, Any, str]] = {}  # flag -> (expected, default, help)
@@ -195,14 +194,18 @@ class Command:
         return nearest(f"--{name}", [f"--{flag}" for flag in self._shown]) or "; --help lists the flags"
 
     def help_text(self) -> str:
-        """Returns the command's help: usage, flags with their defaults, an example."""
-        width = min(shutil.get_terminal_size((110, 24)).columns, 110)
+        """Returns the command's help: usage, flags with their defaults, examples."""
+        # wrapped on a terminal alone: elsewhere a program may look for a line
+        columns = tables.columns_of(sys.stdout)
+        width = tables.UNCUT if columns is None else min(columns, 110)
         lines = [self.summary, "", f"usage: python -m tfgen.{self.name} [--flag=value ...]", ""]
         for name, (expected, default, help) in self._shown.items():
             left = f"  --{name}" + (f"={expected}" if expected and "|" in expected else "")
             text = help if default in (None, False) else f"{help} (default: {default})"
             lines += _two_columns(left, text, width)
-        return "\n".join(lines + (["", f"example: {self.example}"] if self.example else []))
+        if len(self.examples) > 1:
+            return "\n".join([*lines, "", "examples:", *(f"  {example}" for example in self.examples)])
+        return "\n".join(lines + [f"\nexample: {example}" for example in self.examples])
 
     def _end(self, sentence, code):
         lead = "\n" if code != 2 and sys.stderr.isatty() else ""  # the terminal has shown ^C

@@ -11,7 +11,8 @@ from tfgen.errors import UserError
 COMMAND = cli.Command(
     "evaluate",
     "Measures how good a trained run, or a file of samples, is.",
-    "python -m tfgen.evaluate --run=runs/dcgan-fashion_mnist_mini",
+    "python -m tfgen.evaluate --run=runs/dcgan-fashion_mnist_mini\n"
+    "python -m tfgen.evaluate --samples=samples.npz --dataset=fashion_mnist_mini --metrics=fd,kid",
 )
 COMMAND.path("run", None, "the run's folder")
 COMMAND.path("samples", None, "instead of a run: FILE.npz or a folder of shards, of tfgen.sample, or of pictures")

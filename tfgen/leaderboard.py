@@ -11,7 +11,8 @@ from tfgen.machine import startup
 COMMAND = cli.Command(
     "leaderboard",
     "Trains models under equal budgets and ranks them by their scores.",
-    "python -m tfgen.leaderboard --dataset=fashion_mnist --entries=dcgan,my_recipe.py --budget=10m --seeds=3",
+    "python -m tfgen.leaderboard --dataset=fashion_mnist --entries=dcgan,my_recipe.py --budget=10m --seeds=3\n"
+    "python -m tfgen.leaderboard --entries=dcgan,dcgan:loss=hinge,dcgan:loss=hinge:width=48 --budget=2000steps",
 )
 COMMAND.string("dataset", "fashion_mnist_mini", "data set that all of them are trained on")
 COMMAND.path("data_dir", None, "folder of the data set")

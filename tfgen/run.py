@@ -31,7 +31,9 @@ class RunCommand(cli.Command):
 COMMAND = RunCommand(
     "run",
     "Trains a generative model and leaves samples, .keras files and a SavedModel in its folder.",
-    example="python -m tfgen.run --model=dcgan --set=latent_dim=64",
+    example="python -m tfgen.run --model=dcgan --set=latent_dim=64\n"
+    "python -m tfgen.run --model=cgan --dataset=folder:pictures --image_size=32 --logger=tensorboard,wandb\n"
+    "python -m tfgen.run --model=gan --init_from=runs/gan-fashion_mnist_mini --set=learning_rate=5e-5 --epochs=20",
 )
 
 for name, row in rows().items():

@@ -15,7 +15,8 @@ from tfgen.sampling.shards.plan import IMAGES_A_SHARD, SUFFIXES
 COMMAND = cli.Command(
     "sample",
     "Draws images from a trained run.",
-    "python -m tfgen.sample --run=runs/dcgan-fashion_mnist_mini --num=10000 --out=samples.npz",
+    "python -m tfgen.sample --run=runs/dcgan-fashion_mnist_mini --num=10000 --out=samples.npz\n"
+    "python -m tfgen.sample --run=runs/cgan-fashion_mnist_mini --label=sandal,bag --num=20 --out=samples.png",
 )
 COMMAND.path("run", None, "the run's folder")
 COMMAND.integer("num", 100, "number of images; they are the first ones of any larger number", minimum=1)

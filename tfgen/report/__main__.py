@@ -11,7 +11,8 @@ from tfgen.errors import UserError
 COMMAND = cli.Command(
     "report",
     "Writes one HTML file on a trained run, or on several side by side.",
-    "python -m tfgen.report --run=runs/dcgan-fashion_mnist_mini",
+    "python -m tfgen.report --run=runs/dcgan-fashion_mnist_mini\n"
+    "python -m tfgen.report --run=runs/dcgan-fashion_mnist_mini --run=runs/vae-fashion_mnist_mini --out=both.html",
 )
 COMMAND.multiple("run", "the run's folder; given several times, the runs are compared", cli.path("run"))
 COMMAND.path("out", None, "FILE.html; default: report.html in the run's folder, comparison.html beside several")
