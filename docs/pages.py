@@ -4,8 +4,8 @@
     python docs/pages.py notebook docs/look_inside.md    # docs/notebooks/look_inside.ipynb
 
 Blocks of `python` share one process and one namespace; one that opens with a comment `# NAME.py` is the contents of
-that file. Blocks without a language are commands for a shell. Blocks of `text` or `json` show output. A block below
-`<!-- not run -->` needs what a fresh machine does not have.
+that file. Blocks of `sh`, or without a language, are commands; those of `text` or `json` show output. A block
+below `<!-- not run -->` needs what a fresh machine does not have.
 """
 
 import argparse
@@ -62,12 +62,12 @@ def blocks(text: str) -> list[Block]:
 
 def _block(match: re.Match, line: int) -> Block:
     language, code = match["language"], match["code"]
-    if match["mark"] or language not in ("", "python"):
+    if match["mark"] or language not in ("", "sh", "python"):
         return Block("shown", code, line)
-    named = FILE.match(code) if language else None
+    named = FILE.match(code) if language == "python" else None
     if named:
         return Block("file", code, line, named[1])
-    return Block("python" if language else "shell", code, line)
+    return Block("python" if language == "python" else "shell", code, line)
 
 
 def small(code: str, kind: str) -> str:

@@ -30,8 +30,10 @@ pages = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = pages  # where dataclasses look for it
 spec.loader.exec_module(pages)
 
-# The pages whose code runs: those with Python in them. Three of them run as their notebooks.
-RUN = sorted(path.stem for path in DOCS.glob("*.md") if "```python\n" in path.read_text(encoding="utf-8"))
+# The pages whose code runs here: those with Python in them, without those with a test file of their own. Some run as
+# their notebooks.
+WITH_CODE = sorted(path.stem for path in DOCS.glob("*.md") if "```python\n" in path.read_text(encoding="utf-8"))
+RUN = [name for name in WITH_CODE if not (ROOT / "tests" / f"test_{name}.py").exists()]
 docs = [pytest.mark.slow, pytest.mark.docs]
 
 

@@ -392,7 +392,8 @@ held(
 )
 
 held(
-    "`--init_from=RUN` starts a new run from the weights of another one.",
+    "`--init_from=RUN` starts a new run from the weights of another one: [going on](docs/going_on.md).",
+    "test_going_on.py::test_the_program_of_the_page_runs",
     "test_start.py::test_a_run_starts_from_the_weights_of_another_and_says_so",
 )
 held(
