@@ -8,6 +8,7 @@ import tfgen
 from tfgen.data.arrays import finish
 from tfgen.data.classes import class_numbers
 from tfgen.data.source import Field
+from tfgen.runs.sampling import _in_a_name
 
 NAMES = ["sandal", "Bag", "a, b", 'say "hi"', " padded ", "Été"]
 
@@ -152,3 +153,10 @@ def test_a_split_gives_exactly_its_own_examples():
     held = "image uint8 28x28x1, label int64"
     assert repr(source) == f"<Source fashion_mnist_mini: train 9500, validation 500, test 2000; {held}; 10 classes>"
     assert repr(source.splits["validation"]) == f"<Arrays of 500 examples: {held}>"
+
+
+def test_the_files_of_two_classes_have_two_names():
+    texts = ["3,5", "sandal,bag", "a b", "a-b", "a, b", '"a,b"', "Å", "Ö", "x" * 300, "x" * 301]
+    names = [_in_a_name(text) for text in texts]
+    assert names[:2] == ["3-5", "sandal-bag"] and len(set(names)) == len(texts)
+    assert all(len(name) < 80 and name.isascii() and "/" not in name for name in names)

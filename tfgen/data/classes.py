@@ -92,7 +92,8 @@ def _integer(word):
 
 
 def _listed(names, limit=20):
-    return ", ".join(names[:limit]) + (" ..." if len(names) > limit else "")
+    quoted = (f'"{name}"' if "," in name else name for name in names[:limit])
+    return ", ".join(quoted) + (" ..." if len(names) > limit else "")
 
 
 def _hint(names):

@@ -242,9 +242,19 @@ class Source:
         Raises:
             UserError: there is no such split.
         """
-        if split not in self.splits:
-            raise UserError(f"{self.name} has no split {split!r}; it has {', '.join(self.splits)}")
-        return self.splits[split].to_numpy()
+        return self.split(split).to_numpy()
+
+    def split(self, name: str) -> Examples:
+        """Returns the examples of a split.
+
+        Raises:
+            UserError: there is no such split; the sentence names those there are.
+        """
+        if name not in self.splits:
+            order = [split for split in ("train", "validation", "test") if split in self.splits]
+            hint = ": give --split=validation" if name == "test" and "validation" in order else ""
+            raise UserError(f"{self.name} has no split {name!r}; it has {', '.join(order or self.splits)}{hint}")
+        return self.splits[name]
 
     def __repr__(self) -> str:
         order = dict.fromkeys(("train", "validation", "test", *self.splits))

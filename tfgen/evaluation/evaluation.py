@@ -278,8 +278,7 @@ def draw(
 
 def check_split(source: Source, split: str) -> None:
     """Raises UserError if the data have no such split."""
-    if split not in source.splits:
-        raise UserError(f"{source.name} has no split {split!r}; it has {', '.join(source.splits)}")
+    source.split(split)
 
 
 def check_samples(images: np.ndarray | StoredSamples, source: Source) -> None:

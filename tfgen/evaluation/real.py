@@ -80,8 +80,7 @@ class RealData:
     ) -> None:
         if "image" not in source.fields:
             raise UserError(f"{source.name} holds {', '.join(source.fields)} and no images to compare with")
-        if split not in source.splits:
-            raise UserError(f"{source.name} has no split {split!r}; it has {', '.join(source.splits)}")
+        source.split(split)
         self.source, self.extractor, self.cache, self.split, self.seed = source, extractor, cache, split, seed
         self._whole: dict[str, Side] = {}
         self._prints: dict[str, str] = {}

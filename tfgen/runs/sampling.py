@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import pathlib
 import re
@@ -195,9 +196,16 @@ def default_name(run: Run, request: Request, kind: str | None = None) -> pathlib
         value = getattr(request, flag)
         if value is not None:
             text = pathlib.Path(value).stem if flag == "conditions" else str(value)
-            name += f"_{flag}" + re.sub(r"[^0-9A-Za-z]+", "-", text)
+            name += f"_{flag}" + _in_a_name(text)
     name += "_stochastic" if request.stochastic else ""
     if kind:
         return run.paths.samples / f"{name}_{kind}"
     picture = request.num <= writers.MAX_GRID and run.fields[run.makes].kind in ("image", "point")
     return run.paths.samples / (name + (".png" if picture else ".npz"))
+
+
+def _in_a_name(text):
+    """Returns a text as a part of a file's name, with a hash where something is lost: two classes share no file."""
+    plain = re.sub(r"[^0-9A-Za-z]+", "-", text)
+    lost = len(plain) > 60 or not re.fullmatch(r"[0-9A-Za-z]+([_.,][0-9A-Za-z]+)*", text)
+    return f"{plain[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if lost else plain
