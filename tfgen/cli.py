@@ -241,6 +241,11 @@ def assignments(texts: Iterable[str], flag: str = "set") -> dict[str, str]:
 def main(arguments: list[str] | None = None) -> int:
     """Runs `tfgen COMMAND --flag=value ...` and returns the exit code; only the command's own module is imported."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    with lasting():
+        return _dispatch(arguments)
+
+
+def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in _HELP | {"help"}:
         print("usage: tfgen COMMAND [--flag=value ...]\n")
         for name, (_, summary) in COMMANDS.items():
@@ -252,7 +257,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if arguments[0] not in COMMANDS:
         expected = nearest(arguments[0], COMMANDS) or f"; expected one of {', '.join(COMMANDS)}"
-        print(f"tfgen: unknown command {arguments[0]!r}{expected}", file=sys.stderr)
+        print(f"tfgen: unknown command {shown(arguments[0])}{expected}", file=sys.stderr)
         return 2
     return importlib.import_module(COMMANDS[arguments[0]][0]).COMMAND(arguments[1:])
 

@@ -21,6 +21,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
 LARGEST = 2**31 - 1  # of counts and sizes: what TensorFlow holds as int32
+MANY = 2**16  # bounds from here on are left out of messages, unless a number lies beyond them
 FLOAT32 = 3.4028234663852886e38  # the largest number that the computation, in float32, takes for a finite one
 
 
@@ -41,8 +42,8 @@ class Interval:
     @property
     def words(self) -> str:
         """The bounds, to follow "a number" or "an integer": " of at least 1", " in [0, 1)"; "" without any."""
-        endless = self.high >= LARGEST
-        if self.low < -LARGEST:
+        endless = self.high >= MANY
+        if self.low < -MANY:
             return "" if endless else f" of at most {self.high:g}"
         if endless:
             return f" above {self.low:g}" if self.low_open else f" of at least {self.low:g}"
@@ -51,15 +52,15 @@ class Interval:
     @property
     def rule(self) -> str:
         """The bounds, to follow "must": "be at least 1", "lie in [0, 1)"."""
-        if self.low < -LARGEST and self.high >= LARGEST:
+        if self.low < -MANY and self.high >= MANY:
             return "be a finite number" if self.high == FLOAT32 else "be an integer of 64 bits"
-        if self.high >= LARGEST:
+        if self.high >= MANY:
             return "be positive" if self.low == 0 and self.low_open else f"be{self.words.replace(' of', '')}"
         return f"lie{self.words}"
 
     def remark(self, value: Any) -> str:
         """Returns the end of a message on a value outside: the bound that `words` leaves out."""
-        if value > self.high >= LARGEST or value < self.low < -LARGEST:
+        if value > self.high >= MANY or value < self.low < -MANY:
             return "; " + ("it has to be finite in float32" if self.high == FLOAT32 else f"at most {self.high}")
         return ""
 
@@ -68,6 +69,8 @@ FINITE = Interval()
 INT64 = Interval(-(2**63), 2**63 - 1)
 
 Count = Annotated[int, Interval(1, LARGEST)]  # of things of which there is at least one
+Size = Annotated[int, Interval(1, MANY)]  # of a layer or a vector
+Depth = Annotated[int, Interval(1, 10)]  # how often maps are halved
 Natural = Annotated[int, Interval(0, LARGEST)]  # a number of things that may be 0
 Seed = Annotated[int, Interval(0, LARGEST)]
 Positive = Annotated[float, Interval(0.0, low_open=True)]

@@ -23,7 +23,9 @@ COMMAND.string(
     "default: all models that fit",
 )
 COMMAND.string(
-    "budget", "10m", "of each run: wall-clock time, 90s, 10m or 2h; 2000steps; 1e6images (steps x batch size)"
+    "budget",
+    "10m",
+    "of each run: 90s, 10m or 2h of time; 60cpu, CPU seconds; 2000steps; 1e6images (steps x batch size)",
 )
 COMMAND.integer("seeds", 3, "runs per entry, with seeds 0, 1, ...", minimum=1)
 COMMAND.integer("num", None, "samples per evaluation; default: as many as there are test images", minimum=10)

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from registry import RegistryError
+from tfgen import domains
 from tfgen.data import load_dataset
-from tfgen.errors import UserError, nearest
+from tfgen.errors import UserError, nearest, shown
 from tfgen.models import MODELS, build_from_recipe
 from tfgen.recipes.recipe import Recipe, changes_from, default_recipe, load_recipe, recipe_names, rows
 
 UNBOUNDED = 1_000_000  # epochs, more than any time limit allows
 # fields of a recipe that a board sets for all of its entries
-OF_THE_BOARD = ("model", "dataset", "data_dir", "seed", "epochs", "steps", "max_minutes", "options")
+OF_THE_BOARD = ("model", "dataset", "data_dir", "seed", "epochs", "steps", "max_minutes", "max_cpu_seconds", "options")
 MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 
 
@@ -24,7 +25,7 @@ class Budget:
 
     Attributes:
         amount: a positive number of units.
-        unit: "minutes" of wall-clock time, training "steps", or "images" (steps times batch size).
+        unit: "minutes" of wall-clock time, "cpu" seconds, training "steps", or "images" (steps times batch size).
     """
 
     amount: float
@@ -32,23 +33,26 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> "Budget":
-        """Returns the budget that "90s", "10m", "2h", "2000steps" or "1e6images" stands for.
+        """Returns the budget that "90s", "10m", "2h", "60cpu", "2000steps" or "1e6images" stands for.
+
+        A bare number is one of CPU seconds.
 
         Raises:
             UserError: another text, or an amount of 0.
         """
-        match = re.fullmatch(r"(\d+(?:\.\d+)?(?:e\d+)?)\s*(s|m|h|steps|images|cpu)", text.strip())
-        if match and match[2] == "cpu":
-            raise UserError(f"--budget={text}: a training cannot be limited by CPU time yet; give a time such as 10m")
-        if not match or not float(match[1]) > 0:
-            raise UserError(f"--budget expects a time such as 90s, 10m or 2h, 2000steps, or 1e6images, got {text!r}")
-        amount, unit = float(match[1]), match[2]
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?)\s*(s|m|h|steps|images|cpu|)", text.strip())
+        amount, unit = (float(match[1]), match[2] or "cpu") if match else (0.0, "")
+        if amount not in domains.Interval(0.0, domains.LARGEST * 1000, low_open=True):
+            raise UserError(
+                "--budget expects a time such as 90s, 10m or 2h, CPU seconds (60cpu), 2000steps, or 1e6images, got "
+                f"{shown(text)}"
+            )
         return cls(amount * MINUTES[unit], "minutes") if unit in MINUTES else cls(amount, unit)
 
     @property
     def constant_rates(self) -> bool:
         """Whether learning rates stay constant: under a time limit, the length of a schedule is unknown."""
-        return self.unit == "minutes"
+        return self.unit in ("minutes", "cpu")
 
     def flags(self, recipe: Recipe) -> list[str]:
         """Returns the flags of tfgen.run that give a recipe this budget.
@@ -56,8 +60,9 @@ class Budget:
         Raises:
             UserError: a budget of images, and a recipe whose batch size is measured only when its training begins.
         """
-        if self.unit == "minutes":
-            return [f"--max_minutes={self.amount}", f"--epochs={UNBOUNDED}", "--set=schedule=constant"]
+        if self.constant_rates:
+            limit = "max_minutes" if self.unit == "minutes" else "max_cpu_seconds"
+            return [f"--{limit}={self.amount}", f"--epochs={UNBOUNDED}", "--set=schedule=constant"]
         if self.unit == "steps":
             return [f"--steps={max(1, round(self.amount))}"]
         if isinstance(recipe.batch_size, str):  # "auto"
@@ -65,7 +70,7 @@ class Budget:
         return [f"--steps={max(1, int(self.amount // recipe.batch_size))}"]
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {self.unit}"
+        return f"{self.amount:g} {'CPU seconds' if self.unit == 'cpu' else self.unit}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -71,6 +71,18 @@ def build_model(
     return model
 
 
+def check_options(name: str, options: "dict[str, Any]") -> None:
+    """Checks the names, types and domains of options, without data and without building the model.
+
+    Raises:
+        UserError: an unknown option, a value of another type or domain.
+        RegistryError: an unknown model.
+    """
+    from tfgen.recipes.options import resolve
+
+    resolve(MODELS.get(name), options)
+
+
 class Settled(NamedTuple):
     """A model built from a recipe.
 

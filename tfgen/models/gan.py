@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 from tfgen.data.source import Field
-from tfgen.domains import Count, Natural, Proportion
+from tfgen.domains import Proportion, Size
 from tfgen.families.adversarial.model import AdversarialModel
 from tfgen.models.common import adversarial_model, condition_field, data_of, image_shape_of, make_condition, only
 from tfgen.models.options import Adversarial, AdversarialOptimizer, ConvAdversaries, DenseAdversaries
@@ -29,8 +29,8 @@ class Multilayer(DenseAdversaries):
         normalize: batch normalisation in the generator
     """
 
-    units: tuple[Count, ...] = (512, 512)
-    maxout_units: tuple[Count, ...] = (240, 240)
+    units: tuple[Size, ...] = (512, 512)
+    maxout_units: tuple[Size, ...] = (240, 240)
     dropout: Proportion = 0.3
     normalize: bool = False
 
@@ -43,7 +43,7 @@ class Projected(ConvAdversaries):
         projection: dimensions of an inner product of condition and features in the discriminator; 0: none
     """
 
-    projection: Natural = 0
+    projection: int = 0
 
 
 def uniform_weights(scale: float | None) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def conv_networks(
     latent_dim: int,
     conv: ConvAdversaries,
     condition: Callable[[], Any] = lambda: None,
-    projection: Natural = 0,
+    projection: int = 0,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds the generator and the discriminator of `dcgan`.
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from tfgen import augment as augments
 from tfgen import likelihoods, losses, objectives, penalties, priors
-from tfgen.domains import Count, Natural, NotNegative, Positive, Proportion, Seed
+from tfgen.domains import Count, Depth, Natural, NotNegative, Positive, Proportion, Seed, Size
 from tfgen.recipes.options import Options
 
 Activation = Literal["tanh", "relu", "sigmoid", "softplus", "gelu"]
@@ -27,9 +27,9 @@ class ConvNetwork(Options):
         depth: how often maps are halved; none: down to 4 to 7 pixels
     """
 
-    width: Count = 64
-    kernel_size: Count = 5
-    depth: Count | None = None
+    width: Size = 64
+    kernel_size: Size = 5
+    depth: Depth | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ConvAdversaries(ConvNetwork):
     normalize: bool = True
     dropout: Proportion = 0.0
     full_size: bool = False
-    hidden_units: Count | None = None
+    hidden_units: Size | None = None
     output: Output = "tanh"
 
 
@@ -63,7 +63,7 @@ class DenseNetwork(Options):
         stddev: standard deviation of the initial weights; none: Keras' own initializers
     """
 
-    units: tuple[Count, ...] = (500,)
+    units: tuple[Size, ...] = (500,)
     activation: Activation = "tanh"
     stddev: NotNegative | None = None
 
@@ -101,7 +101,7 @@ class Adversarial(Options):
         seed: of the initial weights, the order of the data and the noise
     """
 
-    latent_dim: Count = 100
+    latent_dim: Size = 100
     prior: priors.Prior = priors.uniform(-1, 1)
     loss: losses.Loss = losses.non_saturating
     penalty: penalties.Penalty | None = None
@@ -126,7 +126,7 @@ class Autoencoding(Options):
         seed: of the initial weights, the order of the data and the noise
     """
 
-    latent_dim: Count = 32
+    latent_dim: Size = 32
     likelihood: likelihoods.Likelihood = likelihoods.bernoulli()
     binarize: Literal["none", "static", "dynamic"] = "none"
     ema: Proportion | None = None

@@ -73,6 +73,9 @@ class Recipe:
         Start(), None, flag="start from the weights of a run's folder or of a .keras file, as far as they fit"
     )
     max_minutes: float | None = row(Positive(), None, changes=True, flag="stop after so much time at the latest")
+    max_cpu_seconds: float | None = row(
+        Positive(), None, changes=True, flag="stop after so many CPU seconds of this process, all threads together"
+    )
     stop: str | None = row(
         Stop(),
         None,

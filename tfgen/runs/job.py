@@ -19,8 +19,8 @@ from tfgen.errors import UserError
 from tfgen.export.keras_files import are_stamped, save_keras_files
 from tfgen.export.savedmodel import export_savedmodel
 from tfgen.machine.precision import resolve, using
-from tfgen.models import settle
-from tfgen.optimizers.schedules import apply_schedule
+from tfgen.models import check_options, settle
+from tfgen.optimizers.schedules import apply_schedule, parse_schedule
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs import batch_size
 from tfgen.runs.folder import Layout, Run, origin_of, save_record
@@ -225,6 +225,8 @@ def set_up(
     Raises:
         UserError: the recipe, the data or what the folder holds do not fit.
     """
+    check_options(recipe.model, recipe.options)  # before data are downloaded and read
+    parse_schedule(recipe.schedule)
     source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size, download=download)
     recipe = with_batch_size(recipe, source, paths, resume, strategy)
     size = update_size(recipe)

@@ -15,7 +15,7 @@ from tfgen.machine.startup import STARTED
 from tfgen.metrics import kernel_distance
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout
-from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopOnNonFinite, TensorBoard
+from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopAfterCPU, StopOnNonFinite, TensorBoard
 from tfgen.training.callbacks.guarded import OURS, Guarded, guarded
 from tfgen.training.callbacks.samples import POINTS
 from tfgen.training.checkpoints import Checkpoints, SaveCheckpoints
@@ -60,6 +60,7 @@ def callbacks_of(
         *guarded([grid], OURS),
         *loggers,
         *([StopAfter(recipe.max_minutes, since=STARTED)] if recipe.max_minutes else []),
+        *([StopAfterCPU(recipe.max_cpu_seconds)] if recipe.max_cpu_seconds else []),
         SaveCheckpoints(checkpoints, per_epoch, total, recipe.checkpoint_steps),
     ]
 

@@ -11,7 +11,7 @@ from tfgen import losses, priors
 from tfgen.augment import Augment
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
-from tfgen.domains import Count, Proportion, Seed
+from tfgen.domains import Count, Proportion, Seed, Size
 from tfgen.errors import UserError
 from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
@@ -78,7 +78,7 @@ class AdversarialModel(LatentModel):
         generator: keras.Model,
         discriminator: keras.Model,
         *,
-        latent_dim: Count,
+        latent_dim: Size,
         prior: Prior = priors.uniform(-1, 1),
         loss: Loss = losses.non_saturating,
         penalty: Penalty | None = None,

@@ -33,18 +33,45 @@ class StopAfter(keras.callbacks.Callback):
         self.minutes, self.since, self.stopped = minutes, since, False
         self._start = 0.0  # set by `on_train_begin`
 
+    clock = staticmethod(time.monotonic)
+
+    @property
+    def limit(self) -> tuple[str, float]:
+        """The flag that sets the limit, and its value."""
+        return "max_minutes", self.minutes
+
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self.stopped = False
-        self._start = time.monotonic() if self.since is None else self.since
+        self._start = self.clock() if self.since is None else self.since
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        if not self.stopped and time.monotonic() - self._start >= 60 * self.minutes:
+        if not self.stopped and self.clock() - self._start >= 60 * self.minutes:
             self.stopped = self.model.stop_training = True
+            flag, value = self.limit
             print(
-                f"\nmax_minutes={self.minutes:g} are over: stopped after step {int(self.model.step.numpy())}; "
-                "the same command with a larger --max_minutes resumes from there",
+                f"\n{flag}={value:g} are over: stopped after step {int(self.model.step.numpy())}; "
+                f"the same command with a larger --{flag} resumes from there",
                 flush=True,
             )
+
+
+class StopAfterCPU(StopAfter):
+    """A limit of the CPU time of this process: of all its threads together, and from its start on.
+
+    Args:
+        seconds: greater than zero.
+    """
+
+    clock = staticmethod(time.process_time)
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds / 60, since=0.0)
+        self.seconds = seconds
+
+    @property
+    def limit(self) -> tuple[str, float]:
+        """The flag that sets the limit, and its value."""
+        return "max_cpu_seconds", self.seconds
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
