@@ -263,6 +263,18 @@ def test_time_that_is_up_stops_training_and_says_so(capsys):
         callbacks.StopAfter(-1)
 
 
+def test_cpu_seconds_that_are_used_up_stop_training(capsys):
+    used = time.process_time()
+    stop = attached(callbacks.StopAfterCPU(used + 1000))
+    stop.on_train_begin()
+    stop.on_train_batch_end(0)
+    assert not stop.model.stop_training
+    late = attached(callbacks.StopAfterCPU(used / 2))
+    late.on_train_begin()
+    late.on_train_batch_end(0)
+    assert late.model.stop_training and "max_cpu_seconds=" in capsys.readouterr().out
+
+
 def test_a_bad_step_is_named_with_its_terms_and_layers():
     guard = attached(callbacks.StopOnNonFinite())
     guard.on_train_batch_end(0, {"loss": 1.0})

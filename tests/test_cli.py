@@ -4,6 +4,7 @@ import errno
 import importlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -178,6 +179,110 @@ def test_every_command_of_the_console_script_exists():
 
     for name, (module, _) in cli.COMMANDS.items():
         assert importlib.import_module(module).COMMAND.name == name
+
+
+# ---- where the output goes ----
+
+PRINTER = """
+import os, sys
+from tfgen import cli
+COMMAND = cli.Command("demo", "Prints.")
+
+@COMMAND.action
+def main(flags):
+    for number in range(5_000):
+        print(number)
+        print(number, file=sys.stderr)
+    with open("result", "x") as file:  # the lowest free descriptor, which must not be that of a closed stream
+        assert file.fileno() > 2
+        print("a name that is not UTF-8: \\udcff", flush=True)
+        file.write("all of it")
+
+sys.exit(COMMAND(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"),
+    [
+        (">&-", 0),
+        ("2>&-", 0),
+        (">&- 2>&- <&-", 0),
+        (">/dev/full", 0),
+        (">/dev/full 2>/dev/full", 0),
+        ("2>&1 | head -1 >/dev/null; exit ${PIPESTATUS[0]}", 0),
+        ("--help >/dev/full", 2),
+        ("--help | head -1 >/dev/null; exit ${PIPESTATUS[0]}", 0),
+        ("--help >&-", 0),
+    ],
+)
+def test_lost_output_ends_no_work(redirection, code, tmp_path):
+    (tmp_path / "printer.py").write_text(PRINTER)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    environ = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} printer.py {redirection}"], cwd=tmp_path, env=environ, capture_output=True
+    )
+    assert done.returncode == code and b"Traceback" not in done.stderr
+    if "--help" in redirection:
+        said = b"tfgen demo: cannot write to the standard output: no space is left on the disk\n"
+        assert done.stderr == (said if code else b"")
+    else:
+        assert (tmp_path / "result").read_text() == "all of it"
+
+
+STARTING = """
+import os, signal, sys, threading, time
+from tfgen.machine import startup
+from tfgen import cli
+COMMAND = cli.Command("demo", "Starts.")
+
+def import_that_hides_exceptions():
+    os.kill(os.getpid(), signal.{0})
+    while True:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            pass
+
+@COMMAND.action
+def main(flags):
+    if {1}:
+        startup.start_tensorflow(import_that_hides_exceptions)
+    try:
+        os.kill(os.getpid(), signal.{0})
+        time.sleep(5)
+    except BaseException:
+        raise ImportError("what a library makes of it")
+
+sys.exit(COMMAND([]))
+"""
+
+
+@pytest.mark.parametrize("importing", [True, False])
+@pytest.mark.parametrize(("name", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_a_signal_before_the_work_ends_a_command_with_one_line(name, code, word, importing, tmp_path):
+    environ = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(os.path.abspath(__file__)))}
+    program = STARTING.format(name, importing)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environ, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"tfgen demo: {word}\n")
+
+
+@pytest.mark.parametrize("module", ["tfgen.run", "tfgen.report", "tfgen.launch", "tfgen"])
+def test_a_signal_ends_a_command_from_the_import_of_its_package_on(module, tmp_path):
+    from tfgen.machine import stopping
+
+    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
+    try:
+        stopping.guard_start(["python", "-X", "dev", "-m", module, "--model=vae"])
+        handlers = {signal.getsignal(number) for number in stopping.SIGNALS}
+        assert {handler.__self__.command for handler in handlers} == {module.removeprefix("tfgen").removeprefix(".")}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for other in (["python", "-m", "pytest"], ["python", "own.py"], ["python"]):
+        stopping.guard_start(other)  # programs of other people keep their signals
+        assert signal.getsignal(signal.SIGTERM) == before[signal.SIGTERM]
 
 
 # ---- tfgen.run ----

@@ -1,5 +1,6 @@
 """Domains of numbers: what lies within, the words for it, and every option of every model with numbers from outside."""
 
+import dataclasses
 import math
 import time
 import typing
@@ -29,6 +30,8 @@ NUMBERS = ["inf", "-inf", "nan", "1e400", "-1", "0", "-0", str(10**24), "9" * 50
         (Interval(0.0, low_open=True), [1e-300, 1], [0.0, -0.0, -1, math.inf, math.nan], " above 0", "be positive"),
         (Interval(0.0), [0, -0.0, 3e38], [-1e-9, math.inf, math.nan, 4e38], " of at least 0", "be at least 0"),
         (Interval(0.0, 1.0, high_open=True), [0, 0.999], [1, -0.1, math.nan], " in [0, 1)", "lie in [0, 1)"),
+        (Interval(1, domains.MANY), [1, 2**16], [0, 2**16 + 1], " of at least 1", "be at least 1"),
+        (Interval(1, 10), [1, 10], [0, 11], " in [1, 10]", "lie in [1, 10]"),
         (FINITE, [-3e38, 0, 10**38], [math.inf, -math.inf, math.nan, 10**5000], "", "be a finite number"),
         (INT64, [-(2**63), 2**63 - 1], [2**63, -(2**63) - 1], "", "be an integer of 64 bits"),
     ],
@@ -68,6 +71,10 @@ def test_long_values_are_shortened_in_messages():
     ("make", "sentence"),
     [
         (lambda: Adversarial(latent_dim=0), "latent_dim must be at least 1, got 0"),
+        (
+            lambda: tfgen.build_model("vae", (16, 16, 1), width=10**6),
+            "width must be at least 1, got 1000000; at most 65536",
+        ),
         (lambda: ConvAdversaries(dropout=1.5), r"dropout must lie in \[0, 1\), got 1.5"),
         (lambda: DenseNetwork(units=(5, 0)), r"units must be at least 1, got \(5, 0\)"),
         (lambda: Optimizer(learning_rate=math.inf), "learning_rate must be positive, got inf; it has to be finite in"),
@@ -130,7 +137,7 @@ def test_the_options_of_the_optimizers_have_the_domains_that_optimizers_check():
     hints = domains.annotations_of(Optimizer)
     for name, annotation in TYPES.items():
         assert hints[name] in (annotation, annotation | None)
-    assert set(TYPES) == set(hints) - {"optimizer"} - {name for name in hints if name.startswith("_")}
+    assert set(TYPES) == {field.name for field in dataclasses.fields(Optimizer)} - {"optimizer"}
 
 
 # ---- every option of every model ----

@@ -1,7 +1,7 @@
 """Named models: the table of builders, and `build_model`. Importing this imports no TensorFlow."""
 
 import contextlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry import Registry
@@ -147,12 +147,30 @@ def _build(
     # here, so that builders of plugins need not seed; a builder without a `seed` gets the weights that Keras draws
     seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
     with contextlib.nullcontext() if seed is None else seeded(seed):
-        model = builder(fields, **values.keyword_arguments(builder, resolved, usage))
+        model = _within_memory(name, lambda: builder(fields, **values.keyword_arguments(builder, resolved, usage)))
     if not getattr(model, "compiled", False):
         got = "None" if model is None else f"a {type(model).__name__} that is not compiled"
         raise UserError(f"the builder of {name!r} must return a compiled model, got {got}: end it with `return model`")
     model.name = name  # a builder that calls another one gets a model of that one's name
     return model, [*values.without_effect(builder, resolved, usage), *sorted(displaced)]
+
+
+def _within_memory(name: str, build: "Callable[[], GenerativeModel]") -> "GenerativeModel":
+    """Returns what `build` makes.
+
+    Raises:
+        UserError: memory does not hold it, or its weights have more elements than TensorFlow can count.
+    """
+    import tensorflow as tf
+
+    try:
+        return build()
+    except (MemoryError, tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError) as error:
+        if isinstance(error, tf.errors.InvalidArgumentError) and "would have more than" not in error.message:
+            raise
+        raise UserError(
+            f"the networks of {name} do not fit in memory: give smaller sizes, such as its width"
+        ) from error
 
 
 def check_image(field: "Field | None") -> None:
