@@ -1,4 +1,4 @@
-"""Checks of user-supplied arrays, each with a one-sentence error, and their conversion to splits."""
+"""Arrays that a user gives, as examples and as the splits of a data set."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgen.data import pixels
+from tfgen.data.checks import as_array, check_against, check_field
 from tfgen.data.source import Arrays, Examples, Field, Source, carve_validation, empty, infer_field, infer_kind
 from tfgen.errors import UserError
 
@@ -23,21 +24,28 @@ def from_arrays(
 ) -> Arrays:
     """Returns the arrays as `Arrays`, checked, and copied only where a dtype or shape has to change.
 
+    Memory maps and large arrays of files (h5py) are not copied; their rows are read when a batch is gathered.
+
     Args:
         images: uint8 [N, H, W, C] or [N, H, W], or float in [0, 1], which becomes float32.
         labels: integers [N] or [N, 1], 0 <= label; they become int64 [N].
-        declared: name -> `Field` where the kind is known; other kinds are inferred from name, shape and dtype.
+        declared: name -> `Field` where kind, shape and number of classes are known; other kinds are inferred from
+            name, shape and dtype.
         fields: further arrays by name: images as above, labels and tokens integers, others float [N, D], which become
             float32.
 
     Raises:
         UserError: an array has another dtype, shape or value range, or the lengths of the arrays differ.
     """
-    arrays = {name: value for name, value in {"image": images, **fields}.items() if value is not None}
-    kinds = {name: field.kind for name, field in (declared or {}).items()}
-    checked = {name: _check_field(name, np.asarray(value), kinds.get(name)) for name, value in arrays.items()}
-    if labels is not None:
-        checked["label"] = check_labels("labels", labels)
+    given = {"image": images, **fields, "label": labels}
+    arrays = {name: as_array(name, value) for name, value in given.items() if value is not None}
+    declared = {name: field for name, field in (declared or {}).items() if name in arrays}
+    checked = {
+        name: check_against(name, array, declared[name])
+        if name in declared
+        else check_field(name, array, infer_kind(name, array))
+        for name, array in arrays.items()
+    }
     if not checked:
         raise UserError("expected images or another field to train on, got no array")
     lengths = {name: len(array) for name, array in checked.items()}
@@ -46,32 +54,9 @@ def from_arrays(
     if not min(lengths.values()):
         raise UserError("expected at least one example, got arrays of length 0")
     known = {name: infer_field(name, array) for name, array in checked.items()}
-    for name, kind in kinds.items():
-        if name in known and known[name].kind != kind:
-            known[name] = dataclasses.replace(known[name], kind=kind)
+    for name, field in declared.items():
+        known[name] = dataclasses.replace(known[name], kind=field.kind)
     return Arrays(checked, known)
-
-
-def _check_field(name, array, kind=None):
-    kind = kind or infer_kind(name, array)
-    if kind == "image":
-        return check_images(name, array)
-    if kind == "label":
-        return check_labels(name, array)
-    if kind == "tokens":
-        return _check_tokens(name, array)
-    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise UserError(f"field {name!r}: expected numbers, got {array.dtype}")
-    array = array.astype(np.float32, copy=False)
-    if array.ndim == 0 or not np.isfinite(array).all():
-        raise UserError(f"field {name!r}: expected finite numbers [N, D], got {_describe(array)}")
-    return array
-
-
-def _check_tokens(name, array):
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
-        raise UserError(f"field {name!r}: expected tokens, integers [N, length], got {array.dtype} {array.shape}")
-    return array.astype(np.int64, copy=False)
 
 
 def check_images(name: str, images: ArrayLike) -> np.ndarray:
@@ -80,47 +65,7 @@ def check_images(name: str, images: ArrayLike) -> np.ndarray:
     Raises:
         UserError: the array has another dtype, shape or value range.
     """
-    images = np.asarray(images)
-    if images.ndim not in (3, 4):
-        raise UserError(f"{name}: expected images [N, H, W] or [N, H, W, C], got shape {images.shape}")
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.shape[-1] not in (1, 3):
-        raise UserError(f"{name}: expected 1 or 3 channels, last, got shape {images.shape}")
-    if 0 in images.shape[1:]:
-        raise UserError(f"{name}: expected images of at least 1x1 pixel, got shape {images.shape}")
-    if images.dtype == bool:
-        return images.astype(np.uint8) * np.uint8(255)
-    if images.dtype == np.uint8:
-        return _check_bytes(name, images)
-    if not np.issubdtype(images.dtype, np.floating):
-        raise UserError(
-            f"{name}: expected uint8 or float in [0, 1], got {images.dtype}: "
-            "if it holds 0 to 255, convert it with .astype('uint8')"
-        )
-    if images.size:
-        _check_unit_range(name, images)
-    return images.astype(np.float32, copy=False)
-
-
-def _check_bytes(name, images):
-    if images.size and images.max() == 1:
-        raise UserError(
-            f"{name}: expected uint8 from 0 to 255, got only 0 and 1, which are shown as black: multiply by 255"
-        )
-    return images
-
-
-def _check_unit_range(name, images):
-    low, high = images.min(), images.max()  # NaN if any pixel is: no second array of booleans for sound data
-    if np.isnan(low) or np.isnan(high):
-        raise UserError(f"{name}: expected finite pixels, got {np.isnan(images).sum()} NaN")
-    if low < 0 or high > 1:
-        hint = ": convert it with .astype('uint8')" if low >= 0 and high <= 255 else ""
-        hint = ": map it with (x + 1) / 2" if -1 <= low < 0 and high <= 1 else hint
-        raise UserError(
-            f"{name}: expected uint8, or float in [0, 1], got {images.dtype} from {low:g} to {high:g}{hint}"
-        )
+    return check_field(name, images, "image")
 
 
 def check_labels(name: str, labels: ArrayLike) -> np.ndarray:
@@ -129,18 +74,7 @@ def check_labels(name: str, labels: ArrayLike) -> np.ndarray:
     Raises:
         UserError: the array has another shape or dtype, or negative values.
     """
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]  # as keras.datasets.cifar10 returns them
-    if labels.ndim != 1:
-        one_hot = ": turn one-hot rows into numbers with .argmax(-1)" if labels.ndim == 2 else ""
-        raise UserError(f"{name}: expected integers [N], got shape {labels.shape}{one_hot}")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(f"{name}: expected integers [N], got {labels.dtype}: class numbers run from 0 to C - 1")
-    labels = labels.astype(np.int64, copy=False)
-    if len(labels) and labels.min() < 0:
-        raise UserError(f"{name}: expected labels from 0 to C - 1, got {labels.min()}")
-    return labels
+    return check_field(name, labels, "label")
 
 
 def from_splits(arrays: Mapping[str, Any], name: str, provenance: Mapping[str, Any] | None = None) -> Source:
@@ -171,7 +105,7 @@ def from_splits(arrays: Mapping[str, Any], name: str, provenance: Mapping[str, A
                 )
         for field, key in _more_keys(arrays, x_key).items():
             value = np.asarray(arrays[key])
-            checked = _check_field(field, value, None)
+            checked = check_field(field, value, infer_kind(field, value))
             values[field] = _to_bytes(f"{name}: {key}", checked, notes) if value.ndim == 4 else checked
         splits[split] = values
     if notes:
@@ -324,10 +258,6 @@ def resize(source: Source, size: tuple[int, int]) -> Source:
         base = done[id(examples.arrays)]
         splits[split] = base if examples.index is None else base.select(examples.index)
     return dataclasses.replace(source, fields=fields, splits=splits)
-
-
-def _describe(array):
-    return f"{array.dtype} of shape {array.shape}" + ("" if np.isfinite(array).all() else " with NaN or infinity")
 
 
 def _pairs(mapping):

@@ -13,11 +13,24 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from tfgen.data.rows import Rows, in_file, writable
 from tfgen.data.source import ALIGNMENT, Arrays, Examples
 from tfgen.errors import UserError
 
 _MIRROR_STREAM = 0x6D6972726F72  # separates the random numbers of mirroring from those of permutations
 _PARALLEL = 2  # batches made in parallel and prefetched; a constant, as autotune stalls the end of every iteration
+
+
+def in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
+    """Returns the batches of all examples in their order, the last one with what is left over."""
+    size = len(examples)
+    take = _taker(examples, None)
+
+    def batch_of(number):
+        return take(tf.range(number * batch_size, tf.minimum((number + 1) * batch_size, size)))
+
+    numbers = tf.data.Dataset.range(-(-size // batch_size))
+    return numbers.map(batch_of, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(_PARALLEL).with_options(_options())
 
 
 def steps_per_epoch(examples: Examples | Mapping[str, np.ndarray], batch_size: int) -> int:
@@ -176,8 +189,13 @@ def _permuted(places, key, size):
 
 
 def _taker(examples, batch_size):
-    """Returns a function int64 [B] -> dict of tensors [B, ...], in TensorFlow where the examples are in memory."""
-    if isinstance(examples, Arrays):
+    """Returns a function int64 [B] -> dict of tensors [B, ...], in TensorFlow where the examples are in memory.
+
+    Args:
+        examples: the `Examples`.
+        batch_size: B, or None where it varies.
+    """
+    if isinstance(examples, Arrays) and not any(map(_stays_in_file, examples.arrays.values())):
         return _array_taker(examples)
     fields = examples.fields()
     dtypes = [tf.as_dtype(field.dtype) for field in fields.values()]
@@ -207,18 +225,27 @@ def _array_taker(examples):
     return take
 
 
+def _stays_in_file(array):
+    """Whether the rows of an array are read batch by batch: a file that TensorFlow cannot use in place."""
+    return isinstance(array, Rows) or (in_file(array) and not _is_usable(array))
+
+
+def _is_usable(array):
+    """Whether TensorFlow can use an array in place."""
+    return bool(array.size and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0)
+
+
 def _tensor(examples, name):
     """Returns the whole array of a field as one eager tensor, which a dataset's function captures by reference.
 
-    An aligned array is used in place. Another is copied once, and `examples.arrays` then shows the copy, so that the
+    An aligned array is used in place, a read-only one too. Another is copied once, and `examples.arrays` then shows the copy, so that the
     original goes when its maker lets go of it: one copy of the data either way, and none in a graph.
     """
     if name not in examples.tensors:
         array = examples.arrays[name]
-        flags = array.flags
         with tf.device("CPU:0"):  # a GPU's memory is for the networks
-            if array.size and flags.c_contiguous and flags.writeable and array.ctypes.data % ALIGNMENT == 0:
-                tensor = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+            if _is_usable(array):
+                tensor = tf.experimental.dlpack.from_dlpack(writable(array).__dlpack__())
             else:
                 tensor = tf.constant(array)
                 examples.arrays[name] = np.asarray(memoryview(tensor))
