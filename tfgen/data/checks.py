@@ -128,11 +128,11 @@ def _check_image_form(name, dtype, shape, expected, values):
 def _check_any_image_shape(name, shape, full):
     hint = _hint(hints.of_image_shape(shape))
     if len(full) != 4:
-        raise UserError(f"{name}: expected images [N, H, W] or [N, H, W, C], got shape {tuple(shape)}{hint}")
+        raise UserError(f"{name}: expected images [N, H, W] or [N, H, W, C], got shape {_axes(shape)}{hint}")
     if full[-1] not in (1, 3):
-        raise UserError(f"{name}: expected 1 or 3 channels, last, got shape {tuple(shape)}{hint}")
+        raise UserError(f"{name}: expected 1 or 3 channels, last, got shape {_axes(shape)}{hint}")
     if 0 in full[1:]:
-        raise UserError(f"{name}: expected images of at least 1x1 pixel, got shape {tuple(shape)}")
+        raise UserError(f"{name}: expected images of at least 1x1 pixel, got shape {_axes(shape)}")
 
 
 def _integer_hint(dtype, values):
@@ -146,7 +146,9 @@ def _integer_hint(dtype, values):
 
 def _check_label_form(name, dtype, shape, values):
     if shape is not None and (len(shape) != 1 and not (len(shape) == 2 and shape[1] in (1, None))):
-        raise UserError(f"{name}: expected integers [N], got {dtype} of shape {tuple(shape)}{_rows_hint(shape, values)}")
+        raise UserError(
+            f"{name}: expected integers [N], got {dtype} of shape {_axes(shape)}{_rows_hint(shape, values)}"
+        )
     if dtype.startswith(("int", "uint")):
         return
     hint = "class numbers run from 0 to C - 1"
@@ -180,9 +182,7 @@ def _check_rows_form(name, dtype, shape, kind, expected):
         numbers = "integers" if kind == "tokens" else "finite numbers"
         axes = "N, length" if kind == "tokens" else "N, D"
         axes = axes if expected is None else ", ".join(map(str, ("N", *expected)))
-        raise UserError(
-            f"{name}: expected {numbers} [{axes}], got {dtype} of shape {None if shape is None else tuple(shape)}"
-        )
+        raise UserError(f"{name}: expected {numbers} [{axes}], got {dtype} of shape {_axes(shape)}")
 
 
 def _image_values(name, images, whole):
@@ -261,6 +261,11 @@ def is_float(dtype: str) -> bool:
 
 def _compatible(shape, expected):
     return all(a is None or a == b for a, b in zip(shape, expected, strict=True))
+
+
+def _axes(shape):
+    """A shape, for messages; an axis of unknown length is called N."""
+    return "unknown" if shape is None else str(tuple(shape)).replace("None", "N")
 
 
 def _hint(text):

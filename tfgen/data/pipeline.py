@@ -30,7 +30,11 @@ def in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
         return take(tf.range(number * batch_size, tf.minimum((number + 1) * batch_size, size)))
 
     numbers = tf.data.Dataset.range(-(-size // batch_size))
-    return numbers.map(batch_of, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(_PARALLEL).with_options(_options())
+    return (
+        numbers.map(batch_of, num_parallel_calls=_PARALLEL, deterministic=True)
+        .prefetch(_PARALLEL)
+        .with_options(_options())
+    )
 
 
 def steps_per_epoch(examples: Examples | Mapping[str, np.ndarray], batch_size: int) -> int:

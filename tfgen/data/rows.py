@@ -1,4 +1,4 @@
-"""Arrays that stay where they are: memory maps, and arrays of a file such as h5py's, whose rows are read when needed."""
+"""Arrays that stay where they are: memory maps, and arrays of a file such as h5py's, read when rows are needed."""
 
 import ctypes
 import math
@@ -24,11 +24,12 @@ class Rows:
     """
 
     def __init__(self, source: Any, dtype: DTypeLike | None = None, factor: int = 1, channel: bool = False) -> None:
-        if isinstance(source, Rows):
-            channel, source = channel or source.channel, source.source
-        self.source, self.factor, self.channel = source, factor, channel
+        known = source if isinstance(source, Rows) else None
+        self.channel: bool = channel or bool(known and known.channel)
+        self.source: Any = known.source if known else source
+        self.factor = factor
         self.dtype = np.dtype(source.dtype if dtype is None else dtype)
-        self.shape = (*map(int, source.shape), *([1] if channel else []))
+        self.shape = (*map(int, self.source.shape), *([1] if self.channel else []))
         self.ndim, self.size = len(self.shape), math.prod(self.shape)
 
     def __len__(self) -> int:
@@ -109,6 +110,6 @@ def writable(array: np.ndarray) -> np.ndarray:
     """
     if array.flags.writeable:
         return array
-    memory = (ctypes.c_ubyte * array.nbytes).from_address(array.ctypes.data)
-    memory.owner = array  # type: ignore[attr-defined]  # the view keeps the memory alive
+    memory: Any = (ctypes.c_ubyte * array.nbytes).from_address(array.ctypes.data)
+    memory.owner = array  # the view keeps the memory alive
     return np.frombuffer(memory, array.dtype).reshape(array.shape)

@@ -280,7 +280,7 @@ def infer_field(name: str, array: np.ndarray) -> Field:
     return Field(kind, tuple(array.shape[1:]), dtype, values)
 
 
-def infer_kind(name: str, array: np.ndarray) -> Kind:
+def infer_kind(name: str, array: Any) -> Kind:
     """Returns the kind of a field without a declaration, from name, shape and dtype."""
     if name == "label":
         return "label"

@@ -219,7 +219,7 @@ class ReplicatedFit(Fit):
     def _make_function(self, step_function):
         strategy = self._distribute_strategy
         if step_function != self.train_step or (strategy is None and self.same_phases_always):
-            return super()._make_function(step_function)
+            return self._up_to_the_end(super()._make_function(step_function))
         one = self._one_step if self.same_phases_always else self._one_scheduled_step()
         one = tf.function(one, autograph=False) if self.same_phases_always and not self.run_eagerly else one
 
@@ -244,10 +244,29 @@ class ReplicatedFit(Fit):
 
         return function
 
-    def _one_step(self, iterator, phases=None):
-        """Runs one training step on every replica; returns the means since the start of the epoch."""
+    def _up_to_the_end(self, function):
+        """Returns Keras' function of an iterator, which does nothing where there is no further batch.
+
+        Keras asks for the batch within the graph of a step. At the end of the data, or where a batch is refused, what
+        does not depend on the batch (counters, averages) would be updated all the same.
+        """
+
+        def of_iterator(iterator):
+            if self.steps_per_execution > 1 or self._epoch_steps is not None:
+                return function(iterator)  # Keras' graph asks whether there is a batch; or all of them are there
+            return function([next(iterator)])
+
+        return of_iterator
+
+    def _one_step(self, batches, phases=None):
+        """Runs one training step on every replica; returns the means since the start of the epoch.
+
+        Args:
+            batches: an iterator; or a list of the batch, where it has been asked for.
+            phases: of the step; by default those that run where the model stands.
+        """
         phases = self.running_phases() if phases is None else phases
-        data, strategy = next(iterator), self._distribute_strategy
+        data, strategy = next(iter(batches)), self._distribute_strategy
         if strategy is None:
             return self.train_step(data, phases)
         with over_all_replicas(self.networks.values()):
@@ -277,9 +296,10 @@ def _as_far_as_it_goes(step, iterator, count):
     logs = None
     for _ in range(count):
         try:
-            logs = step(iterator)
-        except tf.errors.OutOfRangeError:
+            data = next(iterator)  # not within the graph of the step: see `_up_to_the_end`
+        except StopIteration:
             break
+        logs = step([data])
     if logs is None:
         raise StopIteration
     return logs

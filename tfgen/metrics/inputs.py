@@ -9,9 +9,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
-from tfgen.data.source import Field
+from tfgen.data.checks import check_against
 from tfgen.errors import UserError, nearest
-from tfgen.metrics.checks import check_labels
 from tfgen.noise import Noise
 from tfgen.training.model import GenerativeModel
 
@@ -112,7 +111,7 @@ def checked_data(model: GenerativeModel, images: ArrayLike) -> np.ndarray:
     Raises:
         UserError: another shape or dtype, or values out of range.
     """
-    return _checked(model, model.data_field, np.asarray(images))
+    return np.asarray(check_against(model.data_field, images, model.fields[model.data_field], whole=False))
 
 
 def checked_conditions(model: GenerativeModel, conditions: dict | None, count: int) -> dict[str, np.ndarray]:
@@ -136,40 +135,8 @@ def checked_conditions(model: GenerativeModel, conditions: dict | None, count: i
         got = "none" if name not in given else len(np.atleast_1d(given[name]))
         if got != count:
             raise UserError(f"{model.name} is conditional: expected conditions with one {name} per image, got {got}")
-        checked[name] = _checked(model, name, np.asarray(given[name]))
+        checked[name] = np.asarray(check_against(name, given[name], model.fields[name], whole=False))
     return checked
-
-
-def _checked(model, name, values):
-    field = model.fields[name]
-    if field.kind == "label":
-        return check_labels(name, values, classes=int(field.range[1]) if field.range else None)
-    if field.kind == "image":
-        return _checked_images(model, name, field, values)
-    if values.shape[1:] != tuple(field.shape) or values.dtype.kind not in "iuf":
-        expected = ", ".join(map(str, ("N", *field.shape)))
-        raise UserError(f"{model.name} takes {name} [{expected}], got {values.dtype} of shape {values.shape}")
-    return values.astype(np.int64 if field.kind == "tokens" else np.float32)
-
-
-def _checked_images(model: GenerativeModel, name: str, field: Field, images: np.ndarray) -> np.ndarray:
-    if images.ndim == len(field.shape):
-        images = images[..., None]
-    called = "images" if name == model.data_field else name
-    if images.shape[1:] != tuple(field.shape):
-        expected = ", ".join(map(str, field.shape))
-        raise UserError(f"{model.name} takes {called} [N, {expected}], got an array of shape {images.shape}")
-    if images.dtype == np.uint8:
-        return images
-    if not np.issubdtype(images.dtype, np.floating):
-        raise UserError(f"{called} must be uint8, or float in [0, 1], got {images.dtype}")
-    bad = np.count_nonzero(~np.isfinite(images))
-    if bad:
-        raise UserError(f"float {called} must lie in [0, 1], got {bad} pixels that are NaN or infinite")
-    if images.size and not (images.min() >= 0 and images.max() <= 1):
-        low, high = images.min(), images.max()
-        raise UserError(f"float {called} must lie in [0, 1], got {low:.3g} to {high:.3g}; divide by 255")
-    return images
 
 
 def check_exact(model: GenerativeModel) -> None:

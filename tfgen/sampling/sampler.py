@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgen.data.arrays import check_class_names
+from tfgen.data.checks import as_array, check_against
 from tfgen.data.classes import class_numbers
 from tfgen.data.source import Examples, Field
 from tfgen.errors import UserError, nearest
@@ -157,7 +158,9 @@ class Sampling:
 
     def _checked_labels(self, name: str, values: ArrayLike) -> np.ndarray:
         cycle = np.atleast_1d(np.asarray(class_numbers(values, self.class_names)))
-        if cycle.dtype.kind not in "iu" or cycle.ndim != 1 or not len(cycle):
+        if cycle.ndim > 1:
+            return check_against(name, cycle, self.fields[name])  # says what to do about one-hot rows
+        if cycle.dtype.kind not in "iu" or not len(cycle):
             raise UserError(f"{name} must be one integer or a list of them, got {values!r}")
         limits = self.fields[name].range
         classes = limits and int(limits[1])
@@ -168,18 +171,12 @@ class Sampling:
 
     def _checked_rows(self, name: str, values: ArrayLike) -> np.ndarray:
         field = self.fields[name]
-        try:
-            rows = np.asarray(values)
-            rows = rows if rows.dtype == np.uint8 else rows.astype(np.float64 if rows.dtype.kind == "O" else rows.dtype)
-        except (ValueError, TypeError):
-            rows = np.empty(0, "U1")
-        if rows.dtype.kind not in "buif" or (rows.dtype.kind == "f" and not np.isfinite(rows).all()):
-            raise UserError(f"{name} needs finite numbers of shape {tuple(field.shape)}, got {values!r:.60}")
-        fits = rows.ndim and rows.shape[rows.ndim - len(field.shape) :] == tuple(field.shape) and len(rows)
-        if not fits:
-            raise UserError(f"{name} needs rows of shape {tuple(field.shape)}, got {rows.shape}")
-        rows = rows.reshape((-1, *field.shape))
-        return rows if field.kind == "image" else rows.astype(np.int64 if field.kind == "tokens" else np.float32)
+        rows = as_array(name, values)
+        if rows.shape in (tuple(field.shape), tuple(field.shape)[:2] if field.kind == "image" else ()):
+            rows = np.asarray(rows)[None]  # one value, for all samples
+        if rows.ndim and not len(rows):
+            raise UserError(f"{name}: expected at least one value of shape {tuple(field.shape)}, got {rows.shape}")
+        return np.asarray(check_against(name, rows, field, whole=False))
 
     def condition_fields(self, conditions: dict[str, Any] | None, *networks: str) -> dict[str, tf.Tensor]:
         """Returns the conditions as the networks see them, by field name.

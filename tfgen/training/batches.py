@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from tfgen.errors import UserError, nearest
+from tfgen.data.checks import check_against
+from tfgen.errors import UserError
 from tfgen.storage.images import to_uint8
 from tfgen.training.attributes import Attributes
 from tfgen.training.step import Fields
@@ -32,86 +34,43 @@ class Batches(Attributes):
         """Returns the fields of a batch by name, as the networks see them.
 
         Args:
-            data: a dict of fields; or a tuple of them, the data field first and the others as declared; or one tensor.
+            data: as `named` takes it.
 
         Raises:
-            UserError: a field is missing, or is not of the declared kind and shape.
+            UserError: a field is missing, or is not of the declared kind, dtype and shape; or, of values that are at
+                hand, range.
         """
-        if isinstance(data, (tuple, list)) and len(data) and isinstance(data[0], dict):
-            data = data[0]  # Keras' train_on_batch puts a dict into a tuple
-        if not isinstance(data, dict):
-            values = data if isinstance(data, (tuple, list)) else (data,)
-            others = [name for name in self.fields if name != self.data_field]
-            # not strict: further elements, such as labels that the model does not use, are left out
-            data = dict(zip([self.data_field, *others], values, strict=False))
-        missing = [name for name in self.fields if data.get(name) is None]
-        if missing:
-            given = sorted(name for name in data if data[name] is not None)
-            got = ", ".join(given) or "nothing"
-            raise UserError(
-                f"{self.name} needs the field {missing[0]!r} in every batch, got {got}{nearest(missing[0], given)}"
-            )
-        return {name: self.as_field(name, data[name]) for name in self.fields}
+        given, _ = self.named(data)
+        return {name: self.as_field(name, value) for name, value in given.items()}
 
     def as_field(self, name: str, value: Any) -> tf.Tensor:
         """Returns one field as the networks see it, by its kind.
 
         Images become float32 in `value_range`, labels int64 [B], tokens int64 [B, length], all else float32.
         """
-        value, field = tf.convert_to_tensor(value), self.fields[name]
+        field = self.fields[name]
+        if tf.is_symbolic_tensor(value):
+            self.check_form(name, value)
+        else:  # values at hand
+            checked = check_against(name, value, field, whole=False)
+            value = value if tf.is_tensor(value) else tf.convert_to_tensor(np.asarray(checked))
         if field.kind == "image":
-            return self.to_value_range(self.as_unit_images(value, name))
-        if field.kind in ("label", "tokens"):
-            self.check_integers(name, value)
+            return self.to_value_range(self.as_unit_images(value))
         if field.kind == "label":
             return tf.reshape(tf.cast(value, tf.int64), [-1])
-        return self.check_shape(name, tf.cast(value, tf.int64 if field.kind == "tokens" else tf.float32))
+        return tf.cast(value, tf.int64 if field.kind == "tokens" else tf.float32)
 
-    def check_integers(self, name: str, value: tf.Tensor) -> None:
-        """Raises UserError for labels or tokens that are not integers, and for one-hot rows of labels."""
-        # a cast would cut floats, and a reshape would turn B one-hot rows into more than B labels
-        label, rank = self.fields[name].kind == "label", value.shape.rank
-        rows = label and rank is not None and (rank > 2 or (rank == 2 and value.shape[1] not in (1, None)))
-        if rows or not value.dtype.is_integer:
-            expected, hint = "[B]" if label else "[B, length]", ": turn one-hot rows into numbers with argmax(-1)"
-            raise UserError(
-                f"{self.name} takes the field {name!r} as integers {expected}, got {value.dtype.name} of shape "
-                f"{tuple(value.shape)}{hint if rows else ''}"
-            )
-
-    def check_shape(self, name: str, value: tf.Tensor) -> tf.Tensor:
-        """Returns `value` [B, ...] of the field `name`.
-
-        Raises:
-            UserError: it is of another shape than declared.
-        """
-        expected = tuple(self.fields[name].shape)
-        if not value.shape[1:].is_compatible_with(expected):
-            raise UserError(f"{self.name} takes the field {name!r} of shape {expected}, got {tuple(value.shape[1:])}")
-        return value
-
-    def as_unit_images(self, images: tf.Tensor, name: str | None = None) -> tf.Tensor:
-        """Returns float32 images [B, H, W, C] in [0, 1], from uint8 or from float in [0, 1].
+    def as_unit_images(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns float32 images [B, H, W, C] in [0, 1], from uint8, bool, or float in [0, 1].
 
         Args:
             images: [B, H, W, C], or [B, H, W] of one channel.
-            name: of their field; by default the data field.
-
-        Raises:
-            UserError: they are of another dtype or shape.
         """
         if images.dtype == tf.uint8:
             # by way of float64: a graph multiplies float32 by 1 / 255 instead, which is not what NumPy gives
             images = tf.cast(images, tf.float64) / 255.0
-        elif not images.dtype.is_floating:
-            raise UserError(f"images must be uint8, or float in [0, 1], got {images.dtype.name}")
         images = tf.cast(images, tf.float32)
-        expected = self.fields[name or self.data_field].shape
-        if len(images.shape) == len(expected):
-            images = images[..., None]
-        if len(images.shape) != 4 or any(a is not None and a != b for a, b in zip(images.shape[1:], expected)):
-            raise UserError(f"{self.name} takes images of shape {expected}, got {tuple(images.shape[1:])}")
-        return images
+        return images[..., None] if images.shape.rank == 3 else images
 
     def to_value_range(self, data: tf.Tensor) -> tf.Tensor:
         """Returns images in [0, 1] as images in `value_range`, as the networks see them."""

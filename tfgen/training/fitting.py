@@ -10,22 +10,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.data import from_arrays, pipeline
+from tfgen.data import pipeline
 from tfgen.data.source import Examples
 from tfgen.distribution.cluster import together, workers_of
-from tfgen.distribution.replicas import ReplicatedFit, check_divisible, distributed, refusing_unequal_batches, within
-from tfgen.errors import UserError, nearest
+from tfgen.distribution.replicas import check_divisible, distributed, refusing_unequal_batches, within
+from tfgen.errors import UserError
 from tfgen.networks.calling import differentiating
 from tfgen.noise import stream_key
 from tfgen.optimizers.rates import complaints
-from tfgen.training.attributes import Attributes
 from tfgen.training.callbacks.adapted import adapted
+from tfgen.training.checking import Refusals, refusals
+from tfgen.training.doors import BATCH_SIZE, Checked, Doors, at_once, refuse_weights
 from tfgen.training.epochs import Place, epoch_segments, fingerprint
 from tfgen.training.joined import JoinedCallbacks
 from tfgen.training.phases import Phase, running, updates_of
 
 
-class StepIndexedFit(ReplicatedFit, Attributes):
+class StepIndexedFit(Doors):
     """The part of `GenerativeModel` that trains on arrays; a mixin before `keras.Model`."""
 
     _position: tf.Variable  # where in the data the pipeline starts when it is iterated next
@@ -68,30 +69,54 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         if not self.compiled:
             raise UserError(f"{self.name} is not compiled: call model.compile() before fit")
         kwargs["callbacks"] = adapted(self, kwargs.get("callbacks"))
-        if x is None or not isinstance(x, (np.ndarray, dict, Examples, tf.Tensor, list, tuple)):
-            if isinstance(x, tf.data.Dataset):
-                self.check_first(x)
-                kwargs.setdefault("shuffle", False)  # Keras' own default makes it warn
-                x = self.shared_out(x)
-            self._epoch_steps, self._initial_epoch = None, None  # as many steps as the data set gives
-            self.say_before(1)
-            kwargs |= {"batch_size": batch_size, "epochs": epochs, "steps_per_epoch": steps_per_epoch}
-            with together(self.distribute_strategy), refusing_unequal_batches():
-                return super().fit(x, y, validation_data=validation_data, **kwargs)
-        if not kwargs.get("validation_split", True):  # 0, Keras' default
-            del kwargs["validation_split"]
-        unused = [n for n in ("sample_weight", "class_weight", "validation_split") if kwargs.get(n) is not None]
-        if unused:
-            raise UserError(f"fit of a generative model takes no {unused[0]!r}")
-        kwargs.pop("shuffle", None)  # the order follows from the seed and the step
-        kwargs |= {"steps_per_epoch": steps_per_epoch, "held_out": self.held_out_of(validation_data)}
-        examples, batch_size = self.as_examples(x, y), batch_size or 32
+        refuse_weights(**{name: kwargs.pop(name, None) for name in ("sample_weight", "class_weight")})
+        shuffle, split = kwargs.pop("shuffle", True), kwargs.pop("validation_split", None) or 0.0
+        kwargs["steps_per_epoch"] = steps_per_epoch
+        with refusals(steps_per_epoch, kwargs.get("validation_steps")) as refused:
+            if not at_once(x):
+                if split:
+                    raise UserError("batches cannot be split: give validation_data instead of validation_split")
+                data = self.batches(x, y, refused, train=True, shuffle=shuffle)
+                kwargs["validation_data"] = self.validation_batches(validation_data, refused, kwargs)
+                return self.fit_batches(data, epochs=epochs, **kwargs)
+            examples, held_out = self.as_examples(x, y), None
+            if split and validation_data is None:
+                examples, validation_data = split_off(examples, split)
+            if validation_data is not None and at_once(validation_data):
+                validation_data = held_out = self.as_examples(validation_data)
+            kwargs["validation_data"] = self.validation_batches(validation_data, refused, kwargs)
+            return self.fit_arrays(examples, batch_size or BATCH_SIZE, epochs, held_out=held_out, **kwargs)
+
+    def validation_batches(self, data: Any, refused: Refusals, settings: dict[str, Any]) -> Any:
+        """Returns the validation data of `fit` as checked batches; None where there are none."""
+        size = settings.pop("validation_batch_size", None)
+        return None if data is None else self.batches(data, None, refused, train=False, size=size)
+
+    def fit_batches(self, data: Checked, **settings: Any) -> keras.callbacks.History:
+        """Trains on checked batches as Keras' `fit` does; settings as there."""
+        if self.sees_held_out:
+            raise UserError(f"{self.name} has a phase on held-out examples: give fit arrays, and validation_data")
+        if isinstance(data.dataset, tf.data.Dataset):
+            data = Checked(self.shared_out(data.dataset), data.length, data.source)
+        before = int(self.step)
+        self._epoch_steps, self._initial_epoch = None, None  # as many steps as the data set gives
+        self.say_before(1)
+        with together(self.distribute_strategy), refusing_unequal_batches():
+            history = super().fit(data, shuffle=False, **settings)
+        if int(self.step) == before and settings["epochs"] > settings.get("initial_epoch", 0):
+            raise UserError("expected at least one batch, got none")
+        return history
+
+    def fit_arrays(
+        self, examples: Examples, batch_size: int, epochs: int, *, steps_per_epoch: int | None = None, **settings: Any
+    ) -> keras.callbacks.History:
+        """Trains on examples as `fit_examples` does, from the place in them where the last fit has ended."""
         if len(examples) >= batch_size * self.parts:  # else `fit_examples` says so
             per_epoch = self.steps_per_epoch(examples, batch_size)
             data = fingerprint(examples, batch_size * self.parts)
-            kwargs |= {"data": data, "offset": self.place.offset_for(data, int(self.step), per_epoch)}
-            self.say_before((epochs - kwargs.get("initial_epoch", 0)) * (steps_per_epoch or per_epoch))
-        return self.fit_examples(examples, batch_size, epochs, validation_data=validation_data, **kwargs)
+            settings |= {"data": data, "offset": self.place.offset_for(data, int(self.step), per_epoch)}
+            self.say_before((epochs - settings.get("initial_epoch", 0)) * (steps_per_epoch or per_epoch))
+        return self.fit_examples(examples, batch_size, epochs, steps_per_epoch=steps_per_epoch, **settings)
 
     def say_before(self, steps: int) -> None:
         """Prints what is to be known before the next `steps` steps, each sentence once."""
@@ -112,13 +137,6 @@ class StepIndexedFit(ReplicatedFit, Attributes):
     def steps_per_epoch(self, examples: Examples, batch_size: int) -> int:
         """Returns the number of steps per epoch of `examples`, with `batch_size` images per update."""
         return pipeline.steps_per_epoch(examples, batch_size * self.parts)
-
-    def held_out_of(self, validation_data: Any) -> Examples | None:
-        """Returns `fit`'s validation data as `Examples`, or None where they are missing or a `tf.data.Dataset`."""
-        if validation_data is None or isinstance(validation_data, tf.data.Dataset):
-            return None
-        pair = validation_data if isinstance(validation_data, tuple) else (validation_data,)
-        return self.as_examples(*pair[:2])
 
     def fit_examples(
         self,
@@ -272,61 +290,18 @@ class StepIndexedFit(ReplicatedFit, Attributes):
         """Whether every step has the same phases."""
         return not self.stages and all(phase.always for phase in self.phases)
 
-    def as_examples(self, x: Any, y: Any = None) -> Examples:
-        """Returns `Examples` with the fields that this model needs.
 
-        Args:
-            x: `Examples`, a dict of arrays by field, or the array of the data field.
-            y: the array of the second field, where `x` is an array.
+def split_off(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+    """Returns (training, validation) examples; the latter are the last ones, as Keras takes them.
 
-        Raises:
-            UserError: a field is missing, or is not of the declared kind, dtype, range and shape.
-        """
-        if isinstance(x, Examples):
-            examples = x
-        else:
-            second = next((name for name in self.fields if name != self.data_field), "label")
-            fields = dict(x) if isinstance(x, dict) else {self.data_field: x, **({} if y is None else {second: y})}
-            if self.data_field not in fields:
-                got = ", ".join(sorted(fields)) or "none"
-                raise UserError(f"fit needs {self.data_field}s, got the fields {got}")
-            declared = {name: field for name, field in self.fields.items() if name in fields}
-            fields = {name: np.asarray(value) for name, value in fields.items()}
-            examples = from_arrays(fields.pop("image", None), fields.pop("label", None), declared=declared, **fields)
-        missing = [name for name in self.fields if name not in examples.fields()]
-        if missing:
-            raise UserError(
-                f"{self.name} is trained on {' and '.join(self.fields)}, but {missing[0]!r} was not given"
-                f"{nearest(missing[0], examples.fields())}"
-            )
-        first = {name: tf.convert_to_tensor(value) for name, value in examples.gather(np.arange(1)).items()}
-        self.as_batch(first)
-        self.check_labels(examples)
-        return examples
-
-    def check_labels(self, examples: Examples) -> None:
-        """Raises UserError for labels in memory that are not classes of the model's fields."""
-        for name, field in self.fields.items():
-            labels = getattr(examples, "arrays", {}).get(name)
-            if field.kind != "label" or not field.range or labels is None or not len(labels):
-                continue
-            top = int(field.range[1]) - 1
-            if labels.min() < 0 or labels.max() > top:
-                called = "labels" if name == "label" else f"the labels {name!r}"
-                raise UserError(f"{called} must lie in 0..{top}, got {int(labels.min())}..{int(labels.max())}")
-
-    def check_first(self, dataset: tf.data.Dataset) -> None:
-        """Raises UserError where the first batch does not fit the model, or has float images outside [0, 1]."""
-        if self.sees_held_out:
-            raise UserError(f"{self.name} has a phase on held-out examples: give fit arrays, and validation_data")
-        for data in dataset.take(1):
-            self.as_batch(data)
-            if self.data_dtype != "uint8":
-                return
-            held = isinstance(data, dict)
-            images = data[self.data_field] if held else data[0] if isinstance(data, (tuple, list)) else data
-            if images.dtype.is_floating and not bool(tf.reduce_all((images >= 0.0) & (images <= 1.0))):
-                raise UserError(
-                    f"float images must lie in [0, 1], got {float(tf.reduce_min(images)):.3g} to "
-                    f"{float(tf.reduce_max(images)):.3g}; divide by 255, or pass uint8"
-                )
+    Raises:
+        UserError: the fraction is not in (0, 1), or leaves one of the two empty.
+    """
+    size = len(examples)
+    kept = int(size * (1.0 - fraction))
+    if not 0 < kept < size:
+        raise UserError(
+            f"validation_split={fraction} leaves {kept} of {size} examples to train on: give a fraction of 0 to 1 "
+            "with an example on both sides, or validation_data"
+        )
+    return examples.select(np.arange(kept)), examples.select(np.arange(kept, size))
