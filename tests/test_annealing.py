@@ -199,9 +199,9 @@ def test_mistakes_are_said(linear, images):
     for name in ("temperatures", "chains", "leapfrog_steps", "pilots"):
         with pytest.raises(UserError, match=f"{name} must be at least 1, got 0"):
             annealed_importance_sampling(model, images, **{name: 0})
-    with pytest.raises(UserError, match=r"takes images \[N, 2, 3, 1\]"):
+    with pytest.raises(UserError, match=r"takes images of shape \(2, 3, 1\)"):
         annealed_importance_sampling(model, images[:, 0])
-    with pytest.raises(UserError, match="float images must lie in .*, got 6 pixels that are NaN"):
+    with pytest.raises(UserError, match="expected finite pixels, got 6 NaN"):
         annealed_importance_sampling(model, np.where(np.arange(5)[:, None, None, None] == 1, np.nan, images / 255.0))
     with pytest.raises(UserError, match="takes no label"):
         annealed_importance_sampling(model, images, conditions={"label": [1] * 5})

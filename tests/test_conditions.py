@@ -128,7 +128,7 @@ def test_shards_of_other_conditions_are_not_mixed(runs, tmp_path, capsys):
     "flags, sentence",
     [
         (["--conditions=none.npz"], "--conditions: there is no file none.npz"),
-        (["--conditions=wide.npz"], "given needs rows of shape (3,), got (2, 4)"),
+        (["--conditions=wide.npz"], "given: expected finite numbers [N, 3], got float64 of shape (2, 4)"),
         (["--conditions=typo.npz"], "takes no givn: its conditions are given; did you mean 'given'?"),
         (["--label=1"], "of_conditions is not conditioned on a label; give conditions={'given': ...}"),
         (["--sampler=hun"], "--sampler is one of latent, euler, heun, got 'hun'; did you mean 'heun'?"),

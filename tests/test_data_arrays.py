@@ -58,12 +58,15 @@ def test_other_fields_become_float32():
         (IMAGES[0], r"image: expected images \[N, H, W\] or \[N, H, W, C\], got shape \(5, 6\)"),
         (np.zeros((2, 3, 8, 8), np.uint8), r"expected 1 or 3 channels, last, got shape \(2, 3, 8, 8\)"),
         (np.zeros((2, 0, 8, 1), np.uint8), "at least 1x1 pixel"),
-        (IMAGES.astype(np.int64), r"got int64: if it holds 0 to 255, convert it with .astype\('uint8'\)"),
-        (IMAGES.astype(np.float32), r"got float32 from 0 to 119: convert it with .astype\('uint8'\)"),
-        (unit(IMAGES) * 2 - 1, r"from -1 to -0.0666667: map it with \(x \+ 1\) / 2"),
+        (IMAGES.astype(np.int64), r"got int64 from 0 to 119: convert them with .astype\('uint8'\)"),
+        (
+            IMAGES.astype(np.float32),
+            r"got float32 from 0 to 119: divide by 255, or convert them with .astype\('uint8'\)",
+        ),
+        (unit(IMAGES) * 2 - 1, r"from -1 to -0.0666667: map them with \(x \+ 1\) / 2"),
         (unit(IMAGES, pixel=300), r"from 0.00392157 to 300$"),
         (unit(IMAGES, pixel=np.nan), "expected finite pixels, got 1 NaN"),
-        (unit(IMAGES, pixel=np.inf), "to inf"),
+        (unit(IMAGES, pixel=np.inf), "got 1 infinite"),
         (IMAGES % 2, "got only 0 and 1, which are shown as black: multiply by 255"),
         (IMAGES[:0], "expected at least one example"),
         ([["a"]], "expected images"),
@@ -78,9 +81,9 @@ def test_wrong_images(images, message):
     "labels, message",
     [
         (LABELS[:3], "expected as many examples in every array, got image 4, label 3"),
-        (LABELS.astype(float), "labels: expected integers"),
+        (LABELS.astype(float), "label: expected integers"),
         (LABELS - 1, "expected labels from 0 to C - 1, got -1"),
-        (np.eye(4), r"got shape \(4, 4\): turn one-hot rows into numbers with .argmax\(-1\)"),
+        (np.eye(4), r"of shape \(4, 4\): turn one-hot rows into numbers with .argmax\(-1\)"),
     ],
 )
 def test_wrong_labels(labels, message):
@@ -90,7 +93,7 @@ def test_wrong_labels(labels, message):
 
 @pytest.mark.parametrize("value", [np.full((4, 2), np.nan), np.array(["a"] * 4), np.zeros(4, complex), 3.0])
 def test_wrong_fields(value):
-    with pytest.raises(UserError, match="field 'point': expected"):
+    with pytest.raises(UserError, match="point: expected finite numbers"):
         from_arrays(IMAGES, point=value)
 
 

@@ -87,15 +87,27 @@ def test_images_alone_have_the_networks_value_range(model):
     "name,value,sentence",
     [
         ("source", np.zeros((3, 2, 5, 1), np.uint8), r"takes images of shape \(2, 6, 1\), got \(2, 5, 1\)"),
-        ("source", np.zeros((3, 2, 6, 1), np.int32), r"images must be uint8, or float in \[0, 1\], got int32"),
-        ("image", np.zeros((3, 4), np.float32), r"takes images of shape \(2, 6, 1\), got \(4,\)"),
-        ("vector", np.zeros((3, 2, 6, 1), np.float32), r"the field 'vector' of shape \(4,\), got \(2, 6, 1\)"),
-        ("vector", np.zeros((3,), np.float32), r"the field 'vector' of shape \(4,\), got \(\)"),
-        ("tokens", np.zeros((3, 4), np.int64), r"the field 'tokens' of shape \(5,\), got \(4,\)"),
-        ("tokens", np.full((3, 5), 0.5), r"the field 'tokens' as integers \[B, length\], got float64"),
-        ("label", np.full(3, 0.5, np.float32), r"the field 'label' as integers \[B\], got float32 of shape \(3,\)"),
-        ("label", np.eye(3, dtype=np.int64), r"the field 'label' as integers \[B\], got int64 of shape \(3, 3\)"),
-        ("label", None, "pairs needs the field 'label' in every batch, got image, source, tokens, vector"),
+        (
+            "source",
+            np.zeros((3, 2, 6, 1), np.int32),
+            r"source: expected uint8, or float in \[0, 1\], got int32 from 0 to 0",
+        ),
+        ("image", np.zeros((3, 4), np.float32), r"takes images of shape \(2, 6, 1\), got an array \(3, 4\)"),
+        (
+            "vector",
+            np.zeros((3, 2, 6, 1), np.float32),
+            r"vector: expected finite numbers \[N, 4\], got float32 of shape \(3, 2, 6, 1\)",
+        ),
+        (
+            "vector",
+            np.zeros((3,), np.float32),
+            r"vector: expected finite numbers \[N, 4\], got float32 of shape \(3,\)",
+        ),
+        ("tokens", np.zeros((3, 4), np.int64), r"tokens: expected integers \[N, 5\], got int64 of shape \(3, 4\)"),
+        ("tokens", np.full((3, 5), 0.5), r"tokens: expected integers \[N, 5\], got float64"),
+        ("label", np.full(3, 0.5, np.float32), r"label: expected integers \[N\], got float32"),
+        ("label", np.eye(3, dtype=np.int64), r"label: expected integers \[N\], got int64 of shape \(3, 3\).*argmax"),
+        ("label", None, "pairs is trained on .*, but 'label' is missing: got image, source, tokens, vector"),
     ],
 )
 def test_a_batch_of_a_wrong_kind_is_refused_in_a_sentence(name, value, sentence, model):
@@ -112,7 +124,7 @@ def test_one_hot_labels_of_a_data_set_are_refused_before_they_are_trained_on(pho
     images, labels = photos(BATCH, SHAPE), np.eye(CLASSES)[np.arange(BATCH) % CLASSES]
     batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH, drop_remainder=True)
     model = labelled_gan()
-    with pytest.raises(UserError, match=r"labelled takes the field 'label' as integers \[B\], got float64 of shape"):
+    with pytest.raises(UserError, match=r"label: expected integers \[N\], got float64 of shape \(8, 4\): turn one-hot"):
         model.fit(batches, verbose=0)
     assert int(model.step) == 0
 

@@ -112,15 +112,12 @@ def _check_image_form(name, dtype, shape, expected, values):
     if shape is not None:
         flat = len(shape) == 3 and (expected is None or (len(expected) == 3 and expected[-1] == 1))
         full = (*shape, 1) if flat else tuple(shape)
-        if expected is not None:
-            fits = len(full) == len(expected) + 1 and _compatible(full[1:], expected)
-            if not fits:
-                hint = hints.of_image_shape(shape, expected)
-                raise UserError(
-                    f"{name}: the model takes images of shape {tuple(expected)}, got {tuple(shape)[1:]}{_hint(hint)}"
-                )
-        else:
+        if expected is None:
             _check_any_image_shape(name, shape, full)
+        elif len(full) != len(expected) + 1 or not _compatible(full[1:], expected):
+            hint = _hint(hints.of_image_shape(shape, expected))
+            got = tuple(shape)[1:] if len(full) == len(expected) + 1 else f"an array {_axes(shape)}"
+            raise UserError(f"{name}: the model takes images of shape {tuple(expected)}, got {got}{hint}")
     if dtype not in ("uint8", "bool") and not is_float(dtype):
         raise UserError(f"{name}: expected uint8, or float in [0, 1], got {dtype}{_integer_hint(dtype, values)}")
 
@@ -166,7 +163,7 @@ def _rows_hint(shape, values):
         return ""
     if values is not None and len(values):
         array = np.asarray(values)
-        if array.dtype.kind not in "biuf" or not np.allclose(array.sum(-1), 1) or array.min() < 0:
+        if array.dtype.kind in "biu" and array.sum(-1).max() > 1:
             return ": expected one class per example"
     return ": turn one-hot rows into numbers with .argmax(-1)"
 
@@ -218,7 +215,7 @@ def _check_unit_range(name, images, whole):
         raise UserError(
             f"{name}: expected uint8, or float in [0, 1], got {images.dtype} from {low:g} to {high:g}{_hint(hint)}"
         )
-    if whole and 0 < high <= 1 / 255:
+    if whole and 0 < high < 1.5 / 255:  # bytes of 0 and 1
         raise UserError(
             f"{name}: expected float in [0, 1], got {images.dtype} from {low:g} to {high:g}, which is shown as black: "
             "have they been divided by 255 twice?"

@@ -242,8 +242,8 @@ def _is_usable(array):
 def _tensor(examples, name):
     """Returns the whole array of a field as one eager tensor, which a dataset's function captures by reference.
 
-    An aligned array is used in place, a read-only one too. Another is copied once, and `examples.arrays` then shows the copy, so that the
-    original goes when its maker lets go of it: one copy of the data either way, and none in a graph.
+    An aligned array is used in place, a read-only one too. Another is copied once, and `examples.arrays` then shows the
+    copy, so that the original goes when its maker lets go of it: one copy of the data either way, and none in a graph.
     """
     if name not in examples.tensors:
         array = examples.arrays[name]

@@ -219,7 +219,7 @@ class ReplicatedFit(Fit):
     def _make_function(self, step_function):
         strategy = self._distribute_strategy
         if step_function != self.train_step or (strategy is None and self.same_phases_always):
-            return self._up_to_the_end(super()._make_function(step_function))
+            return self._up_to_the_end(super()._make_function(step_function), step_function == self.train_step)
         one = self._one_step if self.same_phases_always else self._one_scheduled_step()
         one = tf.function(one, autograph=False) if self.same_phases_always and not self.run_eagerly else one
 
@@ -244,7 +244,7 @@ class ReplicatedFit(Fit):
 
         return function
 
-    def _up_to_the_end(self, function):
+    def _up_to_the_end(self, function, trains):
         """Returns Keras' function of an iterator, which does nothing where there is no further batch.
 
         Keras asks for the batch within the graph of a step. At the end of the data, or where a batch is refused, what
@@ -252,8 +252,9 @@ class ReplicatedFit(Fit):
         """
 
         def of_iterator(iterator):
-            if self.steps_per_execution > 1 or self._epoch_steps is not None:
-                return function(iterator)  # Keras' graph asks whether there is a batch; or all of them are there
+            known = trains and self._epoch_steps is not None
+            if known or self.steps_per_execution > 1:
+                return function(iterator)  # all batches are there; or Keras' graph asks whether there is one
             return function([next(iterator)])
 
         return of_iterator

@@ -1,6 +1,7 @@
 """Checks of batches on the host, one after the other, where a data set is seen batch by batch."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,11 +32,18 @@ class Refusals:
 
 
 @contextlib.contextmanager
-def refusals() -> Iterator[Refusals]:
-    """Yields `Refusals`; within the context, TensorFlow's error on such a batch is replaced by the original one."""
+def refusals(*steps: int | None) -> Iterator[Refusals]:
+    """Yields `Refusals`; within the context, TensorFlow's error on such a batch is replaced by the original one.
+
+    Args:
+        *steps: that were asked for of a data set; if none are, its end is no surprise, and Keras' warning is left out.
+    """
     found = Refusals()
     try:
-        yield found
+        with warnings.catch_warnings():
+            if not any(steps):
+                warnings.filterwarnings("ignore", "Your input ran out of data")
+            yield found
     except tf.errors.OpError:
         if found.first is None:
             raise

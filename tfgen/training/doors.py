@@ -245,7 +245,7 @@ class Doors(ReplicatedFit, Attributes):
         kwargs |= {"verbose": verbose, "steps": steps, "callbacks": callbacks, "return_dict": return_dict}
         if kwargs.get("_use_cached_eval_dataset"):  # of `fit`, which has made them checked batches
             return super().evaluate(x, batch_size=batch_size, **kwargs)
-        with refusals() as refused:
+        with refusals(steps) as refused:
             return super().evaluate(self.batches(x, y, refused, train=False, size=batch_size), **kwargs)
 
     def train_on_batch(
@@ -300,6 +300,8 @@ def adapter_of(x: Any, shuffle: bool) -> DataAdapter:
         UserError: Keras knows no such source.
     """
     try:
+        if x is None:
+            raise ValueError
         return get_data_adapter(x, shuffle=shuffle and isinstance(x, keras.utils.PyDataset))
     except ValueError as error:
         hint = '; a data set by name is load_dataset(name).splits["train"]' if isinstance(x, (str, Data)) else ""
