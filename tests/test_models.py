@@ -256,8 +256,8 @@ def test_seeded_construction_leaves_pythons_own_random_numbers_alone():
     "call,sentence",
     [
         (lambda: tfgen.build_model("dcgan"), r"needs image_shape=\(height, width, channels\), or fields="),
-        (lambda: tfgen.build_model("dcgan", (15, 28, 1)), "16 to 128 pixels a side, got 15x28"),
-        (lambda: tfgen.build_model("dcgan", (28, 129, 1)), "16 to 128 pixels a side, got 28x129"),
+        (lambda: tfgen.build_model("dcgan", (7, 28, 1)), "8 to 512 pixels per side, got 7x28"),
+        (lambda: tfgen.build_model("dcgan", (28, 513, 1)), "8 to 512 pixels per side, got 28x513"),
         (lambda: tfgen.build_model("dcgan", (28, 28, 2)), r"1 or 3 channels\], got \(28, 28, 2\)"),
         (lambda: tfgen.build_model("dcgan", (28, 28)), r"1 or 3 channels\], got \(28, 28\)"),
         (lambda: tfgen.build_model("cgan", (28, 28, 1)), "cgan needs the field 'label' of every image"),

@@ -38,14 +38,14 @@ def build_model(
     """Builds and compiles the model called `name`, with the options of its recipe.
 
     A name means the recipe of `configs/NAME.py`, as it does for `tfgen run --model=NAME`, and "dcgan_paper" that of
-    `configs/dcgan_paper.py`; a model without one has its builder's defaults. Of a recipe the options count alone: data,
-    batch size, precision and the schedule of the learning rate, which may span all steps, belong to a training
+    `configs/dcgan_paper.py`; a model without one has its builder's defaults. Of a recipe the options count alone:
+    data, batch size, precision and the schedule of the learning rate, which may span all steps, belong to a training
     (`tfgen.train`). `fit` runs at constant rates until the optimizers are given others.
 
     Args:
-        name: one of `tfgen.model_names()`, or of a recipe in `configs/`.
-        image_shape: (H, W, C), each side 16 to 128 pixels; the shorthand for a data set of pictures.
-        num_classes: number of classes of int64 labels, for conditional models.
+            name: one of `tfgen.model_names()`, or of a recipe in `configs/`.
+        image_shape: (H, W, C), each side 8 to 512 pixels; the shorthand for a data set of pictures.
+            num_classes: number of classes of int64 labels, for conditional models.
         fields: instead of both, a data set's `Source.fields`.
         **options: other values of options, as values or as the text a flag would give.
 
@@ -180,9 +180,9 @@ def check_image(field: "Field | None") -> None:
     shape = tuple(field.shape)
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise UserError(f"images must be [height, width, 1 or 3 channels], got {shape}")
-    if not all(16 <= side <= 128 for side in shape[:2]):
+    if not all(8 <= side <= 512 for side in shape[:2]):
         raise UserError(
-            f"images must be 16 to 128 pixels a side, got {shape[0]}x{shape[1]}; give image_size to resize them"
+            f"images must be 8 to 512 pixels per side, got {shape[0]}x{shape[1]}; give image_size to resize them"
         )
 
 

@@ -29,6 +29,19 @@ def as_map(condition: Condition, shape: Sequence[int], name: str) -> keras.Keras
     return layers.Reshape((*shape, 1))(x)
 
 
+def channels_at(level: int, width: int, most: int | None = None) -> int:
+    """Returns the channels of maps that have been halved `level` times more than those of `width` channels.
+
+    They double with every halving, but not beyond that of number `most`: at 512 pixels they would be 64 times as many.
+    """
+    return width * 2 ** (level if most is None else min(level, most))
+
+
+def most_doublings(depth: int | None, full_size: bool = False) -> int | None:
+    """Returns how often channels double at most where the depth follows from the image: as at 128 pixels."""
+    return 4 + full_size if depth is None else None
+
+
 def upsampling_trunk(
     latent: keras.KerasTensor,
     image_shape: Sequence[int],
@@ -38,20 +51,21 @@ def upsampling_trunk(
     doublings: int,
     stddev: float | None,
     condition: Condition | None = None,
+    most: int | None = None,
 ) -> keras.KerasTensor:
     """Returns a dense projection to a small grid, then `doublings` transposed convolutions of stride 2.
 
     The number of channels halves with each, down to `width` after the last.
     """
     rows, columns = grid(image_shape, depth)
-    channels = width * 2**doublings
+    channels = channels_at(doublings, width, most)
     x = latent if condition is None else layers.Concatenate()([latent, condition.vector])
     # no biases: the shift of the batch normalisation that follows has the same effect
     x = layers.Dense(rows * columns * channels, use_bias=False, **weights(stddev))(x)
     x = layers.Reshape((rows, columns, channels))(x)
     x = layers.ReLU()(batch_norm(x, stddev))
     for level in reversed(range(doublings)):
-        count = width * 2**level
+        count = channels_at(level, width, most)
         x = layers.Conv2DTranspose(count, kernel_size, 2, "same", use_bias=False, **weights(stddev))(x)
         x = layers.ReLU()(batch_norm(x, stddev))
     return x
@@ -91,10 +105,10 @@ def dcgan_generator(
             outputs the image.
         output: activation of the output.
     """
-    depth = halvings(image_shape) if depth is None else depth
+    most, depth = most_doublings(depth, full_size), halvings(image_shape) if depth is None else depth
     latent = keras.Input((latent_dim,), name="latent")
     doublings = depth if full_size else max(depth - 1, 0)
-    x = upsampling_trunk(latent, image_shape, width, kernel_size, depth, doublings, stddev, condition)
+    x = upsampling_trunk(latent, image_shape, width, kernel_size, depth, doublings, stddev, condition, most)
     if full_size:
         x = layers.Conv2D(image_shape[-1], 3, 1, "same", **weights(stddev))(x)
     else:
@@ -112,6 +126,7 @@ def downsampling_trunk(
     normalize: bool,
     dropout: float = 0.0,
     full_size: bool = False,
+    most: int | None = None,
 ) -> keras.KerasTensor:
     """Returns `depth` convolutions of stride 2 of x, with LeakyReLU of slope 0.2 and batch normalisation; flattened.
 
@@ -121,7 +136,9 @@ def downsampling_trunk(
     sizes = [(3, 1)] * full_size + [(kernel_size, 2)] * depth
     for level, (size, stride) in enumerate(sizes):
         normalized = normalize and level > 0  # at the input it made samples oscillate (Radford et al., section 3)
-        x = layers.Conv2D(width * 2**level, size, stride, "same", use_bias=not normalized, **weights(stddev))(x)
+        x = layers.Conv2D(
+            channels_at(level, width, most), size, stride, "same", use_bias=not normalized, **weights(stddev)
+        )(x)
         if normalized:
             x = batch_norm(x, stddev)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
@@ -160,12 +177,12 @@ def dcgan_discriminator(
         hidden_units: size of a dense layer before the logit, or None. In the paper the logit is linear in the last
             feature maps, a sum over patches of the image; the dense layer combines the patches.
     """
-    depth = halvings(image_shape) if depth is None else depth
+    most, depth = most_doublings(depth, full_size), halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
     x = image
     if condition is not None:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
-    x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout, full_size)
+    x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout, full_size, most)
     if hidden_units:
         x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(hidden_units, **weights(stddev))(x))
     projects = condition is not None and projection > 0
@@ -187,9 +204,9 @@ def conv_encoder(
     outputs: Sequence[str] = ("z_mean", "z_log_var"),
 ) -> keras.Model:
     """Returns image [B, H, W, C] in [0, 1] -> a dict of `outputs`, each float32 [B, latent_dim]."""
-    depth = halvings(image_shape) if depth is None else depth
+    most, depth = most_doublings(depth), halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
-    x = downsampling_trunk(image, width, kernel_size, depth, None, normalize=False)
+    x = downsampling_trunk(image, width, kernel_size, depth, None, normalize=False, most=most)
     x = layers.Dense(8 * width, activation="relu")(x)
     heads = {name: layers.Dense(latent_dim, dtype="float32", name=name)(x) for name in outputs}
     return keras.Model(image, heads, name="encoder")
@@ -204,14 +221,15 @@ def conv_decoder(
     depth: int | None = None,
 ) -> keras.Model:
     """Returns latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
-    depth = halvings(image_shape) if depth is None else depth
+    most, depth = most_doublings(depth), halvings(image_shape) if depth is None else depth
     latent = keras.Input((latent_dim,), name="latent")
     rows, columns = grid(image_shape, depth)
+    channels = channels_at(max(depth - 1, 0), width, most)
     x = layers.Dense(8 * width, activation="relu")(latent)
-    x = layers.Dense(rows * columns * width * 2 ** max(depth - 1, 0), activation="relu")(x)
-    x = layers.Reshape((rows, columns, width * 2 ** max(depth - 1, 0)))(x)
+    x = layers.Dense(rows * columns * channels, activation="relu")(x)
+    x = layers.Reshape((rows, columns, channels))(x)
     for level in range(depth - 1, 0, -1):
-        x = layers.Conv2DTranspose(width * 2 ** (level - 1), kernel_size, 2, "same", activation="relu")(x)
+        x = layers.Conv2DTranspose(channels_at(level - 1, width, most), kernel_size, 2, "same", activation="relu")(x)
 
     def raw(name: str) -> keras.KerasTensor:
         # the last doubling is the output layer itself, one per parameter of the likelihood
