@@ -38,14 +38,14 @@ def build_model(
     """Builds and compiles the model called `name`, with the options of its recipe.
 
     A name means the recipe of `configs/NAME.py`, as it does for `tfgen run --model=NAME`, and "dcgan_paper" that of
-    `configs/dcgan_paper.py`; a model without one has its builder's defaults. Of a recipe the options count alone:
-    data, batch size, precision and the schedule of the learning rate, which may span all steps, belong to a training
+    `configs/dcgan_paper.py`; a model without one has its builder's defaults. Of a recipe the options count alone: data,
+    batch size, precision and the schedule of the learning rate, which may span all steps, belong to a training
     (`tfgen.train`). `fit` runs at constant rates until the optimizers are given others.
 
     Args:
-            name: one of `tfgen.model_names()`, or of a recipe in `configs/`.
+        name: one of `tfgen.model_names()`, or of a recipe in `configs/`.
         image_shape: (H, W, C), each side 8 to 512 pixels; the shorthand for a data set of pictures.
-            num_classes: number of classes of int64 labels, for conditional models.
+        num_classes: number of classes of int64 labels, for conditional models.
         fields: instead of both, a data set's `Source.fields`.
         **options: other values of options, as values or as the text a flag would give.
 
