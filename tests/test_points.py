@@ -181,10 +181,10 @@ def test_a_model_and_its_data_name_the_config():
         ),
         (
             lambda: gan().fit(np.zeros((20, 3), np.float32), batch_size=10),
-            r"the field 'point' of shape \(2,\), got \(3",
+            r"point: expected finite numbers \[N, 2\], got float32 of shape \(20, 3\)",
         ),
-        (lambda: gan().fit({"image": np.zeros((9, 4, 4, 1))}), "fit needs points, got the fields image"),
-        (lambda: gan().fit(np.full((20, 2), np.nan), batch_size=10), "field 'point': expected finite numbers"),
+        (lambda: gan().fit({"image": np.zeros((9, 4, 4, 1))}), "'point' is missing: got image"),
+        (lambda: gan().fit(np.full((20, 2), np.nan), batch_size=10), "point: expected finite numbers, got 40 NaN"),
         (lambda: gan(augment="translate").fit(np.zeros((20, 2)), batch_size=10), "translate expects images"),
         (lambda: gan().sample(3, stochastic=True), "has no distribution of pixels"),
         (lambda: tfgen.train(RECIPE.replace(mirror=True), dry_run=True), "mirror flips images, and ring has none"),
