@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import tfgen
+from tfgen import models
 from tfgen.data.source import Field
 from tfgen.models import settle
 from tfgen.optimizers.schedules import spans_all_steps
-from tfgen.recipes.recipe import load_recipe, recipe_names
+from tfgen.recipes.recipe import Recipe, load_recipe, recipe_names
 from tfgen.runs import resume
 
 PROGRAM = pathlib.Path(__file__).with_name("recipe_bits.py")
@@ -37,7 +38,8 @@ def lines(process):
 
 def test_every_recipe_builds_and_steps_alike_in_two_processes():
     """In another order, with another hash seed, and with other states of Python's and NumPy's generators."""
-    first, second = lines(start("build", *NAMES, hash_seed=1)), lines(start("build", *NAMES[::-1], hash_seed=2))
+    started = start("build", *NAMES, hash_seed=1), start("build", *NAMES[::-1], hash_seed=2)
+    first, second = map(lines, started)
     assert list(first) == NAMES
     assert {name: line["digest"] for name, line in first.items()} == {n: second[n]["digest"] for n in NAMES}
 
@@ -87,6 +89,26 @@ def test_a_seed_is_all_that_differs_between_two_models():
     recipe = load_recipe("gan_paper").replace(options={"units": [4], "maxout_units": [3]})
     fields = {"image": Field("image", (16, 16, 1))}
     digests = [settle(recipe.replace(seed=seed), fields).model.digest() for seed in (1, 1, 2)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_recipes_seed_holds_for_builders_that_take_none(monkeypatch):
+    def own(fields):
+        """For this test."""
+        latent, image = keras.Input((2,)), keras.Input((16, 16, 1))
+        made = keras.layers.Reshape((16, 16, 1))(keras.layers.Dense(256, activation="tanh")(latent))
+        judged = keras.layers.Dense(1)(keras.layers.Dropout(0.5)(keras.layers.Flatten()(image)))
+        model = tfgen.AdversarialModel(keras.Model(latent, made), keras.Model(image, judged), latent_dim=2)
+        model.compile()
+        return model
+
+    monkeypatch.setattr(models.MODELS, "_registered", {"own": (own, "for tests")})
+    digests = []
+    for before, seed in ((1, 5), (2, 5), (3, 6)):
+        keras.utils.set_random_seed(before)
+        model = settle(Recipe("own", seed=seed), {"image": Field("image", (16, 16, 1))}).model
+        model.fit(np.zeros((8, 16, 16, 1), np.uint8), batch_size=4, verbose=0)
+        digests.append(model.digest())
     assert digests[0] == digests[1] != digests[2]
 
 

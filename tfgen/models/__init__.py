@@ -100,7 +100,7 @@ class Settled(NamedTuple):
 def settle(recipe: "Recipe", fields: "dict[str, Field]", given: Iterable[str] = ()) -> Settled:
     """Builds the model of a recipe for data of `fields`, and leaves out the recipe's options that have no effect.
 
-    The model's seed is the recipe's, where the builder takes one.
+    The model's seed is the recipe's, where the builder takes one; its initial weights follow from it in any case.
 
     Args:
         recipe: a `Recipe`.
@@ -110,6 +110,7 @@ def settle(recipe: "Recipe", fields: "dict[str, Field]", given: Iterable[str] = 
     Raises:
         UserError: an option that a user gave has no effect; further as `build_model`.
     """
+    from tfgen.networks.seeding import seeded  # here, since it imports Keras
     from tfgen.recipes.options import left_out, option_parameters, refuse
 
     takes_seed = "seed" in option_parameters(MODELS.get(recipe.model))
@@ -119,7 +120,8 @@ def settle(recipe: "Recipe", fields: "dict[str, Field]", given: Iterable[str] = 
         )
     seed = {"seed": recipe.seed} if takes_seed else {}
     given = recipe.given.union(given)
-    model, idle = _build(recipe.model, fields, {**recipe.options, **seed}, given)
+    with seeded(recipe.seed):  # also for builders that take none: a recipe twice has the same bits
+        model, idle = _build(recipe.model, fields, {**recipe.options, **seed}, given)
     refuse(idle, given)
     brought = [option for option in idle if option.name in recipe.options.keys() - given]
     return Settled(model, recipe.without_options(option.name for option in brought), left_out(brought))
@@ -144,7 +146,7 @@ def _build(
     resolved, aside = values.resolve(builder, options), values.displaced(builder, given)
     displaced = [values.Idle(option, resolved.pop(option), False, aside[option]) for option in aside.keys() & resolved]
     takes = values.option_parameters(builder)
-    # here, so that builders of plugins need not seed; a builder without a `seed` gets the weights that Keras draws
+    # here, so that builders of plugins need not seed; a builder without a `seed` draws as Keras does where it is called
     seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
     with contextlib.nullcontext() if seed is None else seeded(seed):
         model = _within_memory(name, lambda: builder(fields, **values.keyword_arguments(builder, resolved, usage)))
