@@ -47,8 +47,8 @@ class Recipe:
     The fields are a table: type, default, check, flag (its help says what the field means), and whether a continued run
     may have another value. A new field is one row.
 
-    `load_recipe("dcgan")` is what the name stands for elsewhere. A recipe that is made here has the options it is given,
-    over the defaults of the builder.
+    `load_recipe("dcgan")` is what the name stands for elsewhere. A recipe that is made here has the options that it
+    is given, over the defaults of the builder.
 
     Attributes:
         given: names of the options that a user gave, in Python or by a flag, over those of a config. Given options that
