@@ -44,6 +44,7 @@ def test_every_recipe_builds_and_steps_alike_in_two_processes():
     assert {name: line["digest"] for name, line in first.items()} == {n: second[n]["digest"] for n in NAMES}
 
 
+@pytest.mark.slow
 @pytest.mark.plugins
 @pytest.mark.parametrize("part", range(3))
 def test_every_recipe_trains_twice_to_the_same_bits_and_continues_to_them_or_says_that_it_does_not(part, tmp_path):

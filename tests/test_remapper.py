@@ -81,6 +81,7 @@ for name in ("dcgan", "ae"):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.plugins
 @pytest.mark.skipif("avx2" not in cpu_flags(), reason="this processor has no AVX2, and TensorFlow no oneDNN")
 def test_tensorflow_prints_no_error_in_a_users_own_program():
