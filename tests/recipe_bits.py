@@ -94,9 +94,10 @@ def main(mode, *rest):
         if mode == "build":
             digest = built(name)
         else:
+            recipe = recipe_of(name)
             with contextlib.redirect_stdout(said):
                 for epochs in (1, 2) if mode == "continue" else (2,):
-                    run = tfgen.train(recipe_of(name), folder / name, epochs=epochs)
+                    run = tfgen.train(recipe, folder / name, epochs=epochs)
             digest = digest_of(run.folder)
         print(json.dumps({"name": name, "digest": digest, "said": said.getvalue()}), flush=True)
 
