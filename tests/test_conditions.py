@@ -127,7 +127,7 @@ def test_shards_of_other_conditions_are_not_mixed(runs, tmp_path, capsys):
 @pytest.mark.parametrize(
     "flags, sentence",
     [
-        (["--conditions=none.npz"], "--conditions: there is no file none.npz"),
+        (["--conditions=none.npz"], "--conditions: expected a file of arrays, but none.npz is not there"),
         (["--conditions=wide.npz"], "given: expected finite numbers [N, 3], got float64 of shape (2, 4)"),
         (["--conditions=typo.npz"], "takes no givn: its conditions are given; did you mean 'given'?"),
         (["--label=1"], "of_conditions is not conditioned on a label; give conditions={'given': ...}"),

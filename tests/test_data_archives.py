@@ -12,6 +12,8 @@ import pytest
 from tfgen.data import load_dataset, npz
 from tfgen.data.source import empty, machine_memory
 from tfgen.errors import UserError
+from tfgen.evaluation.files import read_samples
+from tfgen.runs.sampling import read_conditions
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
 
@@ -170,3 +172,28 @@ def test_every_damaged_byte_of_a_gzip_file_is_said_or_harmless(tmp_path):
         except UserError:
             continue
         np.testing.assert_array_equal(source.splits["train"].arrays["image"][..., 0], IMAGES)
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        ({"points": np.array([["a", "b"]])}, "expected points as numbers"),
+        ({"points": np.zeros((3, 2), complex)}, "expected points as numbers"),
+        ({"points": np.full((3, 2), np.nan)}, "expected finite points"),
+        ({"images": np.array(["a"])}, "expected images"),
+        ({"images": IMAGES, "labels": np.zeros((40, 3))}, "one-hot|expected integers"),
+        ({"images": IMAGES, "labels": np.arange(39)}, "as many labels as images"),
+        ({"image": IMAGES}, "expected an array 'images', got image"),
+    ],
+)
+def test_files_of_samples_are_read_as_if_anybody_had_written_them(tmp_path, arrays, message):
+    np.savez(tmp_path / "s.npz", **arrays)
+    with pytest.raises(UserError, match=message):
+        read_samples(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("path", ["~nosuchuser/a.npz", "a\0.npz", "none.npz"])
+def test_paths_of_samples_and_conditions(path):
+    for read in (read_samples, read_conditions):
+        with pytest.raises(UserError, match="^--(samples|conditions): "):
+            read(path)

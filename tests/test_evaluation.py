@@ -278,10 +278,12 @@ def test_a_data_set_that_names_its_extractor_needs_no_labels(extractor, monkeypa
 
 def test_splits_too_small_to_judge_by_are_said(source, extractor, monkeypatch):
     evaluation = evaluate(source, quarters(60, 7)[0], controls=False)
-    (note,) = evaluation.details["notes"]
-    assert note.startswith("60 samples are compared with 200 images of the test split: with fewer than 1,000")
+    (warning,) = evaluation.details["warnings"]
+    assert "notes" not in evaluation.details and warning.startswith(
+        "60 samples are compared with 200 images of the test split: with fewer than 1,000"
+    )
     monkeypatch.setattr("tfgen.evaluation.classes.SMALL", 60)
-    assert "notes" not in evaluate(source, quarters(60, 7)[0], controls=False).details
+    assert "warnings" not in evaluate(source, quarters(60, 7)[0], controls=False).details
 
 
 def test_a_mistake_is_found_before_the_other_scores(source, extractor):

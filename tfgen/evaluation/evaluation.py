@@ -43,7 +43,8 @@ class Evaluation:
     Attributes:
         subject: plain values that say what was evaluated.
         scores: metric -> `Score`.
-        details: plain values behind the scores, such as histograms, and `notes` on what could not be measured.
+        details: plain values behind the scores, such as histograms, `notes` on what could not be measured,
+            and `warnings` on what means little.
         controls: known fault -> its scores in the samples' place.
         seconds: duration of each part.
     """
@@ -160,8 +161,7 @@ def score_images(
     else:
         fake = as_side(extractor, images, labels)
     contest = make_contest(fake, real, settings.seed)
-    for sentence in remarks(contest, real.split, settings):
-        evaluation.note(sentence, say)
+    add_remarks(evaluation, contest, real.split, settings, say)
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
     if settings.controls:
@@ -173,12 +173,14 @@ def score_images(
         evaluation.add(classification_accuracy_score(images, labels, source, settings.split, settings.seed, say))
 
 
-def remarks(contest: Contest, split: str, settings: Settings) -> list[str]:
-    """Returns sentences on scores that mean little or are left out."""
-    found = [too_small(contest.real, contest.fake, split)]
+def add_remarks(evaluation: Evaluation, contest: Contest, split: str, settings: Settings, say: Say) -> None:
+    """Prints and keeps sentences on scores that mean little (`warnings`) or are left out (`notes`)."""
+    warning = too_small(contest.real, contest.fake, split)
+    if warning:
+        evaluation.details["warnings"] = [warning]
+        say(f"  {warning}")
     if contest.other_classes and settings.metrics is None:
-        found.append(f"scores of classes are left out: {contest.other_classes}")
-    return [sentence for sentence in found if sentence]
+        evaluation.note(f"scores of classes are left out: {contest.other_classes}", say)
 
 
 def add_controls(evaluation: Evaluation, contest: Contest, real: RealData, cache: Cache, seed: int) -> None:

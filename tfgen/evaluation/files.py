@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import os
-import pathlib
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tfgen.errors import UserError, nearest
 from tfgen.sampling.shards.plan import MANIFEST
 from tfgen.sampling.shards.reading import CHUNK, StoredSamples
 from tfgen.storage.images import to_uint8
+from tfgen.storage.paths import expanded
 
 
 def read_samples(
@@ -33,7 +33,7 @@ def read_samples(
     Raises:
         UserError: the path holds no samples, or is damaged.
     """
-    path = pathlib.Path(path)
+    path = expanded("--samples", path)
     if (path / MANIFEST).is_file():
         samples = StoredSamples(path, num)
         return (samples, samples.labels) if samples.dtype == np.uint8 else (np.asarray(samples), None)
@@ -46,7 +46,10 @@ def _from_npz(path):
         raise UserError(f"--samples: there is no file or folder {path}")
     arrays = npz.read(path)
     if "points" in arrays:
-        points = np.asarray(arrays["points"], np.float32)
+        points = arrays["points"]
+        if points.dtype.kind not in "fiu":
+            raise UserError(f"{path}: expected points as numbers [N, 2], got {points.dtype}")
+        points = np.asarray(points, np.float32)
         if points.ndim != 2 or not np.isfinite(points).all():
             raise UserError(f"{path}: expected finite points [N, 2], got shape {points.shape}")
         return points, None

@@ -15,6 +15,7 @@ import numpy as np
 
 from tfgen.data import npz
 from tfgen.data.classes import class_numbers
+from tfgen.data.paths import existing
 from tfgen.data.source import Examples
 from tfgen.errors import UserError, nearest
 from tfgen.machine import startup
@@ -156,9 +157,7 @@ def read_conditions(path: str | os.PathLike) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is missing, damaged or empty.
     """
-    if not pathlib.Path(path).is_file():
-        raise UserError(f"--conditions: there is no file {path}")
-    arrays = npz.read(pathlib.Path(path))
+    arrays = npz.read(existing("--conditions", path, folder=False, what="a file of arrays"))
     if not arrays:
         raise UserError(f"--conditions: {path} holds no arrays")
     return arrays
