@@ -204,6 +204,9 @@ def test_models_without_a_likelihood_are_refused():
 def test_wrong_arguments_are_said(model, images):
     with pytest.raises(UserError, match="k must be at least 1, got 0"):
         importance_weighted_bound(model, images, k=0)
+    for metric in (elbo, elbo_parts):
+        with pytest.raises(UserError, match="samples must be at least 1, got -1"):
+            metric(model, images, samples=-1)
     with pytest.raises(UserError, match=r"takes images of shape \(2, 3, 1\), got \(3, 2, 1\)"):
         importance_weighted_bound(model, images.swapaxes(1, 2))
     with pytest.raises(UserError, match=r"float in \[0, 1\], got .* 0 to 25.*: divide by 255"):

@@ -109,7 +109,7 @@ def model():
     return made
 
 
-EVERYWHERE = ("bytes as floats", "overshoot", "one-hot", "class")
+EVERYWHERE = ("overshoot", "one-hot")
 PAIRS = [(door, fault) for door in DOORS for fault in EVERYWHERE]
 PAIRS += [(door, fault) for door in ("arrays", "data set", "generator") for fault in FAULTS if fault not in EVERYWHERE]
 
@@ -125,8 +125,7 @@ def test_what_is_wrong_is_said_in_the_same_sentence_at_every_door(door, fault, m
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("steps", [1, 4])
-@pytest.mark.parametrize("form", [dataset, Batches], ids=["data set", "PyDataset"])
+@pytest.mark.parametrize("form,steps", [(dataset, 1), (dataset, 4), (Batches, 1)])
 def test_a_wrong_batch_in_the_middle_leaves_what_the_batches_before_it_have_trained(form, steps):
     wrong = X / np.float32(255)
     wrong[2 * BATCH + 3, 0, 0, 0] = 255.0
@@ -196,6 +195,7 @@ def test_with_micro_batches_the_rest_that_makes_no_equal_ones_is_left_out():
 
 def test_batches_that_are_all_too_small_are_said():
     model = gan(discriminator_steps=2)
+    model.run_eagerly, model.steps_per_execution = True, 1
     small = [(X[i : i + 1],) for i in range(4)]
     for data in (tf.data.Dataset.from_tensor_slices(X[:4]).batch(1), iter(small)):
         with pytest.raises(UserError, match="one step takes at least 2 images .*, got a batch of 1: give larger ones"):
@@ -263,7 +263,7 @@ def test_targets_that_are_the_images_are_left_out_and_others_refused():
 
 
 def test_a_fraction_is_held_out_as_keras_does():
-    one, other = vae(), vae()
+    one, other = eager(vae()), eager(vae())
     split = one.fit(X, batch_size=BATCH, validation_split=0.25, verbose=0).history
     given = other.fit(X[:18], batch_size=BATCH, validation_data=X[18:], verbose=0).history
     assert split == given and one.digest() == other.digest() and "val_loss" in split
@@ -272,6 +272,12 @@ def test_a_fraction_is_held_out_as_keras_does():
             one.fit(X, validation_split=fraction, verbose=0)
     with pytest.raises(UserError, match="give validation_data instead of validation_split"):
         one.fit(Batches(X), validation_split=0.25, verbose=0)
+
+
+def eager(model):
+    """The model without traces, which take longer than a few steps."""
+    model.run_eagerly, model.steps_per_execution = True, 1
+    return model
 
 
 def stored(x, folder, mode):
@@ -295,15 +301,15 @@ def test_a_memory_map_is_used_in_place(mode, tmp_path):
 def test_parts_of_maps_and_other_dtypes_are_read_batch_by_batch(tmp_path, monkeypatch):
     h5py = pytest.importorskip("h5py")
     monkeypatch.setattr(rows, "READ_LIMIT", 100)
-    expected = {"bytes": fitted(ae(), X[1:], (1,)).digest()}
+    expected = {"bytes": fitted(eager(ae()), X[1:], (1,)).digest()}
     floats = X.astype(np.float64)[1:] / 255
-    expected["floats"] = fitted(ae(), floats, (1,)).digest()
+    expected["floats"] = fitted(eager(ae()), floats, (1,)).digest()
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["bytes"], file["floats"] = X[1:], floats
         given = [stored(X, tmp_path, "r")[1:], file["bytes"], file["floats"]]
         given.append(stored(np.concatenate([floats[:1], floats]), tmp_path, "r")[1:])
         for x, name in zip(given, ("bytes", "bytes", "floats", "floats"), strict=True):
-            model = ae()
+            model = eager(ae())
             examples = model.as_examples(x)
             fitted(model, examples, (1,))
             assert examples.tensors == {} and model.digest() == expected[name]
@@ -338,6 +344,7 @@ def test_images_given_to_a_trained_model_are_bytes_or_floats_of_0_to_1(call):
 
 def test_the_state_of_a_model_that_was_refused_everything_has_not_changed():
     model = labelled_gan()
+    model.run_eagerly, model.steps_per_execution = True, 1
     before = state(model)
     for door in ("arrays", "data set", "generator", "train_on_batch"):
         with pytest.raises(UserError):

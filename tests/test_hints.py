@@ -44,6 +44,7 @@ BYTES = np.arange(256).repeat(8 * 16 // 128).reshape(-1, 4, 4, 1)
         (images(-123.7, 151.1), "add the mean that was subtracted from the bytes, and divide by 255"),
         (images(0, 60000), "divide by the largest value of their kind, 65535 for 16 bits"),
         (images(0, 1.6), "scale them to [0, 1]"),
+        (images(0, 7), "scale them to [0, 1]"),
         (pixel(300), None),
         (BYTES.astype(np.int32), "convert them with .astype('uint8')"),
         (BYTES.astype(np.uint16), "convert them with .astype('uint8')"),

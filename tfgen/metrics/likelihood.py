@@ -53,6 +53,7 @@ def importance_weighted_bound(
     Raises:
         UserError: the model has no likelihood, or the arguments do not fit it.
     """
+    at_least_one(k=k)
     check_exact(model)
     inputs = Inputs(model, images, model.with_label(label, conditions), seed)
 
@@ -78,6 +79,7 @@ def elbo(
     Returns:
         float64 [N], in nats per image.
     """
+    at_least_one(samples=samples)
     check_exact(model)
     inputs = Inputs(model, images, conditions, seed)
 
@@ -105,6 +107,7 @@ def elbo_parts(
         dict of float64 [N]: `reconstruction` = -E_q[log p(x|z)], `kl` = KL(q(z|x) || p(z)), and `elbo`, minus their
         sum. For a Bernoulli likelihood on gray pixels, which is not a bound, `cross_entropy` and `kl` alone.
     """
+    at_least_one(samples=samples)
 
     def total(batch, count, noise):
         log_px, log_pz, log_qz, kl = model.log_densities(batch, model.inference_step(noise), count)
@@ -214,6 +217,13 @@ def log_weights(model: GenerativeModel, batch: dict, k: int, noise: Noise) -> tf
     return tf.cast(model.log_weights(batch, k, noise), tf.float64)
 
 
+def at_least_one(**draws: int) -> None:
+    """Raises UserError for a number of draws below 1, by the name of its argument."""
+    for name, count in draws.items():
+        if count < 1:
+            raise UserError(f"{name} must be at least 1, got {count}")
+
+
 def over_draws(
     inputs: Inputs,
     total: Callable,
@@ -234,12 +244,7 @@ def over_draws(
 
     Returns:
         float64 [N, columns].
-
-    Raises:
-        UserError: `count` is below 1.
     """
-    if count < 1:
-        raise UserError(f"k must be at least 1, got {count}")
     sizes = block_sizes(inputs.model, count)
     block_of = {size: inputs.compiled(on_block(inputs, total, size, columns), SCALAR) for size in dict.fromkeys(sizes)}
     found = np.empty((len(inputs), columns))

@@ -38,7 +38,7 @@ def complaints(optimizers: Mapping[str, keras.optimizers.Optimizer], updates: Ma
     """
     found = {}
     for name, optimizer in optimizers.items():
-        count, first = updates[name], int(optimizer.iterations)
+        count, first = updates[name], int(optimizer.iterations.numpy())
         if count:
             found[name] = _complaint(optimizer, first, first + count - 1)
     said: dict[str, list[str]] = {}
