@@ -517,9 +517,9 @@ def _(tmp_path, monkeypatch):
     assert searched == ["own", "debian", "tfds"]
 
 
-@promise("Images have 16 to 128 pixels per side, gray or colour, square or not.")
+@promise("Images have 8 to 512 pixels per side, gray or colour, square or not.")
 def _():
-    low, high = 16, 128
+    low, high = 8, 512
     for name, shape in (
         ("gan", (low, low, 3)),
         ("dcgan", (low, 24, 1)),
