@@ -357,6 +357,23 @@ def test_whoever_signed_is_named_and_garbage_is_not(tmp_path):
                 pass
 
 
+def test_a_place_that_is_no_folder_is_said_before_any_work(recipe, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    os.symlink("nowhere", tmp_path / "link")
+    os.symlink("loop", tmp_path / "loop")
+    for name, words in (
+        ("file", "is a file, expected a folder"),
+        ("file/a/b", "a part of the path is not a folder"),
+        ("link", "is a link to what is not there"),
+        ("loop/a", "links lead in a circle"),
+        ("a" * 300, "the name is too long"),
+    ):
+        for dry in (True, False):
+            with pytest.raises(UserError, match=words):
+                tfgen.train(recipe, tmp_path / name, dry_run=dry)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 # How a run shows itself.
 
 

@@ -31,6 +31,7 @@ from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import (
     check_earlier,
     check_length,
+    check_place,
     clear_the_way,
     recorded,
     remark_on_schedule,
@@ -85,6 +86,7 @@ def train(
     """
     recipe, callbacks = recipe.replace(**changes), checked(callbacks)
     paths = Layout(expanded("workdir", workdir or default_workdir(recipe)))
+    check_place(paths.folder)
     resume = resolved_resume(resume, paths)
     strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
     recipe = recipe.replace(precision=resolve(recipe.precision))

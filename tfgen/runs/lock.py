@@ -12,6 +12,8 @@ from tfgen.errors import UserError
 from tfgen.faults import reason
 from tfgen.storage import locks
 
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK  # no link is followed, and a pipe is not waited for
+
 
 class FolderLock:
     """A lock on a folder, from `take` until the end of the context, or of the process.
@@ -86,23 +88,26 @@ class FolderLock:
 
     def _opened(self) -> tuple[int, bool]:
         """Returns (a descriptor of the file, whether it has been made now)."""
-        # no link is followed, and a pipe is not waited for
-        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
+        while True:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                return os.open(self.path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644), True
+            except FileExistsError:
+                with contextlib.suppress(FileNotFoundError):  # its owner has just removed it
+                    return self._existing(), False
+            except OSError as error:
+                raise UserError(f"cannot write to {self.path.parent}: {reason(error)}") from error
+
+    def _existing(self):
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            while True:
-                with contextlib.suppress(FileExistsError):
-                    return os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o644), True
-                with contextlib.suppress(FileNotFoundError):
-                    return self._existing(flags), False
+            try:
+                handle = os.open(self.path, _FLAGS)
+            except PermissionError:  # of another user who may write here: it can be locked, and not signed
+                handle = os.open(self.path, _FLAGS & ~os.O_RDWR)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise UserError(f"cannot lock {self.path.parent}: {self.path.name}: {reason(error)}; remove it") from error
-
-    def _existing(self, flags):
-        try:
-            handle = os.open(self.path, flags)
-        except PermissionError:  # of another user who may write here: it can be locked, and not signed
-            handle = os.open(self.path, flags & ~os.O_RDWR)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise UserError(f"cannot lock {self.path.parent}: {self.path.name} is not a file; remove it")
