@@ -651,6 +651,7 @@ def test_a_network_has_one_colour_in_all_charts():
     chart = curves.drawn(columns, plan, networks)
     assert re.findall(r'points="[^"]+" class="line (c\d)', chart) == ["c2", "c1"]
     assert re.findall(r'y2="5" class="line (c\d)', chart) == ["c2", "c1"], "as in the legend"
+    assert re.findall(r'points="[^"]+" class="line c\d (d\d)', chart) == ["d0", "d1"], "dashes by the place"
 
 
 def test_thinning_keeps_every_peak():

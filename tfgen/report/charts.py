@@ -52,8 +52,7 @@ def line_chart(
     Returns:
         `Markup`, or None if there is nothing to draw.
     """
-    kept = [line for line in map(_finite, series) if line.x]
-    series = [line if line.colour is not None else dataclasses.replace(line, colour=i) for i, line in enumerate(kept)]
+    series = [kept for kept in map(_finite, series) if kept.x]
     if not series:
         return None
     values = [y for line in series for y in line.y] + ([mark[0]] if mark else [])
@@ -65,7 +64,7 @@ def line_chart(
     if mark:
         y = frame.y(mark[0])
         marked = element("line", x1=frame.left, x2=frame.right, y1=y, y2=y, class_="mark")
-    lines = [_line(frame, line) for line in series]
+    lines = [_line(frame, line, index) for index, line in enumerate(series)]
     drawing = [frame.grid(), frame.x_ticks(), _text(frame.right, HEIGHT - 4, x_title, "end"), marked, lines]
     return _figure(title, drawing, _spoken(title, series), _legend(series, mark), note)
 
@@ -262,18 +261,18 @@ def _finite(line):
     return dataclasses.replace(line, x=[x for x, _ in points], y=[y for _, y in points])
 
 
-def _line(frame, line):
+def _line(frame, line, index):
     x, y = thinned(line.x, line.y)
     places = [(frame.x(a), frame.y(b)) for a, b in zip(x, y)]
-    path = element("polyline", points=" ".join(f"{a:g},{b:g}" for a, b in places), class_=f"line {look(line.colour)}")
+    path = element("polyline", points=" ".join(f"{a:g},{b:g}" for a, b in places), class_=f"line {look(line, index)}")
     if len(places) > 40:
         return path
-    return joined(path, [element("circle", cx=a, cy=b, r=1.8, class_=look(line.colour).split()[0]) for a, b in places])
+    return joined(path, [element("circle", cx=a, cy=b, r=1.8, class_=look(line, index).split()[0]) for a, b in places])
 
 
-def look(index: int) -> str:
-    """Returns the CSS classes of colour number `index`: a colour, and dashes for all but the first of four."""
-    return f"c{index % COLOURS} d{index % 4}"
+def look(line: Series, index: int) -> str:
+    """Returns the CSS classes of a line: its colour, and dashes for all but the first of four in a chart."""
+    return f"c{(index if line.colour is None else line.colour) % COLOURS} d{index % 4}"
 
 
 def _text(x, y, text, anchor, class_=None):
@@ -281,7 +280,7 @@ def _text(x, y, text, anchor, class_=None):
 
 
 def _legend(series, mark):
-    lines = [(line.name, f"line {look(line.colour)}", short(line.y[-1])) for line in series]
+    lines = [(line.name, f"line {look(line, index)}", short(line.y[-1])) for index, line in enumerate(series)]
     return lines + ([(mark[1], "mark", None)] if mark else [])
 
 
