@@ -77,6 +77,12 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(command, capsys, arguments, s
     assert capsys.readouterr() == ("", f"tfgen demo: {sentence}\n")
 
 
+def test_a_text_of_thousands_of_letters_is_shortened(command, capsys):
+    assert command(["--num=" + "9" * 5000]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("tfgen demo: flag --num=99") and len(err) < 500 and err.count("\n") == 1
+
+
 def test_help_lists_every_flag_with_its_default_and_exits_0(command, capsys):
     assert command(["--nonsense", "--help"]) == 0
     out, err = capsys.readouterr()

@@ -29,10 +29,12 @@ def test_image_size(given, expected):
     assert pixels.parse_size(given) == expected
 
 
-@pytest.mark.parametrize("wrong", [0, -3, "big", (1, 2, 3), 2.5, (), "3x"])
+@pytest.mark.parametrize("wrong", [0, -3, "big", (1, 2, 3), 2.5, (), "3x", "٣٢", "3_2", "9" * 5000, float("inf")])
 def test_a_wrong_image_size_is_said(wrong):
     with pytest.raises(UserError, match=r"image_size: expected 64 or \(height, width\), got"):
         pixels.parse_size(wrong)
+    with pytest.raises(UserError, match="image_size: expected at most 512 pixels per side, got 1000000"):
+        pixels.parse_size(1_000_000)
 
 
 def test_a_checkerboard_shrinks_to_uniform_gray():

@@ -35,6 +35,7 @@ COMMANDS = {
 
 Action = Callable[[flags.FlagValues], int | None]
 USER_ERRORS = (UserError, registry.RegistryError)
+LONGEST = 400  # characters of a word in a message: texts of thousands are given by mistake
 _HELP = {"-h", "-help", "--help", "--helpshort", "--helpfull"}
 
 
@@ -209,7 +210,8 @@ class Command:
 
     def _end(self, sentence, code):
         lead = "\n" if code != 2 and sys.stderr.isatty() else ""  # the terminal has shown ^C
-        print(f"{lead}tfgen {self.name}: {' '.join(str(sentence).split())}", file=sys.stderr)
+        words = (word if len(word) <= LONGEST else f"{word[:80]}...{word[-40:]}" for word in str(sentence).split())
+        print(f"{lead}tfgen {self.name}: {' '.join(words)}", file=sys.stderr)
         return code
 
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import numpy as np
 from PIL import ExifTags, Image, features
 
+from tfgen import domains, faults
 from tfgen.data.source import empty
-from tfgen.errors import UserError
+from tfgen.errors import UserError, shown
 from tfgen.faults import PICTURE
 
 # the parsers that see a file, whatever its suffix, and the usual suffixes of each
@@ -35,6 +36,7 @@ _TURNS = {
 }
 # where Pillow keeps an orientation; `getexif` of a PNG without any of them would decode the whole picture
 _ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+SIDES = (8, 512)  # pixels of the sides of images that models take, from and to
 _GRAY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
@@ -42,21 +44,23 @@ def parse_size(image_size: int | str | Sequence[int] | None) -> tuple[int, int] 
     """Returns (height, width) of an int, a pair, or a text like 64 or 48x64; None for None.
 
     Raises:
-        UserError: it is none of these, or a side is less than 1 pixel.
+        UserError: it is none of these, or a side is less than 1 pixel, or more than any picture that is read.
     """
     if image_size is None:
         return None
     value = image_size.lower().replace("x", ",").split(",") if isinstance(image_size, str) else image_size
     sides: list[Any] = list(value) if isinstance(value, (list, tuple)) else [value, value]
     try:
-        numbers = [int(side) for side in sides]
-    except (TypeError, ValueError):
+        numbers = [domains.integer(side) if isinstance(side, str) else int(side) for side in sides]
+    except faults.NUMBER:
         numbers = []
     if len(numbers) == 1:
         numbers *= 2
     exact = all(isinstance(side, str) or side == number for side, number in zip(sides, numbers, strict=False))
     if len(numbers) != 2 or min(numbers) < 1 or not exact:
-        raise UserError(f"image_size: expected 64 or (height, width), got {image_size!r}")
+        raise UserError(f"image_size: expected 64 or (height, width), got {shown(image_size)}")
+    if max(numbers) > SIDES[1]:  # before anything is resized to it
+        raise UserError(f"image_size: expected at most {SIDES[1]} pixels per side, got {shown(image_size)}")
     return numbers[0], numbers[1]
 
 

@@ -182,9 +182,12 @@ def check_image(field: "Field | None") -> None:
     shape = tuple(field.shape)
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise UserError(f"images must be [height, width, 1 or 3 channels], got {shape}")
-    if not all(8 <= side <= 512 for side in shape[:2]):
+    from tfgen.data.pixels import SIDES
+
+    if not all(SIDES[0] <= side <= SIDES[1] for side in shape[:2]):
         raise UserError(
-            f"images must be 8 to 512 pixels per side, got {shape[0]}x{shape[1]}; give image_size to resize them"
+            f"images must be {SIDES[0]} to {SIDES[1]} pixels per side, got {shape[0]}x{shape[1]}; give image_size to "
+            "resize them"
         )
 
 
