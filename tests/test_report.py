@@ -548,6 +548,22 @@ def test_odd_parts_of_an_evaluation_are_passed_over(folder, capsys):
     assert "fd, lower is better 1 –" in said and "Controls" not in said
 
 
+def test_what_an_evaluation_says_of_its_scores_is_shown(folder, capsys):
+    told = {"warnings": ["60 samples are few <b>"], "notes": ["scores of classes are left out: others"]}
+    run = folder(evaluation_json=json.dumps(evaluation(details=told)))
+    assert report(f"--run={run}", "--nopictures") == 0
+    said = words(run / "report.html")
+    assert "60 samples are few" in said and "scores of classes are left out: others" in said
+    assert "few &lt;b&gt;" in (run / "report.html").read_text(), "what a file says is no markup"
+
+
+def test_classes_that_the_data_do_not_have_are_not_drawn(folder, capsys):
+    many = {"class_histogram": {"samples": [1 / 37] * 37, "real": [1 / 37] * 37}}
+    run = folder(evaluation_json=json.dumps(evaluation(details=many)))
+    assert report(f"--run={run}", "--nopictures") == 0
+    assert "Classes, as the classifier sees them" not in words(run / "report.html")
+
+
 def test_a_model_that_is_missing_is_said(folder, capsys):
     run = folder(history_csv=GAN_HISTORY)
     assert report(f"--run={run}") == 0

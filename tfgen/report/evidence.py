@@ -62,9 +62,9 @@ class Evidence:
 
     @property
     def num_classes(self) -> int | None:
-        """The number of classes of the run's data, or None for data without labels."""
+        """The number of classes of the run's data, or None if unknown."""
         label = self.run.fields.get("label")
-        return int(label.range[1]) if label is not None and label.range else None
+        return int(label.range[1]) if label is not None and label.range else len(self.class_names) or None
 
     def class_name(self, index: int) -> str:
         """Returns the name of a class, "class 3" if unknown."""

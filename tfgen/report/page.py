@@ -166,6 +166,7 @@ def score_parts(evidence: Evidence) -> Markup:
     return joined(
         age(evidence, evidence.evaluation["subject"]),
         scores.setting(found),
+        scores.remarks(evidence),
         element("div", halves, class_="beside halves"),
     )
 

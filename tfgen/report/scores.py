@@ -96,6 +96,13 @@ def setting(scores: dict) -> Markup | None:
     return None
 
 
+def remarks(evidence: Evidence) -> Markup | None:
+    """Returns what the evaluation says of scores that mean little or are left out, or None if it says nothing."""
+    found = [evidence.detail(name) for name in ("warnings", "notes")]
+    said = [str(sentence) for part in found if isinstance(part, list) for sentence in part]
+    return joined(*(paragraph(sentence, class_="note") for sentence in said)) if said else None
+
+
 def protocol_tables(scores: dict) -> Markup:
     """Returns two tables: the part of the protocol that all scores share, and the part of each score."""
     each = {name: flat(score["protocol"]) for name, score in scores.items()}
