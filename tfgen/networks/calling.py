@@ -40,24 +40,12 @@ def select_inputs(network: keras.Model, fields: Mapping[str, tf.Tensor]) -> tf.T
 
 def call(network: keras.Model, fields: Mapping[str, tf.Tensor], training: bool = False) -> Any:
     """Returns a network's outputs for the fields that its inputs name, by default in inference mode."""
-    return network(select_inputs(network, fields), training=training)
+    return network(select_inputs(network, fields), **mode(network, training))
 
 
-def copy_network(network: keras.Model) -> keras.Model:
-    """Returns a new network of the same architecture and weights.
-
-    Raises:
-        UserError: its class has no get_config and from_config.
-    """
-    try:
-        copy = type(network).from_config(network.get_config())
-    except (NotImplementedError, TypeError) as error:
-        raise UserError(
-            f"the network {network.name!r} cannot be copied ({str(error).splitlines()[0]}); use a functional or "
-            "Sequential keras.Model, or give the class get_config and from_config"
-        ) from error
-    copy.set_weights(network.get_weights())
-    return copy
+def mode(network: keras.Model, training: bool) -> dict[str, bool]:
+    """Returns the argument that says whether a network runs in training mode; a subclass's `call` may not take it."""
+    return {"training": training} if network._call_has_training_arg else {}
 
 
 def differentiating(networks: Iterable[keras.Model], function: Callable[..., Any]) -> Callable[..., Any]:

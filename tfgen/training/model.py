@@ -12,7 +12,7 @@ from tfgen.distribution.replicas import clipped, mean_over_replicas, replica_con
 from tfgen.domains import Proportion, Seed
 from tfgen.errors import UserError
 from tfgen.likelihoods import Likelihood
-from tfgen.networks.calling import copy_network
+from tfgen.networks.copying import copy_network
 from tfgen.noise import Noise
 from tfgen.training import accumulation
 from tfgen.training.abilities import Abilities

@@ -14,7 +14,8 @@ import tensorflow as tf
 from tfgen import domains
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.networks.calling import copy_network, random_states
+from tfgen.networks.calling import random_states
+from tfgen.networks.copying import copy_network
 from tfgen.training.attributes import Attributes
 from tfgen.values import save_object
 
@@ -126,9 +127,15 @@ class Saved(Attributes):
         """Returns copies of all networks by name, with averaged weights where an average is kept."""
         networks = {}
         for name, network in self.networks.items():
-            # a copy, so that averaged weights do not replace the trained ones
-            networks[name] = copy_network(network)
-            networks[name].set_weights(self.best(name).get_weights())
+            try:
+                # a copy, so that averaged weights do not replace the trained ones
+                networks[name] = copy_network(network)
+            except UserError:
+                if self.best(name) is not network:
+                    raise
+                networks[name] = network
+            else:
+                networks[name].set_weights(self.best(name).get_weights())
         return networks
 
     def state(self) -> dict[str, tf.Variable]:
@@ -193,7 +200,7 @@ def unloadable(config: Any) -> str | None:
             "a Python lambda in the layers cannot be saved by name: give a function decorated with "
             "@keras.saving.register_keras_serializable(package='my_package') instead, or a layer of your own"
         )
-    if isinstance(kind, str) and "config" in config and not _found(config):
+    if isinstance(kind, str) and "config" in config and not kind.startswith("__") and not _found(config):
         name = config["config"] if kind == "function" else kind
         what = f"the {'function' if kind == 'function' else 'class'} {name!r}"
         return (

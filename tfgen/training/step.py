@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfgen.distribution.replicas import sum_over_replicas
 from tfgen.errors import UserError, nearest
-from tfgen.networks.calling import random_states, select_inputs
+from tfgen.networks.calling import mode, random_states, select_inputs
 from tfgen.noise import Noise
 from tfgen.training.phases import check_scalar
 
@@ -134,14 +134,14 @@ class Step:
         inputs = select_inputs(network, fields)
         training = self.training and name in self.moving
         if not training or name in self.trains:
-            return network(inputs, training=training)
+            return network(inputs, **mode(network, training))
         return self._run_held(network, inputs)
 
     def _run_held(self, network: keras.Model, inputs: Any) -> Any:
         # a plain call in training mode would move the batch statistics; a stateless one returns them to be dropped
         trained = [v.value for v in network.trainable_variables]
         others = network.non_trainable_variables
-        outputs, updated = network.stateless_call(trained, [v.value for v in others], inputs, training=True)
+        outputs, updated = network.stateless_call(trained, [v.value for v in others], inputs, **mode(network, True))
         if self.advance:
             states = {id(state) for state in random_states(network)}
             for variable, value in zip(others, updated, strict=True):

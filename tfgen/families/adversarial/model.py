@@ -17,6 +17,8 @@ from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
 from tfgen.families.latent import LatentModel, fields_of
 from tfgen.losses import Loss
+from tfgen.networks.building import build, output_shape
+from tfgen.networks.endings import warn_of_bounded_logits, warn_of_other_range
 from tfgen.penalties import Penalty
 from tfgen.priors import Prior
 from tfgen.sampling.endpoints import Endpoint
@@ -97,9 +99,12 @@ class AdversarialModel(LatentModel):
                 "shared_pass gives D's update and G's the same images, so discriminator_steps must be 1, got "
                 f"{discriminator_steps}; leave one of the two out"
             )
+        if generator is discriminator:
+            raise UserError("the generator and the discriminator are one network, expected two")
+        shape = _built(generator, discriminator, int(latent_dim))
         super().__init__(
             {"generator": generator, "discriminator": discriminator, **(networks or {})},
-            fields=fields or fields_of([generator, discriminator], generator.output_shape[1:]),
+            fields=fields or fields_of([generator, discriminator], shape),
             value_range=value_range,
             ema=ema,
             averaged=("generator",),
@@ -110,6 +115,8 @@ class AdversarialModel(LatentModel):
         self.latent_dim, self.prior, self.loss_functions = int(latent_dim), prior, loss
         self.penalty, self.augment, self.discriminator_steps = penalty, augment, int(discriminator_steps)
         self.shared_pass = bool(shared_pass)
+        warn_of_bounded_logits(discriminator, "logit", shape)
+        warn_of_other_range(generator, (self.latent_dim,), self.value_range)
 
     @property
     def generator(self) -> keras.Model:
@@ -287,3 +294,11 @@ class AdversarialModel(LatentModel):
     def charts(self) -> tuple[Chart, ...]:
         """Returns the charts of adversarial training."""
         return charts.CHARTS
+
+
+def _built(generator: keras.Model, discriminator: keras.Model, latent_dim: int) -> tuple[int, ...]:
+    """Makes the variables of networks that have none yet; returns the shape of an example that G makes."""
+    build(generator, (latent_dim,))
+    shape = output_shape(generator, (latent_dim,))
+    build(discriminator, shape)
+    return shape

@@ -7,11 +7,14 @@ import keras
 import tensorflow as tf
 
 from tfgen import likelihoods
-from tfgen.data.source import Field
+from tfgen.data.source import Field, as_fields, data_field
 from tfgen.diagnosis.rules import Rule
+from tfgen.errors import UserError
 from tfgen.families.latent import LatentModel, fields_of
 from tfgen.families.variational import charts, probes, rules
 from tfgen.likelihoods import Likelihood
+from tfgen.networks.building import build, input_shape, output_shape
+from tfgen.networks.endings import warn_of_bounded_logits
 from tfgen.noise import Noise
 from tfgen.samplers import Sampler
 from tfgen.training.charts import Chart
@@ -56,9 +59,10 @@ class AutoencodingModel(LatentModel):
         networks: Networks | None = None,
         **kwargs: Any,
     ) -> None:
+        shape = _built(encoder, decoder, fields)
         super().__init__(
             {"encoder": encoder, "decoder": decoder, **(networks or {})},
-            fields=fields or _fields_of(encoder, decoder),
+            fields=fields or fields_of([encoder, decoder], shape),
             value_range=value_range,
             ema=ema,
             averaged=("encoder", "decoder"),
@@ -66,8 +70,9 @@ class AutoencodingModel(LatentModel):
             **kwargs,
         )
         self.likelihood = likelihood
-        latent = next((t for t in decoder.inputs if t.name == "latent"), decoder.inputs[0])
-        self.latent_dim = int(latent.shape[-1])
+        self.latent_dim = int((input_shape(decoder, "latent") or output_shape(encoder, shape))[-1])
+        if likelihood.parameters[0] == "logits":
+            warn_of_bounded_logits(decoder, "logits", (self.latent_dim,))
 
     @property
     def encoder(self) -> keras.Model:
@@ -196,9 +201,23 @@ class AutoencodingModel(LatentModel):
         return charts.CHARTS
 
 
-def _fields_of(encoder: keras.Model, decoder: keras.Model) -> dict[str, Field]:
-    image = next((t for t in encoder.inputs if t.name == "image"), encoder.inputs[0])
-    return fields_of([encoder, decoder], image.shape[1:])
+def _built(encoder: keras.Model, decoder: keras.Model, fields: dict[str, Field] | None) -> tuple[int, ...]:
+    """Makes the variables of networks that have none yet; returns the shape of an example.
+
+    Raises:
+        UserError: the encoder does not say which shape it takes.
+    """
+    shape = input_shape(encoder, "image")
+    if shape is None and fields:
+        shape = tuple(as_fields(fields)[data_field(as_fields(fields))].shape)
+    if shape is None:
+        raise UserError(
+            f"the encoder {encoder.name!r} does not know its input's shape yet: call it on one batch first, or give "
+            'fields={"image": tfgen.Field("image", (H, W, C))}'
+        )
+    build(encoder, shape)
+    build(decoder, output_shape(encoder, shape))
+    return shape
 
 
 class Autoencoder(AutoencodingModel):
