@@ -24,11 +24,15 @@ def select_inputs(network: keras.Model, fields: Mapping[str, tf.Tensor]) -> tf.T
     A network with one input takes the field of that name, or the first field where no field has the name.
 
     Raises:
-        UserError: the network has several inputs, and no field has the name of one of them.
+        UserError: the network has several inputs, and no field has the name of one of them; or a field is of another
+            shape than the network's input.
     """
     names = input_names(network)
     if len(names) <= 1:
-        return fields[names[0]] if names and names[0] in fields else next(iter(fields.values()))
+        name = names[0] if names and names[0] in fields else next(iter(fields))
+        if names:
+            _check_shape(network, network.inputs[0], name, fields[name])
+        return fields[name]
     missing = [name for name in names if name not in fields]
     if missing:
         raise UserError(
@@ -36,6 +40,18 @@ def select_inputs(network: keras.Model, fields: Mapping[str, tf.Tensor]) -> tf.T
             f"{nearest(missing[0], fields)}"
         )
     return {name: fields[name] for name in names}
+
+
+def _check_shape(network: keras.Model, takes: keras.KerasTensor, name: str, value: tf.Tensor) -> None:
+    if value.shape.rank is None:
+        return
+    expected, got = tuple(takes.shape[1:]), tuple(value.shape[1:])
+    if len(got) == len(expected):
+        fits = all(None in pair or pair[0] == pair[1] for pair in zip(got, expected))
+    else:
+        fits = abs(len(got) - len(expected)) == 1  # Keras adds or drops a last axis of 1 by itself
+    if not fits:
+        raise UserError(f"the network {network.name!r} takes inputs of shape {expected}, got {name!r} of shape {got}")
 
 
 def call(network: keras.Model, fields: Mapping[str, tf.Tensor], training: bool = False) -> Any:

@@ -70,9 +70,10 @@ def output_range(network: keras.Model, shape: Sequence[int], name: str | None = 
         None where no function bounds the output, or where the network does not show what it is made of.
     """
     try:
-        outputs = _outputs(network, shape)
-        tensor = outputs.get(name) if isinstance(outputs, dict) else outputs
-        return _range_of(tensor)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Keras, on the tensors by which the functions are tried
+            outputs = _outputs(network, shape)
+            return _range_of(outputs.get(name) if isinstance(outputs, dict) else outputs)
     except Exception:  # of the user's own layers; this is a courtesy, which must never be in the way
         return None
 

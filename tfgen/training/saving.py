@@ -1,5 +1,6 @@
 """Saving and loading: a model is saved as what it was constructed and compiled with, whatever its class."""
 
+import copy
 import dataclasses
 import hashlib
 import inspect
@@ -14,6 +15,7 @@ import tensorflow as tf
 from tfgen import domains
 from tfgen.data.source import Field
 from tfgen.errors import UserError
+from tfgen.faults import reason
 from tfgen.networks.calling import random_states
 from tfgen.networks.copying import copy_network
 from tfgen.training.attributes import Attributes
@@ -181,7 +183,9 @@ def _saved(value: Any) -> Any:
     except UserError:
         raise
     except (OSError, TypeError, ValueError, NotImplementedError) as error:  # OSError: a lambda without source
-        raise UserError(f"{value!r:.60} cannot be saved with the model: {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"{value!r:.60} cannot be saved with the model: give its class get_config and from_config ({reason(error)})"
+        ) from error
 
 
 def unloadable(config: Any) -> str | None:
@@ -208,7 +212,8 @@ def unloadable(config: Any) -> str | None:
             "@keras.saving.register_keras_serializable(package='my_package') in a module that the loading program "
             f"imports, or register it now: keras.saving.register_keras_serializable()({name})"
         )
-    return unloadable(list(config.values()))
+    inner = unloadable(list(config.values()))
+    return inner or (_irrevocable(config) if isinstance(kind, str) and "config" in config else None)
 
 
 def _found(config: dict[str, Any]) -> bool:
@@ -221,6 +226,21 @@ def _found(config: dict[str, Any]) -> bool:
         return True
     # Keras' own functions are written by their bare name
     return kind == "function" and module == "builtins" and _is_own_function(config["config"])
+
+
+def _irrevocable(config: dict[str, Any]) -> str | None:
+    """Returns a sentence on a class of a user's own that cannot be made from what its get_config gives, or None."""
+    made = keras.saving.get_registered_object(config.get("registered_name") or "")
+    if not inspect.isclass(made) or not isinstance(config["config"], dict) or made.__module__.startswith("tfgen."):
+        return None
+    try:
+        made.from_config(copy.deepcopy(config["config"]))
+    except Exception as error:  # the user's own code
+        return (
+            f"the class {made.__name__!r} cannot be made again from its get_config: let its constructor take what that "
+            f"returns, **kwargs for Keras' own included, or give it from_config ({reason(error)})"
+        )
+    return None
 
 
 def _is_own_function(name: str) -> bool:
