@@ -19,8 +19,8 @@ import tensorflow as tf
 from plugin_models.data import arrays, fields, write_npz
 
 import tfgen
-from tfgen.export.savedmodel import export_savedmodel
 from tfgen.training.checkpoints import Checkpoints
+from tfgen.training.savedmodel import export_savedmodel
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # plugin -> lines of code that it may have, without networks, imports, blank lines, docstrings and comments

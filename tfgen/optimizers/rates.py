@@ -60,7 +60,7 @@ def _arguments(names: Sequence[str], count: int) -> str:
 def _complaint(optimizer: keras.optimizers.Optimizer, first: int, last: int) -> str:
     rate, scheduled = rate_at(optimizer, first), schedule_of(optimizer) is not None
     if scheduled and has_ended(optimizer, first):
-        return f"is {rate:.3g}, since its schedule has ended after {first} updates"
+        return f"is {rate:.3g}, since its schedule has ended"
     if not rate and not scheduled:
         return "is 0: nothing is trained"
     if scheduled and rate and not rate_at(optimizer, last):

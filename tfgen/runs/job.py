@@ -17,7 +17,6 @@ from tfgen.distribution import cluster
 from tfgen.distribution.replicas import check_divisible, within
 from tfgen.errors import UserError
 from tfgen.export.keras_files import are_stamped, save_keras_files
-from tfgen.export.savedmodel import export_savedmodel
 from tfgen.machine.precision import resolve, using
 from tfgen.models import check_options, settle
 from tfgen.optimizers.schedules import apply_schedule, parse_schedule
@@ -52,6 +51,7 @@ from tfgen.training.callbacks.guarded import checked, guarded
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.model import GenerativeModel
 from tfgen.training.phases import check_stages, parse_stages, updates_of
+from tfgen.training.savedmodel import export_savedmodel
 
 
 def train(

@@ -15,12 +15,12 @@ from tfgen.likelihoods import Likelihood
 from tfgen.networks.copying import copy_network
 from tfgen.noise import Noise
 from tfgen.training import accumulation
-from tfgen.training.abilities import Abilities
 from tfgen.training.averages import Averages
 from tfgen.training.batches import Batches
 from tfgen.training.compiling import Compiled
 from tfgen.training.fitting import StepIndexedFit
 from tfgen.training.phases import Phase
+from tfgen.training.predicting import Predicting
 from tfgen.training.saving import Saved
 from tfgen.training.step import Fields, Networks, Shared, Step
 
@@ -32,7 +32,7 @@ class Counter(keras.Variable):
         return int(self.numpy())
 
 
-class GenerativeModel(Saved, Compiled, Abilities, StepIndexedFit, Batches, keras.Model):
+class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, keras.Model):
     """The base of all generative models: networks, optimizers, and one training step of ordered phases.
 
     A subclass declares `default_optimizers`, gives its networks to this constructor, and overrides `phases`, whose
@@ -85,7 +85,7 @@ class GenerativeModel(Saved, Compiled, Abilities, StepIndexedFit, Batches, keras
             kept = averaged or ([self.sampling_network] if self.sampling_network else [])
             self.averaged_networks = {name: copy_network(networks[name]) for name in kept}
             for network in self.averaged_networks.values():
-                network.trainable = False
+                network.trainable, network.name = False, f"{network.name}_average"
         self.optimizers, self.accumulate, self.stages = {}, 1, ()
         self.step = Counter("zeros", shape=(), dtype="int64", trainable=False, autocast=False, name="step")
         self.states = {}
@@ -273,6 +273,11 @@ class GenerativeModel(Saved, Compiled, Abilities, StepIndexedFit, Batches, keras
                     average.value.assign_add(rate * (weight.value - average.value))
 
     # What there is to know of it.
+
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """All weights and states; without `step`, which counts on where EarlyStopping restores the best weights."""
+        return [weight for weight in super().weights if weight is not self.step]
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

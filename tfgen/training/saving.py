@@ -231,7 +231,8 @@ def _found(config: dict[str, Any]) -> bool:
 def _irrevocable(config: dict[str, Any]) -> str | None:
     """Returns a sentence on a class of a user's own that cannot be made from what its get_config gives, or None."""
     made = keras.saving.get_registered_object(config.get("registered_name") or "")
-    if not inspect.isclass(made) or not isinstance(config["config"], dict) or made.__module__.startswith("tfgen."):
+    own = inspect.isclass(made) and not made.__module__.startswith("tfgen.")
+    if not own or not isinstance(config["config"], dict):
         return None
     try:
         made.from_config(copy.deepcopy(config["config"]))

@@ -3,6 +3,7 @@
 import inspect
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -11,13 +12,12 @@ from tfgen.errors import UserError
 from tfgen.sampling.endpoints import Endpoint
 from tfgen.storage.atomic import replacing_folder
 from tfgen.storage.origin import Stamp, stamp_folder
-from tfgen.training.model import GenerativeModel
 
 # `serving_default` is the first of these signatures that a model has.
 DEFAULTS = ("generate", "translate", "sample", "reconstruct")
 
 
-def export_savedmodel(model: GenerativeModel, folder: str | pathlib.Path, stamp: Stamp | None = None) -> pathlib.Path:
+def export_savedmodel(model: Any, folder: str | pathlib.Path, stamp: Stamp | None = None) -> pathlib.Path:
     """Writes the signatures of `model.endpoints()` to `folder` (`.../export/1`), atomically.
 
     `generate` {latent} -> {image}, `sample` {seed} -> {image}, `sample_png` {seed} -> {image_bytes}, `interpolate`
