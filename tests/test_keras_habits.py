@@ -284,9 +284,7 @@ def test_a_rate_of_zero_is_said_once_with_the_way_on(images, capsys, tmp_path):
     for x, size in (images, BATCH), (images, BATCH), (tf.data.Dataset.from_tensor_slices(images).batch(BATCH), None):
         fit(loaded, x, batch_size=size)
     said = capsys.readouterr().out
-    assert said.count("\n") == 1 and said.startswith(
-        "the learning rate of 'elbo' is 0, since its schedule has ended; "
-    )
+    assert said.count("\n") == 1 and said.startswith("the learning rate of 'elbo' is 0, since its schedule has ended; ")
     assert "model.compile(optimizer=keras.optimizers.Adam(1e-4))" in said
     assert all(np.array_equal(a, b) for a, b in zip(before, loaded.get_weights(), strict=True))
     loaded.compile(optimizer=keras.optimizers.Adam(1e-4), run_eagerly=True)
