@@ -175,7 +175,7 @@ def test_files_of_keras_callbacks_are_written_and_read(images, tmp_path):
     weights, best, log = tmp_path / "w{epoch}.weights.h5", tmp_path / "best.keras", tmp_path / "log.csv"
     callbacks = [
         keras.callbacks.ModelCheckpoint(weights, save_weights_only=True),
-        keras.callbacks.ModelCheckpoint(best, monitor="generator_loss", mode="min", save_best_only=True),
+        keras.callbacks.ModelCheckpoint(best, monitor="generator_loss", save_best_only=True),
         keras.callbacks.CSVLogger(log),
     ]
     fit(model, images, 2, callbacks=callbacks)

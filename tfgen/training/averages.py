@@ -75,8 +75,6 @@ class Averages:
         def create() -> None:
             with within(strategy):
                 self._means[name] = keras.metrics.Mean(name=name, dtype="float32")
-                if "loss" in name:
-                    self._means[name]._direction = "down"  # what `mode="auto"` of Keras' callbacks reads
                 # the metric may belong to a name that a checkpoint has, but is first seen now
                 self._apply(name)
 

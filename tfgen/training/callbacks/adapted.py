@@ -53,4 +53,6 @@ def adapted(model: Any, callbacks: Any) -> Any:
         if isinstance(callback, (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)):
             for name, optimizer in model.optimizers.items():
                 refuse_schedule(name, optimizer)
+        if getattr(callback, "mode", None) == "auto" and "loss" in str(getattr(callback, "monitor", "")):
+            callback.mode = "min"  # Keras itself knows this of the name `loss` alone
     return [OnAnyLoss(c) if isinstance(c, keras.callbacks.TerminateOnNaN) else c for c in given]
