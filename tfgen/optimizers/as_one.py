@@ -66,9 +66,9 @@ class SeveralOptimizers:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         # a callback that knows one optimizer reads the first rate and sets a multiple of it: two time scales stay two
-        before = float(keras.ops.convert_to_numpy(self.learning_rate))
+        before = float(self.learning_rate)
         for optimizer in self.optimizers:
-            own = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            own = float(optimizer.learning_rate)
             optimizer.learning_rate = rate * own / before if before else rate
 
     @property
