@@ -144,9 +144,9 @@ def pages(runs, tmp_path_factory):
 def folder(tmp_path):
     """`folder(file=text, ...)`: a run without a model, with these files in it."""
 
-    def make(name="run", **files):
+    def make(name="run", fields=IMAGE, **files):
         charts = [dataclasses.asdict(chart) for chart in CHARTS]
-        save_record(tmp_path / name, Recipe(model="dcgan", epochs=1), IMAGE, class_names=None, charts=charts)
+        save_record(tmp_path / name, Recipe(model="dcgan", epochs=1), fields, class_names=None, charts=charts)
         for file, content in files.items():
             path = tmp_path / name / file.replace("_", ".")
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -558,10 +558,11 @@ def test_what_an_evaluation_says_of_its_scores_is_shown(folder, capsys):
 
 
 def test_classes_that_the_data_do_not_have_are_not_drawn(folder, capsys):
-    many = {"class_histogram": {"samples": [1 / 37] * 37, "real": [1 / 37] * 37}}
-    run = folder(evaluation_json=json.dumps(evaluation(details=many)))
-    assert report(f"--run={run}", "--nopictures") == 0
-    assert "Classes, as the classifier sees them" not in words(run / "report.html")
+    for number, drawn in ((37, False), (3, True)):
+        counted = {"class_histogram": {"samples": [1 / number] * number, "real": [1 / number] * number}}
+        run = folder(f"run{number}", LABELLED, evaluation_json=json.dumps(evaluation(details=counted)))
+        assert report(f"--run={run}", "--nopictures") == 0
+        assert ("Classes, as the classifier sees them" in words(run / "report.html")) == drawn
 
 
 def test_a_model_that_is_missing_is_said(folder, capsys):
