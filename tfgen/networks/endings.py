@@ -98,8 +98,8 @@ def _range_of(tensor: keras.KerasTensor) -> Range | None:
             return found and _through(found, after)
         if isinstance(operation, keras.layers.InputLayer) or len(inputs) != 1:
             return None
-        own = getattr(operation, "activation", None)
-        if own is None and operation.weights:  # they can take any value
+        own, weights = getattr(operation, "activation", None), getattr(operation, "weights", ())
+        if own is None and weights:  # they can take any value
             return None
         shape = tuple(inputs[0].shape[1:]) if own is None else (1,)
         function = operation if own is None else own
@@ -107,7 +107,7 @@ def _range_of(tensor: keras.KerasTensor) -> Range | None:
         if not math.isinf(low) or not math.isinf(high):
             called = getattr(own, "__name__", type(function).__name__)
             return _through((called, low, high), after)
-        if operation.weights:
+        if weights:
             return None
         after.insert(0, lambda values, f=operation, s=tuple(inputs[0].shape[1:]): _filled(f, values, s))
         tensor = inputs[0]
