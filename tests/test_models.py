@@ -252,6 +252,18 @@ def test_seeded_construction_leaves_pythons_own_random_numbers_alone():
         np.testing.assert_array_equal(keras.initializers.RandomNormal()((3,)), first)
 
 
+def conditioned(name):
+    """A conditional GAN on the field `name` of a data set with fields of all kinds."""
+    fields = {
+        "image": Field("image", SHAPE),
+        "source": Field("image", SHAPE),
+        "label": Field("label", range=(0, 3)),
+        "given": Field("vector", (3,)),
+        "words": Field("tokens", (3,), range=(0, 9)),
+    }
+    return tfgen.build_model("cgan", fields=fields, condition=name)
+
+
 @pytest.mark.parametrize(
     "call,sentence",
     [
@@ -261,6 +273,13 @@ def test_seeded_construction_leaves_pythons_own_random_numbers_alone():
         (lambda: tfgen.build_model("dcgan", (28, 28, 2)), r"1 or 3 channels\], got \(28, 28, 2\)"),
         (lambda: tfgen.build_model("dcgan", (28, 28)), r"1 or 3 channels\], got \(28, 28\)"),
         (lambda: tfgen.build_model("cgan", (28, 28, 1)), "cgan needs the field 'label' of every image"),
+        (
+            lambda: conditioned("source"),
+            "takes a label or a vector .*, but 'source' is of the kind image; .* label, given",
+        ),
+        (lambda: conditioned("image"), "takes a label or a vector .*, but 'image' is of the kind image"),
+        (lambda: conditioned("words"), "takes a label or a vector .*, but 'words' is of the kind tokens"),
+        (lambda: conditioned("gven"), "needs the field 'gven' of every image.*did you mean 'given'"),
         (lambda: tfgen.build_model("vae", fields={"point": Field("point", (2,))}), "makes images"),
         (lambda: tfgen.build_model("dcgan", SHAPE, widht=8), "no option 'widht'; did you mean 'width'"),
         (lambda: tfgen.build_model("dcgan", SHAPE, width=0), "width must be at least 1, got 0"),

@@ -216,6 +216,30 @@ def test_depth_counts_the_halvings():
         assert sum(isinstance(layer, layers.Conv2DTranspose) for layer in network.layers) == transposed
 
 
+def test_channels_double_no_further_than_at_128_pixels():
+    def channels(make, *arguments, **options):
+        network = make(*arguments, width=2, **options)
+        convolutions = [layer for layer in network.layers if isinstance(layer, (layers.Conv2D, layers.Conv2DTranspose))]
+        return [layer.filters for layer in convolutions]
+
+    assert channels(networks.dcgan_discriminator, (128, 128, 1)) == [2, 4, 8, 16, 32]
+    assert channels(networks.dcgan_discriminator, (512, 300, 1)) == [2, 4, 8, 16, 32, 32]
+    assert channels(networks.dcgan_discriminator, (512, 512, 1)) == [2, 4, 8, 16, 32, 32, 32]
+    assert channels(networks.dcgan_generator, (512, 512, 1), 3) == [32, 32, 16, 8, 4, 2, 1]
+    assert channels(networks.dcgan_generator, (128, 128, 1), 3, full_size=True) == [32, 16, 8, 4, 2, 1]
+    # a depth that is asked for has its channels
+    assert channels(networks.dcgan_discriminator, (128, 128, 1), depth=6) == [2, 4, 8, 16, 32, 64]
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (9, 11, 3), (512, 8, 1), (300, 512, 1)])
+def test_networks_of_the_smallest_and_the_largest_images(shape):
+    for network in (networks.dcgan_generator(shape, 3, 1), networks.conv_decoder(shape, 3, likelihoods.bernoulli(), 1)):
+        made = network(np.zeros((2, 3), np.float32))
+        assert (made["image"] if isinstance(made, dict) else made).shape == (2, *shape)
+    assert networks.dcgan_discriminator(shape, 1)(np.zeros((2, *shape), np.float32)).shape == (2, 1)
+    assert networks.conv_encoder(shape, 3, 1)(np.zeros((2, *shape), np.float32))["z_mean"].shape == (2, 3)
+
+
 def test_full_size_networks_have_maps_of_the_images_own_size():
     def maps(network):
         kinds = (layers.Conv2D, layers.Conv2DTranspose)
