@@ -125,7 +125,7 @@ def test_what_is_wrong_is_said_in_the_same_sentence_at_every_door(door, fault, m
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("form,steps", [(dataset, 1), (dataset, 4), (Batches, 1)])
+@pytest.mark.parametrize("form,steps", [(dataset, 1), pytest.param(dataset, 4, marks=pytest.mark.slow), (Batches, 1)])
 def test_a_wrong_batch_in_the_middle_leaves_what_the_batches_before_it_have_trained(form, steps):
     wrong = X / np.float32(255)
     wrong[2 * BATCH + 3, 0, 0, 0] = 255.0
@@ -147,7 +147,7 @@ def unknown(x):
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec)
 
 
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_data_set_of_unknown_length_counts_as_one_of_known_length(steps):
     x = X[: 2 * BATCH + 5]
     known, other = vae(), vae()
@@ -217,6 +217,7 @@ def test_a_generator_that_has_ended_is_said():
     assert int(model.step) == 6
 
 
+@pytest.mark.slow
 def test_forms_of_one_data_set_train_the_same():
     digests = set()
     for form in (dataset, lambda x, y: dataset(x, y, nested), Batches, lambda x, y: iter(Batches(x, y, named).parts)):
