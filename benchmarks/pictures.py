@@ -11,11 +11,11 @@ LINE, MARGIN = 16, 12  # heights in units of the drawing
 
 
 def standalone(figure, title, legend=()):
-    """The SVG text of a chart's figure, with the title above and the names of `legend` below."""
+    """The SVG text of a chart's figure, with the title above and the lines of `legend`, `Series`, below."""
     drawing = re.search(r'<svg viewBox="0 0 (\d+) (\d+)"[^>]*>(.*?)</svg>', figure, re.DOTALL)
     width, height = int(drawing[1]), int(drawing[2])
     top, bottom = LINE + MARGIN, LINE * len(legend)
-    below = [_entry(index, name, height + top + LINE * (index + 0.5)) for index, name in enumerate(legend)]
+    below = [_entry(line, index, height + top + LINE * (index + 0.5)) for index, line in enumerate(legend)]
     parts = [
         element("style", Markup(STYLE + "svg { color: var(--text); font-family: system-ui, sans-serif; }")),
         element("rect", width="100%", height="100%", style="fill: var(--card)"),
@@ -31,6 +31,6 @@ def write_picture(path, figure, title, legend=()):
     write_text(path, standalone(figure, title, legend) + "\n")
 
 
-def _entry(index, name, y):
-    swatch = element("line", x1=MARGIN, x2=MARGIN + 22, y1=y - 4, y2=y - 4, class_=f"line {look(index)}")
-    return [swatch, element("text", name, x=MARGIN + 28, y=y)]
+def _entry(line, index, y):
+    swatch = element("line", x1=MARGIN, x2=MARGIN + 22, y1=y - 4, y2=y - 4, class_=f"line {look(line, index)}")
+    return [swatch, element("text", line.name, x=MARGIN + 28, y=y)]

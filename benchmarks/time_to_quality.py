@@ -201,7 +201,7 @@ def write_table(out):
     series = [series_of(run, Series) for run in runs]
     chart = line_chart("Frechet distance", series, x_title="log10 of the seconds of training", log=True)
     title = "Frechet distance over training time"
-    pictures.write_picture(out.with_name(f"{out.name}.svg"), chart, title, [line.name for line in series])
+    pictures.write_picture(out.with_name(f"{out.name}.svg"), chart, title, series)
 
 
 def series_of(run, kind):

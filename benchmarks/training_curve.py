@@ -32,7 +32,7 @@ def main():
     series = [Series(name, epochs, [float(row[name]) for row in rows]) for name in columns]
     title = f"{args.title}, {args.unit}" if args.unit else args.title
     write_text(args.out.with_suffix(".csv"), text)
-    write_picture(args.out.with_suffix(".svg"), line_chart(title, series, x_title="epoch"), title, columns)
+    write_picture(args.out.with_suffix(".svg"), line_chart(title, series, x_title="epoch"), title, series)
 
 
 if __name__ == "__main__":
