@@ -47,7 +47,8 @@ def marked(function):
 
 def finished(command, folder, **more):
     """Runs a command in a folder, as a reader would, and returns what it printed."""
-    environ = {**pages.environment(), "MPLBACKEND": "agg", "TF_CPP_MIN_LOG_LEVEL": "3", **more}
+    fixed = {"MPLBACKEND": "agg", "TF_CPP_MIN_LOG_LEVEL": "3", "TFGEN_WAIT_SECONDS": "120"}
+    environ = {**pages.environment(), **fixed, **more}
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
     return done.stdout
