@@ -290,6 +290,7 @@ def test_a_budget_of_images_needs_a_batch_size():
         ("--entries=gan:mirror=maybe", "mirror expects true or false, got 'maybe'"),
         ("--entries=gan:loss", "there is no model, no config and no recipe file 'gan:loss'"),
         ("--seeds=0", "at least 1"),
+        ("--workdir=/dev/null/a", "workdir: cannot use /dev/null/a"),
         ("--models=gan", "unknown flag --models"),
     ],
 )

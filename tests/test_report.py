@@ -230,6 +230,7 @@ def test_help_and_a_report_without_pictures_start_no_tensorflow(folder):
     [
         ([], "--run is required"),
         (["--run=none"], "there is no folder none"),
+        (["--run=loop/run"], "there is no folder loop/run"),
         (["--run=run", "--out=page.txt"], "a report is written as FILE.html, got page.txt"),
         (["--run=run", "--run=./run"], "is given twice; a comparison needs different runs"),
         (["--run=broken"], "recipe.json is damaged or not written by tfgen"),
@@ -238,6 +239,7 @@ def test_help_and_a_report_without_pictures_start_no_tensorflow(folder):
 )
 def test_mistakes_are_one_sentence_and_exit_2(folder, tmp_path, monkeypatch, capsys, flags, sentence):
     folder()
+    (tmp_path / "loop").symlink_to("loop")
     (folder("broken") / "recipe.json").write_text("{")
     monkeypatch.chdir(tmp_path)
     assert report(*flags) == 2

@@ -197,6 +197,19 @@ def test_a_finished_run_has_all_its_models_and_writes_them_once(folder, recipe, 
     assert {path for path in after if after[path] != times.get(path)} <= {folder}  # where the lock was
 
 
+def test_models_without_a_checkpoint_are_not_written_over(folder, recipe):
+    shutil.rmtree(folder / "checkpoints")
+    for lost in ("nothing", "export", "models/trainer.keras"):  # the others are weights all the same
+        shutil.rmtree(folder / lost, ignore_errors=True) if lost != "models/trainer.keras" else (folder / lost).unlink()
+        before = contents(folder)
+        for steps in (2, 4, 6):
+            with pytest.raises(UserError, match=r"\.keras is there and no checkpoint to go on from"):
+                tfgen.train(recipe.replace(steps=steps), folder)
+        assert contents(folder) == before
+    tfgen.train(recipe.replace(steps=2), folder, resume="never")
+    assert contents(folder.with_name("run.old1")) == before
+
+
 # A shorter run.
 
 

@@ -20,6 +20,7 @@ from tfgen.evaluation.ranking import Outcome, as_csv, markdown, summary, write_p
 from tfgen.evaluation.stored import read_evaluation
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run
+from tfgen.runs.resume import check_place
 from tfgen.storage.atomic import write_text
 from tfgen.storage.tables import load_json
 
@@ -74,6 +75,7 @@ class Board:
         Raises:
             UserError: a training or an evaluation failed, or the folder belongs to a board of other settings.
         """
+        check_place(self.folder)  # before the first training
         outcomes = []
         for seed in range(self.seeds):  # seeds outermost: an unfinished board compares all entries
             for entry in self.entries:

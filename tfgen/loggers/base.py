@@ -17,6 +17,7 @@ from tfgen import faults
 from tfgen.errors import UserError
 from tfgen.loggers import LOGGERS
 from tfgen.storage.atomic import write_text
+from tfgen.storage.paths import whole
 from tfgen.training.callbacks.guarded import Guarded
 from tfgen.training.callbacks.samples import SampleGrid
 
@@ -40,7 +41,7 @@ class LoggedRun:
     @property
     def name(self) -> str:
         """The name of the run's folder."""
-        return self.folder.resolve().name
+        return whole(self.folder).name
 
 
 class Logger(keras.callbacks.Callback):

@@ -12,6 +12,7 @@ from tfgen.evaluation.stored import is_number, read_evaluation
 from tfgen.recipes.recipe import Recipe
 from tfgen.report.plans import Plan, read_plans
 from tfgen.runs.folder import Run, load_run, read_history
+from tfgen.storage.paths import whole
 from tfgen.storage.tables import read_json
 
 
@@ -100,7 +101,7 @@ def gather(folder: str | os.PathLike) -> Evidence:
         UserError: it is not the folder of a run, or its recipe.json is damaged.
     """
     run = load_run(folder)
-    evidence = Evidence(run, run.folder.resolve().name)
+    evidence = Evidence(run, whole(run.folder).name)
     _ = run.recipe  # raises now: without a recipe there is no report
     evidence.charts = read_plans(run.record.get("charts"))
     readers = {

@@ -11,6 +11,7 @@ from tfgen.machine import startup
 from tfgen.report.evidence import Evidence, gather
 from tfgen.runs.folder import Layout
 from tfgen.storage.atomic import write_text
+from tfgen.storage.paths import whole
 
 
 def write_report(
@@ -60,12 +61,12 @@ def destination(folders: list[pathlib.Path], out: str | os.PathLike | None) -> p
     """
     if not folders:
         raise UserError("a report needs the folder of a run, got none")
-    whole = [folder.resolve() for folder in folders]
-    twice = [folder for folder, count in collections.Counter(whole).items() if count > 1]
+    places = [whole(folder) for folder in folders]
+    twice = [folder for folder, count in collections.Counter(places).items() if count > 1]
     if twice:
         raise UserError(f"the run {twice[0]} is given twice; a comparison needs different runs")
     if out is None:
-        return Layout(folders[0]).report if len(folders) == 1 else whole[0].parent / "comparison.html"
+        return Layout(folders[0]).report if len(folders) == 1 else places[0].parent / "comparison.html"
     out = pathlib.Path(out)
     if out.is_dir() or out.suffix not in (".html", ".htm"):
         raise UserError(f"a report is written as FILE.html, got {out}")
@@ -77,7 +78,7 @@ def named(evidences: list[Evidence]) -> list[Evidence]:
     counts = collections.Counter(evidence.name for evidence in evidences)
     for evidence in evidences:
         if counts[evidence.name] > 1:
-            evidence.name = "/".join(evidence.folder.resolve().parts[-2:])
+            evidence.name = "/".join(whole(evidence.folder).parts[-2:])
     return evidences
 
 

@@ -16,7 +16,8 @@ from tfgen.optimizers.schedules import parse_schedule, spans_all_steps
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout, Run, origin_of
 from tfgen.storage.atomic import put_aside
-from tfgen.storage.origin import path_of, stamp_of, steps_of
+from tfgen.storage.origin import Origin, path_of, stamp_of, steps_of
+from tfgen.storage.paths import whole
 from tfgen.training.checkpoints import Checkpoints
 
 
@@ -62,7 +63,8 @@ def check_earlier(paths: Layout, recipe: Recipe, source: Source, resume: str) ->
     A run is what its files say inside: weights of another recipe or of other data are never gone on from.
 
     Raises:
-        UserError: it is of another recipe or on other data, or `resume` is must and there is no run or checkpoint.
+        UserError: it is of another recipe or on other data, `resume` is must and there is no run or checkpoint, or
+            there are models without a checkpoint, which would be written over.
     """
     if resume == "never":
         return
@@ -74,7 +76,28 @@ def check_earlier(paths: Layout, recipe: Recipe, source: Source, resume: str) ->
         raise UserError(f"--resume=must, but {paths.folder} holds no run")
     if resume == "must" and not steps_of(paths.checkpoints):
         raise UserError(f"--resume=must, but {paths.folder} holds no checkpoint")
-    for path in weights:
+    check_origins(paths, run, problem, ours)
+    if weights and not steps_of(paths.checkpoints):
+        raise UserError(
+            f"{weights[0]} is there and no checkpoint to go on from: a training would write over it; choose another "
+            f"--workdir (with --init_from={paths.folder} it starts from these weights), or --resume=never to start anew"
+        )
+    if run is None and weights:
+        print(f"{paths.recipe} {problem}; the weights in {paths.folder} say that they are of this recipe", flush=True)
+    elif any(stamp_of(path_of(paths.checkpoints, step)) is None for step in steps_of(paths.checkpoints)[-1:]):
+        print(f"the last checkpoint does not say of which recipe it is; {paths.recipe} is believed", flush=True)
+
+
+def check_origins(paths: Layout, run: Run | None, problem: str, ours: Origin) -> None:
+    """Raises UserError if weights in a folder are not of a training by this recipe on these data.
+
+    Args:
+        paths: of the folder.
+        run: the run that its recipe.json tells of, or None.
+        problem: what is wrong with that file where there is none.
+        ours: origin of the training that is asked for.
+    """
+    for path in paths.weights():
         stamp = stamp_of(path)
         # those of earlier versions say nothing, and damaged ones neither: then the record of the run decides
         if stamp is not None and not stamp.origin.agrees(ours):
@@ -87,10 +110,6 @@ def check_earlier(paths: Layout, recipe: Recipe, source: Source, resume: str) ->
                 f"{paths.recipe} {problem}, and {path} does not say which recipe it is of; choose another --workdir, "
                 "or --resume=never to start anew"
             )
-    if run is None and weights:
-        print(f"{paths.recipe} {problem}; the weights in {paths.folder} say that they are of this recipe", flush=True)
-    elif any(stamp_of(path_of(paths.checkpoints, step)) is None for step in steps_of(paths.checkpoints)[-1:]):
-        print(f"the last checkpoint does not say of which recipe it is; {paths.recipe} is believed", flush=True)
 
 
 def recorded(paths: Layout) -> tuple[Run | None, str]:
@@ -159,7 +178,7 @@ def set_aside(paths: Layout) -> pathlib.Path | None:
     records = (paths.recipe, paths.history, paths.diagnosis, paths.checkpoints)
     if not paths.weights() and not any(map(os.path.lexists, records)):
         return None
-    folder = paths.folder.resolve()
+    folder = whole(paths.folder)
     if pathlib.Path.cwd().is_relative_to(folder):
         raise UserError(f"--resume=never renames {folder}, in which this command runs; run it from elsewhere")
     old = put_aside(folder, "old")

@@ -26,3 +26,8 @@ def expanded(kind: str, path: str | os.PathLike[str]) -> pathlib.Path:
     if "\0" in str(found):
         raise UserError(f"{kind}: {shown(path)} is no path: it holds a NUL byte")
     return found
+
+
+def whole(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns the absolute path without links; `Path.resolve` fails where they lead in a circle, this does not."""
+    return pathlib.Path(os.path.realpath(path))
