@@ -250,3 +250,21 @@ def test_binarized_mnist_must_be_there_and_binary(tmp_path):
     np.savez(tmp_path / "binarized_mnist.npz", x_train=np.full((3, 28, 28), 9, np.uint8))
     with pytest.raises(UserError, match="expected pixels of 0 and 255, got other ones in train"):
         load_dataset("binarized_mnist", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "labels,got",
+    [
+        ([0, 1, 10**12, 0], "got 0 to 1000000000000 without 2, 3, 4, 5, 6 ...: renumber"),
+        ([0, 1, 3, 0], "got 0 to 3 without 2: renumber"),
+        (np.array([0, 1, 2**63, 0], np.uint64), "labels from 0 to C - 1, got 0 to 9223372036854775808"),
+    ],
+)
+def test_labels_with_gaps_are_said_without_counting_them_all(packed, labels, got):
+    with pytest.raises(UserError, match=got):
+        load_dataset(packed(x_train=IMAGES, y_train=np.array(labels)))
+
+
+def test_classes_of_the_test_split_alone_are_said(packed, caplog):
+    load_dataset(packed(x_train=IMAGES, y_train=LABELS, x_test=IMAGES, y_test=LABELS + 2))
+    assert "train has no images of 2 of 5 classes: 3, 4" in caplog.text

@@ -156,10 +156,10 @@ def test_a_folder_that_cannot_be_read_is_skipped(root, monkeypatch):
     [
         ("~nosuchuser/x", "is no path"),
         ("a\0b", "is no path"),
-        ("x" * 5000, "the name is too long"),
+        ("x" * 5000, r" x+ \.\.\. x+ is no path: the name is too long"),
         ("nowhere", "is not there"),
         ("pipe", "is not a regular file"),
-        ("loop", "symbolic links lead in a circle|is not there"),
+        ("loop", "symbolic links lead in a circle"),
     ],
 )
 @pytest.mark.parametrize("kind", ["folder", "npz", "idx"])

@@ -351,3 +351,75 @@ def test_the_state_of_a_model_that_was_refused_everything_has_not_changed():
         with pytest.raises(UserError):
             TRAINING[door](model, X, Y - 1)
     assert all(np.array_equal(before[name], value) for name, value in state(model).items())
+
+
+class Endless(Batches):
+    """Batches without a last one."""
+
+    num_batches = None
+
+    def __getitem__(self, index):
+        return self.parts[0]
+
+
+@pytest.mark.parametrize(
+    "form", [lambda: tf.data.Dataset.from_tensor_slices(X).batch(BATCH).repeat(), lambda: Endless(X)]
+)
+def test_batches_without_end_need_a_number_of_steps(form):
+    model = eager(ae())
+    for call, name in (
+        (lambda **given: model.fit(form(), verbose=0, **given), "steps_per_epoch"),
+        (
+            lambda **given: model.fit(X, batch_size=COUNT, validation_data=form(), verbose=0, **given),
+            "validation_steps",
+        ),
+        (lambda **given: model.evaluate(form(), verbose=0, **given), "steps"),
+        (lambda **given: model.predict(form(), **given), "steps"),
+    ):
+        with pytest.raises(UserError, match=f"never ends: give {name}, or leave out its .repeat"):
+            call()
+        call(**{name: 1})
+    assert int(model.step) == 2
+
+
+def test_weights_of_examples_are_refused_wherever_they_come_in():
+    weights, model = np.ones(COUNT, np.float32), labelled_gan()
+    triple = tf.data.Dataset.from_tensor_slices((X, Y, weights)).batch(BATCH)
+    for call in (
+        lambda: model.fit(triple, verbose=0),
+        lambda: model.fit((X, Y, weights), verbose=0),
+        lambda: model.fit(iter([(X, Y, weights)]), verbose=0),
+        lambda: model.fit(X, Y, validation_data=(X, Y, weights), verbose=0),
+        lambda: ae().evaluate(triple, verbose=0),
+    ):
+        with pytest.raises(UserError, match="a generative model takes no 'sample_weight': leave it out"):
+            call()
+    assert set(model.named((X, Y, None))[0]) == {"image", "label"}
+
+
+@pytest.mark.parametrize(
+    "given,sentence",
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": -3}, "batch_size must be at least 1, got -3"),
+        ({"batch_size": 2.5}, "batch_size must be an integer, got 2.5"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch must be at least 1, got 0"),
+        ({"epochs": "2"}, "epochs must be an integer, got '2'"),
+    ],
+)
+def test_numbers_of_a_fit_are_counts(given, sentence):
+    with pytest.raises(UserError, match=sentence):
+        ae().fit(X, verbose=0, **given)
+
+
+def test_no_image_at_all_is_said():
+    for call in (vae().encode, vae().reconstruct, gan().discriminate_images):
+        with pytest.raises(UserError, match="image: expected at least one example, got none"):
+            call(X[:0])
+
+
+def test_images_of_several_shapes_are_no_targets():
+    with pytest.raises(UserError, match=r"examples of one shape first, got \(4, 5, 1\) and \(6, 5, 1\)"):
+        ae().fit([X[0], X[1][:4]], verbose=0)
+    with pytest.raises(UserError, match=r"join the first two axes with x.reshape\(-1, 6, 5, 1\)"):
+        ae().fit(X.reshape(2, -1, *SHAPE), verbose=0)

@@ -123,6 +123,17 @@ def check(name: str, value: Any, annotation: Any) -> None:
         raise UserError(f"{name} must {domain.rule}, got {shown(value)}{domain.remark(number)}")
 
 
+def check_integer(name: str, value: Any, annotation: Any) -> None:
+    """Checks that `value` is an integer, one of NumPy's too, in the domain of an annotation.
+
+    Raises:
+        UserError: it is none, or lies outside; the sentence begins with `name`.
+    """
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise UserError(f"{name} must be an integer, got {shown(value)}")
+    check(name, value, annotation)
+
+
 def check_all(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> None:
     """Checks each value that has an annotation, as `check` does."""
     for name, value in values.items():

@@ -71,7 +71,7 @@ _PHRASES = {
 
 def sentence(error: OSError) -> str:
     """Returns what an operating system refused, as one sentence with the paths that the error names, one or two."""
-    paths = [_shown(path) for path in (error.filename, error.filename2) if path is not None]
+    paths = [shown(path) for path in (error.filename, error.filename2) if path is not None]
     if paths:
         return f"cannot use {' or '.join(paths)}: {reason(error)}"
     # without a path the text may be Python's own, and say more: that there is no temporary folder to write to
@@ -79,7 +79,8 @@ def sentence(error: OSError) -> str:
     return f"the system reports: {' '.join(str(error.strerror).split())[:200] if own else reason(error)}"
 
 
-def _shown(path: object) -> str:
+def shown(path: object) -> str:
+    """Returns a path for a message, shortened in the middle where it is long."""
     text = os.fsdecode(path) if isinstance(path, (str, bytes, os.PathLike)) else f"file descriptor {path}"
     return text if len(text) <= 300 else f"{text[:200]} ... {text[-60:]}"
 

@@ -1,6 +1,7 @@
 """Arrays that a user gives, as examples and as the splits of a data set."""
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from tfgen.data.checks import as_array, check_against, check_field
 from tfgen.data.source import Arrays, Examples, Field, Source, carve_validation, empty, infer_field, infer_kind
 from tfgen.errors import UserError
 
+log = logging.getLogger("tfgen")
 _SPLITS = {"train": ("train",), "validation": ("validation", "valid", "val"), "test": ("test",)}
 
 
@@ -172,6 +174,9 @@ def _assemble(splits, name, class_names, provenance):
         classes = count_classes(name, [values["label"] for values in splits.values()])
         fields["label"] = Field("label", range=(0, classes))
         class_names = check_class_names(name, class_names, classes)
+        absent = np.setdiff1d(np.arange(classes), train["label"])
+        if len(absent):
+            log.warning("%s: train has no images of %d of %d classes: %s", name, len(absent), classes, _some(absent))
     fields |= {field: infer_field(field, array) for field, array in train.items() if field not in ("image", "label")}
     examples = {split: Arrays(values, fields) for split, values in splits.items()}
     return Source(name, fields, examples, class_names if "label" in train else None, provenance)
@@ -185,7 +190,7 @@ def count_classes(name: str, labels: Iterable[np.ndarray]) -> int:
     """
     found = np.unique(np.concatenate([np.unique(part) for part in labels]))
     if not np.array_equal(found, np.arange(len(found))):
-        missing = np.setdiff1d(np.arange(found[-1] + 1), found)
+        missing = np.setdiff1d(np.arange(min(int(found[-1]), len(found) + 5) + 1), found)  # the first ones
         raise UserError(
             f"{name}: expected labels from 0 to C - 1 with none left out, got {found[0]} to {found[-1]} "
             f"without {_some(missing)}: renumber the classes with np.unique(y, return_inverse=True)[1]"

@@ -16,6 +16,7 @@ from tfgen.errors import UserError
 
 Array = np.ndarray | Rows
 Span = tuple[float, float]
+_LARGEST = np.iinfo(np.int64).max
 
 
 def as_array(name: str, values: Any) -> Array:
@@ -62,7 +63,8 @@ def check_field(
         UserError: another dtype, shape or range.
     """
     array = as_array(name, values)
-    check_form(name, array.dtype.name, array.shape, kind, shape, array)
+    dtype = "str" if array.dtype.kind in "US" else array.dtype.name  # not str672
+    check_form(name, dtype, array.shape, kind, shape, array)
     if kind == "image":
         return _image_values(name, array, whole)
     if kind in ("label", "tokens"):
@@ -227,7 +229,7 @@ def _check_integers(name, array, kind, limits):
         return
     low, high = int(array.min()), int(array.max())
     top = None if limits is None else int(limits[1]) - 1
-    if low < 0 or (top is not None and high > top):
+    if low < 0 or high > (_LARGEST if top is None else top):
         what = "labels" if kind == "label" else "tokens"
         hint = ": subtract 1, since they begin at 0" if low == 1 and top is not None and high == top + 1 else ""
         got = f"{low}" if low == high else f"{low} to {high}"

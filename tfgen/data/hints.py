@@ -78,10 +78,13 @@ def of_image_shape(shape: Sequence[int | None], expected: Sequence[int] | None =
 
 
 def _towards(shape, expected):
+    reshape = f"x.reshape(-1, {', '.join(map(str, expected))})"
     if shape in (expected, expected[:2]):
         return "give a single image its batch axis with x[None], and a data set its batches with .batch(64)"
+    if shape[2:] == expected:
+        return f"join the first two axes with {reshape}, of a data set with .unbatch()"
     if len(shape) == 2 and shape[1] == math.prod(expected):
-        return f"give the pixels their axes with x.reshape(-1, {', '.join(map(str, expected))})"
+        return f"give the pixels their axes with {reshape}"
     if len(shape) != 4:
         return ""
     if (*shape[2:], shape[1]) == expected:

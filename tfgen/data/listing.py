@@ -77,7 +77,9 @@ class _Walk:
     def link(self, relative: str) -> None:
         """Lists a linked folder, unless it leads back."""
         target = pathlib.Path(os.path.realpath(self.root / relative))
-        if pathlib.Path(os.path.realpath(self.root)).is_relative_to(target):
+        if not target.exists():
+            self.found.problems[relative] = "a link to what is gone"
+        elif pathlib.Path(os.path.realpath(self.root)).is_relative_to(target):
             self.found.problems[relative] = "a link to a folder that contains it"
         elif self._identity(target) in self.seen:
             self.found.problems[relative] = "a link to a folder that is listed already"

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import stat
 
 from tfgen import faults
 from tfgen.errors import UserError
@@ -22,13 +23,16 @@ def existing(kind: str, path: str | os.PathLike[str], *, folder: bool, what: str
     """
     found = expanded(kind, path)
     try:
-        if found.is_dir() if folder else found.is_file():
-            return found
-        kinds = {"a folder": found.is_dir, "a file": found.is_file, "not a regular file": found.exists}
-        is_there = next((name for name, test in kinds.items() if test()), "not there")
+        mode = found.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = "not there"
     except OSError as error:  # a name that is too long, links in a circle
         is_there = f"no path: {faults.reason(error)}"
-    raise UserError(f"{kind}: expected {what}, but {found} is {is_there}")
+    else:
+        if stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode):
+            return found
+        is_there = "a folder" if stat.S_ISDIR(mode) else "a file" if stat.S_ISREG(mode) else "not a regular file"
+    raise UserError(f"{kind}: expected {what}, but {faults.shown(found)} is {is_there}")
 
 
 __all__ = ["existing", "expanded"]

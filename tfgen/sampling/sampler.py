@@ -13,6 +13,7 @@ from tfgen.data.arrays import check_class_names
 from tfgen.data.checks import as_array, check_against
 from tfgen.data.classes import class_numbers
 from tfgen.data.source import Examples, Field
+from tfgen.domains import Count, Natural, Seed, check_integer
 from tfgen.errors import UserError, nearest
 from tfgen.networks.calling import input_names
 from tfgen.samplers import Sampler
@@ -232,10 +233,8 @@ class Sampling:
         sampler = sampler or self.sampler
         if sampler is None:
             raise UserError(self.cannot_sample)
-        if n < 0 or not 0 <= seed < 2**31:
-            raise UserError(f"sample needs n >= 0 and a seed in 0..2^31-1, got n={n}, seed={seed}")
-        if batch_size < 1:
-            raise UserError(f"batch_size must be at least 1, got {batch_size}")
+        for name, value, domain in (("n", n, Natural), ("seed", seed, Seed), ("batch_size", batch_size, Count)):
+            check_integer(name, value, domain)
         rows = self.conditions_for(n, self.with_label(label, conditions), start=start)
         made = np.empty((n, *self.data_shape), self.data_dtype)
         function = self.sample_from_seeds(sampler, bool(stochastic))

@@ -53,6 +53,8 @@ class Batches(Attributes):
             self.check_form(name, value)
         else:  # values at hand
             checked = check_against(name, value, field, whole=False)
+            if not len(checked):
+                raise UserError(f"{name}: expected at least one example, got none")
             value = value if tf.is_tensor(value) else tf.convert_to_tensor(np.asarray(checked))
         if field.kind == "image":
             return self.to_value_range(self.as_unit_images(value))

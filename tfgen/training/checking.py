@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -105,6 +106,20 @@ class Checker:
         if size < unit or alone:
             return 0
         return size if self.accumulate == 1 else size - size % unit
+
+
+def check_ends(data: Any, **steps: int | None) -> None:
+    """Raises UserError for batches without end, where no number of steps is given.
+
+    Args:
+        data: in any form.
+        **steps: the argument that bounds them, by its name.
+    """
+    ((name, count),) = steps.items()
+    endless = isinstance(data, tf.data.Dataset) and int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
+    endless = endless or (isinstance(data, keras.utils.PyDataset) and data.num_batches is None)
+    if endless and count is None:
+        raise UserError(f"the {type(data).__name__} never ends: give {name}, or leave out its .repeat()")
 
 
 def check_targets(data: Any, targets: Any) -> None:

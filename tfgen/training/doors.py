@@ -14,9 +14,10 @@ from tfgen.data.checks import as_array, check_against, check_form
 from tfgen.data.source import KINDS, Arrays, Examples
 from tfgen.data.source import Source as Data
 from tfgen.distribution.replicas import ReplicatedFit
+from tfgen.domains import Count, check_integer
 from tfgen.errors import UserError, nearest
 from tfgen.training.attributes import Attributes
-from tfgen.training.checking import Checker, Refusals, check_targets, refusals
+from tfgen.training.checking import Checker, Refusals, check_ends, check_targets, refusals
 
 BATCH_SIZE = 32  # Keras' default
 Source = Callable[[], Iterator[Any]]
@@ -95,7 +96,10 @@ class Doors(ReplicatedFit, Attributes):
         others = [name for name in self.fields if name != self.data_field]
         places = [name for name in (self.data_field, *others) if given.get(name) is None]
         given |= dict(zip(places, parts, strict=False))
-        return self.needed(given), next(iter(parts[len(places) :]), None)
+        spare = parts[len(places) :]
+        if isinstance(data, (tuple, list)) and len(data) > 2 and spare and spare[-1] is data[-1]:  # (x, y, weights)
+            refuse_weights(sample_weight=spare[-1])
+        return self.needed(given), next(iter(spare), None)
 
     def needed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the model's fields among those that are given.
@@ -130,8 +134,9 @@ class Doors(ReplicatedFit, Attributes):
                 if field.kind == "label" and name in arrays:
                     check_against(name, arrays[name], field)
             return x
-        # a list of examples is an array; a list of arrays of unequal shapes are fields
-        if isinstance(x, list) and len({np.shape(part) for part in x[:3]}) == 1:
+        # a list of examples is an array; a list of arrays of unequal shapes are fields, where there are several
+        sort = np.shape if len(self.fields) > 1 else np.ndim
+        if isinstance(x, list) and len({sort(part) for part in x[:3]}) == 1:
             x = as_array(self.data_field, x)
         given, targets = self.named(x, y)
         check_targets(given[self.data_field], targets)
@@ -158,7 +163,7 @@ class Doors(ReplicatedFit, Attributes):
         if isinstance(x, Checked):
             return x
         if at_once(x):
-            return pipeline.in_order(self.as_examples(x, y), size or BATCH_SIZE)
+            return pipeline.in_order(self.as_examples(x, y), checked_size(size))
         if y is not None:
             raise UserError(f"a {type(x).__name__} gives the labels in its own elements, (images, labels): leave out y")
         if isinstance(x, tf.distribute.DistributedDataset):
@@ -245,6 +250,7 @@ class Doors(ReplicatedFit, Attributes):
         kwargs |= {"verbose": verbose, "steps": steps, "callbacks": callbacks, "return_dict": return_dict}
         if kwargs.get("_use_cached_eval_dataset"):  # of `fit`, which has made them checked batches
             return super().evaluate(x, batch_size=batch_size, **kwargs)
+        check_ends(x, steps=steps)
         with refusals(steps) as refused:
             return super().evaluate(self.batches(x, y, refused, train=False, size=batch_size), **kwargs)
 
@@ -260,6 +266,16 @@ class Doors(ReplicatedFit, Attributes):
         """Returns the terms of all phases on a batch, as Keras' `test_on_batch` does; data as in `fit`."""
         refuse_weights(sample_weight=sample_weight)
         return super().test_on_batch(self.checker(train=False)(*self.named(x, y)), return_dict=return_dict)
+
+
+def checked_size(batch_size: int | None) -> int:
+    """Returns the number of images per update: Keras' default for None.
+
+    Raises:
+        UserError: it is no integer of at least 1.
+    """
+    check_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, Count)
+    return BATCH_SIZE if batch_size is None else int(batch_size)
 
 
 def refuse_weights(**given: Any) -> None:
@@ -302,7 +318,8 @@ def adapter_of(x: Any, shuffle: bool) -> DataAdapter:
     try:
         if x is None:
             raise ValueError
-        return get_data_adapter(x, shuffle=shuffle and isinstance(x, keras.utils.PyDataset))
+        finite = isinstance(x, keras.utils.PyDataset) and x.num_batches is not None  # what Keras can shuffle
+        return get_data_adapter(x, shuffle=shuffle and finite)
     except ValueError as error:
         hint = '; a data set by name is load_dataset(name).splits["train"]' if isinstance(x, (str, Data)) else ""
         hint = "; call the function first" if callable(x) else hint

@@ -14,13 +14,14 @@ from tfgen.data import pipeline
 from tfgen.data.source import Examples
 from tfgen.distribution.cluster import together, workers_of
 from tfgen.distribution.replicas import check_divisible, distributed, refusing_unequal_batches, within
+from tfgen.domains import Count, Natural, check_integer
 from tfgen.errors import UserError
 from tfgen.networks.calling import differentiating
 from tfgen.noise import stream_key
 from tfgen.optimizers.rates import complaints
 from tfgen.training.callbacks.adapted import adapted
-from tfgen.training.checking import Refusals, refusals
-from tfgen.training.doors import BATCH_SIZE, Checked, Doors, at_once, refuse_weights
+from tfgen.training.checking import Refusals, check_ends, refusals
+from tfgen.training.doors import Checked, Doors, at_once, checked_size, refuse_weights
 from tfgen.training.epochs import Place, epoch_segments, fingerprint
 from tfgen.training.joined import JoinedCallbacks
 from tfgen.training.phases import Phase, running, updates_of
@@ -72,10 +73,14 @@ class StepIndexedFit(Doors):
         refuse_weights(**{name: kwargs.pop(name, None) for name in ("sample_weight", "class_weight")})
         shuffle, split = kwargs.pop("shuffle", True), kwargs.pop("validation_split", None) or 0.0
         kwargs["steps_per_epoch"] = steps_per_epoch
+        check_integer("epochs", epochs, Natural)
+        if steps_per_epoch is not None:
+            check_integer("steps_per_epoch", steps_per_epoch, Count)
         with refusals(steps_per_epoch, kwargs.get("validation_steps")) as refused:
             if not at_once(x):
                 if split:
                     raise UserError("batches cannot be split: give validation_data instead of validation_split")
+                check_ends(x, steps_per_epoch=steps_per_epoch)
                 data = self.batches(x, y, refused, train=True, shuffle=shuffle)
                 kwargs["validation_data"] = self.validation_batches(validation_data, refused, kwargs)
                 return self.fit_batches(data, epochs=epochs, **kwargs)
@@ -85,11 +90,12 @@ class StepIndexedFit(Doors):
             if validation_data is not None and at_once(validation_data):
                 validation_data = held_out = self.as_examples(validation_data)
             kwargs["validation_data"] = self.validation_batches(validation_data, refused, kwargs)
-            return self.fit_arrays(examples, batch_size or BATCH_SIZE, epochs, held_out=held_out, **kwargs)
+            return self.fit_arrays(examples, checked_size(batch_size), epochs, held_out=held_out, **kwargs)
 
     def validation_batches(self, data: Any, refused: Refusals, settings: dict[str, Any]) -> Any:
         """Returns the validation data of `fit` as checked batches; None where there are none."""
         size = settings.pop("validation_batch_size", None)
+        check_ends(data, validation_steps=settings.get("validation_steps"))
         return None if data is None else self.batches(data, None, refused, train=False, size=size)
 
     def fit_batches(self, data: Checked, **settings: Any) -> keras.callbacks.History:

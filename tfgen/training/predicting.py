@@ -13,6 +13,7 @@ from tfgen.data.source import Examples
 from tfgen.errors import UserError
 from tfgen.training.abilities import Abilities
 from tfgen.training.attributes import Attributes
+from tfgen.training.checking import check_ends
 from tfgen.training.savedmodel import export_savedmodel
 
 _ROWS = 32  # Keras' own batch size
@@ -54,6 +55,7 @@ class Predicting(Abilities, Attributes):
         """
         if callbacks:
             raise UserError("predict of a generative model takes no callbacks: leave them out")
+        check_ends(x, steps=steps)
         made = []
         for number, batch in enumerate(self._batches(x, batch_size or _ROWS)):
             if number == steps:
