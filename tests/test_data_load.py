@@ -58,6 +58,13 @@ def test_unknown_names_suggest_the_nearest(name, nearest):
         data.load_dataset(name)
 
 
+def test_a_path_in_the_place_of_a_name_is_said(tmp_path):
+    (tmp_path / "some.npz").touch()
+    for path, name in ((tmp_path, f"folder:{tmp_path}"), (tmp_path / "some.npz", f"npz:{tmp_path}/some.npz")):
+        with pytest.raises(UnknownName, match=f"for what lies there say {name}"):
+            data.load_dataset(str(path))
+
+
 @pytest.mark.parametrize("name", ["folder:", "npz:PATH", "tfds:NAME"])
 def test_a_kind_needs_its_argument(name):
     with pytest.raises(UserError, match=f"expected .*, got '{name}': put a (path|name) after the colon"):

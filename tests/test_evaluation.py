@@ -286,6 +286,21 @@ def test_splits_too_small_to_judge_by_are_said(source, extractor, monkeypatch):
     assert "warnings" not in evaluate(source, quarters(60, 7)[0], controls=False).details
 
 
+@pytest.mark.parametrize("count", [2, 4, 9])
+def test_scores_that_need_more_images_than_there_are_are_left_out(extractor, count):
+    arrays = {}
+    for index, (split, number) in enumerate({"train": 24, "valid": 4, "test": count}.items()):
+        arrays[f"x_{split}"], arrays[f"y_{split}"] = quarters(number, index)
+    lines, data = [], finish(arrays, "few")
+    images, labels = quarters(count, 7)
+    found = evaluate_samples(images, data, Settings(), labels, say=lines.append)
+    assert "fd" in found.scores and "inception_score" not in found.scores
+    assert ("kid" in found.scores, bool(found.controls)) == (count >= 4, count > 4)
+    assert f"  inception_score: left out: 10 splits need at least 10 images, got {count}" in lines
+    with pytest.raises(UserError, match="10 splits need at least 10 images"):
+        evaluate(data, images, metrics=("inception_score", "fd"))
+
+
 def test_a_mistake_is_found_before_the_other_scores(source, extractor):
     with pytest.raises(UserError, match="classification_accuracy_score needs labels"):
         evaluate(source, quarters(60, 7)[0], cas=True)

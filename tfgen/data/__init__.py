@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from typing import TYPE_CHECKING, Any
 
-from registry import Registry
+from registry import Registry, UnknownName
 from tfgen.errors import UserError
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ def _find(name):
     kind, colon, argument = str(name).partition(":")
     rows = [row for row in _BUILTINS if row.startswith(kind + ":")]
     if not colon or not rows:
+        there = "folder" if os.path.isdir(kind) else "npz" if os.path.isfile(kind) and kind.endswith(".npz") else None
+        if there and name not in DATASETS.names():
+            raise UnknownName(f"unknown dataset {name!r}: for what lies there say {there}:{name}")
         return DATASETS.get(name), []
     placeholder = rows[0].partition(":")[2]
     if not argument or argument == placeholder:

@@ -165,7 +165,10 @@ def score_images(
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
     if settings.controls:
-        add_controls(evaluation, contest, real, cache, settings.seed)
+        try:
+            add_controls(evaluation, contest, real, cache, settings.seed)
+        except UserError as error:  # too few images: the scores remain
+            evaluation.note(f"known faults are left out: {error}", say)
     if picture is not None:
         originals = source.splits["train"]
         evaluation.details["nearest"] = nearest_picture(images, contest.nearest, originals, picture)

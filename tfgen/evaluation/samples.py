@@ -189,7 +189,6 @@ class Family:
         gives: names of the scores.
         classes, labels: whether it needs class probabilities, and labels on both sides.
         own: whether the classes have to be those of the data.
-        many: whether it needs more samples than other families, and is left out with a message if there are fewer.
         long: whether it takes longer than the others.
     """
 
@@ -198,20 +197,19 @@ class Family:
     classes: bool = False
     labels: bool = False
     own: bool = False
-    many: bool = False
     long: bool = False
 
 
 FAMILIES = (
     Family(frechet, ("fd",)),
-    Family(extrapolated, ("fd_infinity",), many=True),
+    Family(extrapolated, ("fd_infinity",)),
     Family(kernel, ("kid",)),
     Family(neighbours, ("precision", "recall", "density", "coverage")),
     Family(inception, ("inception_score",), classes=True),
     Family(classes, ("smallest_class",), classes=True, own=True),
     Family(memorisation, ("authenticity", "fd_train"), long=True),
     Family(agreement, ("label_agreement",), classes=True, own=True, labels=True),
-    Family(conditional, ("fd_per_class",), labels=True, many=True),
+    Family(conditional, ("fd_per_class",), labels=True),
 )
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
 
@@ -229,11 +227,14 @@ def score_samples(
 ) -> tuple[dict[str, Score], dict, dict[str, float]]:
     """Returns all scores that fit, or those in `names`.
 
+    Where `names` are not given, scores that need more images than there are are left out, with a sentence each.
+
     Returns:
         (metric -> `Score`, details, family -> seconds).
 
     Raises:
-        UserError: an unknown name; a metric in `names` needs labels, probabilities or samples that are missing.
+        UserError: an unknown name; a metric in `names` needs labels, probabilities or samples that are missing; or no
+            score can be computed.
     """
     check_names(names)
     wanted: dict[Family, list[str]] = {}
@@ -247,6 +248,7 @@ def score_samples(
     scores: dict[str, Score] = {}
     details: dict[str, Any] = {}
     seconds: dict[str, float] = {}
+    refused: UserError | None = None
     # threads suffice: NumPy releases Python's lock while it computes
     with products_of_a_share(), concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         order = sorted(wanted, key=lambda family: not family.long)  # the longest first, or it would end alone
@@ -255,15 +257,18 @@ def score_samples(
             try:
                 found, more, took = running[family].result()
             except UserError as error:
-                if not family.many or names is not None:
+                if names is not None:
                     pool.shutdown(cancel_futures=True)
                     raise
+                refused = refused or error
                 say(f"  {', '.join(chosen)}: left out: {error}")
                 continue
             seconds[family.function.__name__] = took
             scores |= {name: score for name, score in found.items() if name in chosen}
             details |= more
             say(f"  {', '.join(chosen)}: {took:.1f} s")
+    if refused is not None and not scores:
+        raise refused
     return scores, details, seconds
 
 
