@@ -233,8 +233,8 @@ def score_samples(
         (metric -> `Score`, details, family -> seconds).
 
     Raises:
-        UserError: an unknown name; a metric in `names` needs labels, probabilities or samples that are missing; or no
-            score can be computed.
+        UserError: an unknown name; a metric in `names` needs labels, probabilities or samples that are missing; fewer
+            than two images of either kind.
     """
     check_names(names)
     wanted: dict[Family, list[str]] = {}
@@ -248,7 +248,6 @@ def score_samples(
     scores: dict[str, Score] = {}
     details: dict[str, Any] = {}
     seconds: dict[str, float] = {}
-    refused: UserError | None = None
     # threads suffice: NumPy releases Python's lock while it computes
     with products_of_a_share(), concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         order = sorted(wanted, key=lambda family: not family.long)  # the longest first, or it would end alone
@@ -257,18 +256,15 @@ def score_samples(
             try:
                 found, more, took = running[family].result()
             except UserError as error:
-                if names is not None:
+                if names is not None or "fd" in family.gives:  # which two images of either kind suffice for
                     pool.shutdown(cancel_futures=True)
                     raise
-                refused = refused or error
                 say(f"  {', '.join(chosen)}: left out: {error}")
                 continue
             seconds[family.function.__name__] = took
             scores |= {name: score for name, score in found.items() if name in chosen}
             details |= more
             say(f"  {', '.join(chosen)}: {took:.1f} s")
-    if refused is not None and not scores:
-        raise refused
     return scores, details, seconds
 
 
