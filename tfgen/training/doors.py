@@ -135,7 +135,7 @@ class Doors(ReplicatedFit, Attributes):
                     check_against(name, arrays[name], field)
             return x
         # a list of examples is an array; a list of arrays of unequal shapes are fields, where there are several
-        sort: Callable[[Any], Any] = np.shape if len(self.fields) > 1 else np.ndim
+        sort: Any = np.shape if len(self.fields) > 1 else np.ndim
         if isinstance(x, list) and len({sort(part) for part in x[:3]}) == 1:
             x = as_array(self.data_field, x)
         given, targets = self.named(x, y)
