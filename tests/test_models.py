@@ -271,6 +271,9 @@ def conditioned(name):
         (lambda: tfgen.build_model("dcgan", (7, 28, 1)), "8 to 512 pixels per side, got 7x28"),
         (lambda: tfgen.build_model("dcgan", (28, 513, 1)), "8 to 512 pixels per side, got 28x513"),
         (lambda: tfgen.build_model("dcgan", (28, 28, 2)), r"1 or 3 channels\], got \(28, 28, 2\)"),
+        (lambda: tfgen.build_model("dcgan", 28), r"image_shape must be \(height, width, channels\), got 28"),
+        (lambda: tfgen.build_model("dcgan", (8.5, 8, 1)), "each of image_shape must be an integer, got 8.5"),
+        (lambda: tfgen.build_model("cgan", SHAPE, num_classes="3"), "num_classes must be an integer, got '3'"),
         (lambda: tfgen.build_model("dcgan", (28, 28)), r"1 or 3 channels\], got \(28, 28\)"),
         (lambda: tfgen.build_model("cgan", (28, 28, 1)), "cgan needs the field 'label' of every image"),
         (

@@ -79,7 +79,7 @@ def arranged(paths: Sequence[str]) -> Arrangement:
     inside = given or (len(top) == 1 and split_of(paths[0]) == "train")
     inner = [path.partition("/")[2] for path in paths] if inside else list(paths)
     found = Arrangement({}, remarks=_unlikely_classes(paths) if not inside else [])
-    if _has_classes(inner, found.remarks):
+    if _has_classes(paths, inner, found.remarks):
         known = [path for path, whole in zip(inner, paths, strict=True) if not given or split_of(whole) == "train"]
         names = sorted({path.partition("/")[0] for path in known})
         if len(names) > 1:
@@ -92,11 +92,11 @@ def arranged(paths: Sequence[str]) -> Arrangement:
     return found
 
 
-def _has_classes(inner, remarks):
+def _has_classes(paths, inner, remarks):
     """Returns whether all pictures lie in folders; adds a remark if only some of them do."""
-    loose = [path for path in inner if "/" not in path]
+    loose = [whole for whole, path in zip(paths, inner, strict=True) if "/" not in path]
     if loose and len(loose) < len(inner):
-        remarks.append(f"no classes: {len(loose)} pictures lie in none of the folders, {loose[0]} for one")
+        remarks.append(f"no classes: {len(loose)} pictures lie in no folder of a class, {loose[0]} for one")
     return not loose
 
 

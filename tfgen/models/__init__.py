@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry import Registry
-from tfgen.errors import UserError
+from tfgen.domains import Count, Natural, check_integer
+from tfgen.errors import UserError, shown
 
 if TYPE_CHECKING:
     from tfgen.data.source import Field
@@ -62,13 +63,24 @@ def build_model(
     if fields is None:
         if image_shape is None:
             raise UserError(f"build_model({name!r}) needs image_shape=(height, width, channels), or fields=")
-        fields = {"image": Field("image", tuple(int(side) for side in image_shape))}
+        fields = {"image": Field("image", _sides(image_shape))}
         if num_classes is not None:
+            check_integer("num_classes", num_classes, Count)
             fields["label"] = Field("label", range=(0, int(num_classes)))
     recipe = default_recipe(name)
     model, idle = _build(recipe.model, fields, {**recipe.options, **options}, options)
     refuse(idle, options)
     return model
+
+
+def _sides(image_shape: Any) -> tuple[int, ...]:
+    try:
+        sides = tuple(image_shape)
+    except TypeError:
+        raise UserError(f"image_shape must be (height, width, channels), got {shown(image_shape)}") from None
+    for side in sides:
+        check_integer("each of image_shape", side, Natural)
+    return tuple(map(int, sides))
 
 
 def check_options(name: str, options: "dict[str, Any]") -> None:
