@@ -107,7 +107,8 @@ class FolderLock:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise UserError(f"cannot lock {self.path.parent}: {self.path.name}: {reason(error)}; remove it") from error
+            problem = "is a link" if self.path.is_symlink() else f"cannot be opened: {reason(error)}"
+            raise UserError(f"cannot lock {self.path.parent}: {self.path.name} {problem}; remove it") from error
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise UserError(f"cannot lock {self.path.parent}: {self.path.name} is not a file; remove it")
