@@ -30,12 +30,12 @@ def read_keras_file(path: str | os.PathLike) -> keras.Model:
     if not zipfile.is_zipfile(path):  # Keras would say that there is none
         raise UserError(f"cannot load {path}: it is damaged, or not a .keras file")
     try:
-        model = keras.saving.load_model(path, safe_mode=True)
+        loaded = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # Keras, h5py and zipfile raise what the damaged byte makes them raise
         raise UserError(f"cannot load {path}: {faults.reason(error)}") from error
-    if not isinstance(model, keras.Model):
-        raise UserError(f"cannot load {path}: it holds a {type(model).__name__}, expected a model")
-    return model
+    if not isinstance(loaded, keras.Model):
+        raise UserError(f"cannot load {path}: it holds a {type(loaded).__name__}, expected a model")
+    return loaded
 
 
 def save_keras_files(
