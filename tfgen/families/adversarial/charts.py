@@ -20,6 +20,12 @@ CHARTS = (
         file="history",
     ),
     Chart(
+        "Answers of the discriminator, mean of each epoch",
+        {"real_score": "D(x), training images", "fake_score": "D(G(z))"},
+        file="history",
+        axis=HALF,
+    ),
+    Chart(
         "Share that the discriminator judges right",
         {"train_accuracy": "training images", "held_out_accuracy": "held-out images", "fake_accuracy": "samples"},
         axis=PROPORTION,
@@ -29,5 +35,11 @@ CHARTS = (
         {"diversity": "all pairs", "nearest_diversity": "nearest pairs"},
         axis={"low": 0.0},
     ),
+    Chart(
+        "Pairs of a real image and a sample that the discriminator ranks right",
+        {"train_separation": "training images", "held_out_separation": "held-out images"},
+        axis=HALF,
+    ),
+    Chart("Mean of |D - 1/2|", {"equilibrium_distance": "held-out images and samples"}, axis={"low": 0.0, "high": 0.5}),
     Chart("Energy distance of samples from real images", {"energy_distance": "samples"}, axis={"low": 0.0}),
 )
