@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import numbers
 import re
+import types
 import typing
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -65,6 +66,8 @@ class Interval:
         return ""
 
 
+_UNIONS = (typing.Union, types.UnionType)
+
 FINITE = Interval()
 INT64 = Interval(-(2**63), 2**63 - 1)
 
@@ -86,6 +89,11 @@ def unwrap(annotation: Any) -> tuple[Any, Interval | None]:
         base, *marks = typing.get_args(annotation)
         return base, next((mark for mark in marks if isinstance(mark, Interval)), None)
     return annotation, {int: INT64, float: FINITE}.get(annotation)
+
+
+def arms_of(annotation: Any) -> tuple[Any, ...]:
+    """Returns the members of a union, or the annotation itself where it is none."""
+    return typing.get_args(annotation) if typing.get_origin(annotation) in _UNIONS else (annotation,)
 
 
 def violated(value: Any, annotation: Any) -> tuple[Any, Interval] | None:
@@ -111,27 +119,27 @@ def is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def is_integer(value: Any) -> bool:
+    """Returns whether `value` is an integer of Python or NumPy; True and False are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def check(name: str, value: Any, annotation: Any) -> None:
     """Checks the numbers of `value` against the domain of an annotation.
 
     Raises:
-        UserError: one lies outside; the sentence begins with `name`.
+        UserError: one lies outside, or the annotation asks for an integer and the value is none (8.0, "8", True), or
+            for a number and it is a text; the sentence begins with `name`.
     """
+    arms = [unwrap(arm) for arm in arms_of(annotation)]
+    kinds = [base for base, _ in arms]
+    a_text = isinstance(value, str) and all(kind in (int, float, type(None)) for kind in kinds)
+    if a_text or (kinds == [int] and not is_integer(value)):
+        raise UserError(f"{name} must be {'a number' if float in kinds else 'an integer'}, got {shown(value)}")
     found = violated(value, annotation)
     if found:
         number, domain = found
         raise UserError(f"{name} must {domain.rule}, got {shown(value)}{domain.remark(number)}")
-
-
-def check_integer(name: str, value: Any, annotation: Any) -> None:
-    """Checks that `value` is an integer, one of NumPy's too, in the domain of an annotation.
-
-    Raises:
-        UserError: it is none, or lies outside; the sentence begins with `name`.
-    """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise UserError(f"{name} must be an integer, got {shown(value)}")
-    check(name, value, annotation)
 
 
 def check_all(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import keras
 
 from tfgen import domains
-from tfgen.errors import UserError
+from tfgen.errors import UserError, closest, shown
 
 if keras.backend.backend() != "tensorflow":
     raise UserError(
@@ -82,3 +82,28 @@ def load_function(name: str | Callable) -> Callable:
     if function is None:
         raise UserError(f"no function is registered with Keras as {name!r}; import the module that defines it first")
     return function
+
+
+def check_kinds(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> None:
+    """Checks that arguments annotated with a `Value` or a `keras.Model` are of that kind, before anything uses them.
+
+    A function may stand for a value that is called, such as a penalty; an object of another class for any value whose
+    methods it has.
+
+    Raises:
+        UserError: one is of another kind; the sentence names the module that has such values.
+    """
+    for name, value in values.items():
+        arms = domains.arms_of(annotations.get(name))
+        kind = next((arm for arm in arms if isinstance(arm, type) and issubclass(arm, (Value, keras.Model))), None)
+        if kind is None or isinstance(value, kind) or (value is None and type(None) in arms):
+            continue
+        if issubclass(kind, keras.Model):
+            raise UserError(f"{name} expects a keras.Model, got {shown(value)}")
+        own = [method for method in vars(kind) if inspect.isfunction(vars(kind)[method])]
+        needed = [method for method in own if method == "__call__" or not method.startswith("_")]
+        if isinstance(value, type) or not all(hasattr(value, method) for method in {*needed} - {"get_config"}):
+            module = kind.__module__
+            near = closest(value, vars(inspect.getmodule(kind))) if isinstance(value, str) else None
+            known = "" if near is None else f"; did you mean {module}.{near}?"
+            raise UserError(f"{name} expects an object such as those in {module}, got {shown(value)}{known}")

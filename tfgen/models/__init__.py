@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry import Registry
-from tfgen.domains import Count, Natural, check_integer
+from tfgen.domains import Count, Natural, check
 from tfgen.errors import UserError, shown
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def build_model(
             raise UserError(f"build_model({name!r}) needs image_shape=(height, width, channels), or fields=")
         fields = {"image": Field("image", _sides(image_shape))}
         if num_classes is not None:
-            check_integer("num_classes", num_classes, Count)
+            check("num_classes", num_classes, Count)
             fields["label"] = Field("label", range=(0, int(num_classes)))
     recipe = default_recipe(name)
     model, idle = _build(recipe.model, fields, {**recipe.options, **options}, options)
@@ -79,7 +79,7 @@ def _sides(image_shape: Any) -> tuple[int, ...]:
     except TypeError:
         raise UserError(f"image_shape must be (height, width, channels), got {shown(image_shape)}") from None
     for side in sides:
-        check_integer("each of image_shape", side, Natural)
+        check("each of image_shape", side, Natural)
     return tuple(map(int, sides))
 
 

@@ -104,8 +104,7 @@ class Integer(Kind):
     def check(self, name: str, value: Any) -> Any:
         if value is None and self.optional:
             return None
-        # True and False are integers to Python
-        integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        integral = domains.is_integer(value)
         if not integral or not self.minimum <= value <= self.maximum:
             limits = f" and at most {self.maximum}" if integral and value > self.maximum else ""
             raise UserError(f"{name} expects {self.expected}{limits}, got {shown(value)}")

@@ -13,7 +13,7 @@ from tfgen.data.arrays import check_class_names
 from tfgen.data.checks import as_array, check_against
 from tfgen.data.classes import class_numbers
 from tfgen.data.source import Examples, Field
-from tfgen.domains import Count, Natural, Seed, check_integer
+from tfgen.domains import Count, Natural, Seed, check
 from tfgen.errors import UserError, nearest
 from tfgen.networks.calling import input_names
 from tfgen.samplers import Sampler
@@ -233,8 +233,14 @@ class Sampling:
         sampler = sampler or self.sampler
         if sampler is None:
             raise UserError(self.cannot_sample)
-        for name, value, domain in (("n", n, Natural), ("seed", seed, Seed), ("batch_size", batch_size, Count)):
-            check_integer(name, value, domain)
+        for name, value, domain in (
+            ("n", n, Natural),
+            ("start", start, Natural),
+            ("seed", seed, Seed),
+            ("batch_size", batch_size, Count),
+        ):
+            check(name, value, domain)
+        n, start, seed = int(n), int(start), int(seed)  # an int32 of NumPy would overflow below
         rows = self.conditions_for(n, self.with_label(label, conditions), start=start)
         made = np.empty((n, *self.data_shape), self.data_dtype)
         function = self.sample_from_seeds(sampler, bool(stochastic))

@@ -14,7 +14,7 @@ from tfgen.data.checks import as_array, check_against, check_form
 from tfgen.data.source import KINDS, Arrays, Examples
 from tfgen.data.source import Source as Data
 from tfgen.distribution.replicas import ReplicatedFit
-from tfgen.domains import Count, check_integer
+from tfgen.domains import Count, check
 from tfgen.errors import UserError, nearest
 from tfgen.training.attributes import Attributes
 from tfgen.training.checking import Checker, Refusals, check_ends, check_targets, refusals
@@ -274,7 +274,7 @@ def checked_size(batch_size: int | None) -> int:
     Raises:
         UserError: it is no integer of at least 1.
     """
-    check_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, Count)
+    check("batch_size", BATCH_SIZE if batch_size is None else batch_size, Count)
     return BATCH_SIZE if batch_size is None else int(batch_size)
 
 

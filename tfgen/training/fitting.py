@@ -14,7 +14,7 @@ from tfgen.data import pipeline
 from tfgen.data.source import Examples
 from tfgen.distribution.cluster import together, workers_of
 from tfgen.distribution.replicas import check_divisible, distributed, refusing_unequal_batches, within
-from tfgen.domains import Count, Natural, check_integer
+from tfgen.domains import Count, Natural, check
 from tfgen.errors import UserError
 from tfgen.networks.calling import differentiating
 from tfgen.noise import stream_key
@@ -73,9 +73,9 @@ class StepIndexedFit(Doors):
         refuse_weights(**{name: kwargs.pop(name, None) for name in ("sample_weight", "class_weight")})
         shuffle, split = kwargs.pop("shuffle", True), kwargs.pop("validation_split", None) or 0.0
         kwargs["steps_per_epoch"] = steps_per_epoch
-        check_integer("epochs", epochs, Natural)
+        check("epochs", epochs, Natural)
         if steps_per_epoch is not None:
-            check_integer("steps_per_epoch", steps_per_epoch, Count)
+            check("steps_per_epoch", steps_per_epoch, Count)
         with refusals(steps_per_epoch, kwargs.get("validation_steps")) as refused:
             if not at_once(x):
                 if split:

@@ -1,6 +1,7 @@
 """GenerativeModel: the one training step that every model runs, as a list of phases."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -9,8 +10,8 @@ import tensorflow as tf
 
 from tfgen.data.source import Examples, Field, as_fields, data_field
 from tfgen.distribution.replicas import clipped, mean_over_replicas, replica_context
-from tfgen.domains import Proportion, Seed
-from tfgen.errors import UserError
+from tfgen.domains import Proportion, Seed, is_number
+from tfgen.errors import UserError, shown
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.copying import copy_network
 from tfgen.noise import Noise
@@ -78,7 +79,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.fields = as_fields(fields)
         self.data_field = makes or data_field(self.fields)
         has_images = any(field.kind == "image" for field in self.fields.values())
-        self.value_range = tuple(float(v) for v in value_range) if has_images else None
+        self.value_range = _checked_range(value_range) if has_images else None
         self.ema, self.seed = ema, int(seed)
         self.averaged_networks = {}
         if ema is not None:
@@ -283,3 +284,13 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
     def metrics(self) -> list[keras.metrics.Metric]:
         """The means of the logged values."""
         return self.averages.metrics()
+
+
+def _checked_range(value_range: Sequence[float]) -> tuple[float, float]:
+    ends = tuple(value_range) if isinstance(value_range, Iterable) else ()
+    low, high = ends if len(ends) == 2 and all(map(is_number, ends)) else (0.0, 0.0)
+    if not -math.inf < low < high < math.inf:
+        raise UserError(
+            f"value_range expects (low, high), two finite numbers with low < high, got {shown(value_range)}"
+        )
+    return float(low), float(high)

@@ -84,7 +84,9 @@ class Phase:
 
 
 def check_scalar(what: str, value: Any) -> None:
-    """Raises UserError where a tensor is known to have axes."""
+    """Raises UserError for None, and where a tensor is known to have axes."""
+    if value is None:
+        raise UserError(f"{what} must be a scalar, got None: its function has to return it")
     shape = getattr(value, "shape", ())
     if getattr(shape, "rank", 0) is not None and len(shape):  # the rank of some tensors is known when they run alone
         raise UserError(f"{what} must be a scalar, got shape {tuple(shape)}: reduce it, as with tf.reduce_mean")

@@ -19,7 +19,7 @@ from tfgen.faults import reason
 from tfgen.networks.calling import random_states
 from tfgen.networks.copying import copy_network
 from tfgen.training.attributes import Attributes
-from tfgen.values import save_object
+from tfgen.values import check_kinds, save_object
 
 
 class Saved(Attributes):
@@ -51,9 +51,11 @@ class Saved(Attributes):
                 given |= given.pop(name, {})
             elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY):
                 raise UserError(f"{cls.__name__}: the constructor of a model takes named arguments, got *{name}")
-        for base in reversed(cls.__mro__):  # a subclass may narrow what its bases allow
-            if "__init__" in vars(base):
-                domains.check_all(given, domains.annotations_of(vars(base)["__init__"]))
+        # a subclass may narrow what its bases allow
+        described = [vars(base)["__init__"] for base in reversed(cls.__mro__) if "__init__" in vars(base)]
+        for check in (domains.check_all, check_kinds):
+            for constructor in described:
+                check(given, domains.annotations_of(constructor))
         # not as an attribute: Keras would track the networks in it a second time, and wrap lists and dicts
         vars(model)["_given"] = given
         return model

@@ -76,11 +76,26 @@ class VariationalModel(AutoencodingModel):
 
     def named_codes(self, outputs: Any) -> Fields:
         """Returns the encoder's outputs as a dict."""
-        return outputs if isinstance(outputs, dict) else dict(zip(("z_mean", "z_log_var"), outputs, strict=True))
+        if isinstance(outputs, dict):
+            return outputs
+        listed = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+        return dict(zip(("z_mean", "z_log_var"), listed, strict=False))
 
     def posterior(self, batch: Fields, step: Step) -> Fields:
-        """Returns q(z|x) of a prepared batch: {`z_mean`, `z_log_var`} float32 [B, D]."""
-        return self.codes(batch, step)
+        """Returns q(z|x) of a prepared batch: {`z_mean`, `z_log_var`} float32 [B, D].
+
+        Raises:
+            UserError: the encoder returns something else.
+        """
+        codes = self.codes(batch, step)
+        sizes = [codes[name].shape[-1] for name in ("z_mean", "z_log_var") if name in codes]
+        if sizes != [self.latent_dim] * 2:
+            got = ", ".join(f"{name} {tuple(value.shape)}" for name, value in codes.items())
+            raise UserError(
+                f"{self.name}: expected the encoder to return z_mean and z_log_var, each of shape "
+                f"{(None, self.latent_dim)} as the decoder's input, got {got}"
+            )
+        return codes
 
     def draw(self, posterior: Fields, step: Step, samples: int) -> tf.Tensor:
         """Returns z [L, B, D] = z_mean + exp(z_log_var / 2) epsilon, epsilon ~ N(0, I) (Kingma and Welling, 2.4)."""
