@@ -181,7 +181,7 @@ class Doors(ReplicatedFit, Attributes):
 
     def _of_dataset(self, dataset: tf.data.Dataset, checker: Checker, refused: Refusals) -> Checked:
         @tf.autograph.experimental.do_not_convert
-        def check(*batch: Any) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        def checked_batch(*batch: Any) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             given, targets = self.named(batch)
             for name, value in given.items():
                 self.check_form(name, value)
@@ -203,7 +203,7 @@ class Doors(ReplicatedFit, Attributes):
         length = int(dataset.cardinality())
         if not length:
             raise UserError("expected at least one batch, got an empty data set")
-        kept = dataset.map(check).filter(lambda batch, count: count > 0)
+        kept = dataset.map(checked_batch).filter(lambda batch, count: count > 0)
         return Checked(kept.map(lambda batch, count: batch), length if length > 0 else None)
 
     def _of_python(self, x: Any, checker: Checker, refused: Refusals, shuffle: bool) -> Checked:
