@@ -49,9 +49,9 @@ def make_optimizer(
     """
     if name not in OPTIMIZERS:
         raise UserError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}{nearest(name, OPTIMIZERS)}")
-    domains.check_all({"learning_rate": learning_rate, **settings}, TYPES)
     # Any: settings of several optimizers, which the loop below checks by name
     given: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
+    domains.check_all({"learning_rate": learning_rate, **given}, TYPES)
     kind = RampedSGD if name == "sgd" and "final_momentum" in given else OPTIMIZERS[name]
     for key in given:
         if key not in SETTINGS[name]:
