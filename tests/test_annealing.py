@@ -183,7 +183,7 @@ def test_mistakes_are_said(linear, images):
     model, gan = linear.model(), linear.gan(priors.normal())
     with pytest.raises(UserError, match="gan has no .*: give sigma=, the standard deviation of Gaussian pixels"):
         annealed_importance_sampling(gan, images)
-    with pytest.raises(UserError, match="sigma > 0"):
+    with pytest.raises(UserError, match="sigma must be positive"):
         annealed_importance_sampling(gan, images, sigma=0.0)
     with pytest.raises(UserError, match="the prior Prior is not known as a function of N.*; expected a normal, a uni"):
         annealed_importance_sampling(linear.model(prior=priors.Prior()), images)

@@ -152,7 +152,7 @@ def test_the_decoder_sees_each_image_s_own_label(linear):
         importance_weighted_bound(model, images, k=3, label=labels[:2])
     with pytest.raises(UserError, match="takes no labels: its conditions are label; did you mean 'label'"):
         importance_weighted_bound(model, images, k=3, conditions={"labels": labels})
-    with pytest.raises(UserError, match="label must be integers"):
+    with pytest.raises(UserError, match="label: expected integers"):
         importance_weighted_bound(model, images, k=3, label=labels / 2)
 
 
@@ -445,7 +445,7 @@ def test_a_conditional_models_bound_differs_by_condition():
     assert np.abs(other - bounds).min() > 0.05
     with pytest.raises(UserError, match="expected conditions with one style per image, got none"):
         importance_weighted_bound(model, images, label=labels)
-    with pytest.raises(UserError, match=r"takes style \[N, 2\], got float32 of shape \(4, 1\)"):
+    with pytest.raises(UserError, match=r"style: expected finite numbers \[N, 2\], got float32 of shape \(4, 1\)"):
         importance_weighted_bound(model, images, conditions={"label": labels, "style": style[:, :1]})
 
 

@@ -381,7 +381,8 @@ def test_a_loss_without_bound_has_diverged_and_is_said_once():
 
 def test_a_frozen_network_is_not_blamed_for_standing_still():
     model = gan()
-    model.generator.trainable = False
+    for layer in model.generator.layers:
+        layer.trainable = False
     model.compile(steps_per_execution=1)
     before = model.generator.get_weights()
     seen = watch(model, epochs=6)

@@ -182,7 +182,7 @@ def test_mistakes_are_said():
     with pytest.raises(UserError, match="binarize must be 'none', 'static' or 'dynamic', got 'statik'"):
         likelihoods.bernoulli("statik")
     for sigma in (0.0, -1.0, math.nan):
-        with pytest.raises(UserError, match="sigma > 0 or sigma=None"):
+        with pytest.raises(UserError, match="sigma must be positive"):
             likelihoods.gaussian(sigma)
 
 

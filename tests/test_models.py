@@ -348,5 +348,5 @@ def test_a_model_of_conditions_that_are_no_labels():
         np.testing.assert_array_equal(same[[0, 2]], images[[0, 2]])
         with pytest.raises(UserError, match="is conditioned on 'attributes': give conditions="):
             model.sample(1)
-        with pytest.raises(UserError, match=r"attributes needs rows of shape \(4,\), got \(3,\)"):
+        with pytest.raises(UserError, match=r"attributes: expected finite numbers \[N, 4\], got float64"):
             model.sample(1, conditions={"attributes": np.zeros(3)})

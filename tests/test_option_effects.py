@@ -146,7 +146,7 @@ def test_on_points_too(option):
         ("gan", {"optimizer": "sgd", "momentum_steps": 3}, "'momentum_steps' has no effect without final_momentum"),
         ("vae", {"data_bias": True}, "'data_bias' has no effect without a dense decoder"),
         ("vae", {"objective": "iwae", "kl_warmup_steps": 3}, "'kl_warmup_steps' has no effect beside objective"),
-        ("dcgan", {"depth": 1, "normalize": False}, "'normalize' has no effect on a single convolution"),
+        ("dcgan_paper", {"depth": 1, "normalize": False}, "'normalize' has no effect on a single convolution"),
         (
             "gan",
             {"learning_rate": 0.1, "generator_learning_rate": 0.2, "discriminator_learning_rate": 0.3},

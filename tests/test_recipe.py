@@ -41,6 +41,7 @@ def test_the_table_has_every_field_and_a_flag_or_set_for_each():
         "epochs",
         "steps",
         "max_minutes",
+        "max_cpu_seconds",
         "stop",
         "checkpoint_steps",
         "data_dir",

@@ -144,25 +144,27 @@ class Command:
         prefer_onednn()
         with lasting(), stoppable(self.name) as stop:
             try:
-                return self._run(arguments)
+                if not _HELP & set(arguments):
+                    return self._main(self.parse(arguments)) or 0
+                print(self.help_text())
+                check_printed()
+                return 0
             except BaseException as error:
-                if stop.number is not None:  # a library may have turned the interruption into another exception
-                    return self._end(stop.word, stop.code)
-                if isinstance(error, WorkerLost):
-                    return self._end(error, LOST)
-                if isinstance(error, KeyboardInterrupt):
-                    return self._end(error if error.args else "interrupted", 130)
-                sentence = _mistake(error)
-                if sentence is None:
+                code = self._told(error, stop)
+                if code is None:
                     raise
-                return self._end(sentence, 2)
+                return code
 
-    def _run(self, arguments):
-        if not _HELP & set(arguments):
-            return self._main(self.parse(arguments)) or 0
-        print(self.help_text())
-        check_printed()
-        return 0
+    def _told(self, error, stop):
+        """Prints the sentence of an exception and returns the exit code; None for a bug."""
+        if stop.number is not None:  # a library may have turned the interruption into another exception
+            return self._end(stop.word, stop.code)
+        if isinstance(error, WorkerLost):
+            return self._end(error, LOST)
+        if isinstance(error, KeyboardInterrupt):
+            return self._end(error if error.args else "interrupted", 130)
+        sentence = _mistake(error)
+        return None if sentence is None else self._end(sentence, 2)
 
     def parse(self, arguments: Sequence[str]) -> flags.FlagValues:
         """Returns the absl flag values for `arguments`, a list of texts without the program's name.
@@ -244,10 +246,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs `tfgen COMMAND --flag=value ...` and returns the exit code; only the command's own module is imported."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     with lasting():
-        return _dispatch(arguments)
+        if arguments and arguments[0] in COMMANDS:
+            return importlib.import_module(COMMANDS[arguments[0]][0]).COMMAND(arguments[1:])
+        return _answer(arguments)
 
 
-def _dispatch(arguments: list[str]) -> int:
+def _answer(arguments):
+    """Answers `tfgen` without the name of a command."""
     if not arguments or arguments[0] in _HELP | {"help"}:
         print("usage: tfgen COMMAND [--flag=value ...]\n")
         for name, (_, summary) in COMMANDS.items():
@@ -257,11 +262,9 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         print(importlib.import_module("tfgen").__version__)
         return 0
-    if arguments[0] not in COMMANDS:
-        expected = nearest(arguments[0], COMMANDS) or f"; expected one of {', '.join(COMMANDS)}"
-        print(f"tfgen: unknown command {shown(arguments[0])}{expected}", file=sys.stderr)
-        return 2
-    return importlib.import_module(COMMANDS[arguments[0]][0]).COMMAND(arguments[1:])
+    expected = nearest(arguments[0], COMMANDS) or f"; expected one of {', '.join(COMMANDS)}"
+    print(f"tfgen: unknown command {shown(arguments[0])}{expected}", file=sys.stderr)
+    return 2
 
 
 def _truth(text):

@@ -185,6 +185,8 @@ class ReplicatedFit(Fit):
 
     _epoch_steps: int | None = None  # steps of an epoch, if known
     _steps_left: int | None = None  # remaining steps of the epoch, if known
+    train_function: Any  # that Keras makes of `train_step`, and of `test_step`
+    test_function: Any
     _alone = False  # hides the strategy from Keras
 
     @property
@@ -219,7 +221,7 @@ class ReplicatedFit(Fit):
     def _make_function(self, step_function):
         strategy = self._distribute_strategy
         if step_function != self.train_step or (strategy is None and self.same_phases_always):
-            return self._up_to_the_end(super()._make_function(step_function), step_function == self.train_step)
+            return super()._make_function(step_function)
         one = self._one_step if self.same_phases_always else self._one_scheduled_step()
         one = tf.function(one, autograph=False) if self.same_phases_always and not self.run_eagerly else one
 
@@ -244,19 +246,36 @@ class ReplicatedFit(Fit):
 
         return function
 
-    def _up_to_the_end(self, function, trains):
+    def make_train_function(self, force: bool = False) -> None:
+        """Makes Keras' function of an iterator that trains."""
+        super().make_train_function(force=force)
+        # on several replicas, and where phases come and go, the function asks for the batches itself
+        asks = self._distribute_strategy is not None or not self.same_phases_always
+        self.train_function = self._up_to_the_end(self.train_function, asks or self._epoch_steps is not None)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes Keras' function of an iterator that tests."""
+        super().make_test_function(force=force)
+        self.test_function = self._up_to_the_end(self.test_function, False)
+
+    def _up_to_the_end(self, function, all_there):
         """Returns Keras' function of an iterator, which does nothing where there is no further batch.
 
         Keras asks for the batch within the graph of a step. At the end of the data, or where a batch is refused, what
         does not depend on the batch (counters, averages) would be updated all the same.
+
+        Args:
+            function: of an iterator; one that this method has returned before counts as the one within.
+            all_there: whether the iterator has all batches that are asked for.
         """
+        function = getattr(function, "of_batches", function)
+        if all_there or self.steps_per_execution > 1:  # then Keras' graph asks whether there is one
+            return function
 
         def of_iterator(iterator):
-            known = trains and self._epoch_steps is not None
-            if known or self.steps_per_execution > 1:
-                return function(iterator)  # all batches are there; or Keras' graph asks whether there is one
             return function([next(iterator)])
 
+        of_iterator.of_batches = function
         return of_iterator
 
     def _one_step(self, batches, phases=None):
