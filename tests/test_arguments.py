@@ -87,7 +87,7 @@ def test_an_object_with_the_methods_of_a_loss_is_one():
     [
         ({"n": 1.5}, "n must be an integer, got 1.5"),
         ({"n": "4"}, "n must be an integer, got '4'"),
-        ({"n": 10**12}, "n must be at least 0, got 1000000000000; at most 2147483647"),
+        ({"n": 10**12}, "n must be at least 0, got 1000000000000; the largest is 2147483647"),
         ({"n": 1, "seed": None}, "seed must be an integer, got None"),
         ({"n": 1, "seed": -1}, "seed must be at least 0, got -1"),
         ({"n": 1, "start": -1}, "start must be at least 0, got -1"),

@@ -73,12 +73,15 @@ def test_long_values_are_shortened_in_messages():
         (lambda: Adversarial(latent_dim=0), "latent_dim must be at least 1, got 0"),
         (
             lambda: tfgen.build_model("vae", (16, 16, 1), width=10**6),
-            "width must be at least 1, got 1000000; at most 65536",
+            "width must be at least 1, got 1000000; the largest is 65536",
         ),
         (lambda: ConvAdversaries(dropout=1.5), r"dropout must lie in \[0, 1\), got 1.5"),
         (lambda: DenseNetwork(units=(5, 0)), r"units must be at least 1, got \(5, 0\)"),
         (lambda: Optimizer(learning_rate=math.inf), "learning_rate must be positive, got inf; it has to be finite in"),
-        (lambda: Variational(samples=2**40), "samples must be at least 1, got 1099511627776; at most 2147483647"),
+        (
+            lambda: Variational(samples=2**40),
+            "samples must be at least 1, got 1099511627776; the largest is 2147483647",
+        ),
         (lambda: tfgen.build_model("vae", (16, 16, 1), width="0"), "width must be at least 1, got 0"),
         (
             lambda: tfgen.build_model("vae", (16, 16, 1), ema=1.5),

@@ -25,6 +25,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.docs
 def test_the_commands_of_the_page_run_in_order(capsys):
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     assert len(lines) == 3
@@ -36,6 +37,8 @@ def test_the_commands_of_the_page_run_in_order(capsys):
     assert "starts from the weights of runs/gan-fashion_mnist_mini: generator: 6 of 6 arrays, discrim" in out
 
 
+@pytest.mark.slow
+@pytest.mark.docs
 def test_the_program_of_the_page_runs(capsys):
     (program,) = blocks("python")
     exec(compile(program, "going_on.md", "exec"), {})

@@ -150,7 +150,7 @@ def test_without_out_the_runs_samples_get_a_name_that_says_what_it_is(runs, caps
         ("vae", ["--num=401", "--out=a.png"], "a grid holds 400 images, got --num=401; give --out=FILE.npz"),
         ("vae", ["--out=a.jpg"], "--out must end in .npz or .png, or be a folder without a dot in its name, got a.jpg"),
         ("vae", ["--num=0"], "at least 1"),
-        ("vae", [f"--seed={2**31}"], "seed in 0..2^31-1"),
+        ("vae", [f"--seed={2**31}"], "seed must be at least 0, got 2147483648; the largest is 2147483647"),
         ("none", [], "there is no folder"),
     ],
 )

@@ -62,7 +62,9 @@ class Interval:
     def remark(self, value: Any) -> str:
         """Returns the end of a message on a value outside: the bound that `words` leaves out."""
         if value > self.high >= MANY or value < self.low < -MANY:
-            return "; " + ("it has to be finite in float32" if self.high == FLOAT32 else f"at most {self.high}")
+            if self.high == FLOAT32:
+                return "; it has to be finite in float32"
+            return f"; the largest is {self.high}" if value > self.high else f"; the smallest is {self.low}"
         return ""
 
 
