@@ -268,7 +268,7 @@ def test_the_client_of_tensorflow_serving(tmp_path, monkeypatch):
     thread.start()
     text = (DOCS / "to_production.md").read_text(encoding="utf-8")
     (client,) = [block.code for block in pages.blocks(text) if block.kind == "shown" and "urllib" in block.code]
-    assert len([line for line in client.splitlines() if line.strip()]) == 5
+    assert len([line for line in client.splitlines() if line.strip()]) == 6
     monkeypatch.chdir(tmp_path)
     exec(client.replace("127.0.0.1:8501", f"127.0.0.1:{server.server_port}"), {})
     server.shutdown()
