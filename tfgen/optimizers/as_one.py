@@ -66,9 +66,9 @@ class SeveralOptimizers:
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         # a callback that knows one optimizer reads the first rate and sets a multiple of it: two time scales stay two
-        before = float(self.learning_rate)
+        before = _number(self.learning_rate)
         for optimizer in self.optimizers:
-            own = float(optimizer.learning_rate)
+            own = _number(optimizer.learning_rate)
             optimizer.learning_rate = rate * own / before if before else rate
 
     @property
@@ -85,6 +85,10 @@ class SeveralOptimizers:
     def variables(self) -> list[keras.Variable]:
         """The variables of all."""
         return [variable for optimizer in self.optimizers for variable in optimizer.variables]
+
+
+def _number(rate: Rate) -> float:
+    return float(keras.ops.convert_to_numpy(rate))  # not `float`: on several replicas it is a variable of each
 
 
 def as_one(optimizers: Mapping[str, keras.optimizers.Optimizer]) -> NamedOptimizer | SeveralOptimizers | None:

@@ -11,7 +11,7 @@ def rate_at(optimizer: keras.optimizers.Optimizer, update: int) -> float:
     """Returns the learning rate of an update, counted from 0."""
     schedule = schedule_of(optimizer)
     rate = optimizer.learning_rate if schedule is None else schedule(update)
-    return float(rate)
+    return float(keras.ops.convert_to_numpy(rate))  # not `float`: on several replicas it is a variable of each
 
 
 def has_ended(optimizer: keras.optimizers.Optimizer, update: int) -> bool:
