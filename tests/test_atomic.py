@@ -1,15 +1,13 @@
 """Files are written through folders that nobody can guess or enter; what a kill leaves is cleared away."""
 
-import contextlib
 import os
 import pathlib
 import signal
 import stat
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from processes import busy
 
 from tfgen.errors import UserError
 from tfgen.evaluation.cache import Cache
@@ -127,15 +125,9 @@ with atomic.replacing(sys.argv[1]) as partial:
 """
 
 
-@contextlib.contextmanager
 def writing(path):
-    process = subprocess.Popen([sys.executable, "-c", WRITE, str(path)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "begun\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    """Another process in the middle of writing."""
+    return busy(WRITE, path, says="begun")
 
 
 def test_what_a_killed_process_left_is_cleared_away_and_what_a_living_one_writes_is_not(tmp_path):

@@ -232,6 +232,8 @@ def test_the_models_and_data_of_the_examples_are_plugins(tmp_path):
     run = [sys.executable, "-m", "tfgen.run", "--steps=4"]
     finished([*run, "--plugin=own_model", "--model=drift_gan", "--set=width=4"], tmp_path, **more)
     finished([*run, "--plugin=own_data", "--model=cgan", "--dataset=rings"], tmp_path, **more)
+    made = sorted(path.parent.parent.name for path in tmp_path.glob("runs/*/models/generator.keras"))
+    assert made == ["cgan-rings", "drift_gan-fashion_mnist_mini-width_4"]
 
 
 class Predict(http.server.BaseHTTPRequestHandler):

@@ -15,6 +15,7 @@ import types
 
 import numpy as np
 import pytest
+from processes import busy
 
 import tfgen
 from tfgen.errors import UserError
@@ -249,16 +250,9 @@ with FolderLock(pathlib.Path(sys.argv[1])):
 """
 
 
-@contextlib.contextmanager
 def held(path):
     """Another process that holds the lock."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "held\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    return busy(HOLD, path, says="held")
 
 
 def test_a_second_process_is_told_and_a_killed_one_leaves_no_lock(folder, recipe):

@@ -109,16 +109,15 @@ def train(
         checkpoints = Checkpoints(model, paths.checkpoints, origin=origin)
         begun = restore(checkpoints, strategy)
         check_length(paths, begun, total)
-        remark = remark_on_schedule(paths, recipe, begun, total)
-        if remark:
+        if remark := remark_on_schedule(paths, recipe, begun, total):
             print(remark, flush=True)
         finished = begun is not None and begun >= total
         if lock is not None:
             prepare(paths, lock)
             if not finished or recorded(paths)[0] is None:
-                more = {**provenance(source, model), "init_from": begins, "total_steps": total}
-                more["callbacks"] = [f"{type(callback).__module__}.{type(callback).__name__}" for callback in callbacks]
-                save_record(paths.folder, recipe, source.fields, **more)
+                given = [f"{type(callback).__module__}.{type(callback).__name__}" for callback in callbacks]
+                more = {"init_from": begins, "total_steps": total, "callbacks": given}
+                save_record(paths.folder, recipe, source.fields, **provenance(source, model), **more)
         if finished:
             print(f"this run is finished: step {begun} of {total}; raise --epochs or --steps to go on", flush=True)
         else:
