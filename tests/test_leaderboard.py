@@ -12,11 +12,12 @@ from PIL import Image
 
 from tfgen.errors import UserError
 from tfgen.evaluation import entries
-from tfgen.evaluation.board import Board
+from tfgen.evaluation.board import Board, last_words
 from tfgen.evaluation.entries import Budget, read_entries, split_entries
 from tfgen.evaluation.ranking import COLUMNS, Outcome, interval, markdown, summary, write_picture
 from tfgen.leaderboard import COMMAND
 from tfgen.recipes.recipe import Recipe
+from tfgen.runs.lock import FolderLock
 
 EXTRACTOR = {"name": "means", "version": "1", "sha256": "f" * 64}
 
@@ -41,9 +42,12 @@ class World:
                 return 2, "tfgen run: training stopped at step 7: generator_loss is nan"
             if isinstance(value, str):
                 return 2, value
-            workdir.mkdir(parents=True, exist_ok=True)
+            (workdir / "models").mkdir(parents=True, exist_ok=True)
+            (workdir / "models" / "trainer.keras").touch()
             (workdir / "recipe.json").write_text("{}")
             return 0, ""
+        if isinstance(value, BaseException):
+            raise value
         found = {"subject": {"step": 100}, "metrics": scores(value)}
         pathlib.Path(workdir / "evaluation.json").write_text(json.dumps(found))
         return 0, ""
@@ -76,9 +80,9 @@ def test_a_board_ranks_models_and_counts_diverged_runs(world, tmp_path, capsys):
     assert text in capsys.readouterr().out
     rows = [line.split("|")[1:6] for line in text.splitlines() if line.startswith("| ")]
     assert [[cell.strip() for cell in row] for row in rows[1:3]] == [
-        ["vae", "2", "1", "100", "1"],
+        ["vae", "2", "1", "100, diverged at 7", "1"],
         # mean 4, standard deviation sqrt 2, t of 1 degree of freedom: 12.706 sqrt(2) / sqrt(2)
-        ["gan", "2", "0", "100", "4 ± 13"],
+        ["gan", "2", "0", "100, 100", "4 ± 13"],
     ]
     assert "*0.5*" in text and "9 samples against 9 images of the test split of set" in text
     assert "learning rates constant." in text
@@ -99,11 +103,12 @@ def test_every_run_has_the_same_budget_data_and_a_seed_of_its_own(world, tmp_pat
 def test_plugins_and_the_folder_of_the_data_reach_every_process(monkeypatch, tmp_path):
     calls = []
 
-    def run(command, **options):
+    def run(command, log):
         calls.append(command[1:])
-        return type("Done", (), {"returncode": 0, "stdout": "out\n", "stderr": ""})
+        log.write_text("out\n")
+        return 0
 
-    monkeypatch.setattr("tfgen.evaluation.board.subprocess.run", run)
+    monkeypatch.setattr("tfgen.evaluation.board.run_child", run)
     monkeypatch.setattr(entries, "check_entry", lambda entry, data_dir: None)
     one = Board("mnist", "1m", entries=["vae"], data_dir="somewhere", plugins=["first", "second"])
     assert one.call("tfgen.run", ["--model=vae"], tmp_path / "vae-0") == (0, "out\n")
@@ -131,10 +136,73 @@ def test_other_settings_are_another_board(world, tmp_path, capsys, flag):
     assert "holds a board of other settings (gan-0.json); choose another --workdir" in capsys.readouterr().err
 
 
-def test_a_run_that_fails_for_another_reason_is_said(world, tmp_path, capsys):
+def test_a_run_that_fails_is_said_and_the_others_are_in_the_table(world, tmp_path, capsys):
     world.values["gan-0"] = "tfgen run: there is no data"
     assert board(tmp_path) == 2
-    assert "gan could not be trained: tfgen run: there is no data" in capsys.readouterr().err
+    out, err = capsys.readouterr()
+    sentence = "gan could not be trained with seed 0: tfgen run: there is no data"
+    assert f"{sentence}\n" in out and sentence in err and err.count("\n") == 1
+    record = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
+    assert [(one["model"], one["seed"]) for one in record["entries"]] == [("vae", 0), ("gan", 1), ("vae", 1)]
+    world.values["gan-0"] = 2.0
+    assert board(tmp_path) == 0, "the same command does what has failed, and no more"
+    assert [name for module, name, _ in world.calls if module == "tfgen.run"].count("gan-1") == 1
+
+
+def test_a_killed_process_is_a_sentence(world, monkeypatch):
+    assert last_words(-9, "step 3\n") == "it was killed by SIGKILL; perhaps there was no memory left"
+    assert last_words(-11, "") == "it was killed by SIGSEGV"
+    assert last_words(1, "Traceback\nKeyError: 3\n\n") == "KeyError: 3"
+    assert last_words(1, " \n") == "it ended with exit code 1 and printed nothing"
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), UserError("the disk is full")])
+def test_what_was_trained_is_evaluated_and_not_trained_again(world, tmp_path, failure):
+    world.values["gan-0"] = failure
+    assert board(tmp_path) in (2, 130)
+    world.values["gan-0"], count = 3.0, len(world.calls)
+    assert board(tmp_path) == 0
+    assert world.calls[count][:2] == ("tfgen.evaluate", "gan-0")
+    assert [name for module, name, _ in world.calls if module == "tfgen.run"].count("gan-0") == 1
+
+
+def test_a_training_that_was_cut_short_starts_anew_and_leaves_nothing(world, tmp_path):
+    folder = tmp_path / "board" / "gan-0"
+
+    def cut_short(board, module, arguments, workdir):
+        (workdir / "checkpoints").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Board, "call", cut_short)
+            assert board(tmp_path) == 130
+    assert (folder / "checkpoints").is_dir()
+    assert board(tmp_path) == 0 and not (folder / "checkpoints").exists()
+    assert not list((tmp_path / "board").glob("*.old*")) and not (tmp_path / "board" / ".lock").exists()
+
+
+def test_a_folder_that_is_not_the_boards_is_not_removed(world, tmp_path):
+    kept = tmp_path / "board" / "gan-0" / "mine.txt"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    assert board(tmp_path) == 0 and kept.exists()
+
+
+def test_two_boards_do_not_share_a_folder(world, tmp_path, capsys):
+    with FolderLock(tmp_path / "board" / ".lock") as lock:
+        lock.take()
+        assert board(tmp_path) == 2 and world.calls == []
+    assert "is locked: this process trains there" in capsys.readouterr().err
+
+
+def test_all_that_is_done_is_in_the_table_from_the_start(world, tmp_path):
+    board(tmp_path)
+    (tmp_path / "board" / "gan-0.json").unlink()
+    world.values["gan-0"] = "tfgen run: no"
+    assert board(tmp_path) == 2
+    record = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
+    assert len(record["entries"]) == 3
 
 
 def test_a_picture_that_fails_does_not_end_a_finished_board(world, tmp_path, capsys):
@@ -220,7 +288,7 @@ def test_the_table_is_csv_as_well(world, tmp_path):
         "1.0",
         "",
     ]
-    assert (gan["model"], gan["steps"], gan["fd"]) == ("gan", "100", "4.0")
+    assert (gan["model"], gan["steps"], gan["run_steps"], gan["fd"]) == ("gan", "100", "100, 100", "4.0")
     assert float(gan["fd_half_interval"]) == pytest.approx(12.706)
 
 
@@ -277,10 +345,13 @@ def test_a_budget_of_images_needs_a_batch_size():
 @pytest.mark.parametrize(
     "flag, sentence",
     [
-        ("--budget=10x", "as 90s, 10m or 2h, CPU seconds (60cpu), 2000steps, or 1e6images, got '10x'"),
-        ("--budget=1e400m", "--budget expects a time"),
-        ("--budget=٣m", "--budget expects a time"),
-        ("--budget=0s", "--budget expects a time"),
+        (
+            "--budget=10x",
+            "(60cpu), 2000steps, 1e6images, or a time such as 90s, 10m or 2h, got '10x'",
+        ),
+        ("--budget=1e400m", "--budget expects CPU seconds"),
+        ("--budget=٣m", "--budget expects CPU seconds"),
+        ("--budget=0s", "--budget expects CPU seconds"),
         ("--entries=dcgna", "there is no model, no config and no recipe file 'dcgna'; did you mean 'dcgan'"),
         ("--entries=none.py", "there is no config file none.py"),
         ("--entries=ae", "ae cannot draw samples"),
@@ -317,7 +388,7 @@ def test_a_model_whose_runs_all_diverged_comes_last():
 
 
 def test_a_share_does_not_leave_0_to_1():
-    rows = [{"model": "a", "runs": 2, "diverged": 0, "steps": 1, **dict.fromkeys(COLUMNS, (0.9, 0.3))}]
+    rows = [{"model": "a", "runs": 2, "diverged": 0, "steps": 1, "run_steps": [], **dict.fromkeys(COLUMNS, (0.9, 0.3))}]
     cells = dict(zip(COLUMNS, markdown(rows, [], "c", True).splitlines()[2].split(" | ")[4:]))
     assert cells["fd"] == cells["density"] == "0.9 ± 0.3", "scores that can be larger than 1"
     assert cells["recall"] == "0.9 (0.6 to 1)"

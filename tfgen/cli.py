@@ -2,8 +2,8 @@
 
 A command exits with 0 on success (`--help` included); with 2 after a mistake of the user, or where the operating system
 refuses something (an OSError with an errno) or memory runs out, described in one sentence on stderr; with 130 after
-Ctrl-C and 143 after SIGTERM; with 75 where another worker is lost. Any other exception is a bug, with its traceback.
-What cannot be printed, since the reader of a pipe is gone or a disk is full, is lost; the work goes on.
+Ctrl-C, 143 after SIGTERM and 129 after SIGHUP; with 75 where another worker is lost. Any other exception is a bug, with
+its traceback. What cannot be printed, since the reader of a pipe is gone or a disk is full, is lost; the work goes on.
 """
 
 import importlib

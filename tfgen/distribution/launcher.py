@@ -10,7 +10,6 @@ killed it.
 
 import collections
 import contextlib
-import ctypes
 import dataclasses
 import json
 import os
@@ -25,7 +24,9 @@ from typing import Any
 
 from tfgen import faults
 from tfgen.errors import LOST, UserError
+from tfgen.machine.children import die_with_parent, fate
 from tfgen.machine.processor import cores
+from tfgen.machine.stopping import listened
 
 FINAL = (2, 130)  # a mistake or an interruption, which a restart would not change
 GRACE = 5.0  # seconds in which the other workers can exit with such a code after the first failure
@@ -179,7 +180,7 @@ class Launcher:
                 self.command,
                 env=environ,
                 start_new_session=True,
-                preexec_fn=_die_with_launcher,
+                preexec_fn=die_with_parent,  # two chiefs could otherwise write into one folder
                 errors="replace",
                 **quiet,
             )
@@ -194,7 +195,7 @@ class Launcher:
 
     @contextlib.contextmanager
     def _forwarding_signals(self) -> Iterator[None]:
-        """Forwards SIGTERM and SIGINT to all workers, which save and exit; a second signal kills them."""
+        """Forwards SIGINT, SIGTERM and SIGHUP to all workers, which save and exit; a second signal kills them."""
 
         def forward(number, frame):
             second, self.caught = self.caught, signal.SIGKILL if self.caught else number
@@ -202,7 +203,7 @@ class Launcher:
                 if worker.code is None:
                     worker.process.send_signal(signal.SIGKILL if second else number)
 
-        before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, forward) for number in listened()}
         try:
             yield
         finally:
@@ -245,23 +246,8 @@ def free_ports(count: int) -> list[int]:
         return ports
 
 
-def _die_with_launcher() -> None:
-    """Makes Linux kill this worker when the launcher dies: two chiefs could otherwise write into one folder."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def _fate(code: int) -> str:
-    if code < 0:
-        return f"was killed by {_signal_name(-code)}"
-    return "lost another worker" if code == LOST else f"ended with exit code {code}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal between the first and the last, which have no names
-        return f"signal {number}"
+    return "lost another worker" if code == LOST else fate(code)
 
 
 def _say(text: str) -> None:

@@ -1,28 +1,31 @@
 """Leaderboard: entries trained under equal budgets, each with several seeds, and their scores in one table.
 
-Each run is one process of tfgen.run and one of tfgen.evaluate. A finished run leaves NAME-SEED.json in the board's
-folder and is not repeated: a board can be interrupted, and extended by more seeds or entries.
+Each run is one process of tfgen.run and one of tfgen.evaluate, which end with the board. NAME-SEED.json in the board's
+folder says how far a run is, and what is done of it is not repeated: a board can be interrupted, and extended by more
+seeds or entries.
 """
 
 import dataclasses
 import json
 import pathlib
+import re
 import shlex
-import subprocess
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from tfgen import faults
+from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.evaluation.entries import Budget, Entry, read_entries, safe
 from tfgen.evaluation.ranking import Outcome, as_csv, markdown, summary, write_picture
+from tfgen.evaluation.record import Record
 from tfgen.evaluation.stored import read_evaluation
-from tfgen.recipes.recipe import Recipe
+from tfgen.machine.children import fate, run_child
 from tfgen.runs.folder import Layout, Run
+from tfgen.runs.lock import FolderLock
 from tfgen.runs.resume import check_place
-from tfgen.storage.atomic import write_text
-from tfgen.storage.tables import load_json
+from tfgen.storage.atomic import remove, write_text
 
 
 class Board:
@@ -55,11 +58,18 @@ class Board:
         plugins: Sequence[str] = (),
     ) -> None:
         self.budget = Budget.parse(budget)
+        check("seeds", seeds, Count)
         self.dataset, self.seeds, self.num = dataset, seeds, num
         self.data_dir, self.plugins = data_dir, tuple(plugins)
-        self.folder = pathlib.Path(workdir or f"runs/leaderboard-{safe(dataset)}-{safe(budget)}")
+        named = f"{budget}cpu" if budget[-1:].isdigit() else budget
+        self.folder = pathlib.Path(workdir or f"runs/leaderboard-{safe(dataset)}-{safe(named)}")
         given = {"entries": ",".join(entries), "num": num, "data_dir": data_dir, "workdir": workdir}
-        flags = {"dataset": dataset, "budget": budget, "seeds": seeds, **{n: v for n, v in given.items() if v}}
+        flags = {
+            "dataset": dataset,
+            "budget": budget,
+            "seeds": seeds,
+            **{n: v for n, v in given.items() if v not in (None, "")},
+        }
         words = [f"--{name}={value}" for name, value in flags.items()] + [f"--plugin={name}" for name in self.plugins]
         self.command = shlex.join(["python", "-m", "tfgen.leaderboard", *words])
         self.entries = read_entries(entries, dataset, data_dir)
@@ -69,91 +79,105 @@ class Board:
     def run(self) -> pathlib.Path:
         """Trains and evaluates the entries that are not finished, and rewrites the table after each run.
 
+        A run that fails does not end the board: the others follow, and are in the table.
+
         Returns:
             The folder, with leaderboard.md, leaderboard.csv, leaderboard.json and leaderboard.png.
 
         Raises:
-            UserError: a training or an evaluation failed, or the folder belongs to a board of other settings.
+            UserError: a training or an evaluation failed, the folder belongs to a board of other settings, or another
+                process works in it.
         """
         check_place(self.folder)  # before the first training
-        outcomes = []
-        for seed in range(self.seeds):  # seeds outermost: an unfinished board compares all entries
-            for entry in self.entries:
-                outcomes.append(self.outcome(entry, seed))
-                self.write_table(outcomes)
-        self.write_samples()
+        with FolderLock(Layout(self.folder).lock) as lock:
+            lock.take()
+            # seeds outermost: an unfinished board compares all entries
+            runs = [(self.record(entry, seed), entry, seed) for seed in range(self.seeds) for entry in self.entries]
+            failures, records = [], [record for record, *_ in runs]
+            self.write_table(records)
+            for record, entry, seed in runs:
+                if record.stage == "done":
+                    continue
+                try:
+                    self.finish(record, entry, seed)
+                except Failed as error:
+                    failures.append(str(error))
+                    print(error, flush=True)
+                self.write_table(records)
+            self.write_samples()
+        if failures:
+            more = f"; and {len(failures) - 1} more failed" if failures[1:] else ""
+            raise UserError(f"{failures[0]}{more}; the others are in {self.folder}; the same command tries again")
         return self.folder
 
-    def outcome(self, entry: Entry, seed: int) -> Outcome:
-        """Returns how a run ended; trains and evaluates it unless its record exists."""
-        workdir = self.folder / f"{safe(entry.name)}-{seed}"
-        record = workdir.with_name(f"{workdir.name}.json")
-        wanted = {"recipe": entry.recipe.to_json(), "budget": dataclasses.asdict(self.budget), "num": self.num}
-        wanted = json.loads(json.dumps(wanted))  # tuples become lists, as in the file
-        if record.is_file():
-            return self.recorded(record, wanted)
-        print(f"{entry.name}, seed {seed}: training for {self.budget}", flush=True)
-        status = self.train(entry, seed, workdir)
-        scores, steps = {}, 0
-        if status == "done":
-            print(f"{entry.name}, seed {seed}: evaluating", flush=True)
-            evaluation = self.evaluate(workdir)
-            scores, steps = evaluation["metrics"], evaluation["subject"]["step"]
-        outcome = Outcome(entry.name, seed, status, steps, scores)
-        write_text(record, json.dumps({"wanted": wanted, "entry": dataclasses.asdict(outcome)}, indent=1))
-        return outcome
-
-    def recorded(self, record: pathlib.Path, wanted: dict[str, Any]) -> Outcome:
-        """Returns the outcome in a run's record.
+    def record(self, entry: Entry, seed: int) -> Record:
+        """Returns the record of a run.
 
         Raises:
-            UserError: the record is of other settings, or damaged.
+            UserError: the one in the folder is of other settings, or damaged.
         """
-        try:
-            saved = load_json(record)
-            # fields that recipes did not have then have their defaults
-            same = {**saved["wanted"], "recipe": Recipe.from_json(saved["wanted"]["recipe"]).to_json()} == wanted
-            outcome = Outcome(**saved["entry"])
-            summary([outcome])  # its scores are read before hours of training
-        except faults.TEXT as error:
-            raise UserError(f"{record} is damaged ({faults.reason(error)}); remove it to repeat its run") from error
-        if not same:
-            raise UserError(f"{self.folder} holds a board of other settings ({record.name}); choose another --workdir")
-        return outcome
+        wanted = {"recipe": entry.recipe.to_json(), "budget": dataclasses.asdict(self.budget), "num": self.num}
+        return Record.read(self.folder / f"{safe(entry.name)}-{seed}", wanted)
 
-    def train(self, entry: Entry, seed: int, workdir: pathlib.Path) -> str:
-        """Trains an entry by tfgen.run in its own process; returns "done" or "diverged"."""
-        # A run that was cut short starts anew: to resume it would give it a second budget.
-        flags = [*entry.flags, f"--dataset={self.dataset}", f"--seed={seed}", f"--workdir={workdir}", "--resume=never"]
-        code, output = self.call("tfgen.run", [*flags, *self.budget.flags(entry.recipe)], workdir)
-        if code == 0:
-            return "done"
-        if "training stopped at step" in output:
-            return "diverged"
-        raise UserError(f"{entry.name} could not be trained: {_last_line(output)}")
+    def finish(self, record: Record, entry: Entry, seed: int) -> None:
+        """Does what is left of a run, and writes it to its record.
 
-    def evaluate(self, workdir: pathlib.Path) -> dict:
+        Raises:
+            Failed: the training or the evaluation did.
+        """
+        if record.stage in ("new", "training"):
+            self.train(record, entry, seed)
+        if record.stage == "trained":
+            print(f"{entry.name}, seed {seed}: evaluating", flush=True)
+            evaluation = self.evaluate(entry.name, record.workdir)
+            steps = evaluation["subject"]["step"]
+            record.write("done", Outcome(entry.name, seed, "done", steps, evaluation["metrics"]))
+
+    def train(self, record: Record, entry: Entry, seed: int) -> None:
+        """Trains an entry by tfgen.run in its own process.
+
+        A run that was cut short starts anew: to resume it would give it a second budget.
+        """
+        if record.stage == "training":
+            discard(record.workdir)
+        print(f"{entry.name}, seed {seed}: training for {self.budget}", flush=True)
+        record.write("training")
+        place = (f"--dataset={self.dataset}", f"--seed={seed}", f"--workdir={record.workdir}", "--resume=never")
+        flags = [*entry.flags, *place, *self.budget.flags(entry.recipe)]
+        code, output = self.call("tfgen.run", flags, record.workdir)
+        diverged = re.search(r"training stopped at step ([0-9]+)", output)
+        if code and diverged:
+            record.write("done", Outcome(entry.name, seed, "diverged", int(diverged[1]), {}))
+        elif code:
+            raise Failed(f"{entry.name} could not be trained with seed {seed}: {last_words(code, output)}")
+        else:
+            record.write("trained")
+
+    def evaluate(self, name: str, workdir: pathlib.Path) -> dict[str, Any]:
         """Evaluates a run by tfgen.evaluate in its own process; returns the contents of evaluation.json."""
-        flags = [f"--run={workdir}", "--nocontrols"] + ([f"--num={self.num}"] if self.num else [])
+        flags = [f"--run={workdir}", "--nocontrols"] + ([] if self.num is None else [f"--num={self.num}"])
         code, output = self.call("tfgen.evaluate", flags, workdir)
         if code:
-            raise UserError(f"{workdir} could not be evaluated: {_last_line(output)}")
+            raise Failed(f"{name} was trained, and {workdir} could not be evaluated: {last_words(code, output)}")
         return read_evaluation(Run(workdir).paths.evaluation)
 
     def call(self, module: str, arguments: list[str], workdir: pathlib.Path) -> tuple[int, str]:
-        """Runs a command of tfgen, writes its output to a log beside the run, and returns (exit code, output)."""
+        """Runs a command of tfgen, its output in a log beside the run, and returns (exit code, output).
+
+        The command ends when this process is interrupted or terminated.
+        """
         arguments = arguments + [f"--plugin={name}" for name in self.plugins]
         arguments += [f"--data_dir={self.data_dir}"] if self.data_dir else []
-        done = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True, text=True)
-        output = done.stdout + done.stderr
-        write_text(workdir.with_name(f"{workdir.name}.{module.split('.')[1]}.log"), output)
-        return done.returncode, output
+        log = workdir.with_name(f"{workdir.name}.{module.split('.')[1]}.log")
+        code = run_child([sys.executable, "-m", module, *arguments], log)
+        return code, log.read_text(encoding="utf-8", errors="replace")
 
-    def write_table(self, outcomes: Sequence[Outcome]) -> None:
-        """Writes leaderboard.json, leaderboard.csv and leaderboard.md."""
+    def write_table(self, records: Sequence[Record]) -> None:
+        """Writes leaderboard.json, leaderboard.csv and leaderboard.md of the runs that are done."""
+        outcomes = [record.outcome for record in records if record.outcome is not None]
         rows = summary(outcomes)
-        record = {"command": self.command, "rows": rows, "entries": [dataclasses.asdict(one) for one in outcomes]}
-        write_text(self.folder / "leaderboard.json", json.dumps(record, indent=1) + "\n")
+        contents = {"command": self.command, "rows": rows, "entries": [dataclasses.asdict(one) for one in outcomes]}
+        write_text(self.folder / "leaderboard.json", json.dumps(contents, indent=1) + "\n")
         write_text(self.folder / "leaderboard.csv", as_csv(rows))
         table = markdown(rows, outcomes, self.command, self.budget.constant_rates)
         write_text(self.folder / "leaderboard.md", table)
@@ -170,6 +194,24 @@ class Board:
             print(f"no leaderboard.png: {' '.join(str(error).split())}", flush=True)
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it printed nothing"
+class Failed(UserError):
+    """A run could not be trained or evaluated."""
+
+
+def discard(workdir: pathlib.Path) -> None:
+    """Removes the folder of a training of the board that was cut short.
+
+    Raises:
+        UserError: it still runs.
+    """
+    with FolderLock(Layout(workdir).lock):
+        remove(workdir)
+
+
+def last_words(code: int, output: str) -> str:
+    """Returns why a command has failed: the last line of its output, or the signal that killed it."""
+    if code < 0:
+        hint = "; perhaps there was no memory left" if code == -signal.SIGKILL else ""
+        return f"it {fate(code)}{hint}"
+    lines = [line for line in output.splitlines() if line.strip()]
+    return lines[-1] if lines else f"it {fate(code)} and printed nothing"

@@ -23,6 +23,10 @@ MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 class Budget:
     """The length of each run.
 
+    Equal minutes are equal work only on a machine that does nothing else. CPU seconds count what the process of the
+    training has computed, user and system time of all its threads, from its start on: imports, data and the tracing of
+    graphs are among them, processes that it starts and devices other than the processor are not.
+
     Attributes:
         amount: a positive number of units.
         unit: "minutes" of wall-clock time, "cpu" seconds, training "steps", or "images" (steps times batch size).
@@ -44,7 +48,7 @@ class Budget:
         amount, unit = (float(match[1]), match[2] or "cpu") if match else (0.0, "")
         if amount not in domains.Interval(0.0, domains.LARGEST * 1000, low_open=True):
             raise UserError(
-                "--budget expects a time such as 90s, 10m or 2h, CPU seconds (60cpu), 2000steps, or 1e6images, got "
+                "--budget expects CPU seconds (60cpu), 2000steps, 1e6images, or a time such as 90s, 10m or 2h, got "
                 f"{shown(text)}"
             )
         return cls(amount * MINUTES[unit], "minutes") if unit in MINUTES else cls(amount, unit)

@@ -28,7 +28,7 @@ class Outcome:
         model: name of the entry.
         seed: of the training.
         status: "done", or "diverged": a loss or a weight became infinite or NaN.
-        steps: number of training steps.
+        steps: number of training steps, of a diverged run up to there.
         scores: metric -> what evaluation.json holds of it; empty of a diverged run.
     """
 
@@ -43,8 +43,8 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Returns a summary of the runs of each entry.
 
     Returns:
-        One row per entry, the smallest Fréchet distance first: number of runs, of diverged runs, mean number of steps,
-        and (mean, half interval) of every score.
+        One row per entry, the smallest Fréchet distance first: number of runs, of diverged runs, mean number of steps
+        of the others, `run_steps` (seed, status and steps of each), and (mean, half interval) of every score.
 
     Raises:
         UserError: two runs were measured by different protocols.
@@ -61,7 +61,9 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
             values = [one.scores[name]["value"] for one in done if name in one.scores]
             scores[name] = interval([value for value in values if value is not None])
         steps = statistics.mean(one.steps for one in done) if done else 0
-        rows.append({"model": model, "runs": len(runs), "diverged": len(runs) - len(done), "steps": steps, **scores})
+        counts = {"runs": len(runs), "diverged": len(runs) - len(done), "steps": steps}
+        each = [{"seed": one.seed, "status": one.status, "steps": one.steps} for one in runs]
+        rows.append({"model": model, **counts, "run_steps": each, **scores})
     return sorted(rows, key=lambda row: row["fd"][0] if row["fd"] else math.inf)
 
 
@@ -91,7 +93,7 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
     lines = ["| model | runs | diverged | steps | " + " | ".join(COLUMNS) + " |"]
     lines.append("|---" * (4 + len(COLUMNS)) + "|")
     for row in rows:
-        cells = [row["model"], row["runs"], row["diverged"], f"{row['steps']:.0f}"]
+        cells = [row["model"], row["runs"], row["diverged"], steps_of_runs(row)]
         lines.append("| " + " | ".join(map(str, cells + [_cell(name, row[name]) for name in COLUMNS])) + " |")
     floors = [_floor(outcomes, name) for name in COLUMNS]
     lines.append("| *real images* | | | | " + " | ".join(floors) + " |")
@@ -104,11 +106,17 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     text = io.StringIO()
     names = [part for name in COLUMNS for part in (name, f"{name}_half_interval")]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", "runs", "diverged", "steps", *names])
+    writer.writerow(["model", "runs", "diverged", "steps", "run_steps", *names])
     for row in rows:
         scores = [value for name in COLUMNS for value in row[name] or (None, None)]
-        writer.writerow([row["model"], row["runs"], row["diverged"], row["steps"], *scores])
+        writer.writerow([row["model"], row["runs"], row["diverged"], row["steps"], steps_of_runs(row), *scores])
     return text.getvalue()
+
+
+def steps_of_runs(row: dict[str, Any]) -> str:
+    """Returns the number of steps of each run of a row of `summary`, in the order of the seeds, as text."""
+    said = {"diverged": "diverged at "}
+    return ", ".join(f"{said.get(run['status'], '')}{run['steps']}" for run in row["run_steps"])
 
 
 def write_picture(
@@ -159,7 +167,7 @@ def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
         return "No run has been evaluated yet."
     real, extractor = scored["protocol"]["real"], scored["protocol"]["extractor"]
     return (
-        f"Mean over the seeds and half of its 95 % interval by Student's t; "
+        f"Steps of each run; mean over the seeds and half of its 95 % interval by Student's t; "
         f"{scored['protocol']['fake']['count']} samples against "
         f"{real['count']} images of the {real['split']} split of {real['dataset']}; features of "
         f"{extractor['name']}@{extractor['version']} {extractor['sha256'][:8]}; "

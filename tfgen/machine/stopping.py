@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a command ends with one line, and with the exit code that shells give, 128 + the signal."""
+"""Ctrl-C, SIGTERM and SIGHUP: a command ends with one line, and with the exit code of shells, 128 + the signal."""
 
 import contextlib
 import os
@@ -7,8 +7,16 @@ import threading
 import types
 from collections.abc import Iterator, Sequence
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+HANG_UP = getattr(signal, "SIGHUP", None)  # there is none on Windows
+if HANG_UP is not None:
+    WORDS[HANG_UP] = "its terminal was closed"
+SIGNALS = tuple(WORDS)
+
+
+def listened() -> list[signal.Signals]:
+    """Returns the signals that end a command; without SIGHUP under `nohup`, which has it ignored."""
+    return [number for number in SIGNALS if number != HANG_UP or signal.getsignal(number) != signal.SIG_IGN]
 
 
 class Stop:
@@ -62,11 +70,11 @@ _current: Stop | None = None
 
 @contextlib.contextmanager
 def stoppable(command: str) -> Iterator[Stop]:
-    """Context in which Ctrl-C and SIGTERM raise KeyboardInterrupt, and a second one ends the process at once."""
+    """Context in which one of `SIGNALS` raises KeyboardInterrupt, and a second one ends the process at once."""
     global _current
     stop, outer, before = Stop(command), _current, {}
     with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
-        for number in SIGNALS:
+        for number in listened():
             before[number] = signal.signal(number, stop.handle)
         _current = stop
     try:
@@ -94,7 +102,7 @@ def guard_start(command_line: Sequence[str]) -> None:
         return
     stop.stderr = 2
     with contextlib.suppress(ValueError):
-        for number in SIGNALS:
+        for number in listened():
             signal.signal(number, stop.handle)
 
 

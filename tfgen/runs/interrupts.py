@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during training: it ends after the current step, and everything is saved."""
+"""Ctrl-C, SIGTERM and SIGHUP during training: it ends after the current step, and everything is saved."""
 
 import contextlib
 import os
@@ -7,6 +7,8 @@ import types
 from collections.abc import Iterator
 
 import keras
+
+from tfgen.machine.stopping import listened
 
 
 class Interrupted(keras.callbacks.Callback):
@@ -26,7 +28,7 @@ class Interrupted(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interrupted]:
-    """Context in which Ctrl-C or SIGTERM ends training after the current step, and a second one at once."""
+    """Context in which Ctrl-C, SIGTERM or SIGHUP ends training after the current step, and a second one at once."""
     callback, before = Interrupted(), {}
 
     def catch(number: int, frame: types.FrameType | None) -> None:
@@ -34,10 +36,11 @@ def interruptible() -> Iterator[Interrupted]:
             raise KeyboardInterrupt
         callback.caught = True
         # not print: the signal may have interrupted one, and buffered streams are not reentrant
-        os.write(2, b"\nstopping after this step; once more to stop at once\n")
+        with contextlib.suppress(OSError):  # of a terminal that is closed
+            os.write(2, b"\nstopping after this step; once more to stop at once\n")
 
     with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in listened():
             before[number] = signal.signal(number, catch)
     try:
         yield callback
