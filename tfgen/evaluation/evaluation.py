@@ -74,11 +74,17 @@ class Evaluation:
             reason = " ".join(str(error).split()) or type(error).__name__
             self.note(f"{what} could not be measured: {reason:.300}", say)
 
+    @property
+    def replicates(self) -> dict[str, list[float]]:
+        """metric -> replicates, to seven digits, of the scores that have them."""
+        known = {name: score.replicates for name, score in self.scores.items() if score.replicates is not None}
+        return {name: [float(f"{value:.7g}") for value in values] for name, values in known.items()}
+
     def to_json(self) -> dict:
         """Returns the contents of evaluation.json, plain values."""
         scores = {name: score.to_json() for name, score in self.scores.items()}
         rest = {"details": self.details, "controls": self.controls, "seconds": self.seconds}
-        return {"subject": self.subject, "metrics": scores, **rest}
+        return {"subject": self.subject, "metrics": scores, **rest, "replicates": self.replicates}
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes evaluation.json atomically."""

@@ -20,9 +20,12 @@ from tfgen.evaluation import corruptions
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.real import Side, as_side
 from tfgen.machine.processor import cores
+from tfgen.metrics import influences
 from tfgen.metrics.kernels import KernelReference
+from tfgen.metrics.neighbour_replicates import neighbour_replicates
 from tfgen.metrics.neighbours import NeighbourReference
-from tfgen.metrics.score import Score, around, clipped, share
+from tfgen.metrics.replicates import Splits, scaled, standard_error
+from tfgen.metrics.score import POSITIVE, Score, around, clipped, effective_count, share
 
 if TYPE_CHECKING:
     from tfgen.extractors.base import Extractor
@@ -66,6 +69,11 @@ class Contest:
         """The reference features for kernel distances; the controls use it again."""
         return KernelReference(self.real.features)
 
+    @functools.cached_property
+    def splits(self) -> Splits:
+        """The halves of the real images and of the samples that replicates are of."""
+        return Splits(len(self.real), len(self.fake), self.seed)
+
     def stated(self, **parameters: Any) -> dict:
         """Returns the protocol of one score, with its own parameters."""
         return {**self.protocol, "fake": {"count": len(self.fake)}, "parameters": parameters}
@@ -73,14 +81,22 @@ class Contest:
 
 # The function of every family: contest -> (metric -> Score, details).
 
+BOTH, SAMPLES = "drawing both sides", "drawing samples"  # what an interval is of
+HALVES = "1.96 standard errors by halves of the images (delete-half jackknife)"
+BINOMIAL = f"{SAMPLES}: binomial (Wilson)"
+
 
 def frechet(contest: Contest) -> Found:
     """Returns `fd`, the Fréchet distance."""
     real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
-    low, high = metrics.frechet_bootstrap(real, fake, seed=contest.seed)
-    bootstrap = contest.stated(interval="bootstrap over images of both sides: spread, not bias")
-    value = metrics.frechet_distance(real, fake)
-    return {"fd": Score(value, low, high, metrics.frechet_distance(real, floor), bootstrap)}, {}
+    value, floor_value = metrics.frechet_distance(real, fake), metrics.frechet_distance(real, floor)
+    if min(len(real), len(fake)) < influences.FEWEST:
+        few = contest.stated(interval=f"none: fewer than {influences.FEWEST} images of a kind")
+        return {"fd": Score(value, floor=floor_value, protocol=few)}, {}
+    error, *each = metrics.frechet_error(real, fake, seed=contest.seed)
+    stated = contest.stated(interval=f"{BOTH}: 1.96 standard errors by the influence of each image; spread, not bias")
+    moved = scaled(contest.splits.linear(*each), error)
+    return {"fd": around(value, error, POSITIVE, floor=floor_value, protocol=stated, replicates=moved)}, {}
 
 
 def extrapolated(contest: Contest) -> Found:
@@ -90,19 +106,18 @@ def extrapolated(contest: Contest) -> Found:
     points = max(2, min(5, min(map(len, (real, fake, floor))) // (real.shape[1] + 1)))
     limit, error = metrics.frechet_infinity(real, fake, points, contest.seed)
     limit_floor, _ = metrics.frechet_infinity(real, floor, points, contest.seed)
-    interval = "of the fit over 1/N, 1.96 standard errors"
+    interval = f"{BOTH}: 1.96 standard errors by the influence of each image"
     stated = contest.stated(points=points, seed=contest.seed, interval=interval)
     return {"fd_infinity": around(limit, error, floor=limit_floor, protocol=stated)}, {}
 
 
 def kernel(contest: Contest) -> Found:
     """Returns `kid`, the kernel distance over all pairs: random subsets would add noise."""
-    value, error = contest.kernel_reference.distance(contest.fake.features, contest.seed)
+    value, error, moved = contest.kernel_reference.replicated(contest.fake.features, contest.splits)
     floor = contest.kernel_reference.value(contest.floor.features)
-    stated = contest.stated(
-        subsets="none: all pairs", interval="jackknife over 5,000 images at most, 1.96 standard errors"
-    )
-    return {"kid": around(value, error, floor=floor, protocol=stated)}, {}
+    interval = f"{BOTH}: 1.96 standard errors by a jackknife over 5,000 images at most"
+    stated = contest.stated(subsets="none: all pairs", interval=interval)
+    return {"kid": around(value, error, floor=floor, protocol=stated, replicates=moved)}, {}
 
 
 def neighbours(contest: Contest) -> Found:
@@ -110,16 +125,24 @@ def neighbours(contest: Contest) -> Found:
     k_pr, k_dc = 3, 5  # the papers' own
     reference = NeighbourReference(contest.real.features, k_pr, k_dc)
     values, floors = reference.scores(contest.fake.features), reference.scores(contest.floor.features)
+    moved = neighbour_replicates(contest.real.features, contest.fake.features, contest.splits, k_pr, k_dc) or {}
     scores: dict[str, Score] = {}
     for name in ("precision", "recall", "density", "coverage"):
-        count = len(contest.fake) if name == "precision" else len(contest.real)
+        cases = {"precision": len(contest.fake), "density": None}.get(name, len(contest.real))
         parameters = {"k": k_pr if name in ("precision", "recall") else k_dc}
-        if name == "density":  # not a share: it may exceed 1
-            scores[name] = Score(values[name], floor=floors[name], protocol=contest.stated(**parameters))
-        else:
-            stated = contest.stated(**parameters, interval="binomial, the neighbourhoods held fixed")
-            scores[name] = share(values[name], count, floor=floors[name], protocol=stated)
+        scores[name] = by_halves(values[name], moved.get(name), cases, floors[name], contest.stated(**parameters))
     return scores, {}
+
+
+def by_halves(value: float, moved: np.ndarray | None, cases: int | None, floor: float, protocol: dict) -> Score:
+    """Returns the `Score` with an interval by its replicates: a share of `cases`, or any number at least 0 (None)."""
+    if moved is None:
+        return Score(value, floor=floor, protocol=protocol | {"interval": "none: too few images for halves"})
+    more: dict[str, Any] = {"floor": floor, "protocol": protocol | {"interval": f"{BOTH}: {HALVES}"}}
+    error = standard_error(moved)
+    if cases is None:
+        return around(value, error, POSITIVE, replicates=moved, **more)
+    return share(value, effective_count(value, error, cases), replicates=moved, **more)
 
 
 def inception(contest: Contest) -> Found:
@@ -134,22 +157,33 @@ def inception(contest: Contest) -> Found:
 def classes(contest: Contest) -> Found:
     """Returns `smallest_class`, the proportion of the rarest class, and the histogram of classes as a detail."""
     probabilities = np.asarray(contest.fake.probabilities)
-    number = probabilities.shape[1]
+    number, count = probabilities.shape[1], len(contest.fake)
     shares = metrics.class_histogram(probabilities, number)
     floors = metrics.class_histogram(contest.floor.probabilities, number)
-    stated = contest.stated(interval="binomial")
-    smallest = share(float(shares.min()), len(contest.fake), floor=float(floors.min()), protocol=stated)
+    found = np.eye(number)[probabilities.argmax(axis=1)]
+    moved = contest.splits.of_samples(lambda rows: found[rows].mean(axis=0).min())
+    value = float(shares.min())
+    smallest = share(
+        value,
+        effective_count(value, standard_error(moved), count),
+        floor=float(floors.min()),
+        protocol=contest.stated(interval=f"{SAMPLES}: {HALVES}"),
+        replicates=moved,
+    )
+    each = [share(float(value), count) for value in shares]
     histogram = {"samples": shares.tolist(), "real": floors.tolist()}
-    return {"smallest_class": smallest}, {"class_histogram": histogram}
+    limits = {"low": [one.low for one in each], "high": [one.high for one in each]}
+    return {"smallest_class": smallest}, {"class_histogram": histogram | limits}
 
 
 def memorisation(contest: Contest) -> Found:
     """Returns `authenticity`, and `fd_train`, the Fréchet distance to the training images."""
     train, fake, real = contest.train.features, contest.fake.features, contest.real.features
-    stated = contest.stated(train_count=len(train), interval="binomial")
-    authenticity = float(np.mean(metrics.authentic(train, *contest.nearest)))
+    authentic = metrics.authentic(train, *contest.nearest)
     scores = {
-        "authenticity": share(authenticity, len(fake), floor=metrics.authenticity(train, real), protocol=stated),
+        "authenticity": of_samples(
+            contest, authentic, metrics.authenticity(train, real), contest.stated(train_count=len(train))
+        ),
         "fd_train": Score(
             metrics.frechet_distance(train, fake),
             floor=metrics.frechet_distance(train, real),
@@ -159,13 +193,19 @@ def memorisation(contest: Contest) -> Found:
     return scores, {}
 
 
+def of_samples(contest: Contest, cases: np.ndarray, floor: float, protocol: dict) -> Score:
+    """Returns the `Score` of the share of samples for which `cases` bool [M] is true, independent of each other."""
+    moved = contest.splits.linear(fake=cases)
+    stated = protocol | {"interval": BINOMIAL}
+    return share(float(np.mean(cases)), len(cases), floor=floor, protocol=stated, replicates=moved)
+
+
 def agreement(contest: Contest) -> Found:
     """Returns `label_agreement`, the proportion of samples that are classified as the label they were made for."""
     fake, real = contest.fake, contest.real
-    value = metrics.label_agreement(fake.probabilities, fake.labels)
+    agreed = np.asarray(fake.probabilities).argmax(axis=1) == np.asarray(fake.labels)
     floor = metrics.label_agreement(real.probabilities, real.labels)
-    stated = contest.stated(interval="binomial")
-    return {"label_agreement": share(value, len(fake), floor=floor, protocol=stated)}, {}
+    return {"label_agreement": of_samples(contest, agreed, floor, contest.stated())}, {}
 
 
 def conditional(contest: Contest) -> Found:

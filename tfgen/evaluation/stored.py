@@ -32,6 +32,7 @@ def read_evaluation(path: pathlib.Path) -> dict[str, Any]:
     parts = {name: value if isinstance(value, dict) else {} for name, value in parts.items()}
     controls = found.get("controls")
     known = isinstance(controls, dict) and all(map(_is_numbers, controls.values()))
+    parts["replicates"] = _replicates(found.get("replicates"))  # earlier versions wrote none
     return {**parts, "metrics": found["metrics"], "controls": controls if known else {}}
 
 
@@ -76,6 +77,9 @@ def merged(earlier: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     notes = [*earlier["details"].get("notes", []), *new["details"].get("notes", [])]
     if notes:
         both["details"]["notes"] = list(dict.fromkeys(map(str, notes)))
+    # replicates belong to one value: those of a score that has been measured anew without any are out of date
+    kept = {name: values for name, values in earlier["replicates"].items() if name not in new["metrics"]}
+    both["replicates"] = {**kept, **new["replicates"]}
     faults = {**earlier["controls"], **new["controls"]}
     both["controls"] = {name: {**earlier["controls"].get(name, {}), **faults[name]} for name in faults}
     return {**new, **both}
@@ -140,6 +144,12 @@ def _is_score(score):
         and isinstance(score.get("protocol"), dict)
         and all(key in score and (score[key] is None or is_number(score[key])) for key in keys)
     )
+
+
+def _replicates(found):
+    """Returns metric -> replicates, those that are lists of numbers."""
+    found = found if isinstance(found, dict) else {}
+    return {name: v for name, v in found.items() if isinstance(v, list) and v and all(map(is_number, v))}
 
 
 def _is_numbers(values):

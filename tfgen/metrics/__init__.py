@@ -18,6 +18,7 @@ _NAMES = {
     "frechet_between": "distances",
     "frechet_bootstrap": "distances",
     "frechet_distance": "distances",
+    "frechet_error": "influences",
     "frechet_infinity": "distances",
     "importance_weighted_bound": "likelihood",
     "inception_score": "scores",

@@ -51,7 +51,7 @@ def frechet_of_moments(
     mean_a: np.ndarray, covariance_a: np.ndarray, mean_b: np.ndarray, covariance_b: np.ndarray
 ) -> float:
     """Returns the `frechet_distance` of two Gaussians: means float64 [F], covariances float64 [F, F], of any rank."""
-    root, _ = _roots(covariance_a)
+    root, _ = symmetric_roots(covariance_a)
     # (S_a S_b)^(1/2) has the trace of (S_a^(1/2) S_b S_a^(1/2))^(1/2), which is symmetric.
     eigenvalues = np.linalg.eigvalsh(root @ covariance_b @ root)
     overlap = np.sqrt(np.maximum(eigenvalues, 0.0)).sum()
@@ -157,17 +157,17 @@ def _parts(real, fake, count):
 def _influence_variance(features, others):
     """Returns the variance of `frechet_distance` over draws of `features`, to first order in 1 / N."""
     statistics, target = FeatureStatistics().update(features), FeatureStatistics().update(others)
-    root, inverse = _roots(statistics.covariance)
+    root, inverse = symmetric_roots(statistics.covariance)
     # The distance's gradient in S_r is I - T, with the optimal map
     # T = S_r^(-1/2) (S_r^(1/2) S_f S_r^(1/2))^(1/2) S_r^(-1/2).
-    middle, _ = _roots(root @ target.covariance @ root)
+    middle, _ = symmetric_roots(root @ target.covariance @ root)
     gradient = np.eye(len(root)) - inverse @ middle @ inverse
     centred = features - statistics.mean
     influence = 2.0 * centred @ (statistics.mean - target.mean) + np.einsum("nf,nf->n", centred @ gradient, centred)
     return influence.var(ddof=1) / len(features)
 
 
-def _roots(covariance):
+def symmetric_roots(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns S^(1/2) and its pseudo-inverse, of a symmetric positive semidefinite S."""
     eigenvalues, vectors = np.linalg.eigh(covariance)
     roots = np.sqrt(np.maximum(eigenvalues, 0.0))

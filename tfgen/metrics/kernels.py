@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 from tfgen.metrics.checks import check_pair
+from tfgen.metrics.replicates import Splits, scaled
 
 PAIRS = 1 << 20  # kernel values in memory at once, 8 MB: they fit into the processor's cache
 NEED = "the kernel distance and its error need"
@@ -77,6 +78,19 @@ class KernelReference:
         error = _decompose(_subset(real, IMAGES, rng), _subset(fake, IMAGES, rng))
         return self.value(fake), float(np.sqrt(error.variance(len(real), len(fake))))
 
+    def replicated(self, fake: ArrayLike, splits: Splits) -> tuple[float, float, np.ndarray]:
+        """Returns (value, standard_error, replicates float64 [S]), the first two as `distance` does with the seed."""
+        real, fake = check_pair(self.real, fake, rows=4, need=NEED)
+        rng = np.random.default_rng(splits.seed)
+        rows = _rows(len(real), rng), _rows(len(fake), rng)
+        parts = _decompose(real[rows[0]], fake[rows[1]])
+        error = float(np.sqrt(parts.variance(len(real), len(fake))))
+        # the mean over the images that are left out is 0
+        each = [np.zeros(len(side)) for side in (real, fake)]
+        for influence, chosen, known in zip(each, rows, parts.influences):
+            influence[chosen] = np.sqrt(len(influence) / len(chosen)) * known
+        return self.value(fake), error, scaled(splits.linear(*each), error)
+
     def value(self, fake: ArrayLike) -> float:
         """Returns the distance without its error."""
         real, fake = check_pair(self.real, fake, rows=4, need=NEED)
@@ -91,6 +105,7 @@ class _Decomposition:
     value: float
     single: tuple[float, float]  # (real, fake): of the influence of one image
     pairs: tuple[float, float, float]  # (real-real, fake-fake, real-fake): of the kernel's residual
+    influences: tuple[np.ndarray, np.ndarray]  # (real, fake): of each image, with a mean of 0
 
     def variance(self, n: int, m: int) -> float:
         """Returns the variance of an estimate from n real and m fake images."""
@@ -116,7 +131,14 @@ def _decompose(real, fake):
         max(0.0, n * (real_jackknife - 4.0 * pairs[0] / (n * (n - 1)) - 4.0 * pairs[2] / (n * m))),
         max(0.0, m * (fake_jackknife - 4.0 * pairs[1] / (m * (m - 1)) - 4.0 * pairs[2] / (n * m))),
     )
-    return _Decomposition(float(value), single, pairs)
+    influences = _influence(real_sums, cross_real, m), _influence(fake_sums, cross_fake, n)
+    return _Decomposition(float(value), single, pairs, influences)
+
+
+def _influence(within, cross, others):
+    """Returns twice the mean kernel of each image with its own set, less that with the other; arguments as below."""
+    influence = 2.0 * (within / (len(within) - 1) - cross / others)
+    return influence - influence.mean()
 
 
 def _jackknife(within, cross, others):
@@ -209,4 +231,8 @@ def _slices(rows, columns):
 
 
 def _subset(features, size, rng):
-    return features[rng.choice(len(features), min(size, len(features)), replace=False)]
+    return features[_rows(len(features), rng, size)]
+
+
+def _rows(count, rng, size=IMAGES):
+    return rng.choice(count, min(size, count), replace=False)

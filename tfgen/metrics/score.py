@@ -14,6 +14,7 @@ from tfgen.errors import UserError
 
 Limits = tuple[float, float]  # the lowest and the highest value that a score can have
 ANY: Limits = (-math.inf, math.inf)
+POSITIVE: Limits = (0.0, math.inf)
 SHARE: Limits = (0.0, 1.0)
 # scores that are shares
 SHARES = ("precision", "recall", "coverage", "smallest_class", "authenticity", "label_agreement")
@@ -28,7 +29,10 @@ class Score:
         value: of the metric.
         low, high: a 95 % interval by the method that the protocol names, or None.
         floor: the value for real images in the samples' place, at the same N; or None.
-        protocol: dict of plain values: all that the value depends on, except for the samples themselves.
+        protocol: dict of plain values: all that the value depends on, except for the samples themselves. Its
+            `interval` says of what the interval is, and by which method, or why there is none.
+        replicates: what the value would vary by, float [S], paired with those of other scores against the same real
+            images (`tfgen.metrics.replicates`); or None.
     """
 
     value: float
@@ -36,9 +40,10 @@ class Score:
     high: float | None = None
     floor: float | None = None
     protocol: dict = dataclasses.field(default_factory=dict)
+    replicates: np.ndarray | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict:
-        """Returns the five attributes as plain values; numbers that are not finite become None."""
+        """Returns the first five attributes as plain values; numbers that are not finite become None."""
         numbers = {name: _plain(getattr(self, name)) for name in ("value", "low", "high", "floor")}
         return {**numbers, "protocol": self.protocol}
 
@@ -81,13 +86,26 @@ def clipped(low: float, high: float, limits: Limits) -> tuple[float, float]:
     return min(max(low, limits[0]), limits[1]), max(min(high, limits[1]), limits[0])
 
 
-def share(value: float, count: int, **more: Any) -> Score:
-    """Returns the `Score` of a proportion of `count` independent cases, with a binomial interval (Wilson 1927)."""
+def share(value: float, count: float, **more: Any) -> Score:
+    """Returns the `Score` of a proportion of `count` independent cases, with a binomial interval (Wilson 1927).
+
+    It has an upper limit above a proportion of 0, and a lower one below 1, where standard errors are 0.
+    """
     centre = (value + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
     half = Z95 / (1 + Z95**2 / count) * math.sqrt(value * (1 - value) / count + Z95**2 / (4 * count**2))
     # exact at the ends, where the difference is a rounding error
     low, high = clipped(0.0 if value <= 0 else centre - half, 1.0 if value >= 1 else centre + half, SHARE)
     return Score(value, low, high, **more)
+
+
+def effective_count(value: float, standard_error: float, cases: int) -> float:
+    """Returns the number of independent cases whose proportion would have this standard error, at most `cases`.
+
+    Cases that depend on each other, such as images in one neighbourhood, count for fewer (Kish 1965). A proportion of 0
+    or 1, whose error cannot be seen, is taken for one of independent cases.
+    """
+    variance = value * (1.0 - value)
+    return min(float(cases), variance / standard_error**2) if standard_error > 0.0 and variance > 0.0 else float(cases)
 
 
 def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
