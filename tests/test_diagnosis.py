@@ -14,8 +14,9 @@ from sklearn.metrics import roc_auc_score
 import tfgen
 from tfgen.data.source import Arrays, Source
 from tfgen.diagnosis.callback import schedule
-from tfgen.diagnosis.probes import Probe
-from tfgen.diagnosis.rules import DIVERGED, NON_FINITE, Judge, judge, rules_of, standing_still
+from tfgen.diagnosis.general import divergence, standing_still
+from tfgen.diagnosis.judge import Judge, judge, rules_of
+from tfgen.diagnosis.probes import Probe, duplicates, ratio
 from tfgen.diagnosis.stops import StopOnScore
 from tfgen.errors import UserError
 from tfgen.families.adversarial import probes
@@ -135,21 +136,91 @@ def test_a_probe_of_a_gan_measures_what_numpy_does():
     real, unseen = 2.0 * TRAIN[rows] / 255 - 1, 2.0 * HELD_OUT[np.linspace(0, 127, 32).astype(int)] / 255 - 1
     step = model.probing_step(Noise(model.seed, 0, "diagnosis/"))
     latents = model.draw_latents({"image": real}, step)
-    fake = np.asarray(model.generator(latents, training=False))
+    shape = (32, SIDE, SIDE, 1)
     statistics = np.asarray(model.generator.layers[0](latents))  # batch normalisation, by hand
-    fake = ((statistics - statistics.mean(0)) / np.sqrt(statistics.var(0) + 1e-3)).reshape(fake.shape)
+    fake = ((statistics - statistics.mean(0)) / np.sqrt(statistics.var(0) + 1e-3)).reshape(shape)
     logits = [np.asarray(model.discriminator(np.float32(x)))[:, 0] for x in (real, unseen, fake)]
     scores = [1 / (1 + np.exp(-logit)) for logit in logits]
     for name, score in zip(("real_score", "held_out_score", "fake_score"), scores, strict=True):
         assert row[name] == pytest.approx(score.mean(), abs=1e-5)
     assert row["equilibrium_distance"] == pytest.approx(np.abs(np.r_[scores[1], scores[2]] - 0.5).mean(), abs=1e-5)
+    assert row["generator_slope"] == pytest.approx((1 - scores[2]).mean(), abs=1e-5)  # -log D(G(z)) by the logit
     assert row["train_accuracy"] == (logits[0] > 0).mean() and row["held_out_accuracy"] == (logits[1] > 0).mean()
-    flat = [distance.pdist(x.reshape(32, -1)) for x in (real, fake)]
-    across = distance.cdist(real.reshape(32, -1), fake.reshape(32, -1)).mean()
+    drawn = np.asarray(model.generator(latents, training=False))  # samples are of the moving statistics
+    flat = [distance.pdist(x.reshape(32, -1)) for x in (real, drawn)]
+    across = distance.cdist(real.reshape(32, -1), drawn.reshape(32, -1)).mean()
     assert row["diversity"] == pytest.approx(flat[1].mean() / flat[0].mean(), rel=1e-3)
     assert row["energy_distance"] == pytest.approx(1 - (flat[0].mean() + flat[1].mean()) / (2 * across), rel=1e-3)
     norm = math.sqrt(sum(np.square(w).sum() for w in model.discriminator.get_weights()))
     assert row["discriminator_weights"] == pytest.approx(norm, rel=1e-5)
+
+
+def test_samples_are_of_the_average_and_the_discriminator_faces_the_trained_weights():
+    model = gan(ema=0.9)
+    for weight in model.best("generator").weights:
+        weight.assign(0.0 * weight)  # the average gives one gray picture
+    row = Probe(model, model.as_examples(TRAIN), size=32)()
+    assert row["diversity"] == 0.0 < row["trained_diversity"] and row["nearest_diversity"] == 0.0
+    plain = Probe(gan(), model.as_examples(TRAIN), size=32)()
+    assert row["trained_diversity"] == pytest.approx(plain["diversity"]) and "trained_diversity" not in plain
+    assert row["fake_score"] == plain["fake_score"]
+
+
+def half_black(n):
+    images = blobs(n)
+    images[: n // 2] = 0
+    return images
+
+
+@pytest.mark.parametrize(
+    "images, without",
+    [
+        (np.repeat(blobs(4), 64, axis=0), {"nearest_diversity"}),  # an oversampled set: hardly a row without a copy
+        (np.full((256, SIDE, SIDE, 1), 77, np.uint8), {"nearest_diversity", "diversity"}),
+        (half_black(256), set()),
+    ],
+)
+def test_duplicates_make_no_ratio_infinite(images, without, capsys):
+    seen = watch(gan(), 4, images=images, held_out=images, stop="divergence", verbose=True)
+    assert {"nearest_diversity", "diversity"} - set(seen.rows[-1]) == without and "energy_distance" in seen.rows[-1]
+    assert all(math.isfinite(value) for row in seen.rows for value in row.values())
+    assert "diverged" not in names(seen) and seen.stopped is None
+    assert capsys.readouterr().out.count("has no finite value, and is left out") == bool(without)
+
+
+def test_a_generator_that_repeats_what_the_images_repeat_has_not_collapsed():
+    images = np.float32(half_black(64).reshape(64, -1) / 255)
+    other = np.float32(np.concatenate([np.zeros((32, 64)), blobs(32, seed=5).reshape(32, -1) / 255]))
+    copies = duplicates(half_black(64))
+    assert copies == 0.5
+    same = probes.compared(tf.constant(images), tf.constant(other), copies)
+    assert 0.5 < float(same["nearest_diversity"]) < 2.0
+    few = np.concatenate([np.zeros((32, 64), np.float32), np.repeat(other[-4:], 8, axis=0)])
+    assert float(probes.compared(tf.constant(images), tf.constant(few), copies)["nearest_diversity"]) < 0.01
+
+
+def test_a_ratio_without_a_meaning_is_no_number():
+    assert float(ratio(tf.constant(1.0), tf.constant(4.0))) == 0.25
+    assert math.isnan(ratio(tf.constant(1.0), tf.constant(0.0)))
+    assert math.isnan(ratio(tf.constant(1.0), tf.constant(1e-9), 1e-6))
+
+
+def test_nothing_is_explained_of_equal_images():
+    images = np.full((64, SIDE, SIDE, 1), 91, np.uint8)
+    seen = watch(vae(), 4, images=images, held_out=images)
+    assert seen.rows and "explained" not in seen.rows[-1] and "diverged" not in names(seen)
+
+
+@pytest.mark.parametrize("loss", [tfgen.losses.wasserstein, tfgen.losses.least_squares])
+def test_outputs_of_a_critic_are_not_called_probabilities(loss):
+    model = gan(loss=loss)
+    history = model.fit(TRAIN, batch_size=32, epochs=1, verbose=0).history
+    row = Probe(model, model.as_examples(TRAIN), model.as_examples(HELD_OUT), size=32)()
+    assert not [name for name in {**row, **history} if name.endswith("_score")]
+    assert {"real_output", "fake_output", "held_out_output", "fake_accuracy"} <= set(row)
+    assert {"real_output", "fake_output"} <= set(history)
+    batch = model.as_batch({"image": TRAIN[np.linspace(0, 255, 32).astype(int)]})["image"]
+    assert row["real_output"] == pytest.approx(np.asarray(model.discriminator(batch)).mean(), abs=1e-5)
 
 
 @pytest.mark.slow
@@ -190,8 +261,10 @@ def test_a_probe_of_a_vae_measures_what_numpy_does():
 # What rows mean.
 
 
+LOSS = [tfgen.Phase("elbo", (), None, lambda batch, step: {})]  # a single phase: its column is `loss`
 RULES = (
-    *(NON_FINITE, DIVERGED, standing_still("generator"), standing_still("discriminator")),
+    *divergence(LOSS, ["generator", "discriminator", "encoder"]),
+    *(standing_still("generator"), standing_still("discriminator")),
     *ADVERSARIAL_RULES,
     *LATENT_RULES,
 )
@@ -244,6 +317,28 @@ def test_at_the_end_two_probes_are_enough():
         ({"train_separation": 1.0, "energy_distance": 0.3}, "discriminator_won", "above a sample in 100.0% of pairs"),
         ({"diversity": 0.04, "nearest_diversity": 0.5}, "generator_collapsed", "among themselves 25 times less than"),
         ({"diversity": 0.5, "nearest_diversity": 0.0}, "generator_collapsed", "over 1000 times less than a real image"),
+        (
+            {"diversity": math.nan, "nearest_diversity": 0.01, "trained_diversity": 0.9},
+            "generator_collapsed",
+            "its samples, of the averaged weights, are few",
+        ),
+        (
+            {"diversity": 0.9, "trained_diversity": 0.0001},
+            "generator_collapsed",
+            "the samples of its trained weights differ among themselves over 1000 times less than real images (all",
+        ),
+        (
+            {"equilibrium_distance": 0.49, "train_separation": 0.5, "real_score": 0.99, "fake_score": 0.98},
+            "discriminator_sure_and_wrong",
+            "D(x) = 0.99, D(G(z)) = 0.98, with |D - 1/2| = 0.49, but it ranks a real image above a sample in only 50%",
+        ),
+        (
+            {"generator_slope": 0.004, "fake_accuracy": 0.99},
+            "generator_saturated",
+            "rejects 99% of its samples, and there the generator's loss is flat (slope 0.004;",
+        ),
+        ({"saturation": 0.99, "real_saturation": 0.5}, "samples_saturated", "99% of their values lie at the ends"),
+        ({"out_of_range": 0.5}, "samples_out_of_range", "50% of their values lie outside of the value_range"),
         ({"active_units": 8.0, "latents": 16.0, "kl": 9.0}, "unused_latents", "half the latents are unused: 8 of 16"),
         ({"active_units": 3.0, "latents": 16.0, "kl": 9.0}, "unused_latents", "more than half the latents are unused"),
         ({"active_units": 0.0, "latents": 16.0, "kl": 0.01}, "posterior_collapse", "KL(q(z|x) || p(z)) = 0.01 nats"),
@@ -265,6 +360,9 @@ def test_each_failure_has_its_name_and_its_words(row, name, words):
         {"train_separation": 0.5, "energy_distance": 0.02},  # the equilibrium
         {"train_separation": 1.0, "energy_distance": 0.05},
         {"diversity": 0.12, "nearest_diversity": 0.2},
+        {"generator_slope": 0.001, "fake_accuracy": 0.3},  # G deceives D
+        {"generator_slope": 0.05, "fake_accuracy": 0.97},
+        {"saturation": 0.97, "real_saturation": 0.9},  # digits are black and white
         {"active_units": 9.0, "latents": 16.0, "kl": 9.0, "explained": 0.5},
     ],
 )
@@ -283,8 +381,49 @@ def test_a_loss_that_rises_without_bound_or_is_no_number_has_diverged():
     (finding,) = found_in([{"step": i, "loss": loss} for i, loss in enumerate(losses)])
     assert finding.step == 4 and finding.message.startswith("diverged: loss is 2000, and was 250 at step 2;")
     assert found_in([{"step": i, "loss": loss} for i, loss in enumerate([500.0, 250.0, 400.0, 450.0])]) == []
-    (finding,) = found_in(rows_of(1, loss=2.0) + rows_of(4, 2, loss=math.nan, active_units=0.0))
+    (finding,) = found_in(rows_of(1, loss=2.0) + rows_of(4, 2, loss=math.nan))
     assert finding.step == 200 and finding.message.startswith("diverged: loss is no longer finite;")
+
+
+COLLAPSED = {"active_units": 0.0, "latents": 4.0}
+
+
+def test_one_rule_silences_others_only_where_it_says_so():
+    rows = rows_of(1, loss=2.0) + rows_of(4, 2, loss=math.inf, **COLLAPSED)
+    diverged, collapsed = found_in(rows)
+    assert (diverged.step, collapsed.step, collapsed.name) == (200, 400, "posterior_collapse")
+    assert "no other finding" not in diverged.message
+    rows = rows_of(1, loss=2.0) + rows_of(4, 2, loss=math.nan, encoder_weights=math.nan, **COLLAPSED)
+    (diverged,) = found_in(rows)  # networks that are NaN show nothing else
+    assert "loss, encoder_weights are no longer finite, so that no other finding is looked for;" in diverged.message
+    follower = Judge(RULES)
+    assert "no other finding is looked for where" in follower.diverge(7)[0].message and follower.diverge(9) == []
+
+
+@pytest.mark.parametrize("name", ["nearest_diversity", "explained", "kl", "sharpness", "perceptual_loss"])
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_a_measurement_without_a_value_is_no_divergence(name, value):
+    assert found_in(rows_of(5, **{**EVEN, "loss": 2.0, name: value})) == []
+
+
+GAME = [tfgen.Phase(name, (), None, lambda batch, step: {}) for name in ("discriminator", "generator")]
+
+
+@pytest.mark.parametrize("column", ["discriminator_loss", "generator_loss"])
+def test_each_loss_of_a_game_may_diverge(column):
+    rules = divergence(GAME, ["generator", "discriminator"])
+    (finding,) = judge([{"step": i, column: loss} for i, loss in enumerate([1.4, 0.7, 2e3, 3e3])], rules)
+    assert finding.step == 3 and finding.message.startswith(f"diverged: {column} is 3000, and was 0.7 at step 1;")
+    assert judge([{"step": i, column: loss} for i, loss in enumerate([0.0, -40.0, 30.0, 90.0])], rules) == []
+    (finding,) = judge([{"step": 1, column: math.nan}], rules)
+    assert finding.message.startswith(f"diverged: {column} is no longer finite;")
+
+
+def test_the_losses_of_stages_are_judged_as_those_of_models_of_their_own():
+    losses = [{"step": i, "generator_loss": loss} for i, loss in enumerate([3.0, 2.0, 9.0, 90.0])]
+    assert judge(losses, divergence(GAME, [])) == []
+    (finding,) = judge(losses, divergence(GAME, [], ((("discriminator",), 100), (("generator",), None))))
+    assert finding.name == "diverged" and "generator_loss is 90" in finding.message
 
 
 def test_overfitting_of_a_vae_names_its_best_step():
@@ -517,7 +656,7 @@ class StandIn:
     """A model that is its step."""
 
     name, stop_training, sampler = "stand_in", False, tfgen.samplers.latent()
-    networks = dict.fromkeys(["generator", "discriminator"])
+    networks, phases, stages = dict.fromkeys(["generator", "discriminator"]), LOSS, ()
 
     def __init__(self, step=0):
         self.step, self.first_bad_step = tf.Variable(step, dtype=tf.int64), tf.Variable(-1, dtype=tf.int64)

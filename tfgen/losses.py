@@ -33,6 +33,14 @@ class Loss(Value):
     needs_real: bool = False
     arguments: dict = dataclasses.field(default_factory=dict)
 
+    @property
+    def log_odds(self) -> bool:
+        """Whether D's logit is the log-odds of real against fake, so that D(x) = sigmoid(logit) is a probability.
+
+        It is under a cross-entropy. A critic's outputs, margins and the targets of least squares are no probabilities.
+        """
+        return self.discriminator is cross_entropy_discriminator
+
     def discriminator_loss(self, real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
         """Returns the discriminator's loss of logits [B, 1], a scalar."""
         return self.discriminator(real, fake, **self.arguments)

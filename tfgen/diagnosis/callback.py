@@ -12,8 +12,10 @@ import keras
 from numpy.typing import ArrayLike
 
 from tfgen.data.source import Examples
+from tfgen.diagnosis.general import bad_of, meaningful, training_columns
+from tfgen.diagnosis.judge import Judge, rules_of
 from tfgen.diagnosis.probes import Probe
-from tfgen.diagnosis.rules import PATIENCE, Finding, Judge, rules_of
+from tfgen.diagnosis.rules import PATIENCE, Finding, Row
 from tfgen.diagnosis.stops import Stop, check_stops, stops_for
 from tfgen.errors import UserError
 from tfgen.storage.atomic import write_text
@@ -89,6 +91,7 @@ class Diagnosis(keras.callbacks.Callback):
         self.findings: list[Finding] = []
         self.stopped: str | None = None
         self._probe: Probe | None = None
+        self._remarked: set[str] = set()
 
     # The data.
 
@@ -148,15 +151,30 @@ class Diagnosis(keras.callbacks.Callback):
     # Findings.
 
     def _look(self, last=False):
-        row = {"step": self._step, **self._probe()}
+        row = self._meaningful({"step": self._step, **self._probe()})
         for stop in self.stops:
-            row |= stop.measure(self, row, last)
+            row |= self._meaningful(stop.measure(self, row, last))
         self.rows.append(row)
         self._write()
         if self.board is not None:
             self.board.write("diagnosis/", {name: value for name, value in row.items() if name != "step"})
         findings = self._judge.see(row)
         self._say(findings) if last else self._act(findings)
+
+    def _meaningful(self, row):
+        """Returns a row without measurements that have no value; the first time, each is named."""
+        kept = self._kept(row)
+        empty = sorted(set(row) - set(kept) - self._remarked)
+        if empty and not bad_of(
+            Row(row), training_columns(self.model.phases, self.model.networks)[1]
+        ):  # else nothing has a value, which is said as a divergence
+            self._remarked |= set(empty)
+            self._print(f"diagnosis, step {self._step}: {', '.join(empty)} has no finite value, and is left out")
+        return kept
+
+    def _kept(self, row):
+        losses, weights = training_columns(self.model.phases, self.model.networks)
+        return meaningful(row, [*losses, *weights])
 
     def _act(self, findings):
         """Reports findings, and ends training if one of the stops has a reason to."""
@@ -186,8 +204,8 @@ class Diagnosis(keras.callbacks.Callback):
         for row in rows:
             before = self.rows[-1]["step"] if self.rows else 0
             if row["step"] <= self._step and self._due(before, row["step"]):  # not due: the last row of an ended run
-                self.rows.append(row)
-                self._judge.see(row)
+                self.rows.append(self._kept(row))
+                self._judge.see(self.rows[-1])
         self.findings = list(self._judge.findings)
         if self.folder is not None:
             self._write()

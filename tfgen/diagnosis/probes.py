@@ -1,5 +1,6 @@
 """Probes: measurements of a model on fixed images and fixed noise, which do not change its state."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples
+from tfgen.diagnosis.general import loss_column
 from tfgen.networks.calling import differentiating
 from tfgen.noise import Noise
 from tfgen.training.phases import Phase
@@ -36,6 +38,7 @@ class Probe:
         batch, unseen: fields of training and of held-out images as the networks see them; the latter may be None.
         step: a `Step` in which nothing is updated.
         train: the training `Examples`.
+        duplicates: share of the probe's training examples that have an equal among them, in what the model makes.
         phases: the phases that the training runs now.
     """
 
@@ -54,6 +57,7 @@ class Probe:
     ) -> None:
         self.model, self.train, self.say = model, train, say
         self._train = fixed_batch(train, size)
+        self.duplicates = duplicates(self._train[model.data_field].numpy())
         self._held_out = None if held_out is None else fixed_batch(held_out, size)
         self.parts = [weight_norms, gradient_norms, *model.probes()]
         self._measures: dict[tuple[str, ...], Measure] = {}
@@ -155,6 +159,20 @@ def as_scalar(name: str, value: Any) -> tf.Tensor:
     return value
 
 
+def ratio(numerator: tf.Tensor, denominator: tf.Tensor, least: float = 0.0) -> tf.Tensor:
+    """Returns numerator / denominator, or NaN, which a row leaves out, where the latter is not above `least`."""
+    fits = denominator > least
+    return tf.where(fits, numerator / tf.where(fits, denominator, 1.0), math.nan)
+
+
+def duplicates(values: np.ndarray) -> float:
+    """Returns the share of rows of an array [N, ...] that have an equal among the others."""
+    rows = np.ascontiguousarray(values).reshape(len(values), -1)
+    keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+    counts = np.unique(keys, return_counts=True)[1]
+    return float(counts[counts > 1].sum() / len(rows))
+
+
 def fixed_batch(examples: Examples, size: int) -> dict[str, tf.Tensor]:
     """Returns `size` examples, evenly spaced, as constant tensors by field name."""
     rows = np.linspace(0, len(examples) - 1, min(len(examples), size)).astype(np.int64)
@@ -197,5 +215,5 @@ def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
             loss = tf.add_n(list(phase.checked(phase.terms(batch, step)).values()))
         for name, gradients in tape.gradient(loss, variables).items():
             measured[f"{name}_gradient"] = norm(gradients)
-        measured["loss" if len(model.phases) == 1 else f"{phase.name}_loss"] = loss
+        measured[loss_column(phase, model.phases)] = loss
     return measured

@@ -204,8 +204,11 @@ class AdversarialModel(LatentModel):
         fake = {**fake, self.data_field: tf.stop_gradient(fake[self.data_field])}
         # two passes: batch norm must not mix the statistics of real and fake images
         on_real, on_fake = (Judged(fields, self.judge(fields, step)) for fields in (real, fake))
-        step.log("real_score", tf.reduce_mean(tf.sigmoid(on_real.logit)))
-        step.log("fake_score", tf.reduce_mean(tf.sigmoid(on_fake.logit)))
+        for name, judged in (("real", on_real), ("fake", on_fake)):
+            if self.loss_functions.log_odds:
+                step.log(f"{name}_score", tf.reduce_mean(tf.sigmoid(judged.logit)))
+            else:  # no probabilities
+                step.log(f"{name}_output", tf.reduce_mean(judged.logit))
         terms = {"discriminator_loss": self.loss_functions.discriminator_loss(on_real.logit, on_fake.logit)}
         if self.penalty is not None:
             discriminate = lambda images: self.judge({**batch, self.data_field: images}, step)["logit"]  # noqa: E731
@@ -280,8 +283,8 @@ class AdversarialModel(LatentModel):
         return {**super().endpoints(networks), "discriminate": Endpoint(discriminate, inputs)}
 
     def probes(self) -> list[Callable]:
-        """Returns probes of D's scores and of the diversity of samples."""
-        return [probes.discriminator_scores, probes.diversity]
+        """Returns probes of D's answers, and of the diversity and the range of samples."""
+        return [probes.discriminator_scores, probes.diversity, probes.value_range]
 
     def rules(self) -> tuple[Rule, ...]:
         """Returns the rules by which a diagnosis judges an adversarial training."""

@@ -3,15 +3,18 @@
 Each probe takes a `tfgen.diagnosis.probes.Probe` and returns {name: scalar}.
 """
 
+import math
 from typing import TYPE_CHECKING, cast
 
 import tensorflow as tf
 
-from tfgen.diagnosis.probes import Probe
-from tfgen.losses import cross_entropy_discriminator
+from tfgen.diagnosis.probes import Probe, ratio
 
 if TYPE_CHECKING:
     from tfgen.families.adversarial.model import AdversarialModel
+
+ROUNDING = 1e-6  # distances of equal rows, relative to their norm, that rounding leaves
+UNLIKE = 8  # rows without a copy that a median needs
 
 
 def model_of(probe: Probe) -> "AdversarialModel":
@@ -20,15 +23,27 @@ def model_of(probe: Probe) -> "AdversarialModel":
 
 
 def fakes(probe: Probe) -> tf.Tensor:
-    """Returns samples under the conditions of the probe's training images, the same in all probes."""
+    """Returns what D is trained against: samples of the trained G in training mode, the same noise in all probes."""
     return probe.step.once("probed fakes", lambda: model_of(probe).fakes(probe.batch, probe.step))
 
 
-def discriminator_scores(probe: Probe) -> dict[str, tf.Tensor]:
-    """Returns scores of D on training images, held-out images and samples, where D(x) = sigmoid(logit).
+def samples(probe: Probe) -> tf.Tensor:
+    """Returns what users draw: samples of the averaged G, where there is one, in inference mode; noise as in `fakes`.
 
-    `equilibrium_distance` is the mean of |D - 1/2| over held-out images and samples: 0 at the equilibrium of
-    Goodfellow et al. 2014, proposition 2.
+    Both are made under the conditions of the probe's training images.
+    """
+    model = model_of(probe)
+    return probe.step.once("samples", lambda: model.fakes(probe.batch, model.inference_step(probe.step.noise)))
+
+
+def discriminator_scores(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns D's answers to training images, to held-out images and to samples of the trained G, which D faces.
+
+    Where a logit is the log-odds, `*_score` is the mean of D(x) = sigmoid(logit); of other losses `*_output` is the
+    mean of D's output. `*_accuracy` is the share on the right side of D = 1/2, of other losses of the middle between
+    the means of training images and samples. `equilibrium_distance` is the mean of |D - 1/2| over held-out images and
+    samples: 0 at the equilibrium of Goodfellow et al. 2014, proposition 2. `generator_slope` is the mean of
+    |d loss / d output| of G's loss over samples: the share of D's gradient that G receives.
     """
     model, field = model_of(probe), probe.model.data_field
 
@@ -38,24 +53,31 @@ def discriminator_scores(probe: Probe) -> dict[str, tf.Tensor]:
         # of a map of logits, one per patch, the mean
         return tf.reduce_mean(tf.reshape(logit, [tf.shape(logit)[0], -1]), axis=1)
 
-    real = logits(probe.batch, probe.batch[field], "real")
-    fake = logits(probe.batch, fakes(probe), "fake")
-    measured = {
-        "real_score": tf.reduce_mean(tf.sigmoid(real)),
-        "fake_score": tf.reduce_mean(tf.sigmoid(fake)),
-        "train_accuracy": fraction(real > 0.0),
-        "fake_accuracy": fraction(fake < 0.0),
-        "train_separation": separation(real, fake),
-    }
+    real, fake = logits(probe.batch, probe.batch[field], "real"), logits(probe.batch, fakes(probe), "fake")
+    answers, measured = {"real": real, "fake": fake}, {"train_separation": separation(real, fake)}
     if probe.unseen is not None:
-        real = logits(probe.unseen, probe.unseen[field], "held_out")
-        measured["held_out_score"] = tf.reduce_mean(tf.sigmoid(real))
-        measured["held_out_accuracy"] = fraction(real > 0.0)
-        measured["held_out_separation"] = separation(real, fake)
-    if model.loss_functions.discriminator is cross_entropy_discriminator:  # only then is a logit the log-odds
-        off = tf.abs(tf.sigmoid(tf.concat([real, fake], axis=0)) - 0.5)
+        answers["held_out"] = logits(probe.unseen, probe.unseen[field], "held_out")
+        measured["held_out_separation"] = separation(answers["held_out"], fake)
+    log_odds = model.loss_functions.log_odds
+    middle = 0.0 if log_odds else 0.5 * (tf.reduce_mean(real) + tf.reduce_mean(fake))
+    for name, answer in answers.items():
+        right = answer < middle if name == "fake" else answer > middle
+        measured[f"{'train' if name == 'real' else name}_accuracy"] = fraction(right)
+        measured[f"{name}_{'score' if log_odds else 'output'}"] = tf.reduce_mean(
+            tf.sigmoid(answer) if log_odds else answer
+        )
+    if log_odds:
+        off = tf.abs(tf.sigmoid(tf.concat([answers.get("held_out", real), fake], axis=0)) - 0.5)
         measured["equilibrium_distance"] = tf.reduce_mean(off)
-    return measured
+    return {**measured, "generator_slope": slope(model, fake, real)}
+
+
+def slope(model: "AdversarialModel", fake: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of |d loss / d output| of the generator's loss over D's outputs `fake` [N]."""
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        loss = model.loss_functions.generator_loss(fake[:, None], real[:, None])
+    return tf.reduce_sum(tf.abs(tape.gradient(loss, fake, unconnected_gradients="zero")))
 
 
 def fraction(truths: tf.Tensor) -> tf.Tensor:
@@ -70,20 +92,46 @@ def separation(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
 
 
 def diversity(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns what `compared` says of the samples that users draw; of the trained G as `trained_*`, if that is another.
+
+    With an average of G's weights, samples are of that.
+    """
+    model = model_of(probe)
+    real = probe.batch[model.data_field]
+    measured = compared(real, samples(probe), probe.duplicates)
+    if model.best("generator") is not model.generator:
+        trained = compared(real, fakes(probe), probe.duplicates)
+        measured |= {f"trained_{name}": value for name, value in trained.items()}
+    return measured
+
+
+def compared(real: tf.Tensor, fake: tf.Tensor, copies: float = 0.0) -> dict[str, tf.Tensor]:
     """Returns distances between samples, relative to those between training images, and the distance of both sets.
 
-    `diversity` is the ratio of the mean distances of pairs, `nearest_diversity` that of the median distances to the
-    nearest other row. `energy_distance` is that of Székely and Rizzo 2013, (2 E|X - Y| - E|X - X'| - E|Y - Y'|) /
-    2 E|X - Y|: 0 for equal distributions, at most 1.
+    `diversity` is the ratio of the mean distances of pairs, `nearest_diversity` that of the distances to the nearest
+    other row, medians over the rows that are no copies. `energy_distance` is that of Székely and Rizzo 2013,
+    (2 E|X - Y| - E|X - X'| - E|Y - Y'|) / 2 E|X - Y|: 0 for equal distributions, at most 1. NaN where all images are
+    equal, `nearest_diversity` where hardly any is without a copy.
+
+    Args:
+        real, fake: [N, ...], as many of each.
+        copies: share of the rows of `real` that have an equal among them.
     """
-    real = tf.reshape(probe.batch[probe.model.data_field], [tf.shape(fakes(probe))[0], -1])
-    fake = tf.reshape(fakes(probe), tf.shape(real))
+    rows = real.shape[0]
+    real = tf.reshape(real, [rows, -1])
+    fake = tf.reshape(fake, [rows, -1])
     real_pairs, fake_pairs = distances(real, real), distances(fake, fake)
     real_mean, fake_mean = mean_of_pairs(real_pairs), mean_of_pairs(fake_pairs)
+    least = ROUNDING * tf.sqrt(tf.reduce_mean(tf.reduce_sum(real * real, axis=1)))
+    unlike = rows - round(copies * rows)
+    known = copies == 0.0 or unlike >= UNLIKE
+    # of as many copies among samples as among images, the same rank: pictures half of which are black are no collapse
+    rank = (rows + round(copies * rows)) // 2
+    nearest_ratio = ratio(nearest(fake_pairs, rank), nearest(real_pairs, rank), least) if known else math.nan
     return {
-        "diversity": fake_mean / real_mean,
-        "nearest_diversity": nearest(fake_pairs) / nearest(real_pairs),
-        "energy_distance": 1.0 - (real_mean + fake_mean) / (2.0 * tf.reduce_mean(distances(real, fake))),
+        "diversity": ratio(fake_mean, real_mean, least),
+        "nearest_diversity": nearest_ratio,
+        "energy_distance": 1.0 - ratio(real_mean + fake_mean, 2.0 * tf.reduce_mean(distances(real, fake)), least),
     }
 
 
@@ -101,7 +149,32 @@ def mean_of_pairs(pairs: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.linalg.set_diag(pairs, tf.zeros([tf.shape(pairs)[0]]))) / (rows * (rows - 1.0))
 
 
-def nearest(pairs: tf.Tensor) -> tf.Tensor:
-    """Returns the median distance to the nearest other row, from the distances [N, N] of all pairs."""
+def nearest(pairs: tf.Tensor, rank: int | None = None) -> tf.Tensor:
+    """Returns the distance to the nearest other row, from the distances [N, N] of all pairs: that of `rank` (0 .. N-1).
+
+    By default the median.
+    """
     others = tf.linalg.set_diag(pairs, tf.fill([tf.shape(pairs)[0]], pairs.dtype.max))
-    return tf.sort(tf.reduce_min(others, axis=1))[tf.shape(pairs)[0] // 2]
+    return tf.sort(tf.reduce_min(others, axis=1))[tf.shape(pairs)[0] // 2 if rank is None else rank]
+
+
+def value_range(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns the share of values at the ends of the images' range, `saturation` of samples and `real_saturation`.
+
+    `out_of_range` is the share of samples' values outside of it, by over a hundredth of its width.
+    """
+    model = model_of(probe)
+    if model.value_range is None or model.fields[model.data_field].kind != "image":
+        return {}
+    (low, high), made = model.value_range, samples(probe)
+    level = 0.5 * (high - low) / 255.0
+
+    def at_ends(values):
+        return fraction((values < low + level) | (values > high - level))
+
+    beyond = 0.01 * (high - low)
+    return {
+        "saturation": at_ends(made),
+        "real_saturation": at_ends(probe.batch[model.data_field]),
+        "out_of_range": fraction((made < low - beyond) | (made > high + beyond)),
+    }

@@ -1,4 +1,5 @@
-"""Rules for adversarial models: a discriminator that has won, overfits or does not learn, a collapsed generator.
+"""Rules for adversarial models: a discriminator that has won, is sure and wrong, overfits or does not learn; a
+generator that has collapsed, is saturated, or makes images in a wrong range.
 
 The thresholds lie outside the range of healthy runs of the default configs: there the mean |D - 1/2| is at most 0.43,
 and below 0.39 in one of three consecutive probes; samples differ up to 8 times less than images, in the first epochs of
@@ -7,9 +8,14 @@ and below 0.39 in one of three consecutive probes; samples differ up to 8 times 
 
 import math
 
-from tfgen.diagnosis.rules import CALM, Past, Row, Rule
+from tfgen.diagnosis.rules import Past, Row, Rule
 
-DIVERSITIES = ("diversity", "nearest_diversity")
+DIVERSITIES = ("diversity", "nearest_diversity", "trained_diversity", "trained_nearest_diversity")
+
+
+def of_trained(row: Row, name: str) -> float:
+    """Returns a measurement of the trained generator's samples, which D is trained against, not of the average's."""
+    return row[f"trained_{name}"] if f"trained_{name}" in row else row[name]
 
 
 def has_equilibrium(row: Row) -> bool:
@@ -22,7 +28,7 @@ def discriminator_has_won(row: Row, past: Past) -> bool:
     if has_equilibrium(row):
         return row["equilibrium_distance"] > 0.45 and row["train_separation"] > 0.9
     # the scale of these outputs has no meaning, and a critic that is ahead is not a failure while samples improve
-    return row["train_separation"] > 0.999 and row["energy_distance"] > 0.1
+    return row["train_separation"] > 0.999 and of_trained(row, "energy_distance") > 0.1
 
 
 def say_discriminator_has_won(row: Row, past: Past) -> str:
@@ -37,6 +43,21 @@ def say_discriminator_has_won(row: Row, past: Past) -> str:
         f"the discriminator has won: {seen}, so that the generator learns little or nothing; what usually "
         "helps: lower the discriminator's learning rate or raise the generator's, add instance noise "
         "(instance_noise=0.1), label smoothing or a gradient penalty, or make the discriminator smaller"
+    )
+
+
+def discriminator_is_sure_and_wrong(row: Row, past: Past) -> bool:
+    """Returns whether D is sure of almost every image, and yet does not tell real images and samples apart."""
+    return row["equilibrium_distance"] > 0.45 and row["train_separation"] <= 0.9
+
+
+def say_discriminator_is_sure_and_wrong(row: Row, past: Past) -> str:
+    """Returns the message of `discriminator_is_sure_and_wrong`."""
+    return (
+        f"the discriminator is sure and wrong: D(x) = {row['real_score']:.2f}, D(G(z)) = {row['fake_score']:.2f}, with "
+        f"|D - 1/2| = {row['equilibrium_distance']:.2f}, but it ranks a real image above a sample in only "
+        f"{row['train_separation']:.0%} of pairs, and where it is saturated it passes on no gradient; what usually "
+        "helps: a larger discriminator, a lower learning rate of its own, a gradient penalty, label smoothing"
     )
 
 
@@ -57,7 +78,7 @@ def say_discriminator_overfits(row: Row, past: Past) -> str:
 
 def discriminator_does_not_learn(row: Row, past: Past) -> bool:
     """Returns whether D cannot separate real images and samples although their distributions differ."""
-    return row["train_separation"] < 0.6 and row["energy_distance"] > 0.1
+    return row["train_separation"] < 0.6 and of_trained(row, "energy_distance") > 0.1
 
 
 def say_discriminator_does_not_learn(row: Row, past: Past) -> str:
@@ -75,42 +96,80 @@ def generator_has_collapsed(row: Row, past: Past) -> bool:
 
 
 def least_diverse(row: Row) -> tuple[str, float]:
-    """Returns (name, value) of the smaller one of the two measurements of diversity."""
-    return min(((name, row[name]) for name in DIVERSITIES), key=lambda item: item[1])
+    """Returns (name, value) of the smallest of the measurements of diversity; infinity where there are none."""
+    known = [(name, row[name]) for name in DIVERSITIES if not math.isnan(row[name])]
+    return min(known, key=lambda item: item[1], default=("diversity", math.inf))
 
 
 def say_generator_has_collapsed(row: Row, past: Past) -> str:
     """Returns the message of `generator_has_collapsed`."""
     name, ratio = least_diverse(row)
+    whose = "the samples of its trained weights" if name.startswith("trained_") else "its samples"
+    if not name.startswith("trained_") and "trained_diversity" in row:
+        whose = "its samples, of the averaged weights,"
     less = f"{1 / ratio:.{0 if ratio < 0.2 else 1}f} times less" if ratio > 1e-3 else "over 1000 times less"
-    seen = {
-        "diversity": f"its samples differ among themselves {less} than real images",
-        "nearest_diversity": f"its samples are few: each differs from the one most like it {less} than a real image",
-    }
+    if name.endswith("nearest_diversity"):
+        seen = f"{whose} are few: each differs from the one most like it {less} than a real image"
+    else:
+        seen = f"{whose} differ among themselves {less} than real images"
+    equal = " (all are one: does the latent vary, and does the generator read it?)" if ratio <= 1e-3 else ""
     return (
-        f"the generator has collapsed: {seen[name]}; what usually helps: lower both learning rates, a gradient penalty "
-        "or loss=hinge, instance noise, larger batches, or to train anew with another seed"
+        f"the generator has collapsed: {seen}{equal}; what usually helps: lower both learning rates, a gradient "
+        "penalty or loss=hinge, instance noise, larger batches, or to train anew with another seed"
     )
 
 
-def has_diverged(row: Row, past: Past) -> bool:
-    """Returns whether G's loss exceeds its best by more than 1000."""
-    return row["generator_loss"] - past.best("generator_loss")["generator_loss"] > 1000.0
+def generator_is_saturated(row: Row, past: Past) -> bool:
+    """Returns whether G's loss is flat where D rejects its samples: it receives a hundredth of D's gradient."""
+    return row["generator_slope"] < 0.01 and row["fake_accuracy"] > 0.9
 
 
-def say_diverged(row: Row, past: Past) -> str:
-    """Returns the message of `has_diverged`."""
-    best = past.best("generator_loss")
+def say_generator_is_saturated(row: Row, past: Past) -> str:
+    """Returns the message of `generator_is_saturated`."""
     return (
-        f"diverged: generator_loss is {row['generator_loss']:.4g}, and was {best['generator_loss']:.4g} at step "
-        f"{best['step']:.0f}; {CALM}"
+        f"the generator is saturated: the discriminator rejects {row['fake_accuracy']:.0%} of its samples, and there "
+        f"the generator's loss is flat (slope {row['generator_slope']:.1g}; the non-saturating loss has nearly 1), so "
+        "that its gradient vanishes; what usually helps: loss=non_saturating instead of loss=minimax (Goodfellow et "
+        "al. 2014, section 3), or a lower learning rate of the discriminator"
+    )
+
+
+def samples_are_saturated(row: Row, past: Past) -> bool:
+    """Returns whether almost all values of samples lie at the ends of the range, and those of real images do not."""
+    return row["saturation"] > 0.95 and row["real_saturation"] < 0.85
+
+
+def say_samples_are_saturated(row: Row, past: Past) -> str:
+    """Returns the message of `samples_are_saturated`."""
+    return (
+        f"the samples are saturated: {row['saturation']:.0%} of their values lie at the ends of the range, of real "
+        f"images {row['real_saturation']:.0%}, so that the last activation passes on hardly any gradient; what usually "
+        "helps: a lower learning rate of the generator, smaller initial weights, batch normalisation, or the "
+        "value_range in which the images really lie"
+    )
+
+
+def samples_leave_the_range(row: Row, past: Past) -> bool:
+    """Returns whether a quarter of the samples' values lie outside of the range of the images, where they are cut."""
+    return row["out_of_range"] > 0.25
+
+
+def say_samples_leave_the_range(row: Row, past: Past) -> str:
+    """Returns the message of `samples_leave_the_range`."""
+    return (
+        f"the samples leave the range: {row['out_of_range']:.0%} of their values lie outside of the value_range in "
+        "which the networks see images, and are cut off; what usually helps: the value_range that the generator's last "
+        "activation makes ((-1, 1) for tanh, (0, 1) for sigmoid)"
     )
 
 
 RULES = (
-    Rule("diverged", has_diverged, say_diverged, patience=2),
     Rule("discriminator_won", discriminator_has_won, say_discriminator_has_won),
+    Rule("discriminator_sure_and_wrong", discriminator_is_sure_and_wrong, say_discriminator_is_sure_and_wrong),
     Rule("discriminator_overfits", discriminator_overfits, say_discriminator_overfits),
     Rule("discriminator_does_not_learn", discriminator_does_not_learn, say_discriminator_does_not_learn),
     Rule("generator_collapsed", generator_has_collapsed, say_generator_has_collapsed),
+    Rule("generator_saturated", generator_is_saturated, say_generator_is_saturated),
+    Rule("samples_saturated", samples_are_saturated, say_samples_are_saturated),
+    Rule("samples_out_of_range", samples_leave_the_range, say_samples_leave_the_range),
 )

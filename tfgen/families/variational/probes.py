@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples
-from tfgen.diagnosis.probes import Probe
+from tfgen.diagnosis.probes import Probe, ratio
 from tfgen.noise import Noise
 from tfgen.training.step import Step
 
+ROUNDING = 1e-10  # variance about the mean, in units of [0, 1], that rounding leaves of equal images
 ACTIVE_VARIANCE = 0.01  # of a latent's posterior mean, Burda et al. 2016, section 5.2
 
 
@@ -43,7 +44,8 @@ def reconstruction(probe: Probe) -> dict[str, tf.Tensor]:
     step, batch = seen(probe)
     x, batch = model.prepared(batch, step)
     error = tf.reduce_mean(tf.square(x - model.image_of(model.reconstructed(batch, step))))
-    return {"explained": 1.0 - error / tf.reduce_mean(tf.square(x - mean_image(model, probe.train)))}
+    variance = tf.reduce_mean(tf.square(x - mean_image(model, probe.train)))
+    return {"explained": 1.0 - ratio(error, variance, ROUNDING)}  # of equal images there is nothing to explain
 
 
 def latents(probe: Probe) -> dict[str, tf.Tensor]:
