@@ -49,6 +49,20 @@ def test_flags_are_parsed(command, capsys, arguments, printed):
     assert capsys.readouterr().out.strip() == printed
 
 
+def test_arguments_that_are_no_flags_are_values_of_one_flag_that_takes_them(capsys):
+    made = cli.Command("demo", "Does nothing.")
+    made.multiple("run", "folders", str.upper, positional=True)
+    made.integer("num", 1, "how many")
+    made.action(lambda flags: print(flags.run, flags.num))
+    given = (["a", "--num=3", "b"], ["--run=a", "b"], ["--run", "a", "--", "--num=3"], [])
+    assert [made(arguments) for arguments in given] == [0] * 4
+    assert capsys.readouterr().out.splitlines() == ["['A', 'B'] 3", "['A', 'B'] 1", "['A', '--NUM=3'] 1", "[] 1"]
+    assert made(["a", "--numb=3"]) == 2 and "did you mean '--num'" in capsys.readouterr().err
+    assert (
+        made(["--help"]) == 0 and "usage: python -m tfgen.demo [RUN ...] [--flag=value ...]" in capsys.readouterr().out
+    )
+
+
 def test_a_second_call_starts_from_the_defaults(command, capsys):
     command(["--num=5", "--set=a=1", "--mirror"])
     command([])

@@ -16,6 +16,7 @@ from tfgen.evaluation.board import Board, last_words
 from tfgen.evaluation.entries import Budget, read_entries, split_entries
 from tfgen.evaluation.ranking import COLUMNS, Outcome, interval, markdown, summary, write_picture
 from tfgen.leaderboard import COMMAND
+from tfgen.metrics.differences import student
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.lock import FolderLock
 
@@ -289,7 +290,7 @@ def test_the_table_is_csv_as_well(world, tmp_path):
         "",
     ]
     assert (gan["model"], gan["steps"], gan["run_steps"], gan["fd"]) == ("gan", "100", "100, 100", "4.0")
-    assert float(gan["fd_half_interval"]) == pytest.approx(12.706)
+    assert float(gan["fd_half_interval"]) == pytest.approx(12.706205)
 
 
 def test_a_board_of_earlier_recipes_goes_on(world, tmp_path):
@@ -388,8 +389,9 @@ def test_a_model_whose_runs_all_diverged_comes_last():
 
 
 def test_a_share_does_not_leave_0_to_1():
-    rows = [{"model": "a", "runs": 2, "diverged": 0, "steps": 1, "run_steps": [], **dict.fromkeys(COLUMNS, (0.9, 0.3))}]
-    cells = dict(zip(COLUMNS, markdown(rows, [], "c", True).splitlines()[2].split(" | ")[4:]))
+    row = {"model": "a", "runs": 2, "diverged": 0, "steps": 1, "run_steps": [], "from_best": {}, "from_above": {}}
+    head, _, line = markdown([row | dict.fromkeys(COLUMNS, (0.9, 0.3))], [], "c", True).splitlines()[:3]
+    cells = dict(zip(head.split(" | "), line.split(" | ")))
     assert cells["fd"] == cells["density"] == "0.9 ± 0.3", "scores that can be larger than 1"
     assert cells["recall"] == "0.9 (0.6 to 1)"
 
@@ -397,8 +399,96 @@ def test_a_share_does_not_leave_0_to_1():
 def test_the_interval_is_students():
     values = [1.0, 2.0, 4.0]
     mean, half = interval(values)
-    assert mean == pytest.approx(7 / 3) and half == pytest.approx(4.303 * np.std(values, ddof=1) / 3**0.5)
+    assert mean == pytest.approx(7 / 3) and half == pytest.approx(4.302653 * np.std(values, ddof=1) / 3**0.5)
     assert interval([2.0]) == (2.0, None) and interval([]) is None
+
+
+# --- differences
+
+
+def outcome(model, seed, fd, replicates=(), recall=0.5):
+    found = scores(fd)
+    found["fd"] |= {"low": fd - 1.0, "high": fd + 1.0}
+    found["recall"] |= {"value": recall}
+    return Outcome(model, seed, "done", 9, found, {"fd": list(replicates)} if replicates else {})
+
+
+SHARED = [3.0, -3.0, 2.0, -2.0]  # what the real images give to all runs, more than any of their differences
+
+
+def test_single_runs_are_told_apart_by_what_the_real_images_do_not_share():
+    rows = summary(
+        [
+            outcome("far", 0, 12.0, SHARED),
+            outcome("near", 0, 10.2, [3.5, -3.5, 2.0, -2.0]),
+            outcome("best", 0, 10.0, SHARED),
+        ]
+    )
+    assert [row["model"] for row in rows] == ["best", "near", "far"] and rows[0]["from_best"] == {}
+    near, far = rows[1]["from_best"]["fd"], rows[2]["from_best"]["fd"]
+    # mean square of (0.5, -0.5, 0, 0): 1/8; Student's t of 4 degrees of freedom
+    assert (near["value"], near["high"]) == pytest.approx((0.2, 0.2 + 2.77645 * 0.125**0.5), rel=1e-5)
+    assert (near["within_error"], far["within_error"]) == (True, False)
+    assert rows[2]["from_above"]["fd"]["value"] == pytest.approx(1.8) and near["interval"].startswith("paired")
+    assert rows[1]["from_above"] == rows[1]["from_best"]
+
+
+def test_several_seeds_are_told_apart_by_the_noise_of_trainings_and_of_real_images():
+    of_two = [("a", 9.0), ("a", 11.0), ("b", 10.0), ("b", 12.0)]
+    runs = [outcome(model, i % 2, fd, SHARED) for i, (model, fd) in enumerate(of_two)]
+    told = summary(runs)[1]["from_best"]["fd"]
+    # a variance of 2 each, so 2 of the difference of the means, with 2 degrees of freedom; the real images cancel
+    assert (told["value"], told["low"]) == pytest.approx((1.0, 1.0 - 4.302653 * 2**0.5))
+    assert told["within_error"] and told["interval"].startswith("over trainings (Student's t")
+    other = [dataclasses.replace(one, replicates={}) for one in runs]
+    alone = summary(other)[1]["from_best"]["fd"]
+    assert alone["low"] == told["low"] and "replicates are missing" in alone["interval"]
+
+
+def test_rows_within_the_error_are_marked_in_all_three_files(world, tmp_path):
+    world.values |= {"vae-1": 1.1, "gan-0": 1.0, "gan-1": 1.2}
+    board(tmp_path)
+    text = (tmp_path / "board" / "leaderboard.md").read_text()
+    cells = [cell.strip() for cell in text.splitlines()[3].split("|")]
+    assert cells[1:8] == [
+        "gan",
+        "2",
+        "0",
+        "100, 100",
+        "1.1 ± 1.3",
+        "+0.05 (-0.64 to +0.74) ≈",
+        "+0.05 (-0.64 to +0.74) ≈",
+    ]
+    assert "≈: a difference within the error, as its 95 % interval holds 0" in text and "over trainings alone" in text
+    with open(tmp_path / "board" / "leaderboard.csv", newline="") as file:
+        vae, gan = csv.DictReader(file)
+    assert vae["fd_from_best"] == vae["fd_within_error_of_best"] == ""
+    assert gan["fd_within_error_of_best"] == gan["fd_within_error_of_above"] == "true"
+    # variances 0.005 and 0.02, so 0.0125 of the difference, with 0.0125^2 / (0.0025^2 + 0.01^2) degrees of freedom
+    assert float(gan["fd_from_best_low"]) == pytest.approx(0.05 - student(25 / 17) * 0.0125**0.5)
+    rows = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["rows"]
+    assert [row["from_best"].get("kid", {}).get("within_error") for row in rows] == [None, True]
+
+
+def test_a_score_beside_the_first_rows_is_marked_too():
+    runs = [outcome(model, seed, fd, recall=recall + seed / 100) for model, fd, recall in MODELS for seed in (0, 1)]
+    text = markdown(summary(runs), runs, "c", True)
+    head, _, *lines = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()[:5]]
+    assert [line[head.index("recall")] for line in lines] == ["0.505 ± 0.064", "0.515 ± 0.064 ≈", "0.905 ± 0.064"]
+    assert [line[head.index("from the best")] for line in lines] == ["", "+1 (+1 to +1)", "+2 (+2 to +2)"]
+
+
+MODELS = (("a", 1.0, 0.5), ("b", 2.0, 0.51), ("c", 3.0, 0.9))
+
+
+def test_records_of_earlier_boards_are_read(world, tmp_path):
+    board(tmp_path)
+    count = len(world.calls)
+    for path in (tmp_path / "board").glob("*-[01].json"):
+        saved = json.loads(path.read_text())
+        del saved["entry"]["replicates"]
+        path.write_text(json.dumps(saved))
+    assert board(tmp_path) == 0 and len(world.calls) == count
 
 
 def test_the_picture_has_a_row_per_model(tmp_path, photos):

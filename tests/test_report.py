@@ -469,8 +469,9 @@ def both(folder, **changes):
 def test_alike_measured_figures_stand_side_by_side(folder):
     other = evaluation(metrics={"fd": score(23.456, 22, 24, 0.789, protocol(interval="bootstrap"))})
     said = both(folder, evaluation_json=json.dumps(other))
-    assert "fd, lower is better 12.35 11.5 … 13.25 23.46 22 … 24 0.789" in said
-    assert "kid, lower is better -0.00123 -0.002 … 0.0005 – 0.0001" in said
+    assert "metric one two one − two real images" in said
+    assert "fd, lower is better 12.35 11.5 … 13.25 23.46 22 … 24 -11.1 -12.1 … -9.4 * one is better 0.789" in said
+    assert "kid, lower is better -0.00123 -0.002 … 0.0005 – – 0.0001" in said
     assert "cannot be compared" not in said
 
 
@@ -478,9 +479,51 @@ def test_figures_of_different_protocols_are_not_compared(folder):
     other = {name: score(98765.0, stated=protocol(count=77, interval="bootstrap")) for name in ("fd", "kid")}
     said = both(folder, evaluation_json=json.dumps(evaluation(metrics=other)))
     refused = "one and two were measured by different protocols and cannot be compared: fake.count is 100 and 77"
-    assert f"fd {refused}; evaluate both alike" in said and f"kid {refused} and 1 more; evaluate both alike" in said
+    assert f"fd, kid {refused}; evaluate both alike" in said
     assert "98765" not in said and "12.35" not in said, "no figure of a refused row"
-    assert "active_units 7 – –" in said
+    assert "active_units 7 – – –" in said
+
+
+def compared(folder, **runs):
+    """What the page says of runs, each (FD, its replicates, smallest_class), whose own intervals are wide."""
+    made = []
+    for name, (fd, replicates, smallest) in runs.items():
+        scores = {"fd": score(fd, fd - 9, fd + 9), "smallest_class": score(smallest, smallest - 0.1, smallest + 0.1)}
+        text = json.dumps(evaluation(metrics=scores, replicates={"fd": replicates} if replicates else {}))
+        made.append(folder(name, history_csv=GAN_HISTORY, evaluation_json=text))
+    return words(write_report(made, pictures=False)).partition("Protocol of")[0]
+
+
+REAL = [4.0, -4.0, 3.0, -3.0]
+
+
+def test_two_runs_differ_by_a_paired_interval(folder):
+    said = compared(folder, one=(11.0, [4.1, -4.1, 3, -3], 0.1), two=(12.0, REAL, 0.1))
+    # 2.776 sqrt(0.005) = 0.196
+    assert "11 2 … 20 12 3 … 21 -1.00 -1.20 … -0.80 one is better" in said
+    assert "smallest_class 0.1 0 … 0.2 0.1 0 … 0.2 +0.00 -0.14 … +0.14 * within the error" in said
+    assert "Marked *: unpaired" in said
+    said = compared(folder, one=(12.1, [4.1, -4.1, 3, -3], 0.1), two=(12.0, REAL, 0.9))
+    assert "+0.10 -0.10 … +0.30 within the error" in said and "-0.80 -0.94 … -0.66 * beyond the error" in said
+
+
+def test_several_runs_are_compared_with_the_best(folder):
+    said = compared(
+        folder, a=(13.0, REAL, 0.1), b=(12.1, [4.1, -4.1, 3, -3], 0.1), c=(12.0, REAL, 0.1), d=(12.2, [], 0.1)
+    )
+    assert "12.1 3.1 … 21.1 +0.10 to the best -0.10 … +0.30 within the error of the best 12 3 … 21 best" in said
+    assert "13 4 … 22 +1.0000 to the best +1.0000 … +1.0000 12.1" in said
+    assert "12.2 3.2 … 21.2 +0 to the best -13 … +13 * within the error of the best" in said
+    assert "smallest_class 0.1 0 … 0.2 0.1 0 … 0.2" in said, "neither high nor low is better"
+
+
+def test_folders_need_no_flag(folder, capsys):
+    one, two = folder("one", history_csv=GAN_HISTORY), folder("two", history_csv=GAN_HISTORY)
+    assert report(one, two, f"--out={one.parent / 'page.html'}", "--nopictures") == 0
+    assert "2 runs compared · tfgen 2 runs compared one, two" in words(one.parent / "page.html")
+    assert report(f"--run={one}", "--nopictures", two) == 0
+    assert capsys.readouterr().out.endswith(f"{one.parent / 'comparison.html'}\n")
+    assert report("none", "--nopictures") == 2 and "there is no folder none" in capsys.readouterr().err
 
 
 def test_a_run_without_scores_is_told_how_to_get_them(folder):

@@ -82,6 +82,7 @@ class Command:
         # not the global flags.FLAGS, where commands (and other libraries) would clash
         self._values = flags.FlagValues()
         self._shown: dict[str, tuple[str, Any, str]] = {}  # flag -> (expected, default, help)
+        self._positional: str | None = None  # the flag that takes the arguments which are no flags
         self._main: Action  # set by `action`
         self.boolean("help", False, "show this text and exit")
 
@@ -132,8 +133,14 @@ class Command:
         flags.DEFINE_flag(flag, self._values)
         self._shown[name] = ("", default, help)
 
-    def multiple(self, name: str, help: str, convert: Callable[[str], str] = str) -> None:
-        """Defines a flag that may be given several times; its value is a list of `convert(text)`, empty by default."""
+    def multiple(self, name: str, help: str, convert: Callable[[str], str] = str, positional: bool = False) -> None:
+        """Defines a flag that may be given several times; its value is a list of `convert(text)`, empty by default.
+
+        With `positional`, arguments that are no flags are values of this one too, after those that are named.
+        """
+        if positional:
+            self._positional = name
+            self._values.set_gnu_getopt(True)  # flags may follow them
         flags.DEFINE_multi(_Parser(convert, "text"), flags.ArgumentSerializer(), name, [], help, self._values)
         self._shown[name] = ("text", None, help)
 
@@ -188,8 +195,11 @@ class Command:
             raise UserError(f"cannot read the flags: {faults.reason(error)}") from None
         except flags.Error as error:
             raise UserError(f"{_sentence(error)}; flags are written --name=value") from None
-        if rest:
+        if rest and self._positional is None:
             raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
+        if rest:
+            flag = self._values[self._positional]
+            flag.value = [*flag.value, *map(flag.parser.convert, rest)]
         return self._values
 
     def hint(self, name: str, value: str, arguments: Sequence[str]) -> str:
@@ -201,7 +211,8 @@ class Command:
         # wrapped on a terminal alone: elsewhere a program may look for a line
         columns = tables.columns_of(sys.stdout)
         width = tables.UNCUT if columns is None else min(columns, 110)
-        lines = [self.summary, "", f"usage: python -m tfgen.{self.name} [--flag=value ...]", ""]
+        places = f"[{self._positional.upper()} ...] " if self._positional else ""
+        lines = [self.summary, "", f"usage: python -m tfgen.{self.name} {places}[--flag=value ...]", ""]
         for name, (expected, default, help) in self._shown.items():
             left = f"  --{name}" + (f"={expected}" if expected and "|" in expected else "")
             text = help if default in (None, False) else f"{help} (default: {default})"

@@ -130,8 +130,8 @@ class Board:
         if record.stage == "trained":
             print(f"{entry.name}, seed {seed}: evaluating", flush=True)
             evaluation = self.evaluate(entry.name, record.workdir)
-            steps = evaluation["subject"]["step"]
-            record.write("done", Outcome(entry.name, seed, "done", steps, evaluation["metrics"]))
+            steps, replicates = evaluation["subject"]["step"], evaluation["replicates"]
+            record.write("done", Outcome(entry.name, seed, "done", steps, evaluation["metrics"], replicates))
 
     def train(self, record: Record, entry: Entry, seed: int) -> None:
         """Trains an entry by tfgen.run in its own process.
@@ -176,7 +176,8 @@ class Board:
         """Writes leaderboard.json, leaderboard.csv and leaderboard.md of the runs that are done."""
         outcomes = [record.outcome for record in records if record.outcome is not None]
         rows = summary(outcomes)
-        contents = {"command": self.command, "rows": rows, "entries": [dataclasses.asdict(one) for one in outcomes]}
+        entries = [{**dataclasses.asdict(one), "replicates": {}} for one in outcomes]  # each run's record has them
+        contents = {"command": self.command, "rows": rows, "entries": entries}
         write_text(self.folder / "leaderboard.json", json.dumps(contents, indent=1) + "\n")
         write_text(self.folder / "leaderboard.csv", as_csv(rows))
         table = markdown(rows, outcomes, self.command, self.budget.constant_rates)

@@ -1,4 +1,4 @@
-"""The table of a leaderboard, means and intervals over seeds, as rows and as Markdown; and a picture of samples."""
+"""The table of a leaderboard as rows and as Markdown: means over seeds, and differences; and a picture of samples."""
 
 import csv
 import dataclasses
@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from tfgen.evaluation.differences import PAIRED, difference, replicates_of, within_error
+from tfgen.metrics.differences import student
 from tfgen.metrics.score import SHARE, SHARES, check_comparable, clipped
 from tfgen.storage import images
 
 COLUMNS = ("fd", "kid", "precision", "recall", "density", "coverage", "smallest_class", "authenticity")
-# 97.5 % quantiles of Student's t with 1, 2, ... degrees of freedom
-STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+WITHIN = "≈"  # marks a difference within its error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Outcome:
         status: "done", or "diverged": a loss or a weight became infinite or NaN.
         steps: number of training steps, of a diverged run up to there.
         scores: metric -> what evaluation.json holds of it; empty of a diverged run.
+        replicates: metric -> its replicates in evaluation.json; empty where it has none.
     """
 
     model: str
@@ -37,6 +39,7 @@ class Outcome:
     status: str
     steps: int
     scores: dict
+    replicates: dict = dataclasses.field(default_factory=dict)
 
 
 def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -44,7 +47,9 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
     Returns:
         One row per entry, the smallest Fréchet distance first: number of runs, of diverged runs, mean number of steps
-        of the others, `run_steps` (seed, status and steps of each), and (mean, half interval) of every score.
+        of the others, `run_steps` (seed, status and steps of each), (mean, half interval) of every score, and
+        `from_best` and `from_above`, its differences from the first row and from the row above: metric -> `value`,
+        `low`, `high`, `within_error` (None without an interval) and `interval`, what that is of.
 
     Raises:
         UserError: two runs were measured by different protocols.
@@ -52,19 +57,35 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     for name in COLUMNS:
         scored = [one for one in outcomes if name in one.scores]
         check_comparable([one.scores[name] for one in scored], [f"{name} of {one.model}-{one.seed}" for one in scored])
-    rows = []
+    rows, groups = [], {}
     for model in dict.fromkeys(one.model for one in outcomes):
         runs = [one for one in outcomes if one.model == model]
-        done = [one for one in runs if one.status == "done"]
-        scores = {}
-        for name in COLUMNS:
-            values = [one.scores[name]["value"] for one in done if name in one.scores]
-            scores[name] = interval([value for value in values if value is not None])
+        groups[model] = done = [one for one in runs if one.status == "done"]
+        scores = {name: interval([one.scores[name]["value"] for one in _measured(done, name)]) for name in COLUMNS}
         steps = statistics.mean(one.steps for one in done) if done else 0
         counts = {"runs": len(runs), "diverged": len(runs) - len(done), "steps": steps}
         each = [{"seed": one.seed, "status": one.status, "steps": one.steps} for one in runs]
         rows.append({"model": model, **counts, "run_steps": each, **scores})
-    return sorted(rows, key=lambda row: row["fd"][0] if row["fd"] else math.inf)
+    rows.sort(key=lambda row: row["fd"][0] if row["fd"] else math.inf)
+    for place, row in enumerate(rows):
+        for key, other in (("from_best", rows[0]), ("from_above", rows[max(0, place - 1)])):
+            row[key] = differences(groups[row["model"]], groups[other["model"]]) if place else {}
+    return rows
+
+
+def differences(a: Sequence[Outcome], b: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """Returns the differences between the mean scores of two entries' runs, as `summary` describes them."""
+    found = {}
+    for name in COLUMNS:
+        groups = [_measured(outcomes, name) for outcomes in (a, b)]
+        scores = ([one.scores[name] for one in group] for group in groups)
+        replicates = ([replicates_of(dataclasses.asdict(one), name) for one in group] for group in groups)
+        of_both = difference(name, *scores, *replicates)
+        if of_both is not None:
+            kind, within = of_both.protocol["interval"], within_error(of_both)
+            ends = {"value": of_both.value, "low": of_both.low, "high": of_both.high}
+            found[name] = {**ends, "within_error": within, "interval": kind}
+    return found
 
 
 def interval(values: Sequence[float]) -> tuple[float, float | None] | None:
@@ -77,8 +98,7 @@ def interval(values: Sequence[float]) -> tuple[float, float | None] | None:
         return None
     if len(values) == 1:
         return values[0], None
-    quantile = STUDENT[min(len(values) - 1, len(STUDENT)) - 1]
-    return statistics.mean(values), quantile * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.mean(values), student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], command: str, constant_rates: bool) -> str:
@@ -90,26 +110,41 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
         command: the command that repeats the board.
         constant_rates: whether learning rates were constant instead of those of each recipe.
     """
-    lines = ["| model | runs | diverged | steps | " + " | ".join(COLUMNS) + " |"]
-    lines.append("|---" * (4 + len(COLUMNS)) + "|")
+    head = ["model", "runs", "diverged", "steps", "fd", "from the best", "from the row above", *COLUMNS[1:]]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
-        cells = [row["model"], row["runs"], row["diverged"], steps_of_runs(row)]
-        lines.append("| " + " | ".join(map(str, cells + [_cell(name, row[name]) for name in COLUMNS])) + " |")
-    floors = [_floor(outcomes, name) for name in COLUMNS]
-    lines.append("| *real images* | | | | " + " | ".join(floors) + " |")
-    lines += ["", f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
+        compared = [_difference_cell(row[key].get("fd")) for key in ("from_best", "from_above")]
+        cells = [row["model"], row["runs"], row["diverged"], steps_of_runs(row), _cell("fd", row["fd"]), *compared]
+        cells += [_cell(name, row[name]) + _mark(row["from_best"].get(name)) for name in COLUMNS[1:]]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    fd, *floors = [_floor(outcomes, name) for name in COLUMNS]
+    lines.append(f"| {' | '.join(['*real images*', '', '', '', fd, '', '', *floors])} |")
+    lines += ["", f"`{command}`", "", _protocol(outcomes, constant_rates), "", *_of_differences(rows)]
     return "\n".join(lines)
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Returns the table as CSV: a line per entry, each score with half of its interval, blank where there is none."""
+    """Returns the table as CSV: a line per entry, scores with half of their interval, and differences from the best.
+
+    FD's difference from the row above comes last. Cells are blank where there is nothing; `NAME_within_error_of_best`
+    is true, false, or blank without an interval.
+    """
     text = io.StringIO()
-    names = [part for name in COLUMNS for part in (name, f"{name}_half_interval")]
     writer = csv.writer(text, lineterminator="\n")
+    names = [part for name in COLUMNS for part in (name, f"{name}_half_interval")]
+    others = [*(("from_best", name) for name in COLUMNS), ("from_above", "fd")]
+    for key, name in others:
+        names += [f"{name}_{key}", f"{name}_{key}_low", f"{name}_{key}_high"]
+        names.append(f"{name}_within_error_of_{key.removeprefix('from_')}")
     writer.writerow(["model", "runs", "diverged", "steps", "run_steps", *names])
     for row in rows:
-        scores = [value for name in COLUMNS for value in row[name] or (None, None)]
-        writer.writerow([row["model"], row["runs"], row["diverged"], row["steps"], steps_of_runs(row), *scores])
+        cells = [value for name in COLUMNS for value in row[name] or (None, None)]
+        for key, name in others:
+            of_both = row[key].get(name, {})
+            within = of_both.get("within_error")
+            cells += [of_both.get(end) for end in ("value", "low", "high")]
+            cells.append(None if within is None else str(within).lower())
+        writer.writerow([row["model"], row["runs"], row["diverged"], row["steps"], steps_of_runs(row), *cells])
     return text.getvalue()
 
 
@@ -144,6 +179,23 @@ def write_picture(
     images.save_png(path, np.asarray(sheet))
 
 
+def _measured(outcomes: Sequence[Outcome], name: str) -> list[Outcome]:
+    """Returns the runs that have a value of a metric."""
+    return [one for one in outcomes if one.scores.get(name, {}).get("value") is not None]
+
+
+def _difference_cell(of_both: dict[str, Any] | None) -> str:
+    if of_both is None:
+        return ""
+    if of_both["low"] is None:
+        return f"{of_both['value']:+.3g}"
+    return f"{of_both['value']:+.3g} ({of_both['low']:+.2g} to {of_both['high']:+.2g}){_mark(of_both)}"
+
+
+def _mark(of_both: dict[str, Any] | None) -> str:
+    return f" {WITHIN}" if of_both and of_both["within_error"] else ""
+
+
 def _cell(name: str, value: tuple[float, float | None] | None) -> str:
     if value is None:
         return "-"
@@ -173,3 +225,18 @@ def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
         f"{extractor['name']}@{extractor['version']} {extractor['sha256'][:8]}; "
         f"learning rates {'constant' if constant_rates else 'as in each recipe'}."
     )
+
+
+def _of_differences(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Returns lines on the marks, and on what the intervals of the differences are of; none without differences."""
+    found = [of_both for row in rows for key in ("from_best", "from_above") for of_both in row[key].values()]
+    kinds = dict.fromkeys(of_both["interval"] for of_both in found if of_both["low"] is not None)
+    if not kinds:
+        return []
+    alone = " Of one run each, it says nothing of other seeds." if PAIRED in kinds else ""
+    return [
+        f"{WITHIN}: a difference within the error, as its 95 % interval holds 0. The columns “from the best” and “from "
+        f"the row above” are differences in FD; beside another score, {WITHIN} compares it with that of the first row. "
+        f"Intervals of differences: {'; '.join(kinds)}.{alone} Each holds for one comparison by itself.",
+        "",
+    ]

@@ -115,7 +115,7 @@ def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
 
 
 def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None = None) -> None:
-    """Raises UserError unless all scores have the same protocol.
+    """Raises UserError unless all scores have the same protocol; how an interval was computed may differ.
 
     Args:
         scores: of one metric, each a `Score` or its JSON form.
@@ -139,7 +139,8 @@ def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None
 
 def _differences(a, b):
     a, b = _flat(a), _flat(b)
-    return {key: (a.get(key), b.get(key)) for key in sorted({*a, *b}) if a.get(key) != b.get(key)}
+    names = (key for key in sorted({*a, *b}) if key.rpartition(".")[2] != "interval")  # no value depends on it
+    return {key: (a.get(key), b.get(key)) for key in names if a.get(key) != b.get(key)}
 
 
 def _flat(values, prefix=""):

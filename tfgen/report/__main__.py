@@ -12,9 +12,14 @@ COMMAND = cli.Command(
     "report",
     "Writes one HTML file on a trained run, or on several side by side.",
     "python -m tfgen.report --run=runs/dcgan-fashion_mnist_mini\n"
-    "python -m tfgen.report --run=runs/dcgan-fashion_mnist_mini --run=runs/vae-fashion_mnist_mini --out=both.html",
+    "python -m tfgen.report runs/dcgan-fashion_mnist_mini runs/vae-fashion_mnist_mini --out=both.html",
 )
-COMMAND.multiple("run", "the run's folder; given several times, the runs are compared", cli.path("run"))
+COMMAND.multiple(
+    "run",
+    "the run's folder; several, which need no --run=, are compared",
+    cli.path("run"),
+    positional=True,
+)
 COMMAND.path("out", None, "FILE.html; default: report.html in the run's folder, comparison.html beside several")
 COMMAND.integer("seed", 0, "of the samples", minimum=0)
 COMMAND.boolean("pictures", True, "load the model and draw samples; --nopictures starts no TensorFlow for one run")

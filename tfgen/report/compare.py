@@ -2,9 +2,11 @@
 
 import collections
 import functools
+import math
 
 from tfgen.errors import UserError
-from tfgen.metrics.score import check_comparable
+from tfgen.evaluation.differences import PAIRED, difference, replicates_of, within_error
+from tfgen.metrics.score import Score, check_comparable
 from tfgen.report import curves, pictures, scores
 from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, folded, joined, paragraph, section, table
@@ -62,25 +64,43 @@ def score_parts(evidences: list[Evidence]) -> Markup | list[Markup]:
     ]
     if not names:
         return notes
-    refusals, rows = collections.defaultdict(list), []
+    refusals, rows, differences = collections.defaultdict(list), [], []
     for name in names:
         refusal = incomparable(name, evidences)
         if refusal:
             refusals[refusal].append(name)
         else:
-            rows.append(figures(name, evidences))
+            found = to_reference(name, evidences)
+            differences += [one for one in found if one]
+            rows.append(figures(name, evidences, found))
+    pair = [f"{evidences[0].name} − {evidences[1].name}"] if len(evidences) == 2 else []
+    head = ["metric", *(evidence.name for evidence in evidences), *pair, "real images"]
     for refusal, refused in refusals.items():
-        rows.append([", ".join(refused), element("td", refusal, colspan=len(evidences) + 1, class_="refused")])
-    head = ["metric", *(evidence.name for evidence in evidences), "real images"]
+        rows.append([", ".join(refused), element("td", refusal, colspan=len(head) - 1, class_="refused")])
     said = (
         "Below each figure its 95 % interval; “real images”: what as many training images score in the samples' place."
     )
     return joined(
         notes,
         paragraph(said) if len(rows) > len(refusals) else None,
+        paragraph(*what_differences_are(differences, bool(pair))) if differences else None,
         table(head, rows, class_="figures"),
         protocols(evidences),
     )
+
+
+def what_differences_are(differences: list[Score], two: bool) -> list[str]:
+    """Returns sentences on the differences of a table of two runs, or of more."""
+    of = "the two runs" if two else "a run and the best of its row"
+    said = [
+        f"The difference of {of} has an interval of its own, mostly a narrower one: both met the same real images, "
+        "whose noise cancels. Where it holds 0, the difference is within the error: other images could reverse it. "
+        "It is of these trained models; another seed of the same recipe can differ by more."
+    ]
+    kinds = {one.protocol["interval"]: None for one in differences if one.low is not None}
+    if others := [kind for kind in kinds if kind != PAIRED]:
+        said.append(f" Marked *: {'; '.join(others)}.")
+    return said
 
 
 def incomparable(name: str, evidences: list[Evidence]) -> str | None:
@@ -93,12 +113,72 @@ def incomparable(name: str, evidences: list[Evidence]) -> str | None:
     return None
 
 
-def figures(name: str, evidences: list[Evidence]) -> list:
-    """Returns the row of one metric."""
+def to_reference(name: str, evidences: list[Evidence]) -> list[Score | None]:
+    """Returns each run's difference in a metric from the second of two runs, or from the best of more; None for it."""
+    values = {i: e.scores[name]["value"] for i, e in enumerate(evidences) if name in e.scores}
+    values = {i: value for i, value in values.items() if value is not None}
+    direction = scores.METRICS.get(name, (name, None))[1]
+    differences: list[Score | None] = [None] * len(evidences)
+    if len(values) < 2 or (len(evidences) > 2 and direction is None):
+        return differences
+    best = max if direction == scores.HIGHER else min
+    reference = 1 if len(evidences) == 2 else best(values, key=values.__getitem__)
+    for i in values.keys() - {reference}:
+        one, other = evidences[i], evidences[reference]
+        replicates = ([replicates_of(e.evaluation or {}, name)] for e in (one, other))
+        differences[i] = difference(name, [one.scores[name]], [other.scores[name]], *replicates)
+    return differences
+
+
+def figures(name: str, evidences: list[Evidence], differences: list[Score | None]) -> list:
+    """Returns the row of one metric; `differences` as `to_reference` returns them."""
     found = [evidence.scores.get(name) for evidence in evidences]
     floors = [scores.number(score["floor"]) for score in found if score and score["floor"] is not None]
     first = next(evidence for evidence in evidences if name in evidence.scores)
-    return [scores.heading(name, first.scores), *map(scores.figure_of, found), " / ".join(dict.fromkeys(floors)) or "–"]
+    if len(evidences) == 2:
+        cells = [*map(scores.figure_of, found), between(name, differences[0], evidences)]
+    else:
+        cells = [from_best(score, one, any(differences)) for score, one in zip(found, differences)]
+    return [scores.heading(name, first.scores), *cells, " / ".join(dict.fromkeys(floors)) or "–"]
+
+
+def between(name: str, difference: Score | None, evidences: list[Evidence]) -> Markup | str:
+    """Returns the cell of the difference of two runs, and which of them is better."""
+    if difference is None:
+        return "–"
+    within, direction = within_error(difference), scores.METRICS.get(name, (name, None))[1]
+    value, limits = signed(difference)
+    if within is not False:
+        verdict = element("small", "no interval" if within is None else "within the error")
+    elif direction is None:
+        verdict = element("small", "beyond the error")
+    else:
+        better = evidences[(difference.value > 0) == (direction == scores.LOWER)]
+        verdict = element("small", f"{better.name} is better", class_="good")
+    return element("td", element("b", value), element("small", limits) if limits else None, verdict)
+
+
+def from_best(score: dict | None, difference: Score | None, compared: bool) -> Markup | str:
+    """Returns the cell of a figure of one of several runs, with its difference from the best of the row."""
+    if score is None:
+        return "–"
+    if difference is None:
+        said = element("small", "best", class_="good") if compared and score["value"] is not None else None
+        return scores.figure_of(score, said)
+    value, limits = signed(difference)
+    lines = [f"{value} to the best", limits, "within the error of the best" if within_error(difference) else ""]
+    return scores.figure_of(score, *(element("small", line) for line in lines if line))
+
+
+def signed(difference: Score) -> tuple[str, str]:
+    """Returns (a difference, its interval) as text, to two digits of the interval; a mark where it is not paired."""
+    if difference.low is None or difference.high is None:
+        return f"{difference.value:+.4g}", ""
+    half = (difference.high - difference.low) / 2
+    places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 4
+    mark = "" if difference.protocol["interval"] == PAIRED else " *"
+    value, low, high = (f"{number:+.{places}f}" for number in (difference.value, difference.low, difference.high))
+    return value, f"{low} … {high}{mark}"
 
 
 def protocols(evidences: list[Evidence]) -> list[Markup]:

@@ -60,9 +60,11 @@ def score_table(scores: dict) -> Markup:
     return table(["metric", "this run, 95 % interval", "real images"], rows, class_="figures")
 
 
-def figure_of(score: dict | None) -> Markup | str:
-    """Returns the cell of a value with its interval below; a dash without a score."""
-    return element("td", element("b", number(score["value"])), element("small", interval(score))) if score else "–"
+def figure_of(score: dict | None, *more: Markup | None) -> Markup | str:
+    """Returns the cell of a value with its interval, and `more`, below; a dash without a score."""
+    if not score:
+        return "–"
+    return element("td", element("b", number(score["value"])), element("small", interval(score)), *more)
 
 
 def interval(score: dict) -> str:
