@@ -195,11 +195,11 @@ class Command:
             raise UserError(f"cannot read the flags: {faults.reason(error)}") from None
         except flags.Error as error:
             raise UserError(f"{_sentence(error)}; flags are written --name=value") from None
-        if rest and self._positional is None:
-            raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
         if rest:
-            flag = self._values[self._positional]
-            flag.value = [*flag.value, *map(flag.parser.convert, rest)]
+            if self._positional is None:
+                raise UserError(f"unexpected argument {rest[0]!r}; flags are written --name=value")
+            flag: Any = self._values[self._positional]
+            flag.value = [*flag.value, *map(flag.parser.parse, rest)]
         return self._values
 
     def hint(self, name: str, value: str, arguments: Sequence[str]) -> str:

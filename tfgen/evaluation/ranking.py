@@ -57,7 +57,8 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     for name in COLUMNS:
         scored = [one for one in outcomes if name in one.scores]
         check_comparable([one.scores[name] for one in scored], [f"{name} of {one.model}-{one.seed}" for one in scored])
-    rows, groups = [], {}
+    rows: list[dict[str, Any]] = []
+    groups = {}
     for model in dict.fromkeys(one.model for one in outcomes):
         runs = [one for one in outcomes if one.model == model]
         groups[model] = done = [one for one in runs if one.status == "done"]
