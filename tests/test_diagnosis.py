@@ -376,6 +376,20 @@ def test_diversity_that_falls_to_less_than_a_third_is_a_collapse():
     assert (finding.step, finding.name) == (700, "generator_collapsed") and " 4.0 times less" in finding.message
 
 
+@pytest.mark.parametrize(
+    "rejected, apart, found",
+    [
+        ([0.0, 0.7, 0.0, 1.0, 1.0, 0.5, 0.1, 0.9], 0.15, ["game_oscillates"]),  # changes of 0.68 on average, then 0.48
+        ([0.0, 0.7, 0.0, 1.0, 1.0, 0.5, 0.1, 0.9], 0.01, []),  # near the equilibrium nothing is left to tell apart
+        ([0.9, 0.5, 0.8, 0.5, 0.8, 0.5, 0.8, 0.5], 0.15, []),
+        ([0.0, 1.0, 0.0, 1.0, 0.0], 0.15, []),  # too short
+    ],
+)
+def test_verdicts_that_turn_over_while_samples_stay_poor_are_an_oscillation(rejected, apart, found):
+    rows = [{"step": i, "fake_accuracy": share, "energy_distance": apart} for i, share in enumerate(rejected)]
+    assert [f.name for f in found_in(rows)] == found
+
+
 def test_a_loss_that_rises_without_bound_or_is_no_number_has_diverged():
     losses = [500.0, 300.0, 250.0, 900.0, 2000.0]
     (finding,) = found_in([{"step": i, "loss": loss} for i, loss in enumerate(losses)])

@@ -3,10 +3,12 @@
 The rules for every model are in `general`; those of a family are in its folder, and `model.rules()` returns them.
 """
 
+import collections
 import dataclasses
 import math
 from collections.abc import Callable
 
+RECENT = 4  # rows before the latest, for rules on how a measurement moves
 PATIENCE = 3  # consecutive probes for which a condition has to hold to become a finding, or to fail to end it
 CALM = "what usually helps: a lower learning rate, --precision=float32 if it was not, a gradient penalty for a critic"
 
@@ -54,9 +56,11 @@ class Past:
 
     Attributes:
         first, previous: the first row and the one before the latest, or None.
+        recent: the last `RECENT` rows, oldest first.
     """
 
     def __init__(self) -> None:
+        self.recent: collections.deque[Row] = collections.deque(maxlen=RECENT)
         self.first: Row | None = None
         self.previous: Row | None = None
         self._lowest: dict[str, Row] = {}
@@ -65,6 +69,7 @@ class Past:
     def add(self, row: Row) -> None:
         """Adds a row."""
         self.first, self.previous = self.first or row, row
+        self.recent.append(row)
         for name, value in row.items():
             if math.isfinite(value):
                 self._highest[name] = max(value, self.highest(name))
@@ -74,6 +79,12 @@ class Past:
     def best(self, name: str) -> Row:
         """Returns the row in which the measurement `name` was lowest."""
         return self._lowest.get(name, Row())
+
+    def swing(self, row: Row, name: str) -> float:
+        """Returns the mean |change| of a measurement from row to row, `RECENT` rows up to `row`; NaN for fewer."""
+        values = [before[name] for before in self.recent] + [row[name]]
+        changes = [abs(b - a) for a, b in zip(values, values[1:], strict=False)]
+        return sum(changes) / RECENT if len(changes) == RECENT else math.nan
 
     def highest(self, name: str) -> float:
         """Returns the highest value of the measurement `name`, at least 0."""
