@@ -14,7 +14,7 @@ import numpy as np
 
 from tfgen.data.source import Source
 from tfgen.errors import UserError
-from tfgen.evaluation import likelihoods
+from tfgen.evaluation import cheating, likelihoods
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.classes import other_classes, too_small
 from tfgen.evaluation.classification import check_labelled, classification_accuracy_score
@@ -47,6 +47,7 @@ class Evaluation:
             and `warnings` on what means little.
         controls: known fault -> its scores in the samples' place.
         seconds: duration of each part.
+        findings: sentences on samples that repeat real images or each other; usually none.
     """
 
     subject: dict
@@ -54,6 +55,7 @@ class Evaluation:
     details: dict = dataclasses.field(default_factory=dict)
     controls: dict = dataclasses.field(default_factory=dict)
     seconds: dict = dataclasses.field(default_factory=dict)
+    findings: list[str] = dataclasses.field(default_factory=list)
 
     def add(self, scores: dict[str, Score], details: dict | None = None, seconds: dict | None = None) -> None:
         """Adds scores, their details and their durations; equal names are replaced."""
@@ -84,15 +86,22 @@ class Evaluation:
         """Returns the contents of evaluation.json, plain values."""
         scores = {name: score.to_json() for name, score in self.scores.items()}
         rest = {"details": self.details, "controls": self.controls, "seconds": self.seconds}
-        return {"subject": self.subject, "metrics": scores, **rest, "replicates": self.replicates}
+        return {
+            "subject": self.subject,
+            "findings": self.findings,
+            "metrics": scores,
+            **rest,
+            "replicates": self.replicates,
+        }
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes evaluation.json atomically."""
         write_text(path, json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n")
 
     def text(self) -> str:
-        """Returns the scores and the controls as text for the terminal."""
-        lines = [table(self.scores)] if self.scores else []
+        """Returns the findings, the scores and the controls as text for the terminal."""
+        lines = [f"! {sentence}" for sentence in self.findings]
+        lines += [table(self.scores)] if self.scores else []
         if self.controls:
             count = next(iter(self.controls.values()))["count"]
             lines.append(f"\n{count} images in the samples' place:")
@@ -170,6 +179,9 @@ def score_images(
     add_remarks(evaluation, contest, real.split, settings, say)
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
+    start = time.perf_counter()
+    evaluation.findings = cheating.findings(images, real)
+    evaluation.seconds["findings"] = round(time.perf_counter() - start, 2)
     if settings.controls:
         try:
             add_controls(evaluation, contest, real, cache, settings.seed)

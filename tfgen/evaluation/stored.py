@@ -32,6 +32,8 @@ def read_evaluation(path: pathlib.Path) -> dict[str, Any]:
     parts = {name: value if isinstance(value, dict) else {} for name, value in parts.items()}
     controls = found.get("controls")
     known = isinstance(controls, dict) and all(map(_is_numbers, controls.values()))
+    said = found.get("findings")  # earlier versions wrote none
+    parts["findings"] = [str(sentence) for sentence in said] if isinstance(said, list) else []
     parts["replicates"] = _replicates(found.get("replicates"))  # earlier versions wrote none
     return {**parts, "metrics": found["metrics"], "controls": controls if known else {}}
 
@@ -74,6 +76,7 @@ def keep(evaluation: Evaluation, path: pathlib.Path, partial: bool = False) -> p
 def merged(earlier: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Returns the contents of two evaluations of the same weights by the same settings, the new scores first."""
     both = {name: {**earlier[name], **new[name]} for name in ("metrics", "details", "seconds")}
+    both["findings"] = list(dict.fromkeys([*earlier["findings"], *new["findings"]]))
     notes = [*earlier["details"].get("notes", []), *new["details"].get("notes", [])]
     if notes:
         both["details"]["notes"] = list(dict.fromkeys(map(str, notes)))

@@ -165,6 +165,7 @@ def score_parts(evidence: Evidence) -> Markup:
     halves = [element("div", scores.score_table(found), protocol), element("div", beside) if beside else None]
     return joined(
         age(evidence, evidence.evaluation["subject"]),
+        scores.findings(evidence),
         scores.setting(found),
         scores.remarks(evidence),
         element("div", halves, class_="beside halves"),

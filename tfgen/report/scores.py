@@ -98,6 +98,13 @@ def setting(scores: dict) -> Markup | None:
     return None
 
 
+def findings(evidence: Evidence) -> Markup | None:
+    """Returns what the evaluation found of samples that repeat real images or each other, or None without anything."""
+    said = evidence.evaluation["findings"] if evidence.evaluation else []
+    items = [element("li", sentence) for sentence in said]
+    return joined(paragraph("The scores mean little here:"), element("ul", items, class_="findings")) if said else None
+
+
 def remarks(evidence: Evidence) -> Markup | None:
     """Returns what the evaluation says of scores that mean little or are left out, or None if it says nothing."""
     found = [evidence.detail(name) for name in ("warnings", "notes")]

@@ -1,0 +1,91 @@
+"""Samples that cheat: copies of training images, a leaked test set, few images repeated. Sentences for `findings`.
+
+Real images say what is usual: as many images of the compared split are looked up among the training images, and
+training images among those of the split. Duplicates in the data are so taken into account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfgen.data.source import Examples
+from tfgen.evaluation.real import CHUNK, RealData, chosen, gathered
+from tfgen.metrics.copies import exceeds, fingerprints, repeated
+from tfgen.sampling.shards.reading import StoredSamples
+
+LEAST = 0.02  # of the samples: fewer copies than this change no score
+DIFFERENT = 5  # images that are copied or repeated: one that comes up often is a picture of the data, such as black
+
+
+def findings(images: np.ndarray | StoredSamples, real: RealData) -> list[str]:
+    """Returns a sentence for each way in which samples repeat real images or each other; usually none.
+
+    Args:
+        images: the samples, uint8 [N, H, W, C], in memory or in shards.
+        real: the data that they are compared with.
+    """
+    made = np.concatenate([fingerprints(part) for part in parts(images)])
+    prints = {split: split_prints(real, split) for split in ("train", real.split)}
+    return [*copies(made, prints, real), *repetitions(made, prints, real)]
+
+
+def copies(made: np.ndarray, prints: dict[str, np.ndarray], real: RealData) -> list[str]:
+    """Returns sentences on samples that equal images of the training or of the compared split."""
+    said = []
+    for split, other in (("train", real.split), (real.split, "train")):
+        different, usual = np.unique(made), np.unique(prints[other])
+        count = min(len(different), len(usual))
+        drawn = [values[chosen(len(values), count, real.seed)] for values in (different, usual)]
+        found, expected = (np.isin(values, prints[split]) for values in drawn)
+        every = np.isin(made, prints[split])
+        if found.sum() >= DIFFERENT and exceeds(found, expected, LEAST):
+            said.append(f"{of(every)} are copies of {named(split)}, pixel by pixel: sample {rows(every)}")
+    return said
+
+
+def repetitions(made: np.ndarray, prints: dict[str, np.ndarray], real: RealData) -> list[str]:
+    """Returns a sentence on samples that equal each other, apart from pictures that the data repeat as well."""
+    usual = [values[chosen(len(values), len(made), real.seed)] for values in prints.values()]
+    natural = np.concatenate([values[repeated(values)] for values in prints.values()])
+    again = repeated(made) & ~np.isin(made, natural)
+    if not all(exceeds(again, repeated(values), LEAST) for values in usual):
+        return []
+    return [
+        f"the {len(made):,} samples are {len(np.unique(made)):,} different pictures, repeated: sample {rows(again)}"
+    ]
+
+
+def split_prints(real: RealData, split: str) -> np.ndarray:
+    """Returns the `fingerprints` of a split, uint64 [N], in its order."""
+    key = {"data": real.fingerprint(split), "split": split, "count": len(real.source.splits[split]), "prints": 1}
+    made = lambda: np.concatenate([fingerprints(part) for part in pictures(real.source.splits[split])])  # noqa: E731
+    return real.cache.get(key, lambda: {"prints": made()})["prints"]
+
+
+def parts(images: np.ndarray | StoredSamples) -> Iterator[np.ndarray]:
+    """Yields the samples `CHUNK` at once: they may lie in files."""
+    return (images[start : min(start + CHUNK, len(images))] for start in range(0, len(images), CHUNK))
+
+
+def pictures(examples: Examples) -> Iterator[np.ndarray]:
+    """Yields the images of a split `CHUNK` at once."""
+    for start in range(0, len(examples), CHUNK):
+        yield gathered(examples, np.arange(start, min(start + CHUNK, len(examples))))[0]
+
+
+def named(split: str) -> str:
+    """Returns "training images", or "images of the test split"."""
+    return "training images" if split == "train" else f"images of the {split} split"
+
+
+def of(found: np.ndarray) -> str:
+    """Returns "312 of 2,000 samples" for bool [N]."""
+    return f"{int(found.sum()):,} of {len(found):,} samples"
+
+
+def rows(found: np.ndarray) -> str:
+    """Returns the indices of the first three that are true, as text."""
+    first = ", ".join(map(str, np.flatnonzero(found)[:3]))
+    return f"{first}, ..." if found.sum() > 3 else first
