@@ -75,7 +75,7 @@ def keep(evaluation: Evaluation, path: pathlib.Path, partial: bool = False) -> p
 
 def merged(earlier: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Returns the contents of two evaluations of the same weights by the same settings, the new scores first."""
-    both = {name: {**earlier[name], **new[name]} for name in ("metrics", "details", "seconds")}
+    both: dict[str, Any] = {name: {**earlier[name], **new[name]} for name in ("metrics", "details", "seconds")}
     both["findings"] = list(dict.fromkeys([*earlier["findings"], *new["findings"]]))
     notes = [*earlier["details"].get("notes", []), *new["details"].get("notes", [])]
     if notes:
