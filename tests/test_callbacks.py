@@ -259,7 +259,7 @@ def test_time_that_is_up_stops_training_and_says_so(capsys):
     assert late.model.stop_training and late.stopped
     out = capsys.readouterr().out
     assert out.count("max_minutes=1 are over: stopped after step 12") == 1
-    with pytest.raises(UserError, match="max_minutes must be greater than 0, got -1"):
+    with pytest.raises(UserError, match="max_minutes must be positive, got -1"):
         callbacks.StopAfter(-1)
 
 

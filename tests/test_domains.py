@@ -77,7 +77,10 @@ def test_long_values_are_shortened_in_messages():
         ),
         (lambda: ConvAdversaries(dropout=1.5), r"dropout must lie in \[0, 1\), got 1.5"),
         (lambda: DenseNetwork(units=(5, 0)), r"units must be at least 1, got \(5, 0\)"),
-        (lambda: Optimizer(learning_rate=math.inf), "learning_rate must be positive, got inf; it has to be finite in"),
+        (
+            lambda: Optimizer(learning_rate=math.inf),
+            "learning_rate must be at least 0, got inf; it has to be finite in",
+        ),
         (
             lambda: Variational(samples=2**40),
             "samples must be at least 1, got 1099511627776; the largest is 2147483647",
@@ -100,7 +103,7 @@ def test_long_values_are_shortened_in_messages():
             lambda: Recipe("vae", stages="a:99999999999999999999"),
             "the length of stage a expects an integer of at least",
         ),
-        (lambda: make_optimizer("adam", math.inf), "learning_rate must be positive, got inf"),
+        (lambda: make_optimizer("adam", math.inf), "learning_rate must be at least 0, got inf"),
         (lambda: make_optimizer("adam", beta_1=-1), r"beta_1 must lie in \[0, 1\), got -1"),
         (lambda: make_optimizer("adamw", weight_decay=-0.1), "weight_decay must be at least 0"),
         (lambda: parse_schedule({"name": "cosine", "warmup": 1.5}), r"'warmup' of the schedule 'cosine' must lie in"),

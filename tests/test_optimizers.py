@@ -247,8 +247,8 @@ def test_settings_reach_the_optimizer_and_none_keeps_kerass_default():
     "arguments,sentence",
     [
         (("adm",), "optimizer must be one of adam, .* got 'adm'; did you mean 'adam'"),
-        (("adam", 0.0), "learning_rate must be positive, got 0.0"),
-        (("adam", float("nan")), "learning_rate must be positive, got nan"),
+        (("adam", -1e-9), "learning_rate must be at least 0, got -1e-09"),
+        (("adam", float("nan")), "learning_rate must be at least 0, got nan"),
         (("sgd", 0.1, {"beta_1": 0.5}), "'sgd' has no 'beta_1'; it takes momentum, final_momentum"),
         (("sgd", 0.1, {"momentum": 1.5}), r"momentum must lie in \[0, 1\), got 1.5"),
         (("adam", 0.1, {"momentum": 0.5}), "'adam' has no 'momentum'; it takes beta_1, beta_2, epsilon"),

@@ -135,7 +135,10 @@ def check(name: str, value: Any, annotation: Any) -> None:
     """
     arms = [unwrap(arm) for arm in arms_of(annotation)]
     kinds = [base for base, _ in arms]
-    a_text = isinstance(value, str) and all(kind in (int, float, type(None)) for kind in kinds)
+    if value is None and type(None) in kinds:
+        return
+    kinds = [kind for kind in kinds if kind is not type(None)]
+    a_text = isinstance(value, str) and all(kind in (int, float) for kind in kinds)
     if a_text or (kinds == [int] and not is_integer(value)):
         raise UserError(f"{name} must be {'a number' if float in kinds else 'an integer'}, got {shown(value)}")
     found = violated(value, annotation)

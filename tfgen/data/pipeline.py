@@ -105,7 +105,7 @@ def step_indexed(
     """
     if last_step is not None and batches is not None:
         raise ValueError("Give `last_step` or `batches`, not both.")
-    share = share or Share()
+    share = Share() if share is None else share
     epoch = _Epochs(_as_examples(examples), batch_size, _int64(seed), mirror, share)
 
     def run(_):

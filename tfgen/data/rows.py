@@ -25,8 +25,8 @@ class Rows:
 
     def __init__(self, source: Any, dtype: DTypeLike | None = None, factor: int = 1, channel: bool = False) -> None:
         known = source if isinstance(source, Rows) else None
-        self.channel: bool = channel or bool(known and known.channel)
-        self.source: Any = known.source if known else source
+        self.channel: bool = channel or (known is not None and known.channel)
+        self.source: Any = source if known is None else known.source
         self.factor = factor
         self.dtype = np.dtype(source.dtype if dtype is None else dtype)
         self.shape = (*map(int, self.source.shape), *([1] if self.channel else []))

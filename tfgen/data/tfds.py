@@ -34,7 +34,7 @@ def cifar10(data_dir: str | os.PathLike[str] | None = None) -> Source:
 
 def celeb_a(data_dir: str | os.PathLike[str] | None = None, image_size: tuple[int, int] | None = None) -> Source:
     """about 200,000 faces, cut to 64x64 unless --image_size is given"""
-    return load("celeb_a", data_dir=data_dir, image_size=image_size or _CELEB_A_SIZE)
+    return load("celeb_a", data_dir=data_dir, image_size=_CELEB_A_SIZE if image_size is None else image_size)
 
 
 def load(

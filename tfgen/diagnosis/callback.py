@@ -237,7 +237,7 @@ def schedule(every: int | None, steps_per_epoch: int | None) -> Callable[[int, i
         every: steps between two probes, or None for about `PER_PROBE`.
         steps_per_epoch: or None if unknown.
     """
-    epoch = steps_per_epoch or PER_PROBE
+    epoch = PER_PROBE if steps_per_epoch is None else steps_per_epoch
     if every is not None:
         parts, length = 1, int(every)
     elif epoch < AT_LEAST:

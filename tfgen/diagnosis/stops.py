@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tfgen.diagnosis.rules import Finding
+from tfgen.domains import Count, check
 from tfgen.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class StopOnScore(Stop):
         epochs: int = 1,
         patience: int = 5,
     ) -> None:
+        for what, value in {"epochs": epochs, "patience": patience}.items():
+            check(f"{what} of StopOnScore", value, Count)
         self.name, self.score, self.epochs, self.patience = name, score, epochs, patience
 
     def check(self, model: "GenerativeModel") -> None:

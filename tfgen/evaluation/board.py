@@ -59,6 +59,7 @@ class Board:
     ) -> None:
         self.budget = Budget.parse(budget)
         check("seeds", seeds, Count)
+        check("num", num, Count | None)
         self.dataset, self.seeds, self.num = dataset, seeds, num
         self.data_dir, self.plugins = data_dir, tuple(plugins)
         named = f"{budget}cpu" if budget[-1:].isdigit() else budget

@@ -274,7 +274,7 @@ def evaluate_model(
 
 def number_of_samples(source: Source, settings: Settings) -> int:
     """Returns the number of samples: that of the settings, of published figures, or of held-out images."""
-    if settings.num:
+    if settings.num is not None:
         return settings.num
     if source.scoring is not None:
         return source.scoring.samples

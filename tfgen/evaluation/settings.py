@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from tfgen import domains
+from tfgen.domains import Count, Natural, Seed
 from tfgen.evaluation.samples import check_names
 
 
@@ -25,22 +27,23 @@ class Settings:
         plugins: modules that these processes import first.
 
     Raises:
-        UserError: an unknown metric.
+        UserError: an unknown metric, a number outside of its domain.
     """
 
-    num: int | None = None
-    seed: int = 0
+    num: Count | None = None
+    seed: Seed = 0
     split: str = "test"
     extractor: str | None = None
     metrics: tuple[str, ...] | None = None
-    nll_k: int = 100
-    nll_images: int = 500
+    nll_k: Count = 100
+    nll_images: Natural = 500
     cas: bool = False
-    ais: int = 0
+    ais: Natural = 0
     controls: bool = True
     cache: str | None = None
-    workers: int = 1
+    workers: Count = 1
     plugins: tuple[str, ...] = ()
 
     def __post_init__(self):
+        domains.check_all(vars(self), domains.annotations_of(type(self)))
         check_names(self.metrics)

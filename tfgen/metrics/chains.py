@@ -94,7 +94,7 @@ class Annealer:
                 raise UserError(f"{name} must be at least 1, got {value}")
         self.target, self.chains, self.pilots, self.seed = target, int(chains), int(pilots), int(seed)
         self.leapfrog_steps, self.latent_dim = int(leapfrog_steps), target.model.latent_dim
-        self.rows, self.path = rows or rows_of(target), schedule(temperatures)
+        self.rows, self.path = rows_of(target) if rows is None else rows, schedule(temperatures)
         self._forward = differentiating([target.network], compiled(self._climb))
         self._reverse = differentiating([target.network], compiled(self._descend))
 

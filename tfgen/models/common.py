@@ -238,9 +238,10 @@ def compiled(model: GenerativeModel, options: Optimizer) -> GenerativeModel:
 
 
 def shared_rate(options: Optimizer, defaults: dict[str, Any]) -> float:
-    """Returns the option `learning_rate`; where nobody has changed it, what the model's class declares."""
+    """Returns the option `learning_rate`; where nobody has given it, what the model's class declares."""
     untouched = next(f.default for f in dataclasses.fields(options) if f.name == "learning_rate")
-    return defaults.get("learning_rate", untouched) if options.learning_rate == untouched else options.learning_rate
+    given = options.is_given("learning_rate") or options.learning_rate != untouched
+    return options.learning_rate if given else defaults.get("learning_rate", untouched)
 
 
 def settings_of(options: Optimizer, defaults: dict[str, Any]) -> dict[str, Any]:

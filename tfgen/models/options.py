@@ -160,7 +160,7 @@ class Optimizer(Options):
 
     Attributes:
         optimizer: name of Keras' optimizer
-        learning_rate: of every optimizer that has none of its own
+        learning_rate: of every optimizer that has none of its own; 0 trains nothing
         beta_1: of adam and adamw, decay of the mean gradient; none: the model's default, else Keras'
         beta_2: of adam and adamw, decay of the mean squared gradient; none: as beta_1
         epsilon: of all but sgd, added to the root of the squared gradients; none: as beta_1
@@ -171,7 +171,7 @@ class Optimizer(Options):
     """
 
     optimizer: Literal["adam", "adamw", "rmsprop", "adagrad", "sgd"] = "adam"
-    learning_rate: Positive = 1e-3
+    learning_rate: NotNegative = 1e-3
     beta_1: Proportion | None = None
     beta_2: Proportion | None = None
     epsilon: Positive | None = None
@@ -186,14 +186,14 @@ class AdversarialOptimizer(Optimizer):
     """The optimizers of an adversarial model, which may differ in their learning rates.
 
     Attributes:
-        generator_learning_rate: of the generator; none: learning_rate
-        discriminator_learning_rate: of the discriminator; none: learning_rate
+        generator_learning_rate: of the generator, which 0 leaves as it is; none: learning_rate
+        discriminator_learning_rate: of the discriminator, which 0 leaves as it is; none: learning_rate
     """
 
     displaces: ClassVar[dict[str, tuple[str, ...]]] = {
         "learning_rate": ("generator_learning_rate", "discriminator_learning_rate")
     }
 
-    learning_rate: Positive = 2e-4
-    generator_learning_rate: Positive | None = None
-    discriminator_learning_rate: Positive | None = None
+    learning_rate: NotNegative = 2e-4
+    generator_learning_rate: NotNegative | None = None
+    discriminator_learning_rate: NotNegative | None = None

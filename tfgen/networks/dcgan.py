@@ -112,7 +112,7 @@ def dcgan_generator(
     if full_size:
         x = layers.Conv2D(image_shape[-1], 3, 1, "same", **weights(stddev))(x)
     else:
-        x = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", **weights(stddev))(x)
+        x = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth > 0 else 1, "same", **weights(stddev))(x)
     image = layers.Activation(output, dtype="float32", name="image")(cropped(x, image_shape, depth))
     return keras.Model(network_inputs(latent, condition), image, name="generator")
 
@@ -183,7 +183,7 @@ def dcgan_discriminator(
     if condition is not None:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
     x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout, full_size, most)
-    if hidden_units:
+    if hidden_units is not None:
         x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(hidden_units, **weights(stddev))(x))
     projects = condition is not None and projection > 0
     logit = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))(x)
@@ -233,7 +233,7 @@ def conv_decoder(
 
     def raw(name: str) -> keras.KerasTensor:
         # the last doubling is the output layer itself, one per parameter of the likelihood
-        y = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth else 1, "same", name=f"raw_{name}")(x)
+        y = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth > 0 else 1, "same", name=f"raw_{name}")(x)
         return cropped(y, image_shape, depth)
 
     return keras.Model(latent, likelihood.heads(raw), name="decoder")

@@ -19,7 +19,7 @@ OPTIMIZERS = {
 
 # setting -> its type and domain
 TYPES: dict[str, Any] = {
-    "learning_rate": Positive,
+    "learning_rate": NotNegative,  # 0: a network that stays as it is
     "beta_1": Proportion,
     "beta_2": Proportion,
     "epsilon": Positive,

@@ -46,6 +46,7 @@ class Options:
 
     _usage: Usage | None = None
     _replaced: frozenset[str] = frozenset()
+    _given: frozenset[str] = frozenset()
     # option -> others that a recipe may bring and that stand back where it is given, as it would have no effect else
     displaces: ClassVar[dict[str, tuple[str, ...]]] = {}
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field]]
@@ -61,14 +62,18 @@ class Options:
             self._usage.read |= {name} - self._replaced
         return value
 
-    def observed(self, usage: Usage) -> Self:
-        """Returns a copy that notes in `usage` which options are read."""
-        return self._copy(_usage=usage)
+    def observed(self, usage: Usage, given: Collection[str] = ()) -> Self:
+        """Returns a copy that notes in `usage` which options are read, and knows which ones a recipe has `given`."""
+        return self._copy(_usage=usage, _given=frozenset(given))
+
+    def is_given(self, name: str) -> bool:
+        """Returns whether the recipe or the user has given the option, be it the value of the default."""
+        return name in self._given
 
     def replace(self, **changes: Any) -> Self:
         """Returns a copy with other values; reading these does not count as reading the options that they replace."""
         dataclasses.replace(self._copy(_usage=None), **changes)  # checks them
-        return self._copy(**changes, _replaced=self._replaced | changes.keys())
+        return self._copy(**changes, _replaced=self._replaced | changes.keys(), _given=self._given | changes.keys())
 
     def idle(self, reason: str, *names: str) -> None:
         """Notes the reason why options have no effect, for messages.
@@ -131,7 +136,7 @@ def keyword_arguments(builder: Callable, values: Mapping[str, Any], usage: Usage
     arguments = {name: value for name, value in values.items() if name not in grouped}
     for name, default in groups.items():
         own = {field.name: values[field.name] for field in dataclasses.fields(default) if field.name in values}
-        arguments[name] = dataclasses.replace(default, **own).observed(usage)
+        arguments[name] = dataclasses.replace(default, **own).observed(usage, own)
     return arguments
 
 

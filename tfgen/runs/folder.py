@@ -238,7 +238,8 @@ class Run:
         from tfgen.data import load_dataset
 
         def load(name: str) -> Source:
-            folder, size = data_dir or self.recipe.data_dir, image_size or self.recipe.image_size
+            folder = self.recipe.data_dir if data_dir is None else data_dir
+            size = self.recipe.image_size if image_size is None else image_size
             return load_dataset(name, data_dir=folder, image_size=size)
 
         return load(dataset) if dataset is not None else self._known("data set", self.recipe.dataset, load)

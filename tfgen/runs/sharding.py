@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tfgen.domains import Count, check
 from tfgen.runs.folder import load_run
 from tfgen.runs.sampling import Draw, Request, default_name, opened
 from tfgen.sampling import writers
@@ -47,7 +48,8 @@ def fill_folder(
     out = pathlib.Path(out) if out else default_name(run, request, kind)
     worker, number = workers.place(worker, number)
     writers.check_format(kind, out, run.fields[run.makes])
-    plan = Plan(out, kind, request.num, shards or -(-request.num // IMAGES_A_SHARD))
+    check("shards", shards, Count | None)
+    plan = Plan(out, kind, request.num, -(-request.num // IMAGES_A_SHARD) if shards is None else shards)
     plan.check_folder()
     if worker is None:
         workers.share_threads(number)

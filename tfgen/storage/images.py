@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from tfgen import faults
+from tfgen import domains, faults
 from tfgen.errors import UserError
 from tfgen.storage.atomic import replacing
 
@@ -70,11 +70,15 @@ def grid(images: np.ndarray, columns: int | None = None, padding: int = 2) -> np
         uint8 [rows * (H + padding) + padding, columns * (W + padding) + padding, C].
 
     Raises:
-        UserError: `images` has another dtype or shape, or N is 0.
+        UserError: `images` has another dtype or shape, N or `columns` is 0.
     """
     images = _checked(images)
+    if columns is None:
+        columns = math.ceil(math.sqrt(len(images)))
+    domains.check("columns", columns, domains.Count)
+    domains.check("padding", padding, domains.Natural)
     number, height, width, channels = images.shape
-    columns = min(columns or math.ceil(math.sqrt(number)), number)
+    columns = min(columns, number)
     rows = math.ceil(number / columns)
     cells = np.full((rows * columns, height + padding, width + padding, channels), BACKGROUND, np.uint8)
     cells[:number, padding:, padding:] = images

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfgen.data.checks import as_array, check_against
 from tfgen.data.rows import blocks
 from tfgen.data.source import Field
+from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.training import accumulation
 
@@ -109,13 +110,14 @@ class Checker:
 
 
 def check_ends(data: Any, **steps: int | None) -> None:
-    """Raises UserError for batches without end, where no number of steps is given.
+    """Raises UserError for a number of steps below 1, and for batches without end where none is given.
 
     Args:
         data: in any form.
         **steps: the argument that bounds them, by its name.
     """
     ((name, count),) = steps.items()
+    check(name, count, Count | None)
     endless = isinstance(data, tf.data.Dataset) and int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
     endless = endless or (isinstance(data, keras.utils.PyDataset) and data.num_batches is None)
     if endless and count is None:

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfgen import faults
+from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.storage.atomic import ANY, replacing_folder, sweep, sync_to_disk
 from tfgen.storage.origin import STATE, Origin, path_of, steps_of
@@ -34,6 +35,7 @@ class Checkpoints:
     """
 
     def __init__(self, model: Any, folder: str | os.PathLike[str], keep: int = 3, origin: Origin | None = None) -> None:
+        check("keep of Checkpoints", keep, Count)
         self.model, self.folder, self.keep, self.origin = model, pathlib.Path(folder), keep, origin
         self._checkpoint = tf.train.Checkpoint(state=model.state())
         self._swept = False
@@ -161,6 +163,7 @@ class SaveCheckpoints(keras.callbacks.Callback):
         seconds: float = 60.0,
     ) -> None:
         super().__init__()
+        check("every of SaveCheckpoints", every, Count | None)
         self.checkpoints, self.steps_per_epoch, self.last_step = checkpoints, steps_per_epoch, last_step
         self.every, self.seconds = every, seconds
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen import domains
 from tfgen.data import pipeline
 from tfgen.data.source import Examples
 from tfgen.distribution.cluster import together, workers_of
@@ -74,8 +75,9 @@ class StepIndexedFit(Doors):
         shuffle, split = kwargs.pop("shuffle", True), kwargs.pop("validation_split", None) or 0.0
         kwargs["steps_per_epoch"] = steps_per_epoch
         check("epochs", epochs, Natural)
-        if steps_per_epoch is not None:
-            check("steps_per_epoch", steps_per_epoch, Count)
+        check("steps_per_epoch", steps_per_epoch, Count | None)
+        if domains.is_number(kwargs.get("validation_freq")):  # or the epochs after which to validate
+            check("validation_freq", kwargs["validation_freq"], Count)
         with refusals(steps_per_epoch, kwargs.get("validation_steps")) as refused:
             if not at_once(x):
                 if split:
@@ -121,7 +123,8 @@ class StepIndexedFit(Doors):
             per_epoch = self.steps_per_epoch(examples, batch_size)
             data = fingerprint(examples, batch_size * self.parts)
             settings |= {"data": data, "offset": self.place.offset_for(data, int(self.step), per_epoch)}
-            self.say_before((epochs - settings.get("initial_epoch", 0)) * (steps_per_epoch or per_epoch))
+            each = per_epoch if steps_per_epoch is None else steps_per_epoch
+            self.say_before((epochs - settings.get("initial_epoch", 0)) * each)
         return self.fit_examples(examples, batch_size, epochs, steps_per_epoch=steps_per_epoch, **settings)
 
     def say_before(self, steps: int) -> None:
@@ -184,14 +187,15 @@ class StepIndexedFit(Doors):
         self.check_held_out(held_out, batch_size // self.parts)
         self.take_class_names(examples)
         self.prepare(examples, held_out)
-        whole = pipeline.steps_per_epoch(examples, batch_size)
-        per_epoch, aligned = steps_per_epoch or whole, steps_per_epoch is None
+        aligned = steps_per_epoch is None
+        per_epoch = pipeline.steps_per_epoch(examples, batch_size) if steps_per_epoch is None else steps_per_epoch
         verbose = kwargs.pop("verbose", "auto")
         joined = self._joined(kwargs.pop("callbacks", None), verbose, epochs, per_epoch, examples)
         self.stop_training, self._offset = False, offset
         try:
             joined.begin()  # a callback such as BackupAndRestore may change the step, and the epoch to begin with
-            initial_epoch, self._initial_epoch = self._initial_epoch or initial_epoch, None
+            initial_epoch = initial_epoch if self._initial_epoch is None else self._initial_epoch
+            self._initial_epoch = None
             end = None if last_step is None else last_step + offset
             place = int(self.step) + offset
             segments = list(epoch_segments(place, per_epoch, initial_epoch, epochs, end, aligned))

@@ -69,7 +69,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         makes: str | None = None,
         value_range: Sequence[float] = (0.0, 1.0),
         ema: Proportion | None = None,
-        averaged: Sequence[str] = (),
+        averaged: Sequence[str] | None = None,
         seed: Seed = 0,
         name: str | None = None,
         **kwargs: Any,
@@ -83,7 +83,8 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.ema, self.seed = ema, int(seed)
         self.averaged_networks = {}
         if ema is not None:
-            kept = averaged or ([self.sampling_network] if self.sampling_network else [])
+            sampling = [self.sampling_network] if self.sampling_network else []
+            kept = sampling if averaged is None else averaged
             self.averaged_networks = {name: copy_network(networks[name]) for name in kept}
             for network in self.averaged_networks.values():
                 network.trainable, network.name = False, f"{network.name}_average"

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples
+from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.training.abilities import Abilities
 from tfgen.training.attributes import Attributes
@@ -55,9 +56,10 @@ class Predicting(Abilities, Attributes):
         """
         if callbacks:
             raise UserError("predict of a generative model takes no callbacks: leave them out")
+        check("batch_size", batch_size, Count | None)
         check_ends(x, steps=steps)
         made = []
-        for number, batch in enumerate(self._batches(x, batch_size or _ROWS)):
+        for number, batch in enumerate(self._batches(x, _ROWS if batch_size is None else batch_size)):
             if number == steps:
                 break
             made.append(tf.nest.map_structure(np.asarray, self._predicted(self._named(batch))))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import PATIENCE, Finding
 from tfgen.diagnosis.stops import Row, Stop, Watching
+from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.networks.calling import call, differentiating
 from tfgen.networks.seeding import seeded
@@ -36,6 +37,8 @@ class StopAtEquilibrium(Stop):
     def __init__(
         self, patience: int = PATIENCE, steps: int = 300, batch_size: int = 64, tolerance: float = 0.05
     ) -> None:
+        for name, value in {"patience": patience, "steps": steps, "batch_size": batch_size}.items():
+            check(f"{name} of StopAtEquilibrium", value, Count)
         self.patience, self.steps, self.batch_size, self.tolerance = patience, steps, batch_size, tolerance
 
     def check(self, model: "GenerativeModel") -> None:
@@ -49,7 +52,7 @@ class StopAtEquilibrium(Stop):
         tries, rest = divmod(streak, self.patience)
         if last or not streak or rest or tries & (tries - 1):  # the last: tries is not a power of two
             return {}
-        examples = diagnosis.train, diagnosis.held_out or diagnosis.train
+        examples = diagnosis.train, diagnosis.train if diagnosis.held_out is None else diagnosis.held_out
         return {
             "fresh_accuracy": fresh_accuracy(diagnosis.model, *examples, self.steps, self.batch_size, int(row["step"]))
         }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.sampling.shards.formats import array_record, file_name
 from tfgen.sampling.shards.plan import Plan, read_manifest
@@ -45,7 +46,8 @@ class StoredSamples:
         field, *shape = manifest["shape"]
         images = manifest.get("dtype", "uint8" if field == "image" else "float32") == "uint8"
         self.dtype = np.dtype(np.uint8 if images else np.float32)
-        self.shape = (min(num or self.plan.num, self.plan.num), *shape)
+        check("num", num, Count | None)
+        self.shape = (self.plan.num if num is None else min(num, self.plan.num), *shape)
         self._ends = np.array([self.plan.bounds(shard)[1] for shard in range(self.plan.shards)])
         # (number, reader) of the shard that was read last
         self._open: tuple[int, Callable[[np.ndarray, int], np.ndarray]] | None = None

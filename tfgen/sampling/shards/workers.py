@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
 from tfgen import faults
 from tfgen.distribution.environment import integer_of
+from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.machine.processor import cores
@@ -32,10 +33,11 @@ def place(worker: int | None, workers: int | None, environ: Mapping[str, str] = 
     Raises:
         UserError: an index without a number, or not below it.
     """
+    check("workers", workers, Count | None)
     index, number, origin = (worker, None, "--worker") if worker is not None else _of_cluster(environ)
     if index is None or number == 1:  # a cluster with one worker is treated as none
-        return None, workers or 1
-    number = workers or number
+        return None, 1 if workers is None else workers
+    number = number if workers is None else workers
     if number is None:
         raise UserError(f"{origin} says that this is worker {index}, but not how many there are: give --workers=N")
     if index >= number:

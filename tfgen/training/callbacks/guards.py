@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tfgen.domains import Positive, check
 from tfgen.errors import UserError
 
 
@@ -26,31 +27,24 @@ class StopAfter(keras.callbacks.Callback):
         stopped: whether the time ran out.
     """
 
+    flag, clock, unit = "max_minutes", staticmethod(time.monotonic), 60.0
+
     def __init__(self, minutes: float, since: float | None = None) -> None:
         super().__init__()
-        if not minutes > 0:  # so written, NaN is an error too
-            raise UserError(f"max_minutes must be greater than 0, got {minutes}")
-        self.minutes, self.since, self.stopped = minutes, since, False
+        check(self.flag, minutes, Positive)
+        self.limit, self.since, self.stopped = minutes, since, False
         self._start = 0.0  # set by `on_train_begin`
-
-    clock = staticmethod(time.monotonic)
-
-    @property
-    def limit(self) -> tuple[str, float]:
-        """The flag that sets the limit, and its value."""
-        return "max_minutes", self.minutes
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self.stopped = False
         self._start = self.clock() if self.since is None else self.since
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        if not self.stopped and self.clock() - self._start >= 60 * self.minutes:
+        if not self.stopped and self.clock() - self._start >= self.unit * self.limit:
             self.stopped = self.model.stop_training = True
-            flag, value = self.limit
             print(
-                f"\n{flag}={value:g} are over: stopped after step {int(self.model.step.numpy())}; "
-                f"the same command with a larger --{flag} resumes from there",
+                f"\n{self.flag}={self.limit:g} are over: stopped after step {int(self.model.step.numpy())}; "
+                f"the same command with a larger --{self.flag} resumes from there",
                 flush=True,
             )
 
@@ -62,16 +56,10 @@ class StopAfterCPU(StopAfter):
         seconds: greater than zero.
     """
 
-    clock = staticmethod(time.process_time)
+    flag, clock, unit = "max_cpu_seconds", staticmethod(time.process_time), 1.0
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(seconds / 60, since=0.0)
-        self.seconds = seconds
-
-    @property
-    def limit(self) -> tuple[str, float]:
-        """The flag that sets the limit, and its value."""
-        return "max_cpu_seconds", self.seconds
+        super().__init__(seconds, since=0.0)
 
 
 class StopOnNonFinite(keras.callbacks.Callback):

@@ -11,6 +11,8 @@ import keras
 import tensorflow as tf
 from PIL import Image
 
+from tfgen.domains import Count, check
+
 # tf.summary.scalar and tf.summary.image need the tensorboard package, tf.summary.write only this metadata.
 # Field 1 of tensorflow.SummaryMetadata is plugin_data, whose field 1 is the name; field 4 is data_class.
 SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"}, data_class=1).SerializeToString()
@@ -30,6 +32,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def __init__(self, folder: str | os.PathLike[str], samples: Any = None, every: int | None = 100) -> None:
         super().__init__()
+        check("every of TensorBoard", every, Count | None)
         self.folder, self.samples, self.every = str(folder), samples, every
         self.writer: Any = None  # made by `on_train_begin`
         self._next: int | None = None
@@ -41,7 +44,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         # `batch` counts within the epoch and jumps with steps_per_execution; it avoids reading the step's variable.
-        if self.every and batch + 1 >= (self._next or self.every):
+        if self.every is not None and batch + 1 >= (self._next or self.every):
             self._next = batch + 1 + self.every
             self.write("within_epoch/", logs)
 
