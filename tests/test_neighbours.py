@@ -10,11 +10,12 @@ from tfgen.errors import UserError
 from tfgen.metrics import (
     authentic,
     authenticity,
+    clipped_precision_recall,
     density_coverage,
     memorisation,
     nearest,
     neighbour_scores,
-    neighbours,
+    pairwise,
     precision_recall,
 )
 
@@ -38,7 +39,7 @@ def naive_precision_recall(real, fake, k):
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("offset", [0.0, 1e3])
 def test_precision_recall_by_its_definition(k, offset, monkeypatch):
-    monkeypatch.setattr(neighbours, "PAIRS", 150)  # several chunks, the last one short
+    monkeypatch.setattr(pairwise, "PAIRS", 150)  # several chunks, the last one short
     rng = np.random.default_rng(k)
     real, fake = rng.normal(size=(40, 4)) + offset, rng.normal(1.0, 1.0, size=(31, 4)) + offset
     result = precision_recall(real, fake, k=k)
@@ -82,7 +83,7 @@ def test_precision_recall_refuses_bad_features():
 @pytest.mark.parametrize("reals, fakes, length", [(150, 90, 3), (200, 60, 20)])
 def test_density_and_coverage_are_those_of_prdc(k, reals, fakes, length, monkeypatch):
     prdc = pytest.importorskip("prdc")
-    monkeypatch.setattr(neighbours, "PAIRS", 1000)
+    monkeypatch.setattr(pairwise, "PAIRS", 1000)
     rng = np.random.default_rng(k)
     real, fake = rng.normal(size=(reals, length)), rng.normal(0.3, 0.8, (fakes, length))
     expected = prdc.compute_prdc(real, fake, nearest_k=k)
@@ -221,3 +222,78 @@ def test_memorisation_refuses_bad_features():
         nearest(good, np.zeros((4, 3)))
     with pytest.raises(UserError, match="train has 10 of 10 rows with NaN"):
         authenticity(good * np.nan, good)
+
+
+# Clipped precision and recall.
+
+
+def naive_clipped_precision(real, fake, k):
+    """Straight from the definition, one sample at a time."""
+    between = lambda a, b: np.linalg.norm(a[:, None] - b, axis=-1)  # noqa: E731
+    own = between(real, real)
+    radius = np.sort(own, axis=1)[:, k]  # itself is the first
+    radius = np.minimum(radius, np.median(radius))
+    reach = np.sort(between(fake, fake), axis=1)[:, max(5, round(len(fake) / 20))]
+    found = []
+    for distances, far in zip(between(fake, real), reach):
+        found.append(min(1, (distances <= np.minimum(radius, far)).sum() / k))
+    usual = [min(1, (np.delete(own[i], i) <= np.delete(radius, i)).sum() / k) for i in range(len(real))]
+    return min(1, np.mean(found) / np.mean(usual))
+
+
+@pytest.mark.parametrize("k, reals, fakes", [(5, 150, 130), (3, 90, 240)])
+def test_clipped_precision_and_recall_by_their_definition(k, reals, fakes, monkeypatch):
+    monkeypatch.setattr(pairwise, "PAIRS", 1000)
+    rng = np.random.default_rng(k)
+    real, fake = rng.normal(size=(reals, 3)), rng.normal(0.8, 1.0, size=(fakes, 3))
+    result = clipped_precision_recall(real, fake, k)
+    assert result == pytest.approx(
+        (naive_clipped_precision(real, fake, k), naive_clipped_precision(fake, real, k)), abs=1e-9
+    )
+    assert all(0.0 < value < 1.0 and type(value) is float for value in result)
+    assert clipped_precision_recall(fake, real, k) == result[::-1]
+
+
+def gaussians(seed, scale=1.0, length=16, count=500):
+    return scale * np.random.default_rng(seed).normal(size=(count, length))
+
+
+def test_one_outlier_changes_little_of_clipped_precision_and_recall():
+    real, fake = gaussians(0), gaussians(1)
+    plain = clipped_precision_recall(real, fake)
+    assert min(plain) > 0.9
+    for distance in (30.0, 1e4):
+        far = np.full((1, 16), distance)
+        assert clipped_precision_recall(np.vstack([real[1:], far]), fake) == pytest.approx(plain, abs=0.03)
+        assert clipped_precision_recall(real, np.vstack([fake[1:], far])) == pytest.approx(plain, abs=0.03)
+    poor = 0.1 * fake + 2.0  # all within the outlier's ball, and in no other
+    assert precision_recall(np.vstack([real[1:], np.full((1, 16), 30.0)]), poor)[0] > 0.9
+    assert clipped_precision_recall(np.vstack([real[1:], np.full((1, 16), 30.0)]), poor)[0] < 0.05
+
+
+@pytest.mark.parametrize("length", [16, 64])
+def test_a_collapse_between_real_images_has_no_clipped_precision(length):
+    real, collapsed = gaussians(0, length=length), gaussians(1, 0.05, length=length)
+    assert precision_recall(real, collapsed)[0] == 1.0
+    assert clipped_precision_recall(real, collapsed) == (0.0, 0.0)
+    noise = gaussians(1, 2.0, length=length)
+    assert precision_recall(real, noise)[1] > 0.99  # the balls of noise hold everything
+    assert clipped_precision_recall(real, noise)[0] < 0.05 and clipped_precision_recall(real, noise)[1] < 0.5
+
+
+def test_clipped_recall_is_the_share_of_modes_and_precision_stays():
+    def modes(seed, number):
+        return gaussians(seed) + 40.0 * np.eye(16)[np.arange(500) % number]
+
+    for kept in (1, 5, 9):
+        precision, recall = clipped_precision_recall(modes(0, 10), modes(1, kept))
+        assert precision > 0.5 and recall == pytest.approx(kept / 10, abs=0.1), kept
+
+
+def test_clipped_precision_of_repeated_images_and_of_none_near():
+    real = gaussians(0)
+    precision, recall = clipped_precision_recall(real, np.repeat(real[:1], 100, axis=0))
+    assert precision < 0.5 and recall == 1 / 500  # their reach is 0, where one real image lies and not the usual five
+    assert clipped_precision_recall(real, real + 100.0) == (0.0, 0.0)
+    with pytest.raises(UserError, match="k=5 neighbours need at least 6 samples, but fake has 5"):
+        clipped_precision_recall(real, real[:5])

@@ -8,15 +8,20 @@ import pytest
 from tfgen.errors import UserError
 from tfgen.evaluation.evaluation import Evaluation
 from tfgen.evaluation.stored import keep, read_evaluation
-from tfgen.metrics import kernel_distance, neighbour_scores
+from tfgen.metrics import kernel_distance
 from tfgen.metrics.kernels import KernelReference
 from tfgen.metrics.neighbour_replicates import neighbour_replicates
+from tfgen.metrics.neighbours import NeighbourReference
 from tfgen.metrics.replicates import SPLITS, Splits, scaled, standard_error
 from tfgen.metrics.score import Score, effective_count
 
 
 def gaussian(seed, count, length=3, scale=1.0):
     return scale * np.random.default_rng(seed).normal(size=(count, length))
+
+
+def all_scores(real, fake):
+    return NeighbourReference(real, 3, 5, 5).scores(fake)
 
 
 def test_halves_follow_from_the_number_of_images_and_the_seed_alone():
@@ -38,25 +43,25 @@ def test_replicates_of_a_mean_have_its_standard_error():
 
 
 def test_replicates_of_neighbours_are_the_scores_of_halves():
-    real, fake = gaussian(0, 61), gaussian(1, 50)
-    splits = Splits(61, 50)
+    real, fake = gaussian(0, 261, scale=1.2), gaussian(1, 250) + 0.3
+    splits = Splits(261, 250)
     found = neighbour_replicates(real, fake, splits)
     for s in (0, SPLITS - 1):
         of_real, of_fake = splits.real_halves[s], splits.fake_halves[s]
-        first, second = neighbour_scores(real[of_real], fake[of_fake]), neighbour_scores(real[~of_real], fake[~of_fake])
-        assert {name: values[s] for name, values in found.items()} == pytest.approx(
-            {name: (first[name] - second[name]) / 2 for name in first}, abs=1e-12
-        )
-    assert neighbour_replicates(real[:13], fake, Splits(13, 50)) is None, "halves of six have no fifth neighbour"
+        first, second = all_scores(real[of_real], fake[of_fake]), all_scores(real[~of_real], fake[~of_fake])
+        for name in first:
+            # but for what lies beyond the nearest that are listed
+            assert found[name][s] == pytest.approx((first[name] - second[name]) / 2, abs=0.01), name
+    assert neighbour_replicates(real[:13], fake, Splits(13, 250)) is None, "halves of six have no fifth neighbour"
 
 
 def test_replicates_of_a_part_are_scaled_to_all_images(monkeypatch):
-    real, fake = gaussian(0, 800), gaussian(1, 400)
+    real, fake = gaussian(0, 800), gaussian(1, 400) + 0.7
     whole = neighbour_replicates(real, fake, Splits(800, 400))
     monkeypatch.setattr("tfgen.metrics.neighbour_replicates.IMAGES", 400)
     part = neighbour_replicates(real, fake, Splits(800, 400))
     for name in whole:
-        assert standard_error(part[name]) == pytest.approx(standard_error(whole[name]), rel=0.4), name
+        assert standard_error(part[name]) == pytest.approx(standard_error(whole[name]), rel=0.6), name
     monkeypatch.setattr("tfgen.metrics.neighbour_replicates.MANY", 0)
     monkeypatch.setattr("tfgen.metrics.neighbour_replicates.FEWER", 200)
     assert standard_error(neighbour_replicates(real, fake, Splits(800, 400))["recall"]) > 0

@@ -18,9 +18,10 @@ from tfgen.evaluation import cheating, likelihoods
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.classes import other_classes, too_small
 from tfgen.evaluation.classification import check_labelled, classification_accuracy_score
+from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, Side, as_side, chosen
-from tfgen.evaluation.samples import CONTROLS, Contest, controls, score_samples
+from tfgen.evaluation.samples import CONTROLS, controls, score_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.workers import side_of_shards
 from tfgen.extractors import default_extractor, load_extractor
@@ -84,7 +85,7 @@ class Evaluation:
 
     def to_json(self) -> dict:
         """Returns the contents of evaluation.json, plain values."""
-        scores = {name: score.to_json() for name, score in self.scores.items()}
+        scores = {name: _stating(score).to_json() for name, score in self.scores.items()}
         rest = {"details": self.details, "controls": self.controls, "seconds": self.seconds}
         return {
             "subject": self.subject,
@@ -312,3 +313,9 @@ def check_samples(images: np.ndarray | StoredSamples, source: Source) -> None:
             f"the samples are {'x'.join(map(str, got))}, the images of {source.name} "
             f"{'x'.join(map(str, shape))}; compare them with data of their own shape, or give --image_size"
         )
+
+
+def _stating(score):
+    """Returns the score with what its protocol says of its interval; a model's own scores need not say it."""
+    interval = "none" if score.low is None else "not stated"
+    return dataclasses.replace(score, protocol={"interval": interval, **score.protocol})

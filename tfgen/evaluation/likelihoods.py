@@ -65,7 +65,11 @@ def score_annealed(model: GenerativeModel, held: HeldOut, settings: Settings) ->
     found = metrics.annealed_importance_sampling(model, held.data, conditions=conditions, **options)
     simulated = metrics.bidirectional_monte_carlo(model, SIMULATED, conditions=conditions, **options)
     stated = {**held.protocol, "parameters": {**options, "unit": "nats, an upper bound"}}
-    gap = {**stated, "real": {"count": len(simulated.lower), "dataset": "simulated by the model"}}
+    gap = {
+        **stated,
+        "interval": "drawing examples of the model: 1.96 standard errors",
+        "real": {"count": len(simulated.lower), "dataset": "simulated by the model"},
+    }
     scores = {
         "ais_nll": mean_of(-found.lower, protocol=stated),
         "bdmc_gap": around(simulated.gap, simulated.standard_error, floor=0.0, protocol=gap),

@@ -7,6 +7,7 @@ import numpy as np
 from tfgen import metrics
 from tfgen.data.source import Source
 from tfgen.errors import UserError
+from tfgen.evaluation.contest import BINOMIAL
 from tfgen.metrics.score import Score, share
 
 if TYPE_CHECKING:
@@ -46,14 +47,20 @@ def _scores(coverage, source, parameters):
     protocol = {"version": 1, "dataset": source.name, "fake": {"count": coverage.samples}, "parameters": parameters}
     protocol["modes"] = coverage.modes
     perfect = coverage.perfect
-    scores = {"modes": Score(coverage.found, floor=perfect["found"], protocol=protocol)}
+    scores = {
+        "modes": Score(
+            coverage.found, floor=perfect["found"], protocol={**protocol, "interval": "none: a count of modes"}
+        )
+    }
     if "within" in parameters:
         scores["high_quality"] = share(
             coverage.high_quality,
             coverage.samples,
             floor=perfect["high_quality"],
-            protocol={**protocol, "interval": "binomial"},
+            protocol={**protocol, "interval": BINOMIAL},
         )
     if coverage.kl is not None:
-        scores["mode_kl"] = Score(coverage.kl, floor=perfect["kl"], protocol=protocol)
+        scores["mode_kl"] = Score(
+            coverage.kl, floor=perfect["kl"], protocol={**protocol, "interval": "none: mostly bias"}
+        )
     return scores, {"mode_counts": coverage.counts.tolist()}

@@ -17,7 +17,10 @@ from tfgen.metrics.differences import student
 from tfgen.metrics.score import SHARE, SHARES, check_comparable, clipped
 from tfgen.storage import images
 
-COLUMNS = ("fd", "kid", "precision", "recall", "density", "coverage", "smallest_class", "authenticity")
+COLUMNS = (
+    *("fd", "kid", "clipped_precision", "clipped_recall", "precision", "recall", "density", "coverage"),
+    *("smallest_class", "authenticity"),
+)
 WITHIN = "≈"  # marks a difference within its error
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from tfgen import domains
 from tfgen.domains import Count, Natural, Seed
-from tfgen.evaluation.samples import check_names
+from tfgen.evaluation.sample_scores import check_names
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ _NAMES = {
     "bidirectional_monte_carlo": "annealing",
     "bits_per_dimension": "likelihood",
     "class_histogram": "scores",
+    "clipped_precision_recall": "neighbours",
     "density_coverage": "neighbours",
     "dequantize": "likelihood",
     "elbo": "likelihood",

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgen.metrics.checks import check_features, check_lengths
-from tfgen.metrics.neighbours import squared_distances, squared_norms
+from tfgen.metrics.pairwise import squared_distances, squared_norms
 
 QUERIES, POINTS = 256, 4096  # distances in memory at once: 4 MB of float32 fit into a cache, which is twice as fast
 

@@ -3,25 +3,27 @@
 import numpy as np
 
 from tfgen.metrics.checks import check_pair
-from tfgen.metrics.neighbours import squared_distances
+from tfgen.metrics.pairwise import Own, own_neighbours, reached, squared_distances
 from tfgen.metrics.replicates import SPLITS, Splits
+from tfgen.metrics.tallies import clipped, clipped_share
 
 IMAGES = 5_000  # of each side, at most: replicates from a part of the images, scaled to all of them
 FEWER, MANY = 2_000, 4_000_000  # images where more pairs than `MANY` are near: samples that crowd in the real balls
 NEAR = 28  # nearest neighbours, of which a half holds at least 5 but for one image in 10,000
+LISTED = 80  # neighbours: those within reach of 1,000 images; the reach of more varies little
 
 
 def neighbour_replicates(
-    real: np.ndarray, fake: np.ndarray, splits: Splits, k_pr: int = 3, k_dc: int = 5
+    real: np.ndarray, fake: np.ndarray, splits: Splits, k_pr: int = 3, k_dc: int = 5, k_clipped: int = 5
 ) -> dict[str, np.ndarray] | None:
-    """Returns the replicates of `precision`, `recall`, `density` and `coverage`, each float64 [SPLITS].
+    """Returns the replicates of all scores of a `NeighbourReference`, each float64 [SPLITS].
 
     Neighbourhoods are those within the half: the variance of the radii is in the replicates.
 
     Args:
         real, fake: reference and generated features, [N, F] and [M, F] real numbers.
         splits: of N and M images.
-        k_pr, k_dc: as in `neighbour_scores`.
+        k_pr, k_dc, k_clipped: as in `NeighbourReference`.
 
     Returns:
         dict of the replicates, or None where a half would not have more than k images.
@@ -33,13 +35,13 @@ def neighbour_replicates(
     for images in (IMAGES, FEWER):
         part = min(1.0, images / max(len(real), len(fake)))
         rows = _part(len(real), part, splits.seed), _part(len(fake), part, splits.seed)
-        if min(map(len, rows)) // 2 <= max(k_pr, k_dc) + 1:
+        if min(map(len, rows)) // 2 <= max(k_pr, k_dc, k_clipped) + 1:
             return None
-        near = _Near(real[rows[0]], fake[rows[1]])
+        near = _Near(real[rows[0]], fake[rows[1]], (k_pr, k_dc, k_clipped))
         if len(near.distance) <= MANY:
             break
     halves = zip(splits.real_halves[:, rows[0]], splits.fake_halves[:, rows[1]])
-    found = [near.differences(first, second, k_pr, k_dc) for first, second in halves]
+    found = [near.differences(*both) for both in halves]
     scale = np.sqrt(part) / 2.0
     return {name: scale * np.array([one[name] for one in found]) for name in found[0]}
 
@@ -52,53 +54,71 @@ def _part(count, part, seed):
 class _Near:
     """The pairs of a real image and a sample that may be neighbours in a half."""
 
-    def __init__(self, real, fake):
+    def __init__(self, real, fake, ks):
+        self.ks = ks
         centre = real.mean(axis=0)
         real, fake = real - centre, fake - centre
-        self.of_real, self.of_fake = _nearest(real), _nearest(fake)
-        reach_real, reach_fake = self.of_real[1][:, -1], self.of_fake[1][:, -1]
+        self.of_real, self.of_fake = (own_neighbours(side, min(LISTED, len(side) - 1)) for side in (real, fake))
+        farthest_real, farthest_fake = (own.squared[:, :NEAR][:, -1] for own in (self.of_real, self.of_fake))
         parts = []
         for rows, distances in squared_distances(real, fake):
-            i, j = np.nonzero(distances <= np.maximum(reach_real[rows, None], reach_fake))
+            i, j = np.nonzero(distances <= np.maximum(farthest_real[rows, None], farthest_fake))
             parts.append((i + rows.start, j, distances[i, j]))
         self.real, self.fake, self.distance = (np.concatenate(part) for part in zip(*parts))
 
-    def differences(self, real_half: np.ndarray, fake_half: np.ndarray, k_pr: int, k_dc: int) -> dict[str, float]:
+    def differences(self, real_half: np.ndarray, fake_half: np.ndarray) -> dict[str, float]:
         """Returns score -> its value in the first halves (bool [N], [M]) less its value in the second ones."""
         together = np.flatnonzero(real_half[self.real] == fake_half[self.fake])
         i, j, distance = self.real[together], self.fake[together], self.distance[together]
-        real_pr, real_dc = _radii(self.of_real, real_half, (k_pr, k_dc))
-        (fake_pr,) = _radii(self.of_fake, fake_half, (k_pr,))
-        inside = distance < real_dc[i]
-        balls = np.bincount(j[inside], minlength=len(fake_half)) / k_dc
+        real, fake = _Half(self.of_real, real_half), _Half(self.of_fake, fake_half)
+        k_pr, k_dc, k_clipped = self.ks
+        inside = distance < real.radius(k_dc)[i]
+        precision = _marked(j[distance <= real.radius(k_pr)[i]], len(fake_half))
+        recall = _marked(i[distance <= fake.radius(k_pr)[j]], len(real_half))
         return {
-            "precision": _difference(_marked(j[distance <= real_pr[i]], len(fake_half)), fake_half),
-            "recall": _difference(_marked(i[distance <= fake_pr[j]], len(real_half)), real_half),
-            "density": _difference(balls, fake_half),
+            "precision": _difference(precision, fake_half),
+            "recall": _difference(recall, real_half),
+            "density": _difference(np.bincount(j[inside], minlength=len(fake_half)) / k_dc, fake_half),
             "coverage": _difference(_marked(i[inside], len(real_half)), real_half),
+            "clipped_precision": _clipped_difference(real, fake, i, j, distance, k_clipped),
+            "clipped_recall": _clipped_difference(fake, real, j, i, distance, k_clipped),
         }
 
 
-def _nearest(features):
-    """Returns (index, squared distance) of the `NEAR` nearest other rows, nearest first, each [N, NEAR]."""
-    near = min(NEAR, len(features) - 1)
-    index, found = np.empty((len(features), near), np.int64), np.empty((len(features), near))
-    for rows, distances in squared_distances(features, features):
-        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf
-        close = np.argpartition(distances, near - 1, axis=1)[:, :near]
-        values = np.take_along_axis(distances, close, axis=1)
-        order = values.argsort(axis=1)
-        index[rows], found[rows] = (np.take_along_axis(part, order, axis=1) for part in (close, values))
-    return index, found
+class _Half:
+    """The neighbours of features within the same half of their own set."""
+
+    def __init__(self, own: Own, half: np.ndarray) -> None:
+        self.own, self.half = own, half
+        self.same = half[own.index] == half[:, None]
+        self.rank = self.same.cumsum(axis=1)
+
+    def radius(self, k):
+        """Returns the squared distances of the k-th nearest; of the last near one where that lies beyond."""
+        near = self.rank[:, :NEAR]
+        return self._squared(np.minimum((near < k).sum(axis=1), near.shape[1] - 1))
+
+    def reach(self):
+        """Returns the squared reach; that in the whole set where it lies beyond what is listed."""
+        place = (self.rank < reached(len(self.half) // 2)).sum(axis=1)
+        listed = place < self.rank.shape[1]
+        return np.where(listed, self._squared(np.where(listed, place, 0)), self.own.reach)
+
+    def _squared(self, place):
+        return self.own.squared[np.arange(len(place)), place]
 
 
-def _radii(near, half, ks):
-    """Returns the squared distance from the k-th nearest image of the same half, per k."""
-    index, distance = near
-    rank = (half[index] == half[:, None]).cumsum(axis=1)
-    every = np.arange(len(index))
-    # the last one stands for what lies beyond the list
-    return [distance[every, np.minimum((rank < k).sum(axis=1), distance.shape[1] - 1)] for k in ks]
+def _clipped_difference(centres: _Half, points: _Half, centre, point, distance, k):
+    """Returns the difference of `clipped_share` between the halves, from the pairs of the same half."""
+    radii = centres.radius(k)
+    for half in (centres.half, ~centres.half):
+        radii[half] = clipped(radii[half])
+    inside = distance <= np.minimum(radii[centre], points.reach()[point])
+    balls = np.bincount(point[inside], minlength=len(points.half))
+    held = centres.same & (centres.own.squared <= radii[:, None])
+    usual = np.bincount(centres.own.index[held], minlength=len(radii))
+    first = clipped_share(balls[points.half], usual[centres.half], k)
+    return first - clipped_share(balls[~points.half], usual[~centres.half], k)
 
 
 def _marked(rows, count):

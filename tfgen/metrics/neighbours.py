@@ -1,15 +1,12 @@
 """Metrics from nearest neighbours among features. NumPy in float64: two sets of 10,000 x 128 take seconds."""
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 from tfgen.metrics.checks import check_pair
-
-PAIRS = 1 << 20  # squared distances in memory at once, 8 MB: they fit into the processor's cache
-ROUNDING = 1e-12  # tolerance of a squared distance, relative to the squared norms, within which two are equal
+from tfgen.metrics.pairwise import ROUNDING, own_neighbours, squared_distances
+from tfgen.metrics.tallies import Clipped, DensityCoverage, PrecisionRecall, Tally
 
 
 def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 3) -> tuple[float, float]:
@@ -56,6 +53,39 @@ def density_coverage(real: ArrayLike, fake: ArrayLike, k: int = 5) -> tuple[floa
     return scores["density"], scores["coverage"]
 
 
+def clipped_precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> tuple[float, float]:
+    """Returns a precision and a recall that resist outliers and samples that crowd, 1 for equal distributions.
+
+    Each reference image x_i has a ball whose radius R_i is the distance of its k-th nearest other reference image, but
+    at most the median of these: the ball of an outlier is no larger than that of others. Each sample y_j has a reach
+    g_j, the distance within which a twentieth of the other samples lies. With c_j the number of reference images x_i
+    with |x_i - y_j| <= min(R_i, g_j), precision is
+
+        mean_j min(1, c_j / k) / mean_l min(1, c'_l / k), at most 1,
+
+    where c'_l is the number of balls of other images that hold the reference image x_l. This is the clipped density of
+    Salvy et al. 2025 but for the reach. In many dimensions balls overlap midway between images, where a collapsed model
+    puts its samples; their reach is then too short, and precision is 0. Samples that are up to 20 times as dense as the
+    images around them, such as those of a model with few modes, keep most of it.
+
+    Recall is the same with the roles of real and generated features exchanged: the share of real images that the
+    samples' balls hold. Without modes that have half of the images, it is about 1/2. The spread over draws of images is
+    that of all scores from neighbours; compare at equal numbers only.
+
+    Args:
+        real, fake: reference and generated features, [N, F] and [M, F] real numbers, each with more than k rows.
+        k: index of the neighbour that determines the radius.
+
+    Returns:
+        (precision, recall), floats in [0, 1].
+
+    Raises:
+        UserError: as in `precision_recall`.
+    """
+    scores = NeighbourReference(real, k_pr=None, k_dc=None, k_clipped=k).scores(fake)
+    return scores["clipped_precision"], scores["clipped_recall"]
+
+
 def neighbour_scores(real: ArrayLike, fake: ArrayLike, k_pr: int | None = 3, k_dc: int | None = 5) -> dict[str, float]:
     """Returns `precision_recall` with k_pr and `density_coverage` with k_dc, from one pass over the distances.
 
@@ -71,100 +101,36 @@ class NeighbourReference:
     Args:
         real: features [N, F] real numbers, with more than k rows.
         k_pr, k_dc: as in `neighbour_scores`.
+        k_clipped: that of `clipped_precision_recall`, or None.
 
     Raises:
         UserError: a k below 1, too few rows, or values that are not finite.
     """
 
-    def __init__(self, real: ArrayLike, k_pr: int | None = 3, k_dc: int | None = 5) -> None:
-        self.ks = [k for k in (k_pr, k_dc) if k is not None]
-        self.k_pr, self.k_dc = k_pr, k_dc
+    def __init__(
+        self, real: ArrayLike, k_pr: int | None = 3, k_dc: int | None = 5, k_clipped: int | None = None
+    ) -> None:
+        tallies = ((PrecisionRecall, k_pr), (DensityCoverage, k_dc), (Clipped, k_clipped))
+        self._tallies = [(tally, k) for tally, k in tallies if k is not None]
+        self._most = max(k for _, k in self._tallies)
         features = self._checked(real, real)[0]
         # centred: distances are the same, and their rounding errors smaller
         self._centre = features.mean(axis=0)
         self._real = features - self._centre
-        self._radii = dict(zip(self.ks, radii(self._real, self.ks)))
+        self._own = own_neighbours(self._real, self._most)
 
     def scores(self, fake: ArrayLike) -> dict[str, float]:
-        """Returns what `neighbour_scores` returns for features [M, F]."""
-        real = self._real
-        points = self._checked(real, fake)[1] - self._centre
-        tallies: list[_PrecisionRecall | _DensityCoverage] = []
-        if self.k_pr is not None:
-            tallies.append(_PrecisionRecall(self._radii[self.k_pr], radii(points, [self.k_pr])[0]))
-        if self.k_dc is not None:
-            norms = squared_norms(real), squared_norms(points)
-            tallies.append(_DensityCoverage(self._radii[self.k_dc], *norms, self.k_dc))
-        for rows, distances in squared_distances(real, points, ROUNDING):
+        """Returns what `neighbour_scores` returns for features [M, F], and `clipped_precision`, `clipped_recall`."""
+        points = self._checked(self._real, fake)[1] - self._centre
+        own = own_neighbours(points, self._most)
+        tallies: list[Tally] = [tally(self._own, own, k) for tally, k in self._tallies]
+        for rows, distances in squared_distances(self._real, points, ROUNDING):
             for tally in tallies:
                 tally.add(rows, distances)
         return {name: value for tally in tallies for name, value in tally.scores().items()}
 
     def _checked(self, real: ArrayLike, fake: ArrayLike) -> list[np.ndarray]:
-        for k in self.ks:
+        for _, k in self._tallies:
             if k < 1:
                 raise UserError(f"k must be at least 1, got {k}")
-        return check_pair(real, fake, rows=max(self.ks) + 1, need=f"k={max(self.ks)} neighbours need")
-
-
-class _PrecisionRecall:
-    """Counts for precision and recall: points that may lie on a surface, within rounding, are covered."""
-
-    def __init__(self, real_radii, fake_radii):
-        self.real_radii, self.fake_radii = real_radii, fake_radii
-        self.precise, self.recalled = np.zeros(len(fake_radii), bool), 0
-
-    def add(self, rows: slice, least: np.ndarray) -> None:
-        self.precise |= (least <= self.real_radii[rows, None]).any(axis=0)
-        self.recalled += np.count_nonzero((least <= self.fake_radii).any(axis=1))
-
-    def scores(self) -> dict[str, float]:
-        return {"precision": float(self.precise.mean()), "recall": float(self.recalled / len(self.real_radii))}
-
-
-class _DensityCoverage:
-    """Counts for density and coverage: points that may lie on a surface, within rounding, are outside."""
-
-    def __init__(self, real_radii, real_norms, fake_norms, k):
-        self.limits, self.margins = real_radii - 2.0 * ROUNDING * real_norms, 2.0 * ROUNDING * fake_norms
-        self.k, self.inside, self.covered = k, 0, 0
-
-    def add(self, rows: slice, least: np.ndarray) -> None:
-        most = np.add(least, self.margins, out=least)  # the last use of this chunk
-        self.inside += np.count_nonzero(most < self.limits[rows, None])
-        self.covered += np.count_nonzero(most.min(axis=1) < self.limits[rows])
-
-    def scores(self) -> dict[str, float]:
-        density = self.inside / (self.k * len(self.margins))
-        return {"density": float(density), "coverage": float(self.covered / len(self.limits))}
-
-
-def radii(features: np.ndarray, ks: Sequence[int]) -> np.ndarray:
-    """Returns the squared distance of every row from its k-th nearest other row, per k: float64 [len(ks), N]."""
-    found = np.empty((len(ks), len(features)))
-    for rows, distances in squared_distances(features, features):
-        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = -np.inf  # itself comes first
-        distances.partition(max(ks), axis=1)  # several places at once take several times as long
-        found[:, rows] = np.sort(distances[:, : max(ks) + 1], axis=1)[:, ks].T
-    return found
-
-
-def squared_distances(a: np.ndarray, b: np.ndarray, rounding: float = 0.0) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields |a_i - b_j|^2 of features [N, F] and [M, F] in chunks: (slice of i, float64 [rows, M]).
-
-    They are exact up to 1e-15 (|a_i|^2 + |b_j|^2), and may be below 0 by as much; `rounding` (|a_i|^2 + |b_j|^2) is
-    subtracted, which makes them lower bounds.
-    """
-    scale = 1.0 - rounding
-    # |a|^2 + |b|^2 - 2 a'b as one matrix product
-    right = np.column_stack([b, np.ones(len(b)), scale * squared_norms(b)]).T
-    size = max(1, PAIRS // len(b))
-    for start in range(0, len(a), size):
-        part = a[start : start + size]
-        left = np.column_stack([-2.0 * part, scale * squared_norms(part), np.ones(len(part))])
-        yield slice(start, start + len(part)), left @ right
-
-
-def squared_norms(features: np.ndarray) -> np.ndarray:
-    """Returns |x|^2 of every row, float64 [N]."""
-    return np.einsum("nf,nf->n", features, features)
+        return check_pair(real, fake, rows=self._most + 1, need=f"k={self._most} neighbours need")

@@ -17,7 +17,10 @@ ANY: Limits = (-math.inf, math.inf)
 POSITIVE: Limits = (0.0, math.inf)
 SHARE: Limits = (0.0, 1.0)
 # scores that are shares
-SHARES = ("precision", "recall", "coverage", "smallest_class", "authenticity", "label_agreement")
+SHARES = (
+    *("clipped_precision", "clipped_recall", "precision", "recall", "coverage"),
+    *("smallest_class", "authenticity", "label_agreement"),
+)
 Z95 = 1.96  # standard errors to either side of a 95 % interval
 
 
@@ -109,8 +112,9 @@ def effective_count(value: float, standard_error: float, cases: int) -> float:
 
 
 def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
-    """Returns the `Score` of the mean of values within `limits`, float [N], N at least 2."""
+    """Returns the `Score` of the mean of values within `limits`, float [N], N at least 2, one per example."""
     values = np.asarray(values, np.float64)
+    more["protocol"] = {"interval": "drawing examples: 1.96 standard errors of their mean", **more.get("protocol", {})}
     return around(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))), limits, **more)
 
 

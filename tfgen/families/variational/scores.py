@@ -21,12 +21,15 @@ def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dic
     scores = {**elbo_scores(model, held_out, settings), **bound_scores(model, held_out, settings)}
     conditions = held_out.conditions(model.conditions)
     units = metrics.active_units(model, held_out.data, seed=settings.seed, conditions=conditions)
-    protocol = stated(model, held_out, settings, threshold=0.01, of=model.latent_dim)
+    protocol = stated(model, held_out, settings, threshold=0.01, of=model.latent_dim) | {"interval": "none: a count"}
     scores["active_units"] = Score(int(units), protocol=protocol)
     if "factors" not in held_out.source.fields:
         return scores, {}
     gap = metrics.mig(model, held_out.source, held_out.split, seed=settings.seed)
-    scores["mig"] = mean_of(list(gap["gaps"].values()), SHARE, protocol=stated(model, held_out, settings, bins=20))
+    protocol = stated(model, held_out, settings, bins=20) | {
+        "interval": "1.96 standard errors of the mean over factors"
+    }
+    scores["mig"] = mean_of(list(gap["gaps"].values()), SHARE, protocol=protocol)
     return scores, {"mig": gap["gaps"]}
 
 

@@ -1,0 +1,195 @@
+"""The scores of samples against real images: one function per family of scores, and the table of these."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from tfgen import metrics
+from tfgen.errors import UserError, nearest
+from tfgen.evaluation.contest import (
+    BOTH,
+    FEW,
+    INFLUENCE,
+    SAMPLES,
+    Contest,
+    mean_by_halves,
+    share_by_halves,
+    share_of_samples,
+)
+from tfgen.metrics import influences
+from tfgen.metrics.neighbour_replicates import neighbour_replicates
+from tfgen.metrics.neighbours import NeighbourReference
+from tfgen.metrics.replicates import scaled
+from tfgen.metrics.score import POSITIVE, SHARE, Score, around, clipped, share
+
+Found = tuple[dict[str, Score], dict]
+
+
+# The function of every family: contest -> (metric -> Score, details).
+
+K_CLIPPED, K_PR, K_DC = 5, 3, 5  # the papers' own
+
+
+def frechet(contest: Contest) -> Found:
+    """Returns `fd`, the Fréchet distance."""
+    real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
+    value, floor_value = metrics.frechet_distance(real, fake), metrics.frechet_distance(real, floor)
+    if min(len(real), len(fake)) < influences.FEWEST:
+        return {"fd": Score(value, floor=floor_value, protocol=contest.stated(interval=FEW))}, {}
+    error, *each = contest.frechet_error
+    stated = contest.stated(interval=f"{BOTH}: {INFLUENCE}; spread, not bias")
+    moved = scaled(contest.splits.linear(*each), error)
+    return {"fd": around(value, error, POSITIVE, floor=floor_value, protocol=stated, replicates=moved)}, {}
+
+
+def extrapolated(contest: Contest) -> Found:
+    """Returns `fd_infinity`, the Fréchet distance extrapolated to infinitely many samples."""
+    real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
+    # each point of the fit needs more images than there are features
+    points = max(2, min(5, min(map(len, (real, fake, floor))) // (real.shape[1] + 1)))
+    limit, error = metrics.frechet_infinity(real, fake, points, contest.seed)
+    limit_floor, _ = metrics.frechet_infinity(real, floor, points, contest.seed)
+    stated = contest.stated(points=points, seed=contest.seed, interval=f"{BOTH}: {INFLUENCE}")
+    _, *each = contest.frechet_error
+    moved = scaled(contest.splits.linear(*each), error)
+    return {"fd_infinity": around(limit, error, floor=limit_floor, protocol=stated, replicates=moved)}, {}
+
+
+def kernel(contest: Contest) -> Found:
+    """Returns `kid`, the kernel distance over all pairs: random subsets would add noise."""
+    value, error, moved = contest.kernel_reference.replicated(contest.fake.features, contest.splits)
+    floor = contest.kernel_reference.value(contest.floor.features)
+    interval = f"{BOTH}: 1.96 standard errors by a jackknife over 5,000 images at most"
+    stated = contest.stated(subsets="none: all pairs", interval=interval)
+    return {"kid": around(value, error, floor=floor, protocol=stated, replicates=moved)}, {}
+
+
+def neighbours(contest: Contest) -> Found:
+    """Returns `clipped_precision`, `clipped_recall`, `precision`, `recall`, `density` and `coverage`."""
+    real, fake = contest.real.features, contest.fake.features
+    reference = NeighbourReference(real, K_PR, K_DC, K_CLIPPED)
+    values, floors = reference.scores(fake), reference.scores(contest.floor.features)
+    moved = neighbour_replicates(real, fake, contest.splits, K_PR, K_DC, K_CLIPPED) or {}
+
+    def score(name, k, made, cases, **more):
+        stated = contest.stated(k=k)
+        return made(values[name], moved.get(name), len(cases), floor=floors[name], protocol=stated, **more)
+
+    return {
+        "clipped_precision": score("clipped_precision", K_CLIPPED, mean_by_halves, fake, limits=SHARE),
+        "clipped_recall": score("clipped_recall", K_CLIPPED, mean_by_halves, real, limits=SHARE),
+        "precision": score("precision", K_PR, share_by_halves, fake),
+        "recall": score("recall", K_PR, share_by_halves, real),
+        "density": score("density", K_DC, mean_by_halves, fake),
+        "coverage": score("coverage", K_DC, share_by_halves, real),
+    }, {}
+
+
+def inception(contest: Contest) -> Found:
+    """Returns `inception_score`, and its standard deviation over the splits, which papers print, as a detail."""
+    splits, quantile = 10, 2.262  # 97.5 % quantile of Student's t with 9 degrees of freedom
+    classes = np.asarray(contest.fake.probabilities).shape[1]
+    mean, spread = metrics.inception_score(contest.fake.probabilities, splits)
+    half = quantile * spread / (splits - 1) ** 0.5
+    low, high = clipped(mean - half, mean + half, (1.0, float(classes)))
+    floor, _ = metrics.inception_score(contest.floor.probabilities, splits)
+    stated = contest.stated(splits=splits, interval=f"{SAMPLES}: Student's t over the {splits} splits")
+    return {"inception_score": Score(mean, low, high, floor, stated)}, {"inception_score_std_over_splits": spread}
+
+
+def classes(contest: Contest) -> Found:
+    """Returns `smallest_class`, the proportion of the rarest class, and the histogram of classes as a detail."""
+    probabilities = np.asarray(contest.fake.probabilities)
+    number, count = probabilities.shape[1], len(contest.fake)
+    shares = metrics.class_histogram(probabilities, number)
+    floors = metrics.class_histogram(contest.floor.probabilities, number)
+    found = np.eye(number)[probabilities.argmax(axis=1)]
+    moved = contest.splits.of_samples(lambda rows: found[rows].mean(axis=0).min())
+    smallest = share_by_halves(
+        float(shares.min()), moved, count, SAMPLES, floor=float(floors.min()), protocol=contest.stated()
+    )
+    each = [share(float(value), count) for value in shares]
+    histogram = {"samples": shares.tolist(), "real": floors.tolist()}
+    histogram |= {"low": [one.low for one in each], "high": [one.high for one in each]}
+    return {"smallest_class": smallest}, {"class_histogram": histogram}
+
+
+def memorisation(contest: Contest) -> Found:
+    """Returns `authenticity`, and `fd_train`, the Fréchet distance to the training images, which are held fixed."""
+    train, fake, real = contest.train.features, contest.fake.features, contest.real.features
+    stated, authentic = contest.stated(train_count=len(train)), metrics.authentic(train, *contest.nearest)
+    authenticity = share_of_samples(contest, authentic, floor=metrics.authenticity(train, real), protocol=stated)
+    value, floor = metrics.frechet_distance(train, fake), metrics.frechet_distance(train, real)
+    if min(len(train), len(fake)) < influences.FEWEST:
+        to_train = Score(value, floor=floor, protocol=stated | {"interval": FEW})
+    else:
+        error, _, each = metrics.frechet_error(train, fake, fixed_real=True, seed=contest.seed)
+        stated |= {"interval": f"{SAMPLES}: {INFLUENCE}; spread, not bias"}
+        moved = scaled(contest.splits.linear(fake=each), error)
+        to_train = around(value, error, POSITIVE, floor=floor, protocol=stated, replicates=moved)
+    return {"authenticity": authenticity, "fd_train": to_train}, {}
+
+
+def agreement(contest: Contest) -> Found:
+    """Returns `label_agreement`, the proportion of samples that are classified as the label they were made for."""
+    fake, real = contest.fake, contest.real
+    agreed = np.asarray(fake.probabilities).argmax(axis=1) == np.asarray(fake.labels)
+    floor = metrics.label_agreement(real.probabilities, real.labels)
+    return {"label_agreement": share_of_samples(contest, agreed, floor=floor, protocol=contest.stated())}, {}
+
+
+def conditional(contest: Contest) -> Found:
+    """Returns `fd_per_class`, the mean over classes."""
+    fake, real, floor = contest.fake, contest.real, contest.floor
+    per_class = metrics.per_class_frechet(real.features, real.labels, fake.features, fake.labels)
+    floors = metrics.per_class_frechet(real.features, real.labels, floor.features, floor.labels)
+    means = [float(np.mean(list(values.values()))) for values in (per_class, floors)]
+    interval = "none: classes have too few images for the influence of each"
+    stated = contest.stated(classes=len(per_class), interval=interval)
+    details = {"fd_per_class": {str(label): value for label, value in per_class.items()}}
+    return {"fd_per_class": Score(means[0], floor=means[1], protocol=stated)}, details
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """A group of scores that are computed together.
+
+    Attributes:
+        function: computes the scores, as above.
+        gives: names of the scores.
+        classes, labels: whether it needs class probabilities, and labels on both sides.
+        own: whether the classes have to be those of the data.
+        long: whether it takes longer than the others.
+    """
+
+    function: Callable[[Contest], Found]
+    gives: tuple[str, ...]
+    classes: bool = False
+    labels: bool = False
+    own: bool = False
+    long: bool = False
+
+
+FAMILIES = (
+    Family(frechet, ("fd",)),
+    Family(extrapolated, ("fd_infinity",)),
+    Family(kernel, ("kid",)),
+    Family(neighbours, ("clipped_precision", "clipped_recall", "precision", "recall", "density", "coverage")),
+    Family(inception, ("inception_score",), classes=True),
+    Family(classes, ("smallest_class",), classes=True, own=True),
+    Family(memorisation, ("authenticity", "fd_train"), long=True),
+    Family(agreement, ("label_agreement",), classes=True, own=True, labels=True),
+    Family(conditional, ("fd_per_class",), labels=True),
+)
+SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
+
+
+def check_names(names: Iterable[str] | None) -> None:
+    """Raises UserError for an unknown metric, with the nearest name."""
+    for name in names or ():
+        if name not in SAMPLE_METRICS:
+            close = nearest(name, SAMPLE_METRICS) or f"; expected some of {', '.join(SAMPLE_METRICS)}"
+            raise UserError(f"unknown metric {name!r}{close}")
