@@ -22,6 +22,7 @@ from tfgen.errors import UserError
 from tfgen.families.adversarial import probes
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium, fresh_accuracy
 from tfgen.families.adversarial.rules import RULES as ADVERSARIAL_RULES
+from tfgen.families.adversarial.trials import BlindnessTrial
 from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.families.variational.rules import LATENT_RULES
 from tfgen.noise import Noise
@@ -684,6 +685,9 @@ class StandIn:
     def stops(self):
         return {}
 
+    def trials(self):
+        return []
+
 
 @pytest.fixture
 def drive(monkeypatch):
@@ -861,6 +865,71 @@ def test_training_ends_at_the_equilibrium_and_not_where_the_discriminator_is_bli
     tried = [row["step"] for row in seen.rows if "fresh_accuracy" in row]
     assert tried == [32, 64], "after 2, 4 and then 8 probes"
     assert "no equilibrium: the discriminator was at chance at step 64, but a fresh one" in capsys.readouterr().out
+
+
+# The trial of a discriminator at chance.
+
+
+def blinded(model):
+    """The model, its discriminator giving 0 whatever it sees."""
+    *others, kernel, bias = model.discriminator.get_weights()
+    model.discriminator.set_weights([*[0 * weight for weight in others], 0 * kernel, bias])
+    return model
+
+
+def test_a_blind_discriminator_is_named(capsys):
+    seen = watch(blinded(gan(1e-12, 1e-12)), 8, every=16, verbose=True)
+    tried = [row["step"] for row in seen.rows if "continued_separation" in row]
+    assert tried == [48], "after 3, then 6 probes at chance"
+    row = seen.rows[2]
+    assert row["continued_separation"] == 0.5 and row["fresh_separation"] > 0.9
+    (finding,) = [finding for finding in seen.findings if finding.name == "discriminator_blind"]
+    assert finding.step == 64 and "a fresh one of the same architecture reached" in finding.message
+    assert "raise the discriminator's learning rate" in finding.message
+
+
+class Asks:
+    """What a trial sees of a diagnosis."""
+
+    def __init__(self, model, images, held_out=None):
+        self.model, self.train = model, model.as_examples(images)
+        self.held_out, self.rows, self.epoch_steps = model.as_examples(images if held_out is None else held_out), [], 8
+
+
+def test_a_discriminator_that_learns_while_the_generator_stands_still_is_not_blind():
+    model = gan(1e-3, 3e-3, ema=0.9, augment=tfgen.augment.instance_noise(0.1), dropout=0.2, norm=True)
+    before = model.digest()
+    tried = BlindnessTrial().tried(Asks(model, TRAIN, HELD_OUT), 48)
+    assert set(tried) == {"continued_separation"} and tried["continued_separation"] > 0.8
+    assert model.digest() == before
+    assert BlindnessTrial().tried(Asks(model, TRAIN, HELD_OUT), 48) == tried  # as in a run that is resumed
+
+
+def test_a_discriminator_too_small_to_see_is_told_from_the_equilibrium():
+    half = np.where(np.arange(SIDE)[:, None] < SIDE // 2, 64, 191) * np.ones((1, SIDE))
+    images = np.stack([np.rot90(half, i % 4) for i in range(256)]).astype(np.uint8)[..., None]  # all of one mean
+    networks = gan(identity=True, latent_dim=SIDE**2)
+    blind = [keras.Input((SIDE, SIDE, 1), name="image"), LAYERS.GlobalAveragePooling2D(), LAYERS.Dense(1)]
+    model = tfgen.AdversarialModel(networks.generator, keras.Sequential(blind), latent_dim=SIDE**2, ema=None)
+    model.compile(steps_per_execution=1)
+    tried = BlindnessTrial().tried(Asks(model, images), 1)
+    assert tried["continued_separation"] < 0.7 and tried["fresh_separation"] < 0.7 and tried["dense_separation"] > 0.9
+    rows = rows_of(1, held_out_separation=0.5, **tried) + rows_of(2, 2, held_out_separation=0.5)
+    (finding,) = found_in(rows)
+    assert finding.name == "discriminator_blind" and "the discriminator is too small" in finding.message
+    same = noise_images(512)
+    even = BlindnessTrial().tried(Asks(networks, same, noise_images(512, seed=1)), 1)
+    assert max(even.values()) < 0.75 and found_in(rows_of(1, held_out_separation=0.5, **even) + rows[1:]) == []
+
+
+def test_a_trial_that_fails_is_said_once_and_left_out(capsys, monkeypatch):
+    def fails(*_):
+        raise ValueError("no such layer")
+
+    monkeypatch.setattr(BlindnessTrial, "measure", fails)
+    seen = watch(gan(), 4, verbose=True)
+    assert len(seen.rows) == 2
+    assert capsys.readouterr().out.count("the trial BlindnessTrial failed and is left out: no such layer") == 1
 
 
 # Mistakes.

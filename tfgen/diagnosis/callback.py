@@ -91,6 +91,7 @@ class Diagnosis(keras.callbacks.Callback):
         self.findings: list[Finding] = []
         self.stopped: str | None = None
         self._probe: Probe | None = None
+        self._trials: list[Any] = []
         self._remarked: set[str] = set()
 
     # The data.
@@ -120,6 +121,7 @@ class Diagnosis(keras.callbacks.Callback):
         if self._probe is None or self._probe.model is not self.model:
             self.train, self.held_out = self.training_examples(), self.held_out_examples()
             self._probe = Probe(self.model, self.train, self.held_out, self.size, self._print)
+            self._trials = list(self.model.trials())
         self.stops = stops_for(self.model, self._asked)
         for stop in self.stops:
             stop.check(self.model)
@@ -152,6 +154,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _look(self, last=False):
         row = self._meaningful({"step": self._step, **self._probe()})
+        row |= self._tried(row, last)
         for stop in self.stops:
             row |= self._meaningful(stop.measure(self, row, last))
         self.rows.append(row)
@@ -160,6 +163,18 @@ class Diagnosis(keras.callbacks.Callback):
             self.board.write("diagnosis/", {name: value for name, value in row.items() if name != "step"})
         findings = self._judge.see(row)
         self._say(findings) if last else self._act(findings)
+
+    def _tried(self, row, last):
+        """Returns the measurements of the model's trials that are due; one that fails is left out from then on."""
+        measured = {}
+        for trial in list(self._trials):
+            try:
+                measured |= self._meaningful(trial.measure(self, row, last))
+            except Exception as error:  # a trial trains networks, which may be a user's own code
+                self._trials.remove(trial)
+                name = type(trial).__name__
+                self._print(f"the trial {name} failed and is left out: {str(error) or type(error).__name__:.200}")
+        return measured
 
     def _meaningful(self, row):
         """Returns a row without measurements that have no value; the first time, each is named."""

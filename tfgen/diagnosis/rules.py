@@ -64,6 +64,7 @@ class Past:
         self.first: Row | None = None
         self.previous: Row | None = None
         self._lowest: dict[str, Row] = {}
+        self._latest: dict[str, Row] = {}
         self._highest: dict[str, float] = {}
 
     def add(self, row: Row) -> None:
@@ -72,9 +73,14 @@ class Past:
         self.recent.append(row)
         for name, value in row.items():
             if math.isfinite(value):
+                self._latest[name] = row
                 self._highest[name] = max(value, self.highest(name))
                 if not value >= self.best(name)[name]:
                     self._lowest[name] = row
+
+    def latest(self, name: str, row: Row) -> Row:
+        """Returns the last row that has the measurement `name`: `row`, the latest of all, or one before."""
+        return row if name in row else self._latest.get(name, Row())
 
     def best(self, name: str) -> Row:
         """Returns the row in which the measurement `name` was lowest."""

@@ -148,6 +148,13 @@ class Abilities(Sampling, Attributes):
         """Returns the `Rule`s by which a diagnosis judges the measurements of `probes`."""
         return ()
 
+    def trials(self) -> list:
+        """Returns objects whose `measure(diagnosis, row, last)` adds to rows what is too costly for every probe.
+
+        As of a `Stop`, whether it is due depends on the rows alone, so that a resumed run has the same rows.
+        """
+        return []
+
     def stops(self) -> dict[str, type]:
         """Returns name -> class of the `Stop`s by which a recipe can end the training of such a model."""
         return {}

@@ -2,18 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-import keras
-import numpy as np
-import tensorflow as tf
-
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import PATIENCE, Finding
 from tfgen.diagnosis.stops import Row, Stop, Watching
 from tfgen.domains import Count, check
 from tfgen.errors import UserError
-from tfgen.networks.calling import call, differentiating
-from tfgen.networks.seeding import seeded
-from tfgen.noise import Noise, stream_key
+from tfgen.families.adversarial.fresh import Fresh
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -99,48 +93,6 @@ def fresh_accuracy(
         steps, batch_size: largest number of updates (an accuracy above 0.6 ends them), real images per update.
         seed: of its weights and its batches.
     """
-    fresh = reinitialised(model.discriminator, stream_key("fresh", seed))
-    optimizer = keras.optimizers.Adam(learning_rate=1e-3, beta_1=0.5)
-    optimizer.build(fresh.trainable_variables)
-
-    def judged(batch, images):
-        fields = {model.data_field: images, **{k: v for k, v in batch.items() if k != model.data_field}}
-        # batch statistics in the evaluation too: moving averages lag behind after so few steps
-        outputs = call(fresh, fields, training=True)
-        return tf.cast(outputs["logit"] if isinstance(outputs, dict) else outputs, tf.float32)
-
-    def both(data, index):
-        batch = model.as_batch(data)
-        step = model.probing_step(Noise(model.seed, index, f"fresh/{seed}/"))
-        fake = tf.stop_gradient(model.fakes(batch, step))
-        return judged(batch, batch[model.data_field]), judged(batch, fake)
-
-    def update(data, index):
-        with tf.GradientTape() as tape:
-            real, fake = both(data, index)
-            loss = tf.reduce_mean(tf.math.softplus(-real)) + tf.reduce_mean(tf.math.softplus(fake))
-        variables = fresh.trainable_variables
-        optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
-
-    learn = differentiating([fresh, model.generator], tf.function(update, autograph=False, reduce_retracing=True))
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def accuracy(data, index):
-        real, fake = both(data, index)
-        return 0.5 * (tf.reduce_mean(tf.cast(real > 0.0, tf.float32)) + tf.reduce_mean(tf.cast(fake < 0.0, tf.float32)))
-
-    rows = np.random.default_rng(seed)
-    unseen = held_out.gather(rows.permutation(len(held_out))[:1000])
-    for step in range(steps):
-        learn(train.gather(rows.integers(0, len(train), batch_size)), tf.constant(step, tf.int64))
-        if step % 50 == 49:
-            reached = float(accuracy(unseen, tf.constant(step, tf.int64)))
-            if reached > 0.6:
-                return reached
-    return float(accuracy(unseen, tf.constant(steps, tf.int64)))
-
-
-def reinitialised(network: keras.Model, seed: int) -> keras.Model:
-    """Returns a network with the same architecture and new weights, drawn from `seed`."""
-    with seeded(seed):
-        return type(network).from_config(network.get_config())
+    fresh = Fresh(model, f"fresh/{seed}/", seed=seed)
+    enough = lambda reached: reached["accuracy"] > 0.6  # noqa: E731
+    return fresh.trained(train, held_out, steps, batch_size, enough)["accuracy"]

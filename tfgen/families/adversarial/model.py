@@ -15,6 +15,7 @@ from tfgen.domains import Count, Proportion, Seed, Size
 from tfgen.errors import UserError
 from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
+from tfgen.families.adversarial.trials import BlindnessTrial
 from tfgen.families.latent import LatentModel, fields_of
 from tfgen.losses import Loss
 from tfgen.networks.building import build, output_shape
@@ -289,6 +290,10 @@ class AdversarialModel(LatentModel):
     def rules(self) -> tuple[Rule, ...]:
         """Returns the rules by which a diagnosis judges an adversarial training."""
         return rules.RULES
+
+    def trials(self) -> list:
+        """Returns the trial of a discriminator at chance."""
+        return [BlindnessTrial()]
 
     def stops(self) -> dict[str, type]:
         """Returns name -> class of the `Stop`s of adversarial training."""

@@ -9,6 +9,7 @@ and below 0.39 in one of three consecutive probes; samples differ up to 8 times 
 import math
 
 from tfgen.diagnosis.rules import Past, Row, Rule
+from tfgen.families.adversarial.trials import CHANCE, CLEAR, LEARNS, own_separation
 
 DIVERSITIES = ("diversity", "nearest_diversity", "trained_diversity", "trained_nearest_diversity")
 
@@ -76,9 +77,16 @@ def say_discriminator_overfits(row: Row, past: Past) -> str:
     )
 
 
+def is_blind(row: Row, past: Past) -> bool:
+    """Returns whether D is at chance, did not learn when G stood still, and another discriminator did."""
+    tried = past.latest("continued_separation", row)
+    at_chance = own_separation(row) < CHANCE and tried["continued_separation"] < LEARNS
+    return at_chance and max(tried.get("fresh_separation", 0.0), tried.get("dense_separation", 0.0)) > CLEAR
+
+
 def discriminator_does_not_learn(row: Row, past: Past) -> bool:
     """Returns whether D cannot separate real images and samples although their distributions differ."""
-    return row["train_separation"] < 0.6 and of_trained(row, "energy_distance") > 0.1
+    return row["train_separation"] < CHANCE and of_trained(row, "energy_distance") > 0.1
 
 
 def say_discriminator_does_not_learn(row: Row, past: Past) -> str:
@@ -87,6 +95,27 @@ def say_discriminator_does_not_learn(row: Row, past: Past) -> str:
         f"the discriminator does not learn: it ranks a real image above a sample in {row['train_separation']:.0%} of "
         "pairs (chance is 50%), though the two are plainly different; what usually helps: raise its learning rate or "
         "lower the generator's, more discriminator_steps, less noise, smoothing or dropout, a larger network"
+    )
+
+
+def say_discriminator_is_blind(row: Row, past: Past) -> str:
+    """Returns the message of `is_blind`."""
+    tried = past.latest("continued_separation", row)
+    own, fresh, dense = (tried[f"{name}_separation"] for name in ("continued", "fresh", "dense"))
+    seen = (
+        f"the discriminator is blind: it ranks a real image above a sample in {own_separation(row):.0%} of pairs "
+        f"(chance is 50%), and in {own:.0%} when, at step {tried['step']:.0f}, it was trained on while the generator "
+        f"stood still; a fresh one of the same architecture reached {fresh:.0%}"
+    )
+    if fresh > CLEAR:
+        return (
+            f"{seen}, so that this is no equilibrium; what usually helps: raise the discriminator's learning rate or "
+            "lower the generator's, more discriminator_steps, less noise, dropout or penalty on the discriminator, or "
+            "to train anew"
+        )
+    return (
+        f"{seen}, but a small dense network {dense:.0%}: this is no equilibrium, and the discriminator is too small; "
+        "what usually helps: a wider or deeper discriminator"
     )
 
 
@@ -185,6 +214,7 @@ RULES = (
     Rule("discriminator_sure_and_wrong", discriminator_is_sure_and_wrong, say_discriminator_is_sure_and_wrong),
     Rule("discriminator_overfits", discriminator_overfits, say_discriminator_overfits),
     Rule("discriminator_does_not_learn", discriminator_does_not_learn, say_discriminator_does_not_learn),
+    Rule("discriminator_blind", is_blind, say_discriminator_is_blind, patience=2),
     Rule("generator_collapsed", generator_has_collapsed, say_generator_has_collapsed),
     Rule("generator_saturated", generator_is_saturated, say_generator_is_saturated),
     Rule("game_oscillates", game_oscillates, say_game_oscillates),

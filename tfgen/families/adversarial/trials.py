@@ -1,0 +1,88 @@
+"""A trial of a discriminator at chance: whether it would learn, if the generator stood still, what a fresh one does."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from tfgen.diagnosis.stops import Row, Watching
+from tfgen.families.adversarial.fresh import Continued, Fresh
+from tfgen.networks.seeding import seeded
+
+CHANCE = 0.6  # share of pairs that D ranks right, below which it is at chance
+LEARNS = 0.8  # share that a D at chance reaches once it is seen to learn
+CLEAR = 0.9  # share above which real images and samples are plainly different
+SIDE = 32  # pixels per side that the dense discriminator sees, at most
+
+
+class BlindnessTrial:
+    """What discriminators learn against the generator as it stands, where the model's own is at chance.
+
+    D = 1/2 everywhere is the equilibrium, a game in which G is always a step ahead, or a discriminator that is blind. A
+    copy of it is trained further as it is: it learns where it can see. If it does not, a fresh one of its architecture
+    shows whether there is anything to learn; if that fails too, a small dense one, whether the architecture is too
+    small. After `patience` probes at chance, twice as many, and so on.
+
+    Args:
+        patience: number of consecutive probes.
+        steps: updates of each discriminator, at most.
+        batch_size: real images per update, and as many samples.
+    """
+
+    def __init__(self, patience: int = 3, steps: int = 60, batch_size: int = 16) -> None:
+        self.patience, self.steps, self.batch_size = patience, steps, batch_size
+
+    def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
+        """Returns `continued_separation`, `fresh_separation` and `dense_separation`, as far as they are needed.
+
+        Each is the share of pairs of a held-out image and a sample that a discriminator ranks right.
+        """
+        tries, rest = divmod(at_chance([*diagnosis.rows, row]), self.patience)
+        if rest or not tries or tries & (tries - 1):  # the last: not a power of two
+            return {}
+        return self.tried(diagnosis, int(row["step"]))
+
+    def tried(self, diagnosis: Watching, seed: int) -> dict[str, float]:
+        """Returns the measurements, now."""
+        model, name = diagnosis.model, f"trial/{seed}/"
+        own = self.separation(Continued(model, name, seed, compiled=False), diagnosis, LEARNS)
+        if own > LEARNS:
+            return {"continued_separation": own}
+        fresh = self.separation(Fresh(model, name, None, seed, compiled=False), diagnosis, CLEAR)
+        if fresh > CLEAR:
+            return {"continued_separation": own, "fresh_separation": fresh}
+        dense = Fresh(model, name, dense_discriminator(model), seed, compiled=False)
+        measured = {"continued_separation": own, "fresh_separation": fresh}
+        return {**measured, "dense_separation": self.separation(dense, diagnosis, CLEAR)}
+
+    def separation(self, learner: Fresh, diagnosis: Watching, enough: float) -> float:
+        """Returns the share of pairs ranked right after training until `enough`."""
+        held_out = diagnosis.held_out or diagnosis.train
+        reached = lambda found: found["separation"] > enough  # noqa: E731
+        arguments = diagnosis.train, held_out, self.steps, self.batch_size, reached
+        return learner.trained(*arguments, every=10, size=64)["separation"]
+
+
+def at_chance(rows: Sequence[Mapping[str, float]]) -> int:
+    """Returns the number of consecutive rows up to the last that show a discriminator at chance."""
+    return next((i for i, row in enumerate(reversed(rows)) if not own_separation(row) < CHANCE), len(rows))
+
+
+def own_separation(row: Mapping[str, float]) -> float:
+    """Returns the share of pairs of a held-out (else a training) image and a sample that D ranks right."""
+    return row.get("held_out_separation", row.get("train_separation", 1.0))
+
+
+def dense_discriminator(model: Any) -> keras.Model:
+    """Returns a small dense discriminator of the data alone, images averaged to at most 32 pixels per side."""
+    shape = model.fields[model.data_field].shape
+    with seeded(0):
+        inputs = keras.Input(shape, name=model.data_field)
+        x: Any = inputs
+        if len(shape) == 3 and (size := math.ceil(max(shape[:2]) / SIDE)) > 1:
+            x = keras.layers.AveragePooling2D(size, padding="same")(x)
+        x = keras.layers.Flatten()(x)
+        for _ in range(2):
+            x = keras.layers.Dense(64, activation="leaky_relu")(x)
+        return keras.Model(inputs, keras.layers.Dense(1)(x))
