@@ -634,7 +634,7 @@ def test_a_run_whose_probe_fails_writes_its_models(tmp_path, shut, monkeypatch, 
     monkeypatch.setattr("tfgen.runs.job.load_dataset", lambda *args, **options: shut)
     monkeypatch.setattr(tfgen.VariationalModel, "probes", lambda self: [no_such_field, half])
     run = tfgen.train(tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, steps=30), tmp_path)
-    assert int(run.model.step) == 30 and run.diagnosis["half"] == [0.5]
+    assert int(run.model.step) == 30 and run.diagnosis["half"] == [0.5, 0.5] and run.diagnosis["step"] == [0, 30]
     assert "the probe no_such_field failed and is left out" in capsys.readouterr().out
     assert {path.name for path in run.paths.models.iterdir()} >= {"encoder.keras", "decoder.keras", "trainer.keras"}
 
@@ -671,13 +671,18 @@ class StandIn:
     """A model that is its step."""
 
     name, stop_training, sampler = "stand_in", False, tfgen.samplers.latent()
+    fields, data_field, conditions = {"image": tfgen.Field("image", (SIDE, SIDE, 1))}, "image", ()
+    remarks = ()
     networks, phases, stages = dict.fromkeys(["generator", "discriminator"]), LOSS, ()
 
     def __init__(self, step=0):
         self.step, self.first_bad_step = tf.Variable(step, dtype=tf.int64), tf.Variable(-1, dtype=tf.int64)
 
     def as_examples(self, images, labels):
-        return images
+        return Arrays({"image": images})
+
+    def unsaid(self, sentences):
+        return sentences
 
     def rules(self):
         return (*ADVERSARIAL_RULES, *LATENT_RULES)
@@ -694,11 +699,14 @@ def drive(monkeypatch):
     """`drive(diagnosis, start, stop, measured)`: steps of a training whose probe n shows `measured[n]`, 10 steps on."""
 
     class Measured:
+        conditions = ()
+
         def __init__(self, model, *_):
             self.model = model
 
         def __call__(self):
-            return dict(rows[int(self.model.step) // 10 - 1])
+            number = int(self.model.step) // 10
+            return dict(rows[number - 1]) if number else {}
 
     monkeypatch.setattr("tfgen.diagnosis.callback.Probe", Measured)
     rows = []
@@ -738,8 +746,8 @@ def test_a_resumed_training_leaves_the_same_files(tmp_path, drive, capsys):
         assert (tmp_path / "killed" / name).read_text() == (tmp_path / "whole" / name).read_text()
     with open(tmp_path / "whole" / "diagnosis.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["step"] for row in rows] == [str(step) for step in range(10, 101, 10)]
-    assert rows[0]["loss"] == repr(1 / 3) and rows[0]["kid"] == "" and rows[1]["kid"] == "0.5"
+    assert [row["step"] for row in rows] == [str(step) for step in range(0, 101, 10)]
+    assert rows[1]["loss"] == repr(1 / 3) and rows[1]["kid"] == "" and rows[2]["kid"] == "0.5"
     (finding,) = json.loads((tmp_path / "whole" / "diagnosis.json").read_text())
     assert set(finding) == {"step", "name", "message"} and finding["step"] == 50
 
@@ -805,7 +813,7 @@ def test_a_run_is_diagnosed(tmp_path, shut, monkeypatch, capsys):
     monkeypatch.setattr("tfgen.runs.job.load_dataset", lambda *args, **options: shut)
     recipe = tfgen.Recipe("vae", "shut", options=OPTIONS, batch_size=16, epochs=40, stop="divergence")
     run = tfgen.train(recipe, tmp_path)
-    assert run.diagnosis["step"] == [100, 200, 300, 400]
+    assert run.diagnosis["step"] == [0, 100, 200, 300, 400]
     assert "posterior collapse" in capsys.readouterr().out
     assert json.loads(run.paths.findings.read_text())[-1]["name"] == "posterior_collapse"
     events = b"".join(path.read_bytes() for path in run.paths.tensorboard.iterdir())

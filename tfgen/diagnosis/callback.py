@@ -1,6 +1,7 @@
 """The diagnosis of a training in progress: measurements every few steps, and findings in words."""
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import keras
 from numpy.typing import ArrayLike
 
 from tfgen.data.source import Examples
+from tfgen.diagnosis.beginnings import NEEDED, remarks_on_length, remarks_on_model, too_few_steps
 from tfgen.diagnosis.general import bad_of, meaningful, training_columns
 from tfgen.diagnosis.judge import Judge, rules_of
 from tfgen.diagnosis.probes import Probe
@@ -35,7 +37,9 @@ class Board(Protocol):
 
 
 class Diagnosis(keras.callbacks.Callback):
-    """A callback that prints findings on a GAN's balance, overfitting and collapse, or a VAE's latents.
+    """A callback that prints findings on the data, a GAN's balance, overfitting and collapse, or a VAE's latents.
+
+    Before the first step it looks at the training images, and measures the model as it is then.
 
     A probe takes place about every 150 steps: at the ends of epochs, within long ones and after several short ones. It
     takes less than 3 % of the training time, and does not change the training: a run without it has the same bits.
@@ -55,7 +59,8 @@ class Diagnosis(keras.callbacks.Callback):
         verbose: whether findings are printed.
 
     Attributes:
-        rows: list of dict, `step` and the measurements of each probe, floats.
+        start: dict, the measurements of the model before its first step; None where that was not seen.
+        rows: list of dict, `step` and the measurements of each probe of the training, floats.
         findings: list of `Finding`: step, name, message.
         stopped: the sentence on why training was ended, or None.
 
@@ -87,7 +92,10 @@ class Diagnosis(keras.callbacks.Callback):
         self.every, self.patience, self.size, self.board, self.verbose = every, patience, size, board, verbose
         self.stops: list[Stop] = []
         self._asked = check_stops(stop)
+        self.start: dict[str, Any] | None = None
         self.rows: list[dict[str, Any]] = []
+        self.remarks: list[Finding] = []
+        self._of_model: list[Finding] = []
         self.findings: list[Finding] = []
         self.stopped: str | None = None
         self._probe: Probe | None = None
@@ -122,6 +130,7 @@ class Diagnosis(keras.callbacks.Callback):
             self.train, self.held_out = self.training_examples(), self.held_out_examples()
             self._probe = Probe(self.model, self.train, self.held_out, self.size, self._print)
             self._trials = list(self.model.trials())
+            self._of_model = remarks_on_model(self.model, self.train, self._probe.conditions)
         self.stops = stops_for(self.model, self._asked)
         for stop in self.stops:
             stop.check(self.model)
@@ -130,7 +139,11 @@ class Diagnosis(keras.callbacks.Callback):
         params = self.params or {}  # Keras sets none if the caller is not `fit`
         self.epoch_steps = params.get("steps_per_epoch") or params.get("steps")
         self._due = schedule(self.every, self.epoch_steps)
+        of_length = remarks_on_length(self.model, self.train, self.epoch_steps, params.get("to_come"))
+        self.remarks = [*self._of_model, *of_length]
         self._resume()
+        if not self._step:
+            self._begin()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         before, self._step = self._step, int(self.model.step.numpy())
@@ -145,12 +158,28 @@ class Diagnosis(keras.callbacks.Callback):
         if self._step and (not self.rows or self.rows[-1]["step"] < self._step):
             self._look(last=True)
         self._say(self._judge.end())
+        if self._step and not self._judge.findings:
+            self._say(too_few_steps(len(self.rows), self._step, self._every(), min(NEEDED, self.patience)))
         self._write(sync=True)
         for stop in self.stops:
             if summary := stop.summary(self.rows):
                 self._print(summary)
 
+    def _every(self):
+        """Returns the number of steps until the first probe."""
+        return next(step for step in itertools.count(1) if self._due(0, step))
+
     # Findings.
+
+    def _begin(self):
+        """Reports the remarks, and measures the model before its first step."""
+        self.start = self._meaningful({"step": 0, **self._probe()})
+        self._judge.see(self.start)
+        self._write()
+        unsaid = self.model.unsaid([finding.message for finding in self.remarks])
+        for finding in self.remarks:
+            if finding.message in unsaid:
+                self._print(f"diagnosis, {finding}")
 
     def _look(self, last=False):
         row = self._meaningful({"step": self._step, **self._probe()})
@@ -214,14 +243,19 @@ class Diagnosis(keras.callbacks.Callback):
 
     def _resume(self):
         """Restores the rows up to the present step, from the file or from an earlier `fit`."""
-        rows, self.rows = self.rows if self.folder is None else recovered(self.folder / "diagnosis.csv"), []
+        kept = [self.start, *self.rows] if self.start else self.rows
+        rows, self.rows = kept if self.folder is None else recovered(self.folder / "diagnosis.csv"), []
         self._judge, self._names, self._lines = Judge(rules_of(self.model), self.patience), ["step"], []
+        self.start = next((self._kept(row) for row in rows if row["step"] == 0 and self._step), None)
+        if self.start:
+            self._judge.see(self.start)
         for row in rows:
             before = self.rows[-1]["step"] if self.rows else 0
-            if row["step"] <= self._step and self._due(before, row["step"]):  # not due: the last row of an ended run
+            known = 0 < row["step"] <= self._step
+            if known and self._due(before, row["step"]):  # not due: the last row of an ended run
                 self.rows.append(self._kept(row))
                 self._judge.see(self.rows[-1])
-        self.findings = list(self._judge.findings)
+        self.findings = [*self.remarks, *self._judge.findings]
         if self.folder is not None:
             self._write()
             self._write_findings()
@@ -230,10 +264,11 @@ class Diagnosis(keras.callbacks.Callback):
         """Writes diagnosis.csv atomically; not synced at every probe, which would take as long as the probe itself."""
         if self.folder is None:
             return
-        new = self.rows[len(self._lines) :]
+        rows = [self.start, *self.rows] if self.start else self.rows
+        new = rows[len(self._lines) :]
         names = {name for row in new for name in row} | set(self._names)
         if len(names) > len(self._names):  # a new column changes all lines
-            self._names, self._lines, new = ["step", *sorted(names - {"step"})], [], self.rows
+            self._names, self._lines, new = ["step", *sorted(names - {"step"})], [], rows
         self._lines += [table_line(self._names, row) for row in new]
         text = "".join([table_line(self._names), *self._lines])
         write_text(self.folder / "diagnosis.csv", text, sync)

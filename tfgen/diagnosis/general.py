@@ -70,14 +70,15 @@ def loss_has_risen(loss: str, minimised: bool) -> Rule:
     """
 
     def holds(row: Row, past: Past) -> bool:
-        best, first = past.best(loss)[loss], past.first[loss] if past.first else math.nan
-        first = first if math.isfinite(first) else best
+        best, first = past.lowest(loss)[loss], past.start[loss]
+        if not math.isfinite(first):  # it was not seen
+            first = past.first[loss] if past.first and math.isfinite(past.first[loss]) else best
         return math.isfinite(row[loss]) and row[loss] - best > max(
             abs(first), first - best, 0.0 if minimised else ABOVE
         )
 
     def message(row: Row, past: Past) -> str:
-        best = past.best(loss)
+        best = past.lowest(loss)
         return f"{DIVERGED}: {loss} is {row[loss]:.4g}, and was {best[loss]:.4g} at step {best['step']:.0f}; {CALM}"
 
     return Rule(DIVERGED, holds, message, patience=2)

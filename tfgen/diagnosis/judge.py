@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tfgen.diagnosis.beginnings import rules_from_start
+from tfgen.diagnosis.conditions import condition_rules
 from tfgen.diagnosis.general import DIVERGED, divergence, said_of_bad_step, standing_still
 from tfgen.diagnosis.rules import PATIENCE, Finding, Past, Row, Rule
 
@@ -30,7 +32,13 @@ class Judge:
         self._row: Row | None = None
 
     def see(self, row: Mapping[str, float]) -> list[Finding]:
-        """Applies the rules to the next row, `step` and measurements; returns the new findings."""
+        """Applies the rules to the next row, `step` and measurements; returns the new findings.
+
+        A row of step 0 is what later ones are compared with, and is not judged itself.
+        """
+        if row["step"] == 0:
+            self._past.start = Row(row)
+            return []
         if self._row is not None:
             self._past.add(self._row)
         self._row = Row(row)
@@ -74,7 +82,8 @@ def rules_of(model: "GenerativeModel") -> tuple[Rule, ...]:
     except Exception as error:  # a model's own code is no reason to lose the rules on every model
         print(f"the model's rules failed and are left out: {str(error) or type(error).__name__:.200}", flush=True)
         own = ()
-    return (*divergence(model.phases, model.networks, model.stages), *map(standing_still, model.networks), *own)
+    general = (*divergence(model.phases, model.networks, model.stages), *map(standing_still, model.networks))
+    return (*general, *rules_from_start(model), *condition_rules(model), *own)
 
 
 def judge(rows: Iterable[Mapping[str, float]], rules: Sequence[Rule], patience: int = PATIENCE) -> list[Finding]:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples
+from tfgen.diagnosis.conditions import condition_probes
 from tfgen.diagnosis.general import loss_column
 from tfgen.networks.calling import differentiating
 from tfgen.noise import Noise
@@ -38,6 +39,8 @@ class Probe:
         batch, unseen: fields of training and of held-out images as the networks see them; the latter may be None.
         step: a `Step` in which nothing is updated.
         train: the training `Examples`.
+        fixed: the fields of the training images as the data set holds them.
+        conditions: the probe of a conditional model's conditions, in a list; empty for other models.
         duplicates: share of the probe's training examples that have an equal among them, in what the model makes.
         phases: the phases that the training runs now.
     """
@@ -56,10 +59,11 @@ class Probe:
         say: Callable[[str], object] = print,
     ) -> None:
         self.model, self.train, self.say = model, train, say
-        self._train = fixed_batch(train, size)
-        self.duplicates = duplicates(self._train[model.data_field].numpy())
+        self.fixed = fixed_batch(train, size)
+        self.duplicates = duplicates(self.fixed[model.data_field].numpy())
         self._held_out = None if held_out is None else fixed_batch(held_out, size)
-        self.parts = [weight_norms, gradient_norms, *model.probes()]
+        self.conditions = condition_probes(model, train)
+        self.parts: list[Callable] = [weight_norms, gradient_norms, *self.conditions, *model.probes()]
         self._measures: dict[tuple[str, ...], Measure] = {}
 
     def __call__(self) -> dict[str, float]:
@@ -98,7 +102,7 @@ class Probe:
         """Returns the measurements of all parts; called within a graph."""
         self.phases = phases
         self.step = self.model.probing_step(Noise(self.model.seed, 0, "diagnosis/"))
-        self.batch = self.model.as_batch(self._train)
+        self.batch = self.model.as_batch(self.fixed)
         self.unseen = None if self._held_out is None else self.model.as_batch(self._held_out)
         found: dict[str, tf.Tensor] = {}
         for part in list(self.parts):

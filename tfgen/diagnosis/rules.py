@@ -55,11 +55,13 @@ class Past:
     """A summary of the rows before the latest, for the rules.
 
     Attributes:
-        first, previous: the first row and the one before the latest, or None.
+        start: the row of the model as it was before its first step, of step 0; without it all of it is missing.
+        first, previous: the first row of a model in training and the one before the latest, or None.
         recent: the last `RECENT` rows, oldest first.
     """
 
     def __init__(self) -> None:
+        self.start = Row()
         self.recent: collections.deque[Row] = collections.deque(maxlen=RECENT)
         self.first: Row | None = None
         self.previous: Row | None = None
@@ -85,6 +87,10 @@ class Past:
     def best(self, name: str) -> Row:
         """Returns the row in which the measurement `name` was lowest."""
         return self._lowest.get(name, Row())
+
+    def lowest(self, name: str) -> Row:
+        """Returns the row in which the measurement `name` was lowest, the one before the first step included."""
+        return min((self.start, self.best(name)), key=lambda row: row[name] if math.isfinite(row[name]) else math.inf)
 
     def swing(self, row: Row, name: str) -> float:
         """Returns the mean |change| of a measurement from row to row, `RECENT` rows up to `row`; NaN for fewer."""

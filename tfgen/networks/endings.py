@@ -9,13 +9,14 @@ import keras
 import numpy as np
 
 Range = tuple[str, float, float]
+Remarks = tuple[tuple[str, str], ...]  # (name, sentence), one or none
 
 _PROBES = (-1e4, -1.0, 0.0, 1.0, 1e4)
 _UNBOUNDED = 100.0  # what no bounded function of the usual ones gives of the probes
 
 
-def warn_of_bounded_logits(network: keras.Model, name: str, shape: Sequence[int]) -> None:
-    """Warns where a network that is to give logits ends in a function such as a sigmoid.
+def warn_of_bounded_logits(network: keras.Model, name: str, shape: Sequence[int]) -> Remarks:
+    """Warns where a network that is to give logits ends in a function such as a sigmoid; returns the remark.
 
     Args:
         network: that is built.
@@ -23,35 +24,46 @@ def warn_of_bounded_logits(network: keras.Model, name: str, shape: Sequence[int]
         shape: of one example of its input.
     """
     found = output_range(network, shape, name)
-    if found and (found[1] >= 0 or found[2] <= 0 or math.isfinite(found[2] - found[1])):
-        warnings.warn(
-            f"the network {network.name!r} ends in {found[0]}, with outputs in {_shown(found)}, but losses take its "
-            f"{name} before a sigmoid: leave the last activation out (as with from_logits=True in Keras)",
-            stacklevel=4,
-        )
+    if not found or not (found[1] >= 0 or found[2] <= 0 or math.isfinite(found[2] - found[1])):
+        return ()
+    return _warned(
+        "bounded_logits",
+        f"the network {network.name!r} ends in {found[0]}, with outputs in {_shown(found)}, but losses take its "
+        f"{name} before a sigmoid: leave the last activation out (as with from_logits=True in Keras)",
+    )
 
 
-def warn_of_other_range(network: keras.Model, shape: Sequence[int], value_range: Sequence[float] | None) -> None:
+def _warned(name: str, sentence: str) -> Remarks:
+    warnings.warn(sentence, stacklevel=5)
+    return ((name, sentence),)
+
+
+def warn_of_other_range(network: keras.Model, shape: Sequence[int], value_range: Sequence[float] | None) -> Remarks:
     """Warns where a network that makes images cannot reach all of `value_range`, or makes others as well.
 
     Args:
         network: that is built.
         shape: of one example of its input.
         value_range: (low, high); None for data that are no images.
+
+    Returns:
+        The remark.
     """
     found = output_range(network, shape) if value_range else None
     if not found or not value_range:
-        return
+        return ()
     (low, high), (_, made_low, made_high) = value_range, found
     slack = 0.01 * (high - low)
     bounded = math.isfinite(made_high - made_low)
-    if made_low > low + slack or made_high < high - slack or (bounded and made_high - made_low > high - low + slack):
-        hint = f": give value_range=({made_low:g}, {made_high:g}), or another last activation" if bounded else ""
-        warnings.warn(
-            f"the network {network.name!r} ends in {found[0]}, with outputs in {_shown(found)}, but images lie in "
-            f"value_range=({low:g}, {high:g}){hint}",
-            stacklevel=4,
-        )
+    over = bounded and made_high - made_low > high - low + slack
+    if made_low <= low + slack and made_high >= high - slack and not over:
+        return ()
+    hint = f": give value_range=({made_low:g}, {made_high:g}), or another last activation" if bounded else ""
+    return _warned(
+        "other_range",
+        f"the network {network.name!r} ends in {found[0]}, with outputs in {_shown(found)}, but images lie in "
+        f"value_range=({low:g}, {high:g}){hint}",
+    )
 
 
 def _shown(found: Range) -> str:

@@ -129,19 +129,27 @@ class StepIndexedFit(Doors):
 
     def say_before(self, steps: int) -> None:
         """Prints what is to be known before the next `steps` steps, each sentence once."""
-        done = int(self.step)
-        until = lambda name, total: updates_of(name, self.phases, self.stages, total)  # noqa: E731
-        counts = {name: until(name, done + steps) - until(name, done) for name in self.optimizers}
-        sentences = complaints(self.optimizers, counts)
+        sentences = self.complaints(steps)
         try:
             self.check_savable()
         except UserError as error:
             sentences.append(f"this model can be trained, but not saved: {error}")
+        for sentence in self.unsaid(sentences):
+            print(sentence, flush=True)
+
+    def complaints(self, steps: int) -> list[str]:
+        """Returns a sentence for each learning rate that trains nothing, or ends, within the next `steps` steps."""
+        done = int(self.step)
+        until = lambda name, total: updates_of(name, self.phases, self.stages, total)  # noqa: E731
+        counts = {name: until(name, done + steps) - until(name, done) for name in self.optimizers}
+        return complaints(self.optimizers, counts)
+
+    def unsaid(self, sentences: Iterable[str]) -> list[str]:
+        """Returns those of the sentences that have not been said of this model; from then on they have been."""
         said: set[str] = self.__dict__.setdefault("_said", set())  # past Keras' bookkeeping of attributes
-        for sentence in sentences:
-            if sentence not in said:
-                print(sentence, flush=True)
-        said.update(sentences)
+        found = [sentence for sentence in dict.fromkeys(sentences) if sentence not in said]
+        said.update(found)
+        return found
 
     def steps_per_epoch(self, examples: Examples, batch_size: int) -> int:
         """Returns the number of steps per epoch of `examples`, with `batch_size` images per update."""
@@ -190,7 +198,8 @@ class StepIndexedFit(Doors):
         aligned = steps_per_epoch is None
         per_epoch = pipeline.steps_per_epoch(examples, batch_size) if steps_per_epoch is None else steps_per_epoch
         verbose = kwargs.pop("verbose", "auto")
-        joined = self._joined(kwargs.pop("callbacks", None), verbose, epochs, per_epoch, examples)
+        to_come = (epochs - initial_epoch) * per_epoch if last_step is None else last_step - int(self.step)
+        joined = self._joined(kwargs.pop("callbacks", None), verbose, epochs, per_epoch, to_come, examples)
         self.stop_training, self._offset = False, offset
         try:
             joined.begin()  # a callback such as BackupAndRestore may change the step, and the epoch to begin with
@@ -219,11 +228,13 @@ class StepIndexedFit(Doors):
         verbose: int | str,
         epochs: int,
         per_epoch: int,
+        to_come: int,
         examples: Examples,
     ) -> JoinedCallbacks:
         # a `CallbackList` takes numbers alone; `fit` resolves "auto" only for a list that it makes itself
         shown = {"add_progbar": verbose != 0, "verbose": 1 if verbose == "auto" else verbose}
         params = {"epochs": epochs, "steps": per_epoch, "steps_per_epoch": per_epoch, "examples": examples}
+        params["to_come"] = to_come
         return JoinedCallbacks(callbacks, add_history=True, model=self, **shown, **params)
 
     def check_held_out(self, held_out: Examples | None, batch_size: int) -> None:

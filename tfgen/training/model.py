@@ -54,6 +54,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
     Attributes:
         default_optimizers: of the class, see `Compiled`.
         likelihood: p(x|z), of `tfgen.likelihoods`, or None where the model has none.
+        remarks: (name, sentence) of what was noticed of the networks when the model was made.
 
     Raises:
         UserError: `ema` is not in [0, 1).
@@ -91,6 +92,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.optimizers, self.accumulate, self.stages = {}, 1, ()
         self.step = Counter("zeros", shape=(), dtype="int64", trainable=False, autocast=False, name="step")
         self.states = {}
+        self.remarks: tuple[tuple[str, str], ...] = ()
         self.averages = Averages()
         # Where the pipeline starts at its next iteration, and the first step whose loss was not finite. No file needs
         # them, so they are not Keras variables; the graph needs them, so they are not Python integers.

@@ -116,8 +116,8 @@ class AdversarialModel(LatentModel):
         self.latent_dim, self.prior, self.loss_functions = int(latent_dim), prior, loss
         self.penalty, self.augment, self.discriminator_steps = penalty, augment, int(discriminator_steps)
         self.shared_pass = bool(shared_pass)
-        warn_of_bounded_logits(discriminator, "logit", shape)
-        warn_of_other_range(generator, (self.latent_dim,), self.value_range)
+        self.remarks += warn_of_bounded_logits(discriminator, "logit", shape)
+        self.remarks += warn_of_other_range(generator, (self.latent_dim,), self.value_range)
 
     @property
     def generator(self) -> keras.Model:

@@ -72,7 +72,7 @@ class AutoencodingModel(LatentModel):
         self.likelihood = likelihood
         self.latent_dim = int((input_shape(decoder, "latent") or output_shape(encoder, shape))[-1])
         if likelihood.parameters[0] == "logits":
-            warn_of_bounded_logits(decoder, "logits", (self.latent_dim,))
+            self.remarks += warn_of_bounded_logits(decoder, "logits", (self.latent_dim,))
 
     @property
     def encoder(self) -> keras.Model:
