@@ -9,7 +9,7 @@ from tfgen.errors import UserError
 from tfgen.evaluation import Evaluation
 from tfgen.evaluation.differences import AT_AN_END, PAIRED, UNKNOWN, UNPAIRED, compare, within_error
 from tfgen.metrics.differences import independent_limits, mean_difference, student
-from tfgen.metrics.score import Score, check_comparable, share
+from tfgen.metrics.score import Score, check_comparable, mean_of, share
 
 PROTOCOL = {"real": {"sha256": "ab", "count": 50}, "fake": {"count": 100}, "parameters": {"k": 3}}
 
@@ -165,3 +165,14 @@ def test_a_score_without_a_value_has_no_difference():
     assert compare(contents(fd=(None, None, None)), contents(fd=(1.0, 0.0, 2.0))) == {}
     assert within_error(None) is None and within_error(Score(1.0)) is None
     assert [within_error(dataclasses.replace(Score(1.0, -1.0), high=high)) for high in (0.0, 1.0)] == [True, True]
+
+
+def test_scores_of_examples_are_paired_by_example():
+    """A mean over held-out examples, such as a likelihood: what is hard for both models cancels."""
+    rng = np.random.default_rng(0)
+    hard, own = 10 * rng.normal(size=400), rng.normal(size=(2, 400))
+    models = [Evaluation({}, {"nll": mean_of(hard + one, protocol=PROTOCOL)}) for one in own]
+    found = compare(*models)["nll"]
+    exact = 1.984 * (own[0] - own[1]).std(ddof=1) / 20
+    assert found.high - found.value == pytest.approx(exact, rel=0.15) and found.protocol["interval"] == PAIRED
+    assert models[0].scores["nll"].high - models[0].scores["nll"].value > 5 * exact

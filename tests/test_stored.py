@@ -64,6 +64,14 @@ def test_scores_of_a_later_step_replace_the_earlier_ones_and_that_is_said(path, 
     assert "are replaced (step was 200, is 400)" in capsys.readouterr().out
 
 
+def test_an_interval_by_another_method_is_no_other_setting(path, capsys):
+    again = evaluation({"fd": 20.0})
+    again.scores["fd"].protocol["parameters"]["interval"] = "by halves"
+    keep(again, path)
+    assert values(path) == FULL and read(path)["metrics"]["fd"]["protocol"]["parameters"]["interval"] == "by halves"
+    assert capsys.readouterr().out == ""
+
+
 def test_other_weights_of_the_same_step_are_other_weights(path, capsys):
     other = evaluation({"fd": 15.0})
     other.subject["weights"] = "w200 trained anew"

@@ -63,8 +63,8 @@ class Contest:
 
     @functools.cached_property
     def splits(self) -> Splits:
-        """The halves of the real images and of the samples that replicates are of."""
-        return Splits(len(self.real), len(self.fake), self.seed)
+        """The halves of the real images and of the samples that replicates are of, whatever the seed is."""
+        return Splits(len(self.real), len(self.fake))
 
     def stated(self, **parameters: Any) -> dict:
         """Returns the protocol of one score, with its own parameters."""

@@ -6,7 +6,7 @@ from typing import Any
 from tfgen.errors import UserError, nearest
 from tfgen.evaluation.evaluation import Evaluation
 from tfgen.metrics.differences import independent_limits, mean_difference
-from tfgen.metrics.score import ANY, SHARES, Score, check_comparable, clipped
+from tfgen.metrics.score import ANY, SHARES, Score, check_comparable, clipped, without_interval
 
 PAIRED = "paired: both met the same real images, whose noise cancels (replicates, Student's t)"
 OF_TRAININGS = "over trainings (Student's t, unequal variances), and over the real images that all of them met"
@@ -80,7 +80,7 @@ def difference(
         elif independent and not all(any(group[0]) for group in groups):
             limits, kind = independent, AT_AN_END
     low, high = (None, None) if limits is None else clipped(*limits, (-1.0, 1.0) if name in SHARES else ANY)
-    return Score(value, low, high, protocol={**_without_interval(a[0]["protocol"]), "interval": kind})
+    return Score(value, low, high, protocol={**without_interval(a[0]["protocol"]), "interval": kind})
 
 
 def within_error(difference: Score | None) -> bool | None:
@@ -93,11 +93,6 @@ def within_error(difference: Score | None) -> bool | None:
 def replicates_of(contents: Mapping[str, Any], name: str) -> list[float]:
     """Returns the replicates of a metric in the contents of an evaluation.json; empty without them."""
     return (contents.get("replicates") or {}).get(name) or []
-
-
-def _without_interval(protocol):
-    parts = {key: _without_interval(part) if isinstance(part, dict) else part for key, part in protocol.items()}
-    return {key: part for key, part in parts.items() if key != "interval"}
 
 
 def _of_same_splits(replicates, runs):

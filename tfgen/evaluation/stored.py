@@ -8,6 +8,7 @@ from typing import Any
 
 from tfgen.errors import UserError
 from tfgen.evaluation.evaluation import Evaluation
+from tfgen.metrics.score import without_interval
 from tfgen.storage.atomic import put_aside, write_text
 from tfgen.storage.tables import read_json
 
@@ -115,9 +116,10 @@ def _changed(earlier: dict[str, Any], new: dict[str, Any], of_weights: bool) -> 
 
 def _protocols(found, other):
     """Returns the protocols of the scores that both have, and what all scores of samples have in common."""
-    protocols = {name: score["protocol"] for name, score in found["metrics"].items() if name in other["metrics"]}
-    of_samples = next((score["protocol"] for score in found["metrics"].values() if "fake" in score["protocol"]), {})
-    common = {key: value for key, value in of_samples.items() if key not in ("parameters", "interval")}
+    stated = {name: without_interval(score["protocol"]) for name, score in found["metrics"].items()}
+    protocols = {name: protocol for name, protocol in stated.items() if name in other["metrics"]}
+    of_samples: dict = next((protocol for protocol in stated.values() if "fake" in protocol), {})
+    common = {key: value for key, value in of_samples.items() if key != "parameters"}
     if not any("fake" in score["protocol"] for score in other["metrics"].values()):
         common = {}
     return _flat({**protocols, "samples": common})

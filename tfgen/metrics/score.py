@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from tfgen import tables
 from tfgen.data.source import Source
 from tfgen.errors import UserError
+from tfgen.metrics.replicates import Splits, scaled
 
 Limits = tuple[float, float]  # the lowest and the highest value that a score can have
 ANY: Limits = (-math.inf, math.inf)
@@ -114,8 +115,10 @@ def effective_count(value: float, standard_error: float, cases: int) -> float:
 def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
     """Returns the `Score` of the mean of values within `limits`, float [N], N at least 2, one per example."""
     values = np.asarray(values, np.float64)
+    error = float(values.std(ddof=1) / math.sqrt(len(values)))
+    more["replicates"] = scaled(Splits(len(values), len(values)).linear(real=values), error)
     more["protocol"] = {"interval": "drawing examples: 1.96 standard errors of their mean", **more.get("protocol", {})}
-    return around(float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values))), limits, **more)
+    return around(float(values.mean()), error, limits, **more)
 
 
 def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None = None) -> None:
@@ -141,10 +144,15 @@ def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None
             )
 
 
+def without_interval(protocol: dict) -> dict:
+    """Returns a protocol without what it says of the interval, on which no value depends."""
+    parts = {key: without_interval(part) if isinstance(part, dict) else part for key, part in protocol.items()}
+    return {key: part for key, part in parts.items() if key != "interval"}
+
+
 def _differences(a, b):
-    a, b = _flat(a), _flat(b)
-    names = (key for key in sorted({*a, *b}) if key.rpartition(".")[2] != "interval")  # no value depends on it
-    return {key: (a.get(key), b.get(key)) for key in names if a.get(key) != b.get(key)}
+    a, b = _flat(without_interval(a)), _flat(without_interval(b))
+    return {key: (a.get(key), b.get(key)) for key in sorted({*a, *b}) if a.get(key) != b.get(key)}
 
 
 def _flat(values, prefix=""):
