@@ -127,7 +127,9 @@ def test_evaluations_in_memory_are_compared_as_their_files_are():
     ],
 )
 def test_other_protocols_are_refused_in_a_sentence(other, words):
-    with pytest.raises(UserError, match=f"the first evaluation and the second were measured by .*: {words}; evaluate"):
+    with pytest.raises(
+        UserError, match=f"fd of the first evaluation and of the second were measured by .*: {words}; evaluate"
+    ):
         compare(contents(fd=(1.0, 0.0, 2.0)), contents(protocol=other, fd=(1.0, 0.0, 2.0)))
 
 

@@ -182,6 +182,16 @@ def test_labels_stay_with_their_features(source):
     assert (chosen(10, 3, 0) == chosen(10, 3, 0)).all() and chosen(3, 10, 0).tolist() == [0, 1, 2]
 
 
+def test_real_images_chosen_by_another_seed_are_another_protocol(source):
+    whole, some, others = (
+        RealData(source, Means(), Cache(), limit=limit, seed=seed).protocol()["real"]
+        for limit, seed in ((200, 1), (50, 0), (50, 1))
+    )
+    assert "seed" not in whole and (some["seed"], others["seed"]) == (0, 1)
+    with pytest.raises(UserError, match="real.seed is 0 and 1"):
+        check_comparable([Score(1.0, protocol={"real": real}) for real in (some, others)])
+
+
 def test_a_split_that_is_not_there_is_said(source):
     with pytest.raises(UserError, match="has no split 'tset'"):
         RealData(source, Means(), Cache(), "tset")

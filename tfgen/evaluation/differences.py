@@ -35,7 +35,7 @@ def compare(
 
     Raises:
         UserError: one of the metrics was measured by different protocols (other real images, another extractor, another
-            number of samples); a name in `metrics` that one of them does not have.
+            number of samples); `metrics` holds a name that is not in both.
     """
     contents = [one.to_json() if isinstance(one, Evaluation) else one for one in (a, b)]
     known = [name for name in contents[0]["metrics"] if name in contents[1]["metrics"]]
@@ -45,7 +45,7 @@ def compare(
     found = {}
     for name in known if metrics is None else metrics:
         groups = [[one["metrics"][name]] for one in contents]
-        check_comparable([groups[0][0], groups[1][0]], ["the first evaluation", "the second"])
+        check_comparable([groups[0][0], groups[1][0]], [f"{name} of the first evaluation", "of the second"])
         found[name] = difference(name, *groups, *([replicates_of(one, name)] for one in contents))
     return {name: score for name, score in found.items() if score is not None}
 

@@ -146,17 +146,16 @@ class RealData:
 
     def protocol(self) -> dict:
         """Returns the part of a score's protocol on the real images and the extractor, plain values."""
-        return {
-            "version": 1,
-            "real": {
-                "dataset": self.source.name,
-                "split": self.split,
-                "count": len(self._rows),
-                "image_shape": list(self.source.fields["image"].shape),
-                "sha256": self.fingerprint(),
-            },
-            "extractor": self.extractor.describe(),
+        real = {
+            "dataset": self.source.name,
+            "split": self.split,
+            "count": len(self._rows),
+            "image_shape": list(self.source.fields["image"].shape),
+            "sha256": self.fingerprint(),
         }
+        if len(self._rows) < len(self.source.splits[self.split]):
+            real["seed"] = self.seed  # by which they were chosen: other seeds are other images
+        return {"version": 1, "real": real, "extractor": self.extractor.describe()}
 
 
 def chosen(length: int, count: int, seed: int) -> np.ndarray:
