@@ -141,9 +141,11 @@ class Diagnosis(keras.callbacks.Callback):
         self._due = schedule(self.every, self.epoch_steps)
         of_length = remarks_on_length(self.model, self.train, self.epoch_steps, params.get("to_come"))
         self.remarks = [*self._of_model, *of_length]
-        self._resume()
+        findings = self._resume()
         if not self._step:
             self._begin()
+        elif self.folder is not None and self.rows and self.rows[-1]["step"] == self._step:  # perhaps stopped here
+            self._stop_for(findings)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         before, self._step = self._step, int(self.model.step.numpy())
@@ -223,10 +225,19 @@ class Diagnosis(keras.callbacks.Callback):
     def _act(self, findings):
         """Reports findings, and ends training if one of the stops has a reason to."""
         self._say(findings)
+        self._stop_for(findings)
+
+    def _stop_for(self, findings):
         reason = next(filter(None, (stop.reason(self.rows, findings) for stop in self.stops)), None)
         if reason:
             self.stopped, self.model.stop_training = reason, True
             self._print(f"stopped after step {self._step}: {reason}")
+
+    def best_step(self, until: float = math.inf) -> int | None:
+        """Returns the step up to `until` whose weights a stop has chosen to keep, or None."""
+        rows = [row for row in self.rows if row["step"] <= until]
+        best = next(filter(None, (stop.best(rows) for stop in self.stops)), None)
+        return None if best is None else int(best["step"])
 
     def _say(self, findings):
         self.findings += findings
@@ -242,23 +253,29 @@ class Diagnosis(keras.callbacks.Callback):
     # Files.
 
     def _resume(self):
-        """Restores the rows up to the present step, from the file or from an earlier `fit`."""
+        """Restores the rows up to the present step, from the file or an earlier `fit`.
+
+        Returns:
+            list of the findings of the last of these rows.
+        """
         kept = [self.start, *self.rows] if self.start else self.rows
         rows, self.rows = kept if self.folder is None else recovered(self.folder / "diagnosis.csv"), []
         self._judge, self._names, self._lines = Judge(rules_of(self.model), self.patience), ["step"], []
         self.start = next((self._kept(row) for row in rows if row["step"] == 0 and self._step), None)
         if self.start:
             self._judge.see(self.start)
+        findings: list[Finding] = []
         for row in rows:
             before = self.rows[-1]["step"] if self.rows else 0
             known = 0 < row["step"] <= self._step
             if known and self._due(before, row["step"]):  # not due: the last row of an ended run
                 self.rows.append(self._kept(row))
-                self._judge.see(self.rows[-1])
+                findings = self._judge.see(self.rows[-1])
         self.findings = [*self.remarks, *self._judge.findings]
         if self.folder is not None:
             self._write()
             self._write_findings()
+        return findings
 
     def _write(self, sync=False):
         """Writes diagnosis.csv atomically; not synced at every probe, which would take as long as the probe itself."""

@@ -4,12 +4,17 @@ The measurements of a stop are a part of the row of its probe, and its decision 
 stops at the same step.
 """
 
+import math
+import os
+import pathlib
+import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tfgen.diagnosis.rules import Finding
 from tfgen.domains import Count, check
 from tfgen.errors import UserError, nearest
+from tfgen.storage.atomic import replacing
 
 if TYPE_CHECKING:
     from tfgen.data.source import Examples
@@ -49,6 +54,10 @@ class Stop:
         """Returns the sentence on why training ends after the last of `rows`, with the new findings; else None."""
         return None
 
+    def best(self, rows: list[Row]) -> Row | None:
+        """Returns the one of `rows` whose weights are to be kept, or None for those of the end."""
+        return None
+
     def summary(self, rows: list[Row]) -> str | None:
         """Returns a sentence for the end of training, or None."""
         return None
@@ -64,13 +73,24 @@ class StopOnDivergence(Stop):
 
 
 class StopOnScore(Stop):
-    """A stop when a score of the samples has not fallen for `patience` measurements.
+    """A stop when a score of the samples falls no more; the weights of the best score are those to keep.
+
+    A score is noisy: the lowest one may be luck, and the score may fall on without a lower one for a while. So training
+    ends after `patience` measurements without a new best only if the median of these is not below the median of the
+    `patience` measurements before them (of as many as there are). Both medians are of the same number of draws, and
+    neither is moved by a single lucky score. Where the score has stopped falling, the medians are in either order by
+    chance, and training ends some measurements later.
 
     Args:
         name: of the score.
         score: `f(model) -> (value, standard error)` against held-out images; lower is better.
         epochs: between two measurements.
-        patience: number of measurements without a new best.
+        patience: number of measurements.
+        file: FILE.keras that holds the model of the best score at any time, for trainings by `fit`; a run keeps the
+            checkpoint instead, and writes its models from it.
+
+    Raises:
+        UserError: a number is below 1, or the file has another suffix.
     """
 
     def __init__(
@@ -79,10 +99,14 @@ class StopOnScore(Stop):
         score: Callable[["GenerativeModel"], tuple[float, float]],
         epochs: int = 1,
         patience: int = 5,
+        file: str | os.PathLike | None = None,
     ) -> None:
         for what, value in {"epochs": epochs, "patience": patience}.items():
             check(f"{what} of StopOnScore", value, Count)
         self.name, self.score, self.epochs, self.patience = name, score, epochs, patience
+        self.file = None if file is None else pathlib.Path(file)
+        if self.file is not None and self.file.suffix != ".keras":
+            raise UserError(f"file of StopOnScore must be FILE.keras, got {file}")
 
     def check(self, model: "GenerativeModel") -> None:
         """Raises UserError if the model cannot sample."""
@@ -95,29 +119,43 @@ class StopOnScore(Stop):
         if not last and (rest or epoch % self.epochs):
             return {}
         value, error = self.score(diagnosis.model)
-        return {self.name: float(value), f"{self.name}_error": float(error)}
+        found = {self.name: float(value), f"{self.name}_error": float(error)}
+        if self.file is not None and self.best([*diagnosis.rows, {**row, **found}]) not in diagnosis.rows:
+            with replacing(self.file) as partial:
+                diagnosis.model.save(partial)
+        return found
 
     def scored(self, rows: list[Row]) -> list[Row]:
         """Returns the rows that hold the score."""
-        return [row for row in rows if self.name in row]
+        return [row for row in rows if math.isfinite(row.get(self.name, math.nan))]
+
+    def best(self, rows: list[Row]) -> Row | None:
+        """Returns the row of the lowest score, the first of several, or None without any."""
+        return min(self.scored(rows), key=lambda row: row[self.name], default=None)
 
     def reason(self, rows: list[Row], findings: list[Finding]) -> str | None:
         """Returns the sentence on the missing improvement, or None."""
         rows = self.scored(rows)
-        if not rows:
-            return None
-        since = len(rows) - 1 - min(range(len(rows)), key=lambda i: rows[i][self.name])
+        values = [row[self.name] for row in rows]
+        since = len(values) - 1 - values.index(min(values)) if values else 0
         if since < self.patience:
             return None
-        return f"no better {self.name} in {since} measurements"
+        recent, before = values[-self.patience :], values[-2 * self.patience : -self.patience]
+        now, then = statistics.median(recent), statistics.median(before)
+        if now < then:
+            return None
+        return (
+            f"no better {self.name} in {since} measurements, and it falls no more: the median of the last "
+            f"{len(recent)} is {now:.4g}, of the {len(before)} before {then:.4g}"
+        )
 
     def summary(self, rows: list[Row]) -> str | None:
         """Returns the best and the last score, or None without any."""
-        rows = self.scored(rows)
-        if not rows:
+        best = self.best(rows)
+        if best is None:
             return None
-        best = min(rows, key=lambda row: row[self.name])
-        said = [f"{when} {self.said(row)} at step {row['step']}" for when, row in (("best", best), ("last", rows[-1]))]
+        last = self.scored(rows)[-1]
+        said = [f"{when} {self.said(row)} at step {row['step']}" for when, row in (("best", best), ("last", last))]
         return f"{self.name}: {', '.join(said)}"
 
     def said(self, row: Row) -> str:

@@ -131,7 +131,9 @@ class Board:
         if record.stage == "trained":
             print(f"{entry.name}, seed {seed}: evaluating", flush=True)
             evaluation = self.evaluate(entry.name, record.workdir)
-            steps, replicates = evaluation["subject"]["step"], evaluation["replicates"]
+            # later than the step of the weights, where the recipe keeps those of its best score
+            ended, replicates = Run(record.workdir).ended, evaluation["replicates"]
+            steps = evaluation["subject"]["step"] if ended is None else ended
             record.write("done", Outcome(entry.name, seed, "done", steps, evaluation["metrics"], replicates))
 
     def train(self, record: Record, entry: Entry, seed: int) -> None:

@@ -83,7 +83,7 @@ class Recipe:
         Stop(),
         None,
         changes=True,
-        flag="stop early: equilibrium, kid, divergence, or some of them; none undoes a config's",
+        flag="stop early: equilibrium, kid (keeps its best weights), divergence, or several; none undoes a config's",
     )
     stages: str | None = row(
         Stages(), None, flag="phases one after the other, with their steps: autoencoder:1000,flow; + joins phases"

@@ -199,6 +199,12 @@ class Run:
             ) from error
 
     @property
+    def ended(self) -> int | None:
+        """The step at which the training has ended that wrote the models; None without models that say it."""
+        stamp = stamp_of(self.paths.trainer)
+        return None if stamp is None else stamp.ended
+
+    @property
     def class_names(self) -> list[str] | None:
         """The names of the classes of the run's data, in the order of the labels, or None."""
         names = self.record.get("class_names")
@@ -272,7 +278,10 @@ class Run:
 
     @functools.cached_property
     def model(self) -> GenerativeModel:
-        """The trained, compiled model as it was saved last: at the end of a run, or by a later checkpoint."""
+        """The trained, compiled model as it was saved last: at the end of a run, or by a later checkpoint.
+
+        At the end of a run with `stop=kid` it is that of the best score.
+        """
         from tfgen.models import MODELS
         from tfgen.training.checkpoints import Checkpoints
 
@@ -286,10 +295,10 @@ class Run:
             return self._named(model)
         model, stamp = self._loaded(), stamp_of(self.paths.trainer)
         checkpoints = Checkpoints(model, self.paths.checkpoints, origin=None if stamp is None else stamp.origin)
-        step = int(model.step.numpy())
-        newer = any(saved > step for saved in checkpoints.steps())
+        ended = int(model.step.numpy()) if stamp is None else stamp.ended  # later than the weights that were kept
+        newer = any(saved > ended for saved in checkpoints.steps())
         # one that turns out to be damaged may have been restored in part
-        return self._named(self._loaded() if newer and checkpoints.restore(after=step) is None else model)
+        return self._named(self._loaded() if newer and checkpoints.restore(after=ended) is None else model)
 
     def _named(self, model):
         if self.class_names and len(self.class_names) == model.num_classes and not model.class_names:
@@ -332,6 +341,11 @@ def save_record(folder: str | os.PathLike, recipe: Recipe, fields: dict[str, Fie
     described = {name: dataclasses.asdict(field) for name, field in fields.items()}
     record = {"recipe": recipe.to_json(), "fields": described, **more}
     write_text(Layout(pathlib.Path(folder)).recipe, json.dumps(record, indent=2) + "\n", sync=True)
+
+
+def add_to_record(run: Run, **more: Any) -> None:
+    """Writes recipe.json anew, with further plain values."""
+    write_text(run.paths.recipe, json.dumps({**run.record, **more}, indent=2) + "\n", sync=True)
 
 
 def origin_of(recipe: Recipe, data: Mapping[str, Any]) -> Origin:

@@ -23,7 +23,7 @@ from tfgen.optimizers.rates import frozen
 from tfgen.optimizers.schedules import apply_schedule, parse_schedule
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs import batch_size
-from tfgen.runs.folder import Layout, Run, origin_of, save_record
+from tfgen.runs.folder import Layout, Run, add_to_record, origin_of, save_record
 from tfgen.runs.interrupts import interruptible
 from tfgen.runs.lock import FolderLock
 from tfgen.runs.naming import default_workdir
@@ -40,9 +40,9 @@ from tfgen.runs.resume import (
     set_aside,
 )
 from tfgen.runs.start import start_from
-from tfgen.runs.watching import callbacks_of, check_stops, loggers_of
+from tfgen.runs.watching import best_row, callbacks_of, check_stops, loggers_of
 from tfgen.storage.atomic import ANY, put_aside, sweep
-from tfgen.storage.origin import Stamp, stamp_of
+from tfgen.storage.origin import Origin, Stamp, stamp_of
 from tfgen.storage.paths import expanded
 from tfgen.tables import progress
 from tfgen.training import accumulation
@@ -124,7 +124,7 @@ def train(
         else:
             fit(model, recipe, source, paths, checkpoints, total, strategy, callbacks)
         if chief:
-            save_models(model, paths, Stamp(origin, int(model.step)))
+            keep_models(model, recipe, paths, checkpoints, origin)
         cluster.wait_for_all(strategy)  # workers end together: one that is lost now has them all started again
         print(farewell(model, paths), flush=True)
         return Run(paths.folder) if chief else None
@@ -145,18 +145,49 @@ def prepare(paths: Layout, lock: FolderLock) -> None:
         sweep(folder, ANY)
 
 
-def save_models(model: GenerativeModel, paths: Layout, stamp: Stamp) -> None:
-    """Writes the `.keras` files and the SavedModel, unless those that are there are of this very model.
+def keep_models(
+    model: GenerativeModel, recipe: Recipe, paths: Layout, checkpoints: Checkpoints, origin: Origin
+) -> None:
+    """Writes the `.keras` files and the SavedModel of a training that has ended, unless they are there.
 
-    A kill may have come after the last checkpoint and before the models.
+    They are of its last step, or of the best score of `stop=kid`, whose checkpoint is read into `model`. A kill may
+    have come after the last checkpoint and before the models.
 
     Raises:
         UserError: the disk is full or read-only.
     """
-    if are_stamped(model, paths.models, stamp) and stamp_of(paths.savedmodel) == stamp:
-        return
+    last, found = int(model.step), stamp_of(paths.trainer)
+    if found is not None and (found.origin, found.ended) == (origin, last):
+        if are_stamped(model, paths.models, found) and stamp_of(paths.savedmodel) == found:
+            return
+    kept = best_row(recipe, paths)
+    if kept is not None:
+        read_best(model, paths, checkpoints, kept, last)
+    step = int(model.step)
+    stamp = Stamp(origin, step, None if step == last else last)
     save_keras_files(model, paths.models, stamp)
     export(model, paths, stamp)
+
+
+def read_best(
+    model: GenerativeModel, paths: Layout, checkpoints: Checkpoints, row: dict[str, float], last: int
+) -> None:
+    """Sets a model to the state of its best score, and says and records what is kept; the last if that is damaged.
+
+    Args:
+        model, paths, checkpoints: of the run.
+        row: measurements of the step to keep.
+        last: step at which the training has ended.
+    """
+    best = int(row["step"])
+    if best != last and (problem := checkpoints.read(best)):
+        print(f"checkpoint {checkpoints.path(best)}, of the best kid, {problem}; the last one is kept", flush=True)
+        if problem := checkpoints.read(last):  # the damaged one may have been read in part
+            raise UserError(f"checkpoint {checkpoints.path(last)} {problem}; start the command again")
+        return
+    score = f"kid {row['kid']:.4g} +- {row['kid_error']:.2g}"
+    print(f"the models are those of step {best}, with the best {score}; training ended at step {last}", flush=True)
+    add_to_record(Run(paths.folder), kept={"step": best, "last": last, "by": "kid", "kid": row["kid"]})
 
 
 def fit(

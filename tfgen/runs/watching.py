@@ -15,6 +15,7 @@ from tfgen.machine.startup import STARTED
 from tfgen.metrics import kernel_distance
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import Layout
+from tfgen.storage.tables import read_table
 from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopAfterCPU, StopOnNonFinite, TensorBoard
 from tfgen.training.callbacks.guarded import OURS, Guarded, guarded
 from tfgen.training.callbacks.samples import POINTS
@@ -49,9 +50,9 @@ def callbacks_of(
     number = min(len(shown), ORIGINALS if model.data_dtype == "uint8" else POINTS)
     grid = SampleGrid(paths.samples, examples=shown.select(np.arange(number)))
     loggers = loggers_of(recipe, paths, grid)
-    names = [name for name in (recipe.stop or "none").split(",") if name != "none"]
-    stops = [StopOnScore("kid", kernel_score(source)) if name == "kid" else name for name in names]
+    stops = [StopOnScore("kid", kernel_score(source)) if name == "kid" else name for name in stops_of(recipe)]
     diagnosis = Diagnosis(train, held_out, folder=paths.folder, stop=stops, board=Boards(loggers))
+    checkpoints.best = diagnosis.best_step
     per_epoch = model.steps_per_epoch(train, int(recipe.batch_size))
     return [
         *guarded([diagnosis], OURS),  # first, so that it sees the step at which StopOnNonFinite ends training
@@ -81,9 +82,21 @@ def tensorboard(run: LoggedRun) -> TensorBoard:
     return TensorBoard(Layout(run.folder).tensorboard, samples=run.samples)
 
 
+def stops_of(recipe: Recipe) -> list[str]:
+    """Returns the names of the stops of a recipe."""
+    return [] if recipe.stop is None else recipe.stop.split(",")
+
+
+def best_row(recipe: Recipe, paths: Layout) -> dict[str, float] | None:
+    """Returns the measurements of the step whose weights a run keeps, the best score of `stop=kid`; else None."""
+    if "kid" not in stops_of(recipe):
+        return None
+    return StopOnScore("kid", lambda model: (0.0, 0.0)).best(read_table(paths.diagnosis).rows)
+
+
 def check_stops(model: GenerativeModel, recipe: Recipe, source: Source) -> None:
     """Raises UserError where a stop of the recipe does not fit the model or the data."""
-    names = [name for name in (recipe.stop or "none").split(",") if name != "none"]
+    names = stops_of(recipe)
     for stop in stops_for(model, [name for name in names if name != "kid"]):
         stop.check(model)
     if "kid" in names:

@@ -40,14 +40,27 @@ class Origin:
 
 @dataclasses.dataclass(frozen=True)
 class Stamp:
-    """An origin, and the step of a training."""
+    """An origin, and the step of a training.
+
+    Attributes:
+        origin: of the training.
+        step: whose weights these are.
+        last: the step at which the training has ended, where the weights that were kept are of an earlier one.
+    """
 
     origin: Origin
     step: int
+    last: int | None = None
+
+    @property
+    def ended(self) -> int:
+        """The step at which the training has ended."""
+        return self.step if self.last is None else self.last
 
     def text(self) -> str:
         """Returns the stamp as JSON."""
-        return json.dumps({"origin": dataclasses.asdict(self.origin), "step": self.step})
+        last = {} if self.last is None else {"last": self.last}
+        return json.dumps({"origin": dataclasses.asdict(self.origin), "step": self.step, **last})
 
 
 def stamp_file(path: pathlib.Path, stamp: Stamp | None) -> None:
@@ -79,7 +92,8 @@ def stamp_of(path: pathlib.Path) -> Stamp | None:
             return None
         saved = json.loads(text)
         origin = Origin.read(saved)
-        return None if origin is None else Stamp(origin, int(saved["step"]))
+        last = saved.get("last") if origin is not None else None
+        return None if origin is None else Stamp(origin, int(saved["step"]), None if last is None else int(last))
     except (*faults.ARCHIVE, *faults.TEXT):
         return None
 

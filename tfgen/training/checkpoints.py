@@ -6,7 +6,7 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -27,6 +27,11 @@ DAMAGE = (tf.errors.OpError, AssertionError, *faults.TEXT)
 class Checkpoints:
     """The last `keep` checkpoints of a model in `folder`, each in a subfolder such as `step_00000120`.
 
+    Attributes:
+        best: `f(step) -> step or None`, the step up to `step` whose weights are to be kept beyond that; set by a
+            training that keeps the best. Its checkpoint stays as long as that of `step` does, from which a training
+            may go on.
+
     Args:
         model: a compiled `GenerativeModel`.
         folder: created with the first checkpoint.
@@ -39,6 +44,7 @@ class Checkpoints:
         self.model, self.folder, self.keep, self.origin = model, pathlib.Path(folder), keep, origin
         self._checkpoint = tf.train.Checkpoint(state=model.state())
         self._swept = False
+        self.best: Callable[[int], int | None] = lambda step: None
         self.newest: int | None = None  # step of the newest checkpoint
 
     def steps(self) -> list[int]:
@@ -83,7 +89,9 @@ class Checkpoints:
 
     def _tidy(self, step):
         # a later one is damaged, or `restore` would have begun there: it takes no place of a good one
-        for old in [earlier for earlier in self.steps() if earlier <= step][: -self.keep]:
+        steps = [earlier for earlier in self.steps() if earlier <= step]
+        best = {self.best(kept) for kept in steps[-self.keep :]}
+        for old in [earlier for earlier in steps[: -self.keep] if earlier not in best]:
             shutil.rmtree(self.path(old), ignore_errors=True)
         if not self._swept:
             self._swept = True
@@ -101,10 +109,7 @@ class Checkpoints:
         """
         steps = [step for step in self.steps() if step > after]
         for step in reversed(steps):
-            try:
-                self._read(self.path(step), step)
-            except DAMAGE as error:
-                problem = str(error) if isinstance(error, Foreign) else f"is damaged ({faults.reason(error)})"
+            if problem := self.read(step):
                 print(f"checkpoint {self.path(step)} {problem}; trying the one before it", flush=True)
                 continue
             self.newest = step
@@ -114,6 +119,14 @@ class Checkpoints:
                 f"every checkpoint in {self.folder} is damaged{' or of another recipe' if self.origin else ''}; "
                 "--resume=never starts again and keeps the folder"
             )
+        return None
+
+    def read(self, step: int) -> str | None:
+        """Restores the checkpoint of `step`; returns what is wrong with it, the end of a sentence, or None."""
+        try:
+            self._read(self.path(step), step)
+        except DAMAGE as error:
+            return str(error) if isinstance(error, Foreign) else f"is damaged ({faults.reason(error)})"
         return None
 
     def _read(self, path, step):

@@ -14,8 +14,9 @@ class JoinedCallbacks(keras.callbacks.CallbackList):
     _logs: dict | None = None
 
     def begin(self) -> None:
-        """Passes on the start of training."""
+        """Passes on the start of training, which a callback may end before the first step."""
         super().on_train_begin()
+        self._agree()
 
     def describe(self, segments: Sequence[Segment]) -> None:
         """Sets what callbacks are to know of the calls to come: `steps`, the length of the longest epoch."""
