@@ -169,7 +169,7 @@ def test_models_of_an_earlier_step_are_written_anew_whatever_their_age(folder, r
     def killed(*args):
         raise SystemExit
 
-    monkeypatch.setattr(job, "save_models", killed)
+    monkeypatch.setattr(job, "keep_models", killed)
     with contextlib.suppress(SystemExit):  # a kill between the last checkpoint and the models
         tfgen.train(recipe.replace(steps=6), folder)
     monkeypatch.undo()
