@@ -12,6 +12,7 @@ from tfgen.metrics import (
     frechet_bootstrap,
     frechet_distance,
     frechet_infinity,
+    frechet_spread,
     kernel_distance,
     kernels,
     per_class_frechet,
@@ -278,3 +279,32 @@ def test_kernel_distance_refuses_what_it_cannot_do():
         kernel_distance(good, good, subsets=1)
     with pytest.raises(UserError, match="subset_size must be at least 4, got 3"):
         kernel_distance(good, good, subset_size=3)
+
+
+@pytest.mark.parametrize("shift, fixed", [(0.0, False), (0.25, False), (0.25, True)])
+def test_the_spread_covers_the_mean_over_redraws(shift, fixed):
+    real, covered, values, errors = gaussian(999, 4000, 8), [], [], []
+    for seed in range(200):
+        a = real if fixed else gaussian(2 * seed, 150, 8)
+        covered.append(frechet_spread(a, gaussian(2 * seed + 1, 150, 8, shift), fixed))
+    values, errors = ([getattr(one, name) for one in covered] for name in ("value", "standard_error"))
+    mean = np.mean(values)
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.15)
+    assert 0.9 < np.mean([one.low <= mean <= one.high for one in covered]) < 0.99
+    assert all(0.0 <= one.low <= one.value <= one.high for one in covered)
+
+
+def test_the_spread_is_of_the_distance_and_its_images():
+    a, b = gaussian(0, 60, 3), gaussian(1, 50, 3)
+    found = frechet_spread(a, b, seed=3)
+    assert found.value == frechet_distance(a, b) and type(found.low) is type(found.high) is float
+    moved = [frechet_distance(np.vstack([a, a[i : i + 1]]), b) for i in range(20)]  # with one image twice
+    assert np.corrcoef(found.real[:20], moved)[0, 1] > 0.99
+    moved = [frechet_distance(a, np.vstack([b, b[i : i + 1]])) for i in range(20)]
+    assert np.corrcoef(found.fake[:20], moved)[0, 1] > 0.99
+    fixed = frechet_spread(a, b, fixed_real=True, seed=3)
+    assert fixed.real is None and (fixed.fake == found.fake).all() and fixed.standard_error < found.standard_error
+    same = frechet_spread(a, a)
+    assert same.value == pytest.approx(0.0, abs=1e-9) and 0.0 <= same.low <= same.high < 1e-6
+    with pytest.raises(UserError, match="the spread of the Frechet distance needs at least 4 samples, but fake has 3"):
+        frechet_spread(a, b[:3])

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfgen import metrics
 from tfgen.evaluation.real import Side
+from tfgen.metrics.influences import FrechetSpread
 from tfgen.metrics.kernels import KernelReference
 from tfgen.metrics.replicates import Splits, standard_error
 from tfgen.metrics.score import POSITIVE, SHARE, Limits, Score, around, effective_count, share
@@ -17,7 +18,7 @@ from tfgen.metrics.score import POSITIVE, SHARE, Limits, Score, around, effectiv
 BOTH, SAMPLES = "drawing both sides", "drawing samples"  # what an interval is of
 ERRORS = "1.96 standard errors by"
 HALVES = f"{ERRORS} halves of the images (delete-half jackknife)"
-INFLUENCE = f"{ERRORS} the influence of each image"
+INFLUENCE = "by the influence of each image; spread, not bias"
 BINOMIAL = f"{SAMPLES}: binomial (Wilson)"
 FEW = "none: too few images for halves"
 
@@ -52,9 +53,9 @@ class Contest:
         return metrics.nearest(self.train.features, self.fake.features)
 
     @functools.cached_property
-    def frechet_error(self) -> tuple[float, np.ndarray, np.ndarray]:
-        """(standard error, influence of each real image [N], of each sample [M]) of the Fréchet distance."""
-        return metrics.frechet_error(self.real.features, self.fake.features, seed=self.seed)
+    def frechet_spread(self) -> FrechetSpread:
+        """The Fréchet distance and how far it spreads."""
+        return metrics.frechet_spread(self.real.features, self.fake.features, seed=self.seed)
 
     @functools.cached_property
     def kernel_reference(self) -> KernelReference:

@@ -23,7 +23,7 @@ from tfgen.metrics import influences
 from tfgen.metrics.neighbour_replicates import neighbour_replicates
 from tfgen.metrics.neighbours import NeighbourReference
 from tfgen.metrics.replicates import scaled
-from tfgen.metrics.score import POSITIVE, SHARE, Score, around, clipped, share
+from tfgen.metrics.score import SHARE, Score, around, clipped, share
 
 Found = tuple[dict[str, Score], dict]
 
@@ -35,14 +35,17 @@ K_CLIPPED, K_PR, K_DC = 5, 3, 5  # the papers' own
 
 def frechet(contest: Contest) -> Found:
     """Returns `fd`, the Fréchet distance."""
-    real, fake, floor = contest.real.features, contest.fake.features, contest.floor.features
-    value, floor_value = metrics.frechet_distance(real, fake), metrics.frechet_distance(real, floor)
+    real, fake = contest.real.features, contest.fake.features
+    floor = metrics.frechet_distance(real, contest.floor.features)
     if min(len(real), len(fake)) < influences.FEWEST:
-        return {"fd": Score(value, floor=floor_value, protocol=contest.stated(interval=FEW))}, {}
-    error, *each = contest.frechet_error
-    stated = contest.stated(interval=f"{BOTH}: {INFLUENCE}; spread, not bias")
-    moved = scaled(contest.splits.linear(*each), error)
-    return {"fd": around(value, error, POSITIVE, floor=floor_value, protocol=stated, replicates=moved)}, {}
+        return {"fd": Score(metrics.frechet_distance(real, fake), None, None, floor, contest.stated(interval=FEW))}, {}
+    return {"fd": spread(contest, contest.frechet_spread, BOTH, floor, contest.stated())}, {}
+
+
+def spread(contest: Contest, found: influences.FrechetSpread, of: str, floor: float, protocol: dict) -> Score:
+    """Returns the `Score` of a Fréchet distance."""
+    moved = scaled(contest.splits.linear(found.real, found.fake), found.standard_error)
+    return Score(found.value, found.low, found.high, floor, protocol | {"interval": f"{of}: {INFLUENCE}"}, moved)
 
 
 def extrapolated(contest: Contest) -> Found:
@@ -52,9 +55,9 @@ def extrapolated(contest: Contest) -> Found:
     points = max(2, min(5, min(map(len, (real, fake, floor))) // (real.shape[1] + 1)))
     limit, error = metrics.frechet_infinity(real, fake, points, contest.seed)
     limit_floor, _ = metrics.frechet_infinity(real, floor, points, contest.seed)
-    stated = contest.stated(points=points, seed=contest.seed, interval=f"{BOTH}: {INFLUENCE}")
-    _, *each = contest.frechet_error
-    moved = scaled(contest.splits.linear(*each), error)
+    interval = f"{BOTH}: 1.96 standard errors {INFLUENCE}"
+    stated = contest.stated(points=points, seed=contest.seed, interval=interval)
+    moved = scaled(contest.splits.linear(contest.frechet_spread.real, contest.frechet_spread.fake), error)
     return {"fd_infinity": around(limit, error, floor=limit_floor, protocol=stated, replicates=moved)}, {}
 
 
@@ -122,14 +125,12 @@ def memorisation(contest: Contest) -> Found:
     train, fake, real = contest.train.features, contest.fake.features, contest.real.features
     stated, authentic = contest.stated(train_count=len(train)), metrics.authentic(train, *contest.nearest)
     authenticity = share_of_samples(contest, authentic, floor=metrics.authenticity(train, real), protocol=stated)
-    value, floor = metrics.frechet_distance(train, fake), metrics.frechet_distance(train, real)
+    floor = metrics.frechet_distance(train, real)
     if min(len(train), len(fake)) < influences.FEWEST:
-        to_train = Score(value, floor=floor, protocol=stated | {"interval": FEW})
+        to_train = Score(metrics.frechet_distance(train, fake), None, None, floor, stated | {"interval": FEW})
     else:
-        error, _, each = metrics.frechet_error(train, fake, fixed_real=True, seed=contest.seed)
-        stated |= {"interval": f"{SAMPLES}: {INFLUENCE}; spread, not bias"}
-        moved = scaled(contest.splits.linear(fake=each), error)
-        to_train = around(value, error, POSITIVE, floor=floor, protocol=stated, replicates=moved)
+        found = metrics.frechet_spread(train, fake, fixed_real=True, seed=contest.seed)
+        to_train = spread(contest, found, SAMPLES, floor, stated)
     return {"authenticity": authenticity, "fd_train": to_train}, {}
 
 
