@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tfgen.evaluation.differences import PAIRED, difference, replicates_of, within_error
+from tfgen.evaluation.differences import PAIRED, difference, within_error
 from tfgen.metrics.differences import student
 from tfgen.metrics.score import SHARE, SHARES, check_comparable, clipped
 from tfgen.storage import images
@@ -83,7 +83,7 @@ def differences(a: Sequence[Outcome], b: Sequence[Outcome]) -> dict[str, dict[st
     for name in COLUMNS:
         groups = [_measured(outcomes, name) for outcomes in (a, b)]
         scores = ([one.scores[name] for one in group] for group in groups)
-        replicates = ([replicates_of(dataclasses.asdict(one), name) for one in group] for group in groups)
+        replicates = ([one.replicates.get(name, []) for one in group] for group in groups)
         of_both = difference(name, *scores, *replicates)
         if of_both is not None:
             kind, within = of_both.protocol["interval"], within_error(of_both)
