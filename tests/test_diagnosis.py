@@ -889,11 +889,11 @@ def blinded(model):
 def test_a_blind_discriminator_is_named(capsys):
     seen = watch(blinded(gan(1e-12, 1e-12)), 8, every=16, verbose=True)
     tried = [row["step"] for row in seen.rows if "continued_separation" in row]
-    assert tried == [48], "after 3, then 6 probes at chance"
+    assert tried == [48], "after 3, then 9 probes at chance"
     row = seen.rows[2]
     assert row["continued_separation"] == 0.5 and row["fresh_separation"] > 0.9
     (finding,) = [finding for finding in seen.findings if finding.name == "discriminator_blind"]
-    assert finding.step == 64 and "a fresh one of the same architecture reached" in finding.message
+    assert finding.step == 48 and "but a fresh one of the same architecture" in finding.message
     assert "raise the discriminator's learning rate" in finding.message
 
 
@@ -923,12 +923,41 @@ def test_a_discriminator_too_small_to_see_is_told_from_the_equilibrium():
     model.compile(steps_per_execution=1)
     tried = BlindnessTrial().tried(Asks(model, images), 1)
     assert tried["continued_separation"] < 0.7 and tried["fresh_separation"] < 0.7 and tried["dense_separation"] > 0.9
-    rows = rows_of(1, held_out_separation=0.5, **tried) + rows_of(2, 2, held_out_separation=0.5)
-    (finding,) = found_in(rows)
-    assert finding.name == "discriminator_blind" and "the discriminator is too small" in finding.message
+    (finding,) = found_in(rows_of(1, probes_at_chance=3.0, held_out_separation=0.5, **tried))
+    assert finding.name == "discriminator_blind" and "it is too small; what usually helps: a wider" in finding.message
     same = noise_images(512)
     even = BlindnessTrial().tried(Asks(networks, same, noise_images(512, seed=1)), 1)
-    assert max(even.values()) < 0.75 and found_in(rows_of(1, held_out_separation=0.5, **even) + rows[1:]) == []
+    assert max(even.values()) < 0.75 and found_in(rows_of(1, probes_at_chance=3.0, **even)) == []
+
+
+def chance(step, count, gradient, **tried):
+    return {
+        "step": step,
+        "probes_at_chance": count,
+        "discriminator_gradient": gradient,
+        "train_separation": 0.5,
+        **tried,
+    }
+
+
+def test_a_discriminator_whose_gradient_has_vanished_at_chance_is_blind():
+    falling = [chance(i, i, gradient) for i, gradient in enumerate([0.04, 0.01], 1)]
+    (finding,) = found_in([*falling, chance(3, 3, 0.005, continued_separation=1.0), chance(4, 4, 0.004)])
+    assert (
+        finding.step == 3 and "it reached 100%, but its gradient has vanished (0.005, and was 0.04)" in finding.message
+    )
+    rising = [chance(i, i, gradient) for i, gradient in enumerate([0.04, 0.3], 1)]
+    assert found_in([*rising, chance(3, 3, 0.5, continued_separation=1.0), chance(4, 4, 0.01)]) == []
+    assert found_in([*falling, chance(3, 3, 0.005, continued_separation=0.7, fresh_separation=0.8)]) == []
+
+
+def test_a_trial_says_nothing_of_a_later_time_at_chance():
+    blind = {"continued_separation": 0.5, "fresh_separation": 1.0}
+    rows = [chance(3, 3, 1.0, **blind), chance(4, 4, 1.0), {"step": 5, "train_separation": 0.9}]
+    again = [chance(6, 1, 1.0), chance(7, 2, 1.0), chance(8, 3, 1.0, continued_separation=0.95)]
+    assert [finding.step for finding in found_in([*rows, *again])] == [3]
+    assert [finding.step for finding in found_in([*rows, *again[:2], chance(8, 3, 1.0, **blind)])] == [3, 8]
+    assert [count for count in range(1, 40) if BlindnessTrial().is_due(count)] == [3, 9, 27]
 
 
 def test_a_trial_that_fails_is_said_once_and_left_out(capsys, monkeypatch):

@@ -56,6 +56,17 @@ CHARTS = (
         {"train_separation": "training images", "held_out_separation": "held-out images"},
         axis=HALF,
     ),
+    Chart(
+        "Pairs ranked right after a training against the generator as it stands",
+        {
+            "continued_separation": "the discriminator itself",
+            "fresh_separation": "a fresh one",
+            "dense_separation": "a small dense network",
+        },
+        axis=HALF,
+        note="Tried where the discriminator has been at chance for several measurements.",
+    ),
+    Chart("Consecutive measurements at chance", {"probes_at_chance": "discriminator"}, axis={"low": 0.0}),
     Chart("Mean of |D - 1/2|", {"equilibrium_distance": "held-out images and samples"}, axis={"low": 0.0, "high": 0.5}),
     Chart("Slope of the generator's loss in the discriminator's output", {"generator_slope": "samples"}),
     Chart(

@@ -25,19 +25,16 @@ class Fresh:
         name: of its noise.
         network: `image` (or `point`; and conditions) -> logit, whose architecture it has; by default the model's own.
         seed: of its weights and its batches.
-        compiled: whether the updates run as a graph. Below about a hundred it takes longer to trace than to run.
     """
 
-    def __init__(
-        self, model: Any, name: str, network: keras.Model | None = None, seed: int = 0, compiled: bool = True
-    ) -> None:
+    def __init__(self, model: Any, name: str, network: keras.Model | None = None, seed: int = 0) -> None:
         self.model, self.name, self.seed = model, name, seed
         self.network = reinitialised(model.discriminator if network is None else network, stream_key("fresh", seed))
         self.optimizer = self.made_optimizer()
-        # a runner of graphs, or of operations one by one
-        graph = (lambda f: tf.function(f, autograph=False, reduce_retracing=True)) if compiled else (lambda f: f)
-        self._learn = differentiating([self.network, model.generator], graph(self._update))
-        self._measure = graph(self._reached)
+        # graphs: even of ten updates they take less time than operations one by one
+        learn = tf.function(self._update, autograph=False, reduce_retracing=True)
+        self._learn = differentiating([self.network, model.generator], learn)
+        self._measure = tf.function(self._reached, autograph=False, reduce_retracing=True)
 
     def made_optimizer(self) -> keras.optimizers.Optimizer:
         """Returns the optimizer of its network."""
@@ -115,8 +112,8 @@ class Continued(Fresh):
     A copy: the model does not change.
     """
 
-    def __init__(self, model: Any, name: str, seed: int = 0, compiled: bool = True) -> None:
-        super().__init__(model, name, None, seed, compiled)
+    def __init__(self, model: Any, name: str, seed: int = 0) -> None:
+        super().__init__(model, name, None, seed)
         copy_values(model.discriminator.variables, self.network.variables)
         self.phase = next(phase for phase in model.phases if "discriminator" in phase.trains)
 

@@ -11,6 +11,7 @@ import math
 from tfgen.diagnosis.rules import Past, Row, Rule
 from tfgen.families.adversarial.trials import CHANCE, CLEAR, LEARNS, own_separation
 
+FLAT = 0.15  # of its highest value, below which D's gradient has vanished
 DIVERSITIES = ("diversity", "nearest_diversity", "trained_diversity", "trained_nearest_diversity")
 
 
@@ -77,11 +78,26 @@ def say_discriminator_overfits(row: Row, past: Past) -> str:
     )
 
 
-def is_blind(row: Row, past: Past) -> bool:
-    """Returns whether D is at chance, did not learn when G stood still, and another discriminator did."""
+def trial_of(row: Row, past: Past) -> Row:
+    """Returns the row of the last trial of D since it is at chance; an empty one without any."""
     tried = past.latest("continued_separation", row)
-    at_chance = own_separation(row) < CHANCE and tried["continued_separation"] < LEARNS
-    return at_chance and max(tried.get("fresh_separation", 0.0), tried.get("dense_separation", 0.0)) > CLEAR
+    return tried if row["probes_at_chance"] >= tried["probes_at_chance"] else Row()
+
+
+def is_flat(row: Row, past: Past) -> bool:
+    """Returns whether D's gradient has vanished: it is a small part of what it has been."""
+    return row["discriminator_gradient"] < FLAT * past.highest("discriminator_gradient")
+
+
+def discriminator_is_blind(row: Row, past: Past) -> bool:
+    """Returns whether D has been at chance for a while, although real images and samples are plainly different.
+
+    That they are is seen from D itself when G stands still, or from another discriminator. A healthy D may be at chance
+    for hundreds of steps while G keeps a step ahead: it learns if G stands still, and its gradient has not vanished.
+    """
+    tried = trial_of(row, past)
+    own, others = tried["continued_separation"], (tried["fresh_separation"], tried["dense_separation"])
+    return (own < LEARNS and any(other > CLEAR for other in others)) or (own > CLEAR and is_flat(tried, past))
 
 
 def discriminator_does_not_learn(row: Row, past: Past) -> bool:
@@ -99,23 +115,29 @@ def say_discriminator_does_not_learn(row: Row, past: Past) -> str:
 
 
 def say_discriminator_is_blind(row: Row, past: Past) -> str:
-    """Returns the message of `is_blind`."""
-    tried = past.latest("continued_separation", row)
+    """Returns the message of `discriminator_is_blind`."""
+    tried = trial_of(row, past)
     own, fresh, dense = (tried[f"{name}_separation"] for name in ("continued", "fresh", "dense"))
-    seen = (
-        f"the discriminator is blind: it ranks a real image above a sample in {own_separation(row):.0%} of pairs "
-        f"(chance is 50%), and in {own:.0%} when, at step {tried['step']:.0f}, it was trained on while the generator "
-        f"stood still; a fresh one of the same architecture reached {fresh:.0%}"
+    start = (
+        f"the discriminator is blind: for {row['probes_at_chance']:.0f} measurements it has ranked real images above "
+        f"samples in about half of the pairs (now {own_separation(row):.0%}), and this is no equilibrium: trained on "
+        f"while the generator stood still, it reached {own:.0%}"
     )
+    if own > CLEAR:
+        norm, highest = tried["discriminator_gradient"], past.highest("discriminator_gradient")
+        return (
+            f"{start}, but its gradient has vanished ({norm:.1g}, and was {highest:.1g}), as the generator keeps "
+            "a step ahead; what usually helps: lower the generator's learning rate or raise the "
+            "discriminator's, more discriminator_steps, smaller batches"
+        )
     if fresh > CLEAR:
         return (
-            f"{seen}, so that this is no equilibrium; what usually helps: raise the discriminator's learning rate or "
-            "lower the generator's, more discriminator_steps, less noise, dropout or penalty on the discriminator, or "
-            "to train anew"
+            f"{start}, but a fresh one of the same architecture {fresh:.0%}; what usually helps: raise the "
+            "discriminator's learning rate, less noise, dropout or penalty on the discriminator, or to train anew"
         )
     return (
-        f"{seen}, but a small dense network {dense:.0%}: this is no equilibrium, and the discriminator is too small; "
-        "what usually helps: a wider or deeper discriminator"
+        f"{start}, a fresh one of the same architecture {fresh:.0%}, but a small dense network {dense:.0%}: it is too "
+        "small; what usually helps: a wider or deeper discriminator"
     )
 
 
@@ -214,7 +236,7 @@ RULES = (
     Rule("discriminator_sure_and_wrong", discriminator_is_sure_and_wrong, say_discriminator_is_sure_and_wrong),
     Rule("discriminator_overfits", discriminator_overfits, say_discriminator_overfits),
     Rule("discriminator_does_not_learn", discriminator_does_not_learn, say_discriminator_does_not_learn),
-    Rule("discriminator_blind", is_blind, say_discriminator_is_blind, patience=2),
+    Rule("discriminator_blind", discriminator_is_blind, say_discriminator_is_blind, patience=1),
     Rule("generator_collapsed", generator_has_collapsed, say_generator_has_collapsed),
     Rule("generator_saturated", generator_is_saturated, say_generator_is_saturated),
     Rule("game_oscillates", game_oscillates, say_game_oscillates),

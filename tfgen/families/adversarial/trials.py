@@ -12,6 +12,7 @@ from tfgen.networks.seeding import seeded
 
 CHANCE = 0.6  # share of pairs that D ranks right, below which it is at chance
 LEARNS = 0.8  # share that a D at chance reaches once it is seen to learn
+SEES = 0.7  # share that a fresh D reaches whose architecture is not too small
 CLEAR = 0.9  # share above which real images and samples are plainly different
 SIDE = 32  # pixels per side that the dense discriminator sees, at most
 
@@ -22,7 +23,7 @@ class BlindnessTrial:
     D = 1/2 everywhere is the equilibrium, a game in which G is always a step ahead, or a discriminator that is blind. A
     copy of it is trained further as it is: it learns where it can see. If it does not, a fresh one of its architecture
     shows whether there is anything to learn; if that fails too, a small dense one, whether the architecture is too
-    small. After `patience` probes at chance, twice as many, and so on.
+    small. After `patience` probes at chance, three times as many, and so on.
 
     Args:
         patience: number of consecutive probes.
@@ -30,37 +31,44 @@ class BlindnessTrial:
         batch_size: real images per update, and as many samples.
     """
 
-    def __init__(self, patience: int = 3, steps: int = 60, batch_size: int = 16) -> None:
+    def __init__(self, patience: int = 3, steps: int = 40, batch_size: int = 16) -> None:
         self.patience, self.steps, self.batch_size = patience, steps, batch_size
 
     def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
-        """Returns `continued_separation`, `fresh_separation` and `dense_separation`, as far as they are needed.
+        """Returns `probes_at_chance`, the number up to this one, and at some of them what discriminators learn.
 
-        Each is the share of pairs of a held-out image and a sample that a discriminator ranks right.
+        `continued_separation`, `fresh_separation` and `dense_separation`, as far as they are needed: each is the share
+        of pairs of a held-out image and a sample that a discriminator ranks right.
         """
-        tries, rest = divmod(at_chance([*diagnosis.rows, row]), self.patience)
-        if rest or not tries or tries & (tries - 1):  # the last: not a power of two
+        count = at_chance([*diagnosis.rows, row])
+        if not count:
             return {}
-        return self.tried(diagnosis, int(row["step"]))
+        tried = self.tried(diagnosis, int(row["step"])) if self.is_due(count) else {}
+        return {"probes_at_chance": float(count), **tried}
+
+    def is_due(self, count: int) -> bool:
+        """Returns whether a trial belongs to the probe of number `count` at chance."""
+        tries, rest = divmod(count, self.patience)
+        while tries > 1 and tries % 3 == 0:
+            tries //= 3
+        return tries == 1 and not rest
 
     def tried(self, diagnosis: Watching, seed: int) -> dict[str, float]:
-        """Returns the measurements, now."""
+        """Returns the measurements of a trial, now."""
         model, name = diagnosis.model, f"trial/{seed}/"
-        own = self.separation(Continued(model, name, seed, compiled=False), diagnosis, LEARNS)
-        if own > LEARNS:
-            return {"continued_separation": own}
-        fresh = self.separation(Fresh(model, name, None, seed, compiled=False), diagnosis, CLEAR)
-        if fresh > CLEAR:
-            return {"continued_separation": own, "fresh_separation": fresh}
-        dense = Fresh(model, name, dense_discriminator(model), seed, compiled=False)
-        measured = {"continued_separation": own, "fresh_separation": fresh}
-        return {**measured, "dense_separation": self.separation(dense, diagnosis, CLEAR)}
+        measured = {"continued_separation": self.separation(Continued(model, name, seed), diagnosis)}
+        if measured["continued_separation"] < LEARNS:
+            measured["fresh_separation"] = self.separation(Fresh(model, name, None, seed), diagnosis)
+            if measured["fresh_separation"] < SEES:
+                dense = Fresh(model, name, dense_discriminator(model), seed)
+                measured["dense_separation"] = self.separation(dense, diagnosis)
+        return measured
 
-    def separation(self, learner: Fresh, diagnosis: Watching, enough: float) -> float:
-        """Returns the share of pairs ranked right after training until `enough`."""
+    def separation(self, learner: Fresh, diagnosis: Watching) -> float:
+        """Returns the share of pairs ranked right after training."""
         held_out = diagnosis.held_out or diagnosis.train
-        reached = lambda found: found["separation"] > enough  # noqa: E731
-        arguments = diagnosis.train, held_out, self.steps, self.batch_size, reached
+        enough = lambda reached: reached["separation"] > CLEAR  # noqa: E731
+        arguments = diagnosis.train, held_out, self.steps, self.batch_size, enough
         return learner.trained(*arguments, every=10, size=64)["separation"]
 
 
