@@ -153,7 +153,9 @@ def test_how_an_interval_was_computed_is_no_other_protocol():
         ([0.0, 0.0], [0.0, 0.0], (0.0, 0.0, 0.03), (0.0, 0.0, 0.04), (-0.04, 0.03, AT_AN_END)),
         ([0.0, 0.0], [0.0, 0.0], (0.0, None, None), (0.0, 0.0, 0.1), (0.0, 0.0, PAIRED)),
         ([0.1, -0.1], [0.1], (0.2, 0.1, 0.3), (0.2, 0.1, 0.3), (-(0.02**0.5), 0.02**0.5, UNPAIRED)),
+        ([0.1, np.nan], [0.1, 0.1], (0.2, 0.1, 0.3), (0.2, 0.1, 0.3), (-(0.02**0.5), 0.02**0.5, UNPAIRED)),
         ([], [], (0.2, None, 0.3), (0.2, 0.1, 0.3), (None, None, UNKNOWN)),
+        ([], [], (0.2, np.nan, 0.3), (0.2, 0.1, 0.3), (None, None, UNKNOWN)),
         ([0.9, -0.9], [-0.9, 0.9], (0.2, 0.1, 0.3), (0.2, 0.1, 0.3), (-1.0, 1.0, PAIRED)),
     ],
 )
@@ -164,7 +166,8 @@ def test_shares_and_what_is_missing(a, b, one, other, expected):
 
 
 def test_a_score_without_a_value_has_no_difference():
-    assert compare(contents(fd=(None, None, None)), contents(fd=(1.0, 0.0, 2.0))) == {}
+    for value in (None, np.nan):
+        assert compare(contents(fd=(value, None, None)), contents(fd=(1.0, 0.0, 2.0))) == {}
     assert within_error(None) is None and within_error(Score(1.0)) is None
     assert [within_error(dataclasses.replace(Score(1.0, -1.0), high=high)) for high in (0.0, 1.0)] == [True, True]
 

@@ -475,10 +475,21 @@ def test_a_score_beside_the_first_rows_is_marked_too():
     text = markdown(summary(runs), runs, "c", True)
     head, _, *lines = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()[:5]]
     assert [line[head.index("recall")] for line in lines] == ["0.505 ± 0.064", "0.515 ± 0.064 ≈", "0.905 ± 0.064"]
-    assert [line[head.index("from the best")] for line in lines] == ["", "+1 (+1 to +1)", "+2 (+2 to +2)"]
+    assert [line[head.index("from the best")] for line in lines] == [
+        "",
+        "+1.0000 (+1.0000 to +1.0000)",
+        "+2.0000 (+2.0000 to +2.0000)",
+    ]
 
 
 MODELS = (("a", 1.0, 0.5), ("b", 2.0, 0.51), ("c", 3.0, 0.9))
+
+
+def test_scores_that_no_run_has_are_no_columns():
+    runs = [outcome(model, 0, 1.0) for model in "ab"]
+    for one in runs:
+        del one.scores["clipped_recall"]
+    assert "clipped_recall" not in markdown(summary(runs), runs, "c", True)
 
 
 def test_records_of_earlier_boards_are_read(world, tmp_path):

@@ -1,5 +1,6 @@
 """The differences between evaluations on the same real images, with intervals."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ PAIRED = "paired: both met the same real images, whose noise cancels (replicates
 OF_TRAININGS = "over trainings (Student's t, unequal variances), and over the real images that all of them met"
 TRAININGS_ALONE = "over trainings alone (Student's t, unequal variances): replicates are missing"
 UNPAIRED = "unpaired, from the intervals of both as if independent: replicates are missing; evaluate both anew"
-AT_AN_END = "unpaired, from the intervals of both as if independent: one is at an end of its range"
+AT_AN_END = "unpaired, as one of both is at an end of its range, where replicates do not vary"
 UNKNOWN = "none: neither replicates nor intervals of both"
 
 
@@ -65,7 +66,7 @@ def difference(
         a_replicates, b_replicates: its replicates, one list per run, empty where there are none.
     """
     values = [[score["value"] for score in group] for group in (a, b)]
-    if not all(values) or None in (*values[0], *values[1]):
+    if not all(values) or not _known(*values[0], *values[1]):
         return None
     groups = [a_replicates, b_replicates] if _of_same_splits([*a_replicates, *b_replicates], len(a) + len(b)) else []
     value, half = mean_difference(*values, *groups)
@@ -90,17 +91,31 @@ def within_error(difference: Score | None) -> bool | None:
     return difference.low <= 0.0 <= difference.high
 
 
+def in_words(value: float, low: float | None, high: float | None) -> tuple[str, str, str]:
+    """Returns a difference and its limits as text, to two digits of the interval's half; limits are "" without one."""
+    if low is None or high is None:
+        return f"{value:+.4g}", "", ""
+    half = (high - low) / 2
+    places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 4
+    value_text, low_text, high_text = (f"{number:+.{places}f}" for number in (value, low, high))
+    return value_text, low_text, high_text
+
+
 def replicates_of(contents: Mapping[str, Any], name: str) -> list[float]:
     """Returns the replicates of a metric in the contents of an evaluation.json; empty without them."""
     return (contents.get("replicates") or {}).get(name) or []
 
 
+def _known(*values):
+    return all(value is not None and math.isfinite(value) for value in values)
+
+
 def _of_same_splits(replicates, runs):
     lengths = {len(one) for one in replicates}
-    return len(replicates) == runs and len(lengths) == 1 and 0 not in lengths
+    return len(replicates) == runs and len(lengths) == 1 and 0 not in lengths and all(_known(*r) for r in replicates)
 
 
 def _of_intervals(a, b):
-    if any(score[end] is None for score in (a, b) for end in ("low", "high")):
+    if not _known(a["low"], a["high"], b["low"], b["high"]):
         return None
     return independent_limits(a["value"], (a["low"], a["high"]), b["value"], (b["low"], b["high"]))

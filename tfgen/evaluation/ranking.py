@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tfgen.evaluation.differences import PAIRED, difference, within_error
+from tfgen.evaluation.differences import PAIRED, difference, in_words, within_error
 from tfgen.metrics.differences import student
 from tfgen.metrics.score import SHARE, SHARES, check_comparable, clipped
 from tfgen.storage import images
@@ -114,14 +114,16 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
         command: the command that repeats the board.
         constant_rates: whether learning rates were constant instead of those of each recipe.
     """
-    head = ["model", "runs", "diverged", "steps", "fd", "from the best", "from the row above", *COLUMNS[1:]]
+    # boards of earlier versions lack some scores
+    others = [name for name in COLUMNS[1:] if any(row[name] for row in rows)] or COLUMNS[1:]
+    head = ["model", "runs", "diverged", "steps", "fd", "from the best", "from the row above", *others]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
         compared = [_difference_cell(row[key].get("fd")) for key in ("from_best", "from_above")]
         cells = [row["model"], row["runs"], row["diverged"], steps_of_runs(row), _cell("fd", row["fd"]), *compared]
-        cells += [_cell(name, row[name]) + _mark(row["from_best"].get(name)) for name in COLUMNS[1:]]
+        cells += [_cell(name, row[name]) + _mark(row["from_best"].get(name)) for name in others]
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    fd, *floors = [_floor(outcomes, name) for name in COLUMNS]
+    fd, *floors = [_floor(outcomes, name) for name in ("fd", *others)]
     lines.append(f"| {' | '.join(['*real images*', '', '', '', fd, '', '', *floors])} |")
     lines += ["", f"`{command}`", "", _protocol(outcomes, constant_rates), "", *_of_differences(rows)]
     return "\n".join(lines)
@@ -191,9 +193,8 @@ def _measured(outcomes: Sequence[Outcome], name: str) -> list[Outcome]:
 def _difference_cell(of_both: dict[str, Any] | None) -> str:
     if of_both is None:
         return ""
-    if of_both["low"] is None:
-        return f"{of_both['value']:+.3g}"
-    return f"{of_both['value']:+.3g} ({of_both['low']:+.2g} to {of_both['high']:+.2g}){_mark(of_both)}"
+    value, low, high = in_words(of_both["value"], of_both["low"], of_both["high"])
+    return f"{value} ({low} to {high}){_mark(of_both)}" if low else value
 
 
 def _mark(of_both: dict[str, Any] | None) -> str:

@@ -2,10 +2,9 @@
 
 import collections
 import functools
-import math
 
 from tfgen.errors import UserError
-from tfgen.evaluation.differences import PAIRED, difference, replicates_of, within_error
+from tfgen.evaluation.differences import PAIRED, difference, in_words, replicates_of, within_error
 from tfgen.metrics.score import Score, check_comparable
 from tfgen.report import curves, pictures, scores
 from tfgen.report.evidence import Evidence
@@ -172,13 +171,9 @@ def from_best(score: dict | None, difference: Score | None, compared: bool) -> M
 
 def signed(difference: Score) -> tuple[str, str]:
     """Returns (a difference, its interval) as text, to two digits of the interval; a mark where it is not paired."""
-    if difference.low is None or difference.high is None:
-        return f"{difference.value:+.4g}", ""
-    half = (difference.high - difference.low) / 2
-    places = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 4
+    value, low, high = in_words(difference.value, difference.low, difference.high)
     mark = "" if difference.protocol["interval"] == PAIRED else " *"
-    value, low, high = (f"{number:+.{places}f}" for number in (difference.value, difference.low, difference.high))
-    return value, f"{low} … {high}{mark}"
+    return value, f"{low} … {high}{mark}" if low else ""
 
 
 def protocols(evidences: list[Evidence]) -> list[Markup]:
