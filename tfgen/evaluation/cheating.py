@@ -6,17 +6,33 @@ training images among those of the split. Duplicates in the data are so taken in
 
 from __future__ import annotations
 
+import concurrent.futures
 from collections.abc import Iterator
 
 import numpy as np
 
 from tfgen.data.source import Examples
+from tfgen.evaluation.likeness import SAMPLES, Likeness
 from tfgen.evaluation.real import CHUNK, RealData, chosen, gathered
+from tfgen.evaluation.samples import WORKERS, products_of_a_share
 from tfgen.metrics.copies import exceeds, fingerprints, repeated
 from tfgen.sampling.shards.reading import StoredSamples
 
 LEAST = 0.02  # of the samples: fewer copies than this change no score
 DIFFERENT = 5  # images that are copied or repeated: one that comes up often is a picture of the data, such as black
+
+LEAST_NEAR = 0.1  # of the samples looked at
+TAILS = (0.01, 0.05)  # of the real images, whose gaps are as large
+TWIN = -0.55  # the log of a gap among samples: they are 1.7 times nearer to those inside than to those outside
+FEWEST = 40  # samples, without which nothing is said of near copies
+SIMPLER = 0.75  # of the samples that some explanation holds for: the simplest one that comes up to this is told
+MADE = {
+    "moved": "near copies of {} (also moved, mirrored, turned, noisy, or of another contrast)",
+    "parts": "copies of {} with a part replaced",
+    "blurred": "blurred copies of {}",
+    "pairs": "blends of two {}",
+    "triples": "blends of three {}",
+}
 
 
 def findings(images: np.ndarray | StoredSamples, real: RealData) -> list[str]:
@@ -28,7 +44,15 @@ def findings(images: np.ndarray | StoredSamples, real: RealData) -> list[str]:
     """
     made = np.concatenate([fingerprints(part) for part in parts(images)])
     prints = {split: split_prints(real, split) for split in ("train", real.split)}
-    return [*copies(made, prints, real), *repetitions(made, prints, real)]
+    said = [*copies(made, prints, real), *repetitions(made, prints, real)]
+    likeness = Likeness(real)
+    if likeness.possible:
+        new = np.flatnonzero(~np.isin(made, np.concatenate(list(prints.values()))) & ~repeated(made))
+        with products_of_a_share(), concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+            running = [pool.submit(near_copies, images, new, likeness, split) for split in prints]
+            running.append(pool.submit(near_repetitions, images, new, likeness))
+            said += [sentence for each in running for sentence in each.result()]
+    return said
 
 
 def copies(made: np.ndarray, prints: dict[str, np.ndarray], real: RealData) -> list[str]:
@@ -54,6 +78,50 @@ def repetitions(made: np.ndarray, prints: dict[str, np.ndarray], real: RealData)
         return []
     return [
         f"the {len(made):,} samples are {len(np.unique(made)):,} different pictures, repeated: sample {rows(again)}"
+    ]
+
+
+def near_copies(images: np.ndarray | StoredSamples, new: np.ndarray, likeness: Likeness, split: str) -> list[str]:
+    """Returns a sentence on samples that were made from few images each of a split; one at most.
+
+    Args:
+        images: the samples.
+        new: the rows of those that are copied from nowhere, int [M].
+        likeness: of the data.
+        split: whose images are looked for.
+    """
+    looked = new[chosen(len(new), SAMPLES, likeness.real.seed)]
+    if len(looked) < FEWEST:
+        return []
+    searches = likeness.searches(split)
+    usual = likeness.usual(split, searches)
+    seen: dict[str, list[tuple[float, np.ndarray, np.ndarray]]] = {}
+    for what, found in likeness.gaps(images[looked], searches).items():
+        first = np.unique(np.sort(found.images, axis=1), axis=0, return_index=True)[1]  # one per original
+        for limit in np.quantile(usual[what], TAILS):
+            expected, near = usual[what] < limit, found.gap < limit
+            if near[first].sum() >= DIFFERENT and exceeds(near[first], expected, LEAST_NEAR):
+                seen.setdefault(what, []).append((near.mean() - expected.mean(), near, found.images))
+    if not seen:
+        return []
+    best = {what: max(cases, key=lambda case: case[0]) for what, cases in seen.items()}
+    enough = SIMPLER * max(case[0] for case in best.values())
+    what, (_, near, originals) = next((what, case) for what, case in best.items() if case[0] >= enough)
+    shown = ", ".join(f"{looked[i]} of {' and '.join(map(str, originals[i]))}" for i in np.flatnonzero(near)[:3])
+    return [f"{of(near)} looked at are {MADE[what].format(named(split))}: sample {shown}"]
+
+
+def near_repetitions(images: np.ndarray | StoredSamples, new: np.ndarray, likeness: Likeness) -> list[str]:
+    """Returns a sentence on samples that repeat few pictures with small changes; the arguments as in `near_copies`."""
+    if len(new) < FEWEST:
+        return []
+    gap, near, usual = likeness.twins(images, new)
+    limit = min(float(np.quantile(usual, TAILS[0])), TWIN)
+    if not exceeds(gap < limit, usual < limit, LEAST_NEAR):
+        return []
+    return [
+        f"{of(gap < limit)} looked at are repeated with small changes, such as noise or shifts: each has "
+        f"{int(np.median(near[gap < limit])):,} others close to it (half of them more) and a gap around them"
     ]
 
 

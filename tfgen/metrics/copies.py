@@ -6,7 +6,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-STRICT = 4.0  # standard errors: below 1e-4 on each side, as one evaluation makes several comparisons
+CHANCE = 1e-5  # of one comparison: an evaluation makes about twenty
 
 
 def fingerprints(images: np.ndarray) -> np.ndarray:
@@ -24,24 +24,27 @@ def repeated(prints: np.ndarray) -> np.ndarray:
 
 
 def exceeds(found: ArrayLike, expected: ArrayLike, least: float) -> bool:
-    """Returns whether a property is more frequent among samples than among real images, by `least` and beyond chance.
-
-    Chance is excluded where the score intervals of both proportions (Wilson 1927) at `STRICT` standard errors are
-    disjoint.
+    """Returns whether a property is more frequent among samples than among real images, by `least` and beyond `CHANCE`.
 
     Args:
         found, expected: which samples, and which real images, have the property: bool [N] and [M].
         least: the smallest difference of the proportions that counts.
     """
     found, expected = np.asarray(found), np.asarray(expected)
-    if not len(found) or not len(expected):
+    if not len(found) or not len(expected) or found.mean() - expected.mean() < least:
         return False
-    apart = wilson(found.mean(), len(found))[0] > wilson(expected.mean(), len(expected))[1]
-    return bool(apart and found.mean() - expected.mean() >= least)
+    return by_chance(int(found.sum()), len(found), int(expected.sum()), len(expected)) < CHANCE
 
 
-def wilson(share: float, count: int, errors: float = STRICT) -> tuple[float, float]:
-    """Returns the score interval of a proportion of `count` cases (Wilson 1927) at a number of standard errors."""
-    centre = (share + errors**2 / (2 * count)) / (1 + errors**2 / count)
-    half = errors / (1 + errors**2 / count) * math.sqrt(share * (1 - share) / count + errors**2 / (4 * count**2))
-    return centre - half, centre + half
+def by_chance(found: int, samples: int, expected: int, real: int) -> float:
+    """Returns the probability of so many cases among the samples, or more, if they are as frequent among real images.
+
+    Fisher's exact test, one-sided: of `found + expected` cases among `samples + real` images, `found` or more are
+    samples.
+    """
+    cases, every = found + expected, samples + real
+    log = [math.lgamma(n + 1) for n in range(every + 1)]
+    choose = lambda n, k: log[n] - log[k] - log[n - k]  # noqa: E731
+    counts = range(max(found, cases - real), min(cases, samples) + 1)
+    total = choose(every, samples)
+    return min(1.0, sum(math.exp(choose(cases, k) + choose(every - cases, samples - k) - total) for k in counts))
