@@ -67,9 +67,10 @@ class Contest:
         """The halves of the real images and of the samples that replicates are of, whatever the seed is."""
         return Splits(len(self.real), len(self.fake))
 
-    def stated(self, **parameters: Any) -> dict:
-        """Returns the protocol of one score, with its own parameters."""
-        return {**self.protocol, "fake": {"count": len(self.fake)}, "parameters": parameters}
+    def stated(self, interval: str | None = None, **parameters: Any) -> dict:
+        """Returns the protocol of one score, with its own parameters, and what its interval is of."""
+        known = {} if interval is None else {"interval": interval}
+        return {**self.protocol, "fake": {"count": len(self.fake)}, "parameters": parameters, **known}
 
 
 def share_by_halves(value: float, moved: np.ndarray | None, cases: int, of: str = BOTH, **more: Any) -> Score:
