@@ -1,8 +1,9 @@
-"""The share of a training's time that the diagnosis takes, by a stopwatch around it.
+"""The share of a training's CPU time that the diagnosis takes, by a stopwatch around it.
 
     python -m benchmarks.diagnosis_cost --models=dcgan,cgan,vae,gan --steps=1200
 
-Each model's own recipe on its own data; the first half of the steps, in which functions are traced, does not count.
+Each model's own recipe on its own data. CPU time, since other processes do not change it much. Of the whole training,
+in which functions are traced once, and of the second half of its steps.
 """
 
 import argparse
@@ -12,8 +13,8 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def share(model_name, steps):
-    """(seconds of the diagnosis, of all, probes) in the second half of a training of `steps` steps."""
+def spent(model_name, steps):
+    """[(seconds of the diagnosis, of all, probes)] of a training of `steps` steps, and of its second half."""
     import keras
 
     import tfgen
@@ -27,27 +28,35 @@ def share(model_name, steps):
         model.steps_per_execution = recipe.steps_per_execution
 
     class Timed(Diagnosis):
-        spent, counted = 0.0, 0
+        spent = 0.0
+
+        def _timed(self, method, *args):
+            before = time.process_time()
+            method(*args)
+            self.spent += time.process_time() - before
+
+        def on_train_begin(self, logs=None):
+            self._timed(super().on_train_begin, logs)
 
         def on_train_batch_end(self, batch, logs=None):
-            before, probes = time.perf_counter(), len(self.rows)
-            super().on_train_batch_end(batch, logs)
-            if clock.since is not None:
-                self.spent += time.perf_counter() - before
-                self.counted += len(self.rows) - probes
+            self._timed(super().on_train_batch_end, batch, logs)
+
+        def on_train_end(self, logs=None):
+            self._timed(super().on_train_end, logs)
+
+    marks = []
 
     class Clock(keras.callbacks.Callback):
-        since = end = None
-
         def on_train_batch_end(self, batch, logs=None):
-            step, self.end = int(self.model.step), time.perf_counter()
-            if self.since is None and step >= steps // 2:
-                self.since = self.end
+            if len(marks) == 1 and int(self.model.step) >= steps // 2:
+                marks.append((diagnosis.spent, time.process_time(), len(diagnosis.rows)))
 
     clock, diagnosis = Clock(), Timed(validation_images=source.splits["validation"])
     examples = model.as_examples(source.splits["train"])
-    model.fit_examples(examples, recipe.batch_size, 10**6, last_step=steps, callbacks=[clock, diagnosis], verbose=0)
-    return diagnosis.spent, clock.end - clock.since, diagnosis.counted
+    marks.append((0.0, time.process_time(), 0))
+    model.fit_examples(examples, recipe.batch_size, 10**6, last_step=steps, callbacks=[diagnosis, clock], verbose=0)
+    end = diagnosis.spent, time.process_time(), len(diagnosis.rows)
+    return [tuple(last - first for last, first in zip(end, mark, strict=True)) for mark in marks]
 
 
 def main():
@@ -56,8 +65,9 @@ def main():
     parser.add_argument("--steps", type=int, default=1200)
     args = parser.parse_args()
     for name in args.models.split(","):
-        spent, whole, probes = share(name, args.steps)
-        print(f"{name:8s} {spent:.3f} s of {whole:.2f} s, {probes} probes: {spent / whole:.2%}", flush=True)
+        for part, (own, whole, probes) in zip(("all", "second half"), spent(name, args.steps), strict=True):
+            share = own / (whole - own)
+            print(f"{name:8s} {part:11s} {own:.2f} s of {whole:.2f} s, {probes} probes: {share:.2%} more", flush=True)
 
 
 if __name__ == "__main__":

@@ -530,6 +530,24 @@ def test_a_loss_without_bound_has_diverged_and_is_said_once():
     assert "is not finite" in seen.findings[0].message
 
 
+def test_dead_units_are_named():
+    model = gan()
+    dense, logit = model.discriminator.layers[-2:]
+    dense.activation = keras.activations.relu
+    dense.set_weights([dense.get_weights()[0], np.full(32, -1e3, np.float32)])  # 0 for every image
+    logit.set_weights([logit.get_weights()[0], np.ones(1, np.float32)])  # off the loss's lowest point
+    row = Probe(model, model.as_examples(TRAIN), size=16)()
+    assert (
+        row["discriminator_dead"] == 0.75 and row["generator_dead"] == 1.0
+    )  # all but the last bias; it passes on nothing
+    healthy = Probe(gan(norm=True, dropout=0.3), model.as_examples(TRAIN), size=16)()
+    assert healthy["discriminator_dead"] == healthy["generator_dead"] == 0.0
+    networks = ae()
+    assert Probe(networks, networks.as_examples(TRAIN), size=16)()["encoder_dead"] == 0.0  # its variance is not used
+    (finding,) = judge(rows_of(3, discriminator_dead=0.75), rules_of(model))
+    assert finding.name == "discriminator_dead_units" and "of 75% of its weight tensors is exactly 0" in finding.message
+
+
 # What is not in training.
 
 
@@ -886,10 +904,10 @@ def blinded(model):
     return model
 
 
-def test_a_blind_discriminator_is_named(capsys):
-    seen = watch(blinded(gan(1e-12, 1e-12)), 8, every=16, verbose=True)
+def test_a_blind_discriminator_is_named():
+    seen = watch(blinded(gan(1e-12, 1e-12)), 8, every=16)
     tried = [row["step"] for row in seen.rows if "continued_separation" in row]
-    assert tried == [48], "after 3, then 9 probes at chance"
+    assert tried == [48], "after 3, then 6 probes at chance"
     row = seen.rows[2]
     assert row["continued_separation"] == 0.5 and row["fresh_separation"] > 0.9
     (finding,) = [finding for finding in seen.findings if finding.name == "discriminator_blind"]
@@ -949,6 +967,8 @@ def test_a_discriminator_whose_gradient_has_vanished_at_chance_is_blind():
     rising = [chance(i, i, gradient) for i, gradient in enumerate([0.04, 0.3], 1)]
     assert found_in([*rising, chance(3, 3, 0.5, continued_separation=1.0), chance(4, 4, 0.01)]) == []
     assert found_in([*falling, chance(3, 3, 0.005, continued_separation=0.7, fresh_separation=0.8)]) == []
+    unsure = chance(3, 3, 0.005, continued_separation=1.0, equilibrium_distance=0.03)
+    assert found_in([*falling, unsure]) == []  # it begins to answer
 
 
 def test_a_trial_says_nothing_of_a_later_time_at_chance():
@@ -957,7 +977,7 @@ def test_a_trial_says_nothing_of_a_later_time_at_chance():
     again = [chance(6, 1, 1.0), chance(7, 2, 1.0), chance(8, 3, 1.0, continued_separation=0.95)]
     assert [finding.step for finding in found_in([*rows, *again])] == [3]
     assert [finding.step for finding in found_in([*rows, *again[:2], chance(8, 3, 1.0, **blind)])] == [3, 8]
-    assert [count for count in range(1, 40) if BlindnessTrial().is_due(count)] == [3, 9, 27]
+    assert [count for count in range(1, 40) if BlindnessTrial().is_due(count)] == [3, 6, 12, 24]
 
 
 def test_a_trial_that_fails_is_said_once_and_left_out(capsys, monkeypatch):

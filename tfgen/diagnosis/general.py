@@ -101,6 +101,20 @@ def standing_still(network: str) -> Rule:
     return Rule(f"{network}_stands_still", holds, message, patience=2)
 
 
+def dead_units(network: str) -> Rule:
+    """Returns the rule for a network of which a part of the weights receives a gradient of exactly 0."""
+    column = f"{network}_dead"
+
+    def message(row: Row, past: Past) -> str:
+        return (
+            f"dead units in the {network}: the gradient of {row[column]:.0%} of its weight tensors is exactly 0: "
+            "ReLUs that give 0 for every image, saturated activations, or a loss that is flat; what usually helps: a "
+            "lower learning rate, leaky_relu, smaller initial weights, or to train anew with another seed"
+        )
+
+    return Rule(f"{network}_dead_units", lambda row, past: row[column] > 0.2, message)
+
+
 def meaningful(row: Mapping[str, float], judged: Iterable[str]) -> dict[str, float]:
     """Returns a row without the measurements that are not finite, but for those `judged` of divergence."""
     kept = set(judged)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tfgen.diagnosis.beginnings import rules_from_start
 from tfgen.diagnosis.conditions import condition_rules
-from tfgen.diagnosis.general import DIVERGED, divergence, said_of_bad_step, standing_still
+from tfgen.diagnosis.general import DIVERGED, dead_units, divergence, said_of_bad_step, standing_still
 from tfgen.diagnosis.rules import PATIENCE, Finding, Past, Row, Rule
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def rules_of(model: "GenerativeModel") -> tuple[Rule, ...]:
         print(f"the model's rules failed and are left out: {str(error) or type(error).__name__:.200}", flush=True)
         own = ()
     general = (*divergence(model.phases, model.networks, model.stages), *map(standing_still, model.networks))
+    general = (*general, *map(dead_units, model.networks))
     return (*general, *rules_from_start(model), *condition_rules(model), *own)
 
 

@@ -204,8 +204,17 @@ def norm(tensors: list) -> tf.Tensor:
     return tf.linalg.global_norm(tensors) if tensors else tf.zeros([])
 
 
+def share_of_zeros(gradients: list) -> tf.Tensor:
+    """Returns the share of gradients that are 0 in every element; one that is None belongs to an output not used."""
+    norms = [tf.linalg.global_norm([gradient]) for gradient in gradients if gradient is not None]
+    return tf.reduce_mean(tf.cast(tf.equal(norms, 0.0), tf.float32)) if norms else tf.zeros([])
+
+
 def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
-    """Returns `PHASE_loss` (`loss` of a single phase) and `NETWORK_gradient`, the norm of its gradient."""
+    """Returns `PHASE_loss` (`loss` of a single phase), and the norm of each network's gradient, `NETWORK_gradient`.
+
+    `NETWORK_dead` is the share of its weight tensors to which no gradient comes, not even of rounding.
+    """
     model, measured, trained = probe.model, {}, trained_networks(probe)
     for phase in probe.phases:
         seen = probe.batch if phase.split == "train" else probe.unseen
@@ -219,5 +228,6 @@ def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
             loss = tf.add_n(list(phase.checked(phase.terms(batch, step)).values()))
         for name, gradients in tape.gradient(loss, variables).items():
             measured[f"{name}_gradient"] = norm(gradients)
+            measured[f"{name}_dead"] = share_of_zeros(gradients)
         measured[loss_column(phase, model.phases)] = loss
     return measured

@@ -10,7 +10,8 @@ from tfgen.report.markup import Markup
 from tfgen.report.plans import FILES, Plan
 
 APART = {"step", "epoch"}
-ENDINGS = {"_gradient": "Gradient norms", "_weights": "Weight norms"}  # columns NETWORK_gradient, NETWORK_weights
+# of the columns NETWORK_gradient, NETWORK_weights, NETWORK_dead
+ENDINGS = {"_gradient": "Gradient norms", "_weights": "Weight norms", "_dead": "Share of weights without a gradient"}
 MEANS = "Mean of each epoch."
 
 
@@ -48,7 +49,7 @@ def left_over(evidence: Evidence, file: str, shown: set[tuple[str, str]]) -> lis
     plans = []
     for ending, title in ENDINGS.items():
         norms = {name: name.removesuffix(ending) for name in names if name.endswith(ending)}
-        plans += [Plan(title, norms, file, {"log": True})] if norms else []
+        plans += [Plan(title, norms, file, {"log": ending != "_dead"})] if norms else []
     others = [name for name in names if not name.endswith((*ENDINGS, "_error"))]
     said = ", mean of each epoch" if file == "history" else ""
     return plans + [Plan(f"{name}{said}", {name: name}, file) for name in others]

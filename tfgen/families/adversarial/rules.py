@@ -9,7 +9,7 @@ and below 0.39 in one of three consecutive probes; samples differ up to 8 times 
 import math
 
 from tfgen.diagnosis.rules import Past, Row, Rule
-from tfgen.families.adversarial.trials import CHANCE, CLEAR, LEARNS, own_separation
+from tfgen.families.adversarial.trials import CHANCE, CLEAR, EVEN, LEARNS, own_separation
 
 FLAT = 0.15  # of its highest value, below which D's gradient has vanished
 DIVERSITIES = ("diversity", "nearest_diversity", "trained_diversity", "trained_nearest_diversity")
@@ -85,8 +85,9 @@ def trial_of(row: Row, past: Past) -> Row:
 
 
 def is_flat(row: Row, past: Past) -> bool:
-    """Returns whether D's gradient has vanished: it is a small part of what it has been."""
-    return row["discriminator_gradient"] < FLAT * past.highest("discriminator_gradient")
+    """Returns whether D's gradient has vanished, a small part of what it has been, and D is nearly 1/2 everywhere."""
+    vanished = row["discriminator_gradient"] < FLAT * past.highest("discriminator_gradient")
+    return vanished and (not has_equilibrium(row) or row["equilibrium_distance"] < EVEN)
 
 
 def discriminator_is_blind(row: Row, past: Past) -> bool:
@@ -97,7 +98,7 @@ def discriminator_is_blind(row: Row, past: Past) -> bool:
     """
     tried = trial_of(row, past)
     own, others = tried["continued_separation"], (tried["fresh_separation"], tried["dense_separation"])
-    return (own < LEARNS and any(other > CLEAR for other in others)) or (own > CLEAR and is_flat(tried, past))
+    return (own < LEARNS and any(other > CLEAR for other in others)) or (own > LEARNS and is_flat(tried, past))
 
 
 def discriminator_does_not_learn(row: Row, past: Past) -> bool:
@@ -119,11 +120,11 @@ def say_discriminator_is_blind(row: Row, past: Past) -> str:
     tried = trial_of(row, past)
     own, fresh, dense = (tried[f"{name}_separation"] for name in ("continued", "fresh", "dense"))
     start = (
-        f"the discriminator is blind: for {row['probes_at_chance']:.0f} measurements it has ranked real images above "
-        f"samples in about half of the pairs (now {own_separation(row):.0%}), and this is no equilibrium: trained on "
-        f"while the generator stood still, it reached {own:.0%}"
+        f"the discriminator is blind: for {row['probes_at_chance']:.0f} measurements it has answered at random (it "
+        f"ranks a real image above a sample in {own_separation(row):.0%} of pairs), and this is no equilibrium: "
+        f"trained on while the generator stood still, it reached {own:.0%}"
     )
-    if own > CLEAR:
+    if own > LEARNS:
         norm, highest = tried["discriminator_gradient"], past.highest("discriminator_gradient")
         return (
             f"{start}, but its gradient has vanished ({norm:.1g}, and was {highest:.1g}), as the generator keeps "

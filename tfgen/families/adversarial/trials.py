@@ -12,6 +12,7 @@ from tfgen.networks.seeding import seeded
 
 CHANCE = 0.6  # share of pairs that D ranks right, below which it is at chance
 LEARNS = 0.8  # share that a D at chance reaches once it is seen to learn
+EVEN = 0.01  # mean |D - 1/2| below which D says nothing
 SEES = 0.7  # share that a fresh D reaches whose architecture is not too small
 CLEAR = 0.9  # share above which real images and samples are plainly different
 SIDE = 32  # pixels per side that the dense discriminator sees, at most
@@ -23,7 +24,7 @@ class BlindnessTrial:
     D = 1/2 everywhere is the equilibrium, a game in which G is always a step ahead, or a discriminator that is blind. A
     copy of it is trained further as it is: it learns where it can see. If it does not, a fresh one of its architecture
     shows whether there is anything to learn; if that fails too, a small dense one, whether the architecture is too
-    small. After `patience` probes at chance, three times as many, and so on.
+    small. After `patience` probes at chance, twice as many, and so on.
 
     Args:
         patience: number of consecutive probes.
@@ -49,9 +50,7 @@ class BlindnessTrial:
     def is_due(self, count: int) -> bool:
         """Returns whether a trial belongs to the probe of number `count` at chance."""
         tries, rest = divmod(count, self.patience)
-        while tries > 1 and tries % 3 == 0:
-            tries //= 3
-        return tries == 1 and not rest
+        return tries > 0 and not rest and not tries & (tries - 1)  # the last: a power of two
 
     def tried(self, diagnosis: Watching, seed: int) -> dict[str, float]:
         """Returns the measurements of a trial, now."""
@@ -74,7 +73,12 @@ class BlindnessTrial:
 
 def at_chance(rows: Sequence[Mapping[str, float]]) -> int:
     """Returns the number of consecutive rows up to the last that show a discriminator at chance."""
-    return next((i for i, row in enumerate(reversed(rows)) if not own_separation(row) < CHANCE), len(rows))
+    return next((i for i, row in enumerate(reversed(rows)) if not is_at_chance(row)), len(rows))
+
+
+def is_at_chance(row: Mapping[str, float]) -> bool:
+    """Returns whether D ranks at random, or gives nearly 1/2 for all images, whose order then says little."""
+    return own_separation(row) < CHANCE or row.get("equilibrium_distance", 1.0) < EVEN
 
 
 def own_separation(row: Mapping[str, float]) -> float:
