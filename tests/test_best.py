@@ -106,13 +106,12 @@ def values(*scores):
     "scores, stops",
     [
         ([5, 4, 3, 2, 1], False),  # a new best
-        ([9, 5, 1, 8, 7], True),  # median 7.5, and 3: it has risen
-        ([3, 3, 3, 3], True),  # median 3, and 3 before
-        ([1, 2, 3], True),  # median 2.5, and 1 before
-        ([2, 1, 2, 2], True),  # median 2, and 1.5
-        ([9, 1, 6, 5], True),  # median 5.5, and 5
-        ([9, 3, 6, 5], False),  # median 5.5, and 6: it falls
-        ([9, 8, 1, 7, 6, 5, 4], False),  # median 4.5, and 6.5: it falls, four measurements after the best
+        ([9, 1, 6, 5, 4], False),  # a lucky one, and a fall
+        ([3, 3, 3, 3], True),  # a level: both lines are flat
+        ([1, 2, 3], True),  # a rise
+        ([9, 1, 2, 3], False),  # -1.5 * 9 - 0.5 * 1 + 0.5 * 2 + 1.5 * 3 < 0
+        ([9, 1, 2, 3, 4, 5], False),  # the last four rise, of all six -2.5 * 9 + 17.5 < 0
+        ([4, 1, 2, 3, 4, 5], True),  # of all six -2.5 * 4 + 17.5 > 0
     ],
 )
 def test_training_ends_where_the_score_is_no_better_and_falls_no_more(scores, stops):
@@ -120,23 +119,28 @@ def test_training_ends_where_the_score_is_no_better_and_falls_no_more(scores, st
     assert (stop.reason(values(*scores), []) is not None) == stops
 
 
-def test_the_sentence_has_the_medians():
-    reason = StopOnScore("kid", None, patience=3).reason(values(4, 1, 3, 2, 6, 5), [])
-    assert reason == (
-        "no better kid in 4 measurements, and it falls no more: the median of the last 3 is 5, of the 3 before 3"
-    )
-    assert StopOnScore("kid", None).reason([{"step": 1}], []) is None
+def test_the_line_is_weighted_by_the_errors():
+    stop, rows = StopOnScore("kid", None), values(0, 3, 0)
+    assert stop.slope(rows) == pytest.approx(0.0)
+    rows[2]["kid_error"] = 0.2  # weights 4, 4, 1: mean place 2/3; (-8/3 * 0 + 4/3 * 3 + 4/3 * 0) / (16/9 + 4/9 + 16/9)
+    assert stop.slope(rows) == pytest.approx(4 / (36 / 9))
+    rows[1]["kid_error"] = 0.0  # a score that states no error
+    assert stop.slope(rows) == pytest.approx(0.0)
+    assert stop.reason([{"step": 1}], []) is None
 
 
-def test_a_noisy_score_that_falls_is_not_stopped_and_one_that_does_not_is():
-    """50 scores with noise of 1: a fall of 0.4 each is followed to its end, a level is left within 25."""
-    rng, ended = np.random.default_rng(0), {0.0: [], 0.4: []}
-    for slope, found in ended.items():
-        for _ in range(100):
-            rows = values(*(rng.normal(size=50) - slope * np.arange(50)))
+def test_a_noisy_score_that_falls_is_not_stopped_and_a_level_is():
+    """60 scores with noise of 1: a fall of 0.2 each is followed, a level left within 20, a rise within 30."""
+    rng, place = np.random.default_rng(0), np.arange(60)
+    shapes = {"fall": -0.2 * place, "level": 0 * place, "rise": np.maximum(10 - 0.5 * place, 0.2 * (place - 20))}
+    ended = {name: [] for name in shapes}
+    for name, shape in shapes.items():
+        for _ in range(50):
+            rows = values(*(rng.normal(size=60) + shape))
             stop = StopOnScore("kid", None)
-            found.append(next((n for n in range(1, 51) if stop.reason(rows[:n], [])), 51))
-    assert np.mean(np.array(ended[0.4]) == 51) >= 0.95 and np.median(ended[0.0]) <= 25
+            ended[name].append(next((n for n in range(1, 61) if stop.reason(rows[:n], [])), 61))
+    assert np.mean(np.array(ended["fall"]) == 61) >= 0.8
+    assert np.median(ended["level"]) <= 20 and 20 < np.median(ended["rise"]) <= 35
 
 
 def test_a_stop_of_ones_own_may_keep_weights():

@@ -842,15 +842,16 @@ def test_a_run_is_diagnosed(tmp_path, shut, monkeypatch, capsys):
 
 
 def test_a_score_that_falls_no_more_ends_training_and_best_and_last_are_said(drive, capsys):
-    scores = iter([(0.5, 0.01), (0.2, 0.01), (0.3, 0.02), (0.25, 0.02), (0.4, 0.03)])
+    scores = iter([(score, 0.01) for score in (0.5, 0.2, 0.3, 0.25, 0.4, 0.4)])
     seen = tfgen.Diagnosis(every=10, stop=[StopOnScore("kid", lambda model: next(scores), patience=2)])
-    assert drive(seen, 0, 90, [EVEN] * 9) == 50
-    words = "and it falls no more: the median of the last 2 is 0.325, of the 2 before 0.25"
-    assert seen.stopped == f"no better kid in 3 measurements, {words}"
+    assert drive(seen, 0, 90, [EVEN] * 9) == 60
+    # of the last four: (-1.5 * 0.3 - 0.5 * 0.25 + 0.5 * 0.4 + 1.5 * 0.4) / 5; of all six: 0.025 / 17.5
+    words = "by measurement it changes by +0.045 over the last 4 and +0.0014 over the last 6"
+    assert seen.stopped == f"no better kid in 4 measurements, and it falls no more: {words}"
     out = capsys.readouterr().out
-    assert "stopped after step 50: no better kid" in out
-    assert "kid: best 0.2 +- 0.01 at step 20, last 0.4 +- 0.03 at step 50" in out
-    assert [row["kid"] for row in seen.rows] == [0.5, 0.2, 0.3, 0.25, 0.4] and seen.best_step() == 20
+    assert "stopped after step 60: no better kid" in out
+    assert "kid: best 0.2 +- 0.01 at step 20, last 0.4 +- 0.01 at step 60" in out
+    assert [row["kid"] for row in seen.rows] == [0.5, 0.2, 0.3, 0.25, 0.4, 0.4] and seen.best_step() == 20
 
 
 def test_a_score_is_measured_every_so_many_epochs_and_at_the_end(drive):

@@ -7,9 +7,10 @@ stops at the same step.
 import math
 import os
 import pathlib
-import statistics
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from tfgen.diagnosis.rules import Finding
 from tfgen.domains import Count, check
@@ -76,10 +77,9 @@ class StopOnScore(Stop):
     """A stop when a score of the samples falls no more; the weights of the best score are those to keep.
 
     A score is noisy: the lowest one may be luck, and the score may fall on without a lower one for a while. So training
-    ends after `patience` measurements without a new best only if the median of these is not below the median of the
-    `patience` measurements before them (of as many as there are). Both medians are of the same number of draws, and
-    neither is moved by a single lucky score. Where the score has stopped falling, the medians are in either order by
-    chance, and training ends some measurements later.
+    ends after `patience` measurements without a new best only if the straight lines through the last 2 and the last 3
+    times `patience` measurements (as many as there are), by least squares weighted by the standard errors, do not fall
+    either: the shorter one notices a rise early, the longer one a slow fall.
 
     Args:
         name: of the score.
@@ -140,14 +140,23 @@ class StopOnScore(Stop):
         since = len(values) - 1 - values.index(min(values)) if values else 0
         if since < self.patience:
             return None
-        recent, before = values[-self.patience :], values[-2 * self.patience : -self.patience]
-        now, then = statistics.median(recent), statistics.median(before)
-        if now < then:
+        windows = [rows[-times * self.patience :] for times in (2, 3)]
+        slopes = [self.slope(window) for window in windows]
+        if min(slopes) < 0.0:
             return None
+        changes = [f"{slope:+.2g} over the last {len(window)}" for slope, window in zip(slopes, windows, strict=True)]
         return (
-            f"no better {self.name} in {since} measurements, and it falls no more: the median of the last "
-            f"{len(recent)} is {now:.4g}, of the {len(before)} before {then:.4g}"
+            f"no better {self.name} in {since} measurements, and it falls no more: by measurement it changes by "
+            f"{' and '.join(dict.fromkeys(changes))}"
         )
+
+    def slope(self, rows: list[Row]) -> float:
+        """Returns the slope per measurement of the line through the scores of at least two rows."""
+        values, errors = (np.array([row[name] for row in rows]) for name in (self.name, f"{self.name}_error"))
+        weights = errors**-2 if np.all(errors > 0.0) else np.ones_like(values)
+        places = np.arange(len(rows), dtype=float)
+        places -= np.average(places, weights=weights)
+        return float(np.sum(weights * places * values) / np.sum(weights * places**2))
 
     def summary(self, rows: list[Row]) -> str | None:
         """Returns the best and the last score, or None without any."""
