@@ -64,7 +64,7 @@ class ConditionProbe:
 
     def remarks(self) -> list[Remark]:
         """Returns the remarks on conditions that say nothing of the training images."""
-        silent = {name: reader for name, reader in self.readers.items() if reader.real < SILENT}
+        silent = {n: reader for n, reader in self.readers.items() if reader.real < max(SILENT, reader.chance)}
         return [("uninformative_condition", say_silent(name, reader)) for name, reader in silent.items()]
 
 

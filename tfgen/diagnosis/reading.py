@@ -31,6 +31,7 @@ class Reader:
 
     Attributes:
         real: the match of the tested examples, see `match`; NaN where none can be computed.
+        chance: twice the standard deviation of `real` where the conditions say nothing of the examples.
         right: of labels, the fraction of tested examples whose class is found.
     """
 
@@ -50,6 +51,8 @@ class Reader:
         read = (found[count:] - self.centre) @ self.weights
         wanted = (targets[count:] - self.mean) / self.scale
         self.real = float(correlation(tf.constant(read), tf.constant(wanted)))
+        # the columns of vectors may say the same
+        self.chance = 2.0 / float(np.sqrt(tested * max(1, (self.classes or 2) - 1)))
         self.right = None if self.classes is None else float(np.mean(read.argmax(1) == targets[count:].argmax(1)))
 
     def targets(self, values: np.ndarray) -> np.ndarray:

@@ -176,7 +176,7 @@ class VariationalModel(AutoencodingModel):
 
     def probes(self) -> list[Callable]:
         """Returns the probes of reconstructions and of latents."""
-        return [*super().probes(), probes.latents]
+        return [*super().probes(), probes.latents, probes.aggregate]
 
     def rules(self) -> tuple[Rule, ...]:
         """Returns the rules by which a diagnosis judges reconstructions and latents."""

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Examples
+from tfgen.diagnosis.distances import energy_distance
 from tfgen.diagnosis.probes import Probe, ratio
 from tfgen.noise import Noise
 from tfgen.training.step import Step
@@ -51,14 +52,20 @@ def reconstruction(probe: Probe) -> dict[str, tf.Tensor]:
 def latents(probe: Probe) -> dict[str, tf.Tensor]:
     """Returns KL(q(z|x) || p(z)) in nats per image and per latent (median, largest), and numbers of latents.
 
-    `active_units` is the number of latents with Var_x(E_q(z_i|x)[z_i]) > 0.01, `latents` that of all.
+    `active_units` is the number of latents with Var_x(E_q(z_i|x)[z_i]) > 0.01, `latents` that of all; `posterior_sd` is
+    the mean of the standard deviations of q(z|x).
     """
     model: Any = probe.model
     step, batch = seen(probe)
     posterior = model.posterior(model.prepared(batch, step)[1], step)
     mean, log_var = posterior["z_mean"], posterior["z_log_var"]
     active = tf.math.reduce_variance(mean, axis=0) > ACTIVE_VARIANCE
-    measured = {"latents": float(mean.shape[-1]), "active_units": tf.reduce_sum(tf.cast(active, tf.float32))}
+    sd = tf.exp(0.5 * log_var)
+    measured = {
+        "latents": float(mean.shape[-1]),
+        "posterior_sd": tf.reduce_mean(sd),
+        "active_units": tf.reduce_sum(tf.cast(active, tf.float32)),
+    }
     if probe.unseen is not None:
         measured["held_out_loss"] = tf.add_n(list(model.elbo_terms(batch, step.scope("elbo")).values()))
     kl = model.prior.kl(mean, log_var)
@@ -66,6 +73,16 @@ def latents(probe: Probe) -> dict[str, tf.Tensor]:
         kl = tf.reduce_mean(kl, axis=0)
         measured |= {"kl": tf.reduce_sum(kl), "kl_latent_median": median(kl), "kl_latent_max": tf.reduce_max(kl)}
     return measured
+
+
+def aggregate(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns `aggregate_distance`, the energy distance of z ~ q(z), the mean of q(z|x) over images, and z ~ p(z)."""
+    model: Any = probe.model
+    step, batch = seen(probe)
+    prepared = model.prepared(batch, step)[1]
+    z = model.draw(model.posterior(prepared, step), step.scope("aggregate"), 1)[0]
+    prior = model.latents_from_seeds(tf.range(tf.shape(z)[0], dtype=tf.int64))
+    return {"aggregate_distance": energy_distance(z, prior)}
 
 
 def median(values: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,9 @@
-"""Rules for autoencoders: posterior collapse, unused latents, constant reconstructions, overfitting.
+"""Rules for autoencoders: posterior collapse, latents too many or too few, codes far from the prior, overfitting.
 
-The thresholds lie outside the range of healthy runs of the default configs: there the KL is 5 to 15 nats per image, and
-at least 1 in the latent with the largest KL. With beta = 50 a run fails: its KL is 0.3 nats, 0.07 in that latent.
+The thresholds lie outside the range of healthy runs of the default configs: there the KL is 5 to 17 nats per image, 0.3
+to 1.3 in the median latent and at least 1 in the one with the largest KL, the standard deviation of q(z|x) is 0.4 to
+0.6, and the energy distance of q(z) and p(z) is 0.003 to 0.11. With beta = 50 a run fails: its KL is 0.3 nats, 0.07 in
+the largest latent. With beta = 1e-4 it has 130 to 360 nats, and a distance of 0.34 to 0.5.
 """
 
 import math
@@ -69,10 +71,71 @@ def say_overfits(row: Row, past: Past) -> str:
     )
 
 
+def latents_are_thin(row: Row, past: Past) -> bool:
+    """Returns whether the information is spread over so many latents that each has next to none."""
+    collapsed = posterior_has_collapsed(row, past) or latents_are_unused(row, past)
+    return row["latents"] >= 32 and row["kl"] < 0.1 * row["latents"] and not collapsed
+
+
+def say_latents_are_thin(row: Row, past: Past) -> str:
+    """Returns the message of `latents_are_thin`."""
+    return (
+        f"the latents are too many: {row['kl']:.3g} nats are spread over {row['latents']:.0f} of them, none with more "
+        f"than {row['kl_latent_max']:.2g}, most of it lost in their noise; what usually helps: a smaller latent_dim"
+    )
+
+
+def latents_are_few(row: Row, past: Past) -> bool:
+    """Returns whether all latents are full, and reconstructions explain less than 40 % of the variance all the same."""
+    return row["active_units"] == row["latents"] and row["kl_latent_median"] > 2.5 and 0.05 <= row["explained"] < 0.4
+
+
+def say_latents_are_few(row: Row, past: Past) -> str:
+    """Returns the message of `latents_are_few`."""
+    return (
+        f"the latents are too few: each of {row['latents']:.0f} carries {row['kl_latent_median']:.2g} nats, and the "
+        f"reconstructions explain {row['explained']:.0%} of the pixels' variance; what usually helps: a larger "
+        "latent_dim"
+    )
+
+
+def is_far_from_prior(row: Row, past: Past) -> bool:
+    """Returns whether codes of images lie where the prior does not; few latents begin so, with fewer nats."""
+    return row["aggregate_distance"] > 0.2 and not row["kl"] <= 30.0
+
+
+def say_far_from_prior(row: Row, past: Past) -> str:
+    """Returns the message of `is_far_from_prior`."""
+    kl = "" if math.isnan(row["kl"]) else f", KL(q(z|x) || p(z)) = {row['kl']:.0f} nats"
+    return (
+        f"the codes of images lie far from the prior (energy distance {row['aggregate_distance']:.2f} of at most "
+        f"1{kl}): samples come from places that the decoder has not seen; what usually helps: a larger beta (1), a "
+        "wider likelihood (sigma), a smaller latent_dim"
+    )
+
+
+def has_no_noise(row: Row, past: Past) -> bool:
+    """Returns whether the codes have next to no noise."""
+    return row["posterior_sd"] < 0.02
+
+
+def say_no_noise(row: Row, past: Past) -> str:
+    """Returns the message of `has_no_noise`."""
+    return (
+        f"the codes have no noise: the standard deviation of q(z|x) is {row['posterior_sd']:.2g}, so that the decoder "
+        "sees single points of the latent space, as that of a plain autoencoder does; what usually helps: a larger "
+        "beta (1), a wider likelihood (sigma)"
+    )
+
+
 RECONSTRUCTION_RULES = (Rule("reconstructs_the_mean", reconstructs_the_mean, say_reconstructs_the_mean),)
 LATENT_RULES = (
     Rule("posterior_collapse", posterior_has_collapsed, say_posterior_has_collapsed),
     Rule("unused_latents", latents_are_unused, say_latents_are_unused),
+    Rule("latents_too_many", latents_are_thin, say_latents_are_thin),
+    Rule("latents_too_few", latents_are_few, say_latents_are_few),
+    Rule("far_from_prior", is_far_from_prior, say_far_from_prior),
+    Rule("no_noise", has_no_noise, say_no_noise),
     *RECONSTRUCTION_RULES,
     Rule("overfits", overfits, say_overfits),
 )
