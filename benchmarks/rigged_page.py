@@ -99,6 +99,8 @@ COLUMNS = (  # in diagnosis.csv, of which models, meaning
         "variational",
         "KL(q(z\\|x) \\|\\| p(z)) in nats per image, and of one latent",
     ),
+    ("posterior_sd", "variational", "mean standard deviation of q(z\\|x)"),
+    ("aggregate_distance", "variational", "energy distance of codes of images and of the prior: 0 if alike, at most 1"),
     ("held_out_loss", "variational", "loss on held-out images"),
 )
 
@@ -201,6 +203,14 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
         "a lower rate of G, value_range",
     ),
     ("posterior_collapse", "variational", "latents say nothing of the image", "lower beta, kl_warmup_steps"),
+    (
+        "far_from_prior, no_noise",
+        "variational",
+        "codes of images lie where the prior does not, or have no noise: samples are of codes unknown to the decoder",
+        "a larger beta, a wider likelihood, fewer latents",
+    ),
+    ("latents_too_many", "variational", "the information is spread so thinly that noise hides it", "fewer latents"),
+    ("latents_too_few", "variational", "all latents are full, reconstructions are poor", "more latents"),
     ("unused_latents", "variational", "half of the latents or more say nothing", "lower beta, fewer latents"),
     (
         "reconstructs_the_mean",
