@@ -978,7 +978,18 @@ def test_a_trial_says_nothing_of_a_later_time_at_chance():
     again = [chance(6, 1, 1.0), chance(7, 2, 1.0), chance(8, 3, 1.0, continued_separation=0.95)]
     assert [finding.step for finding in found_in([*rows, *again])] == [3]
     assert [finding.step for finding in found_in([*rows, *again[:2], chance(8, 3, 1.0, **blind)])] == [3, 8]
-    assert [count for count in range(1, 40) if BlindnessTrial().is_due(count)] == [3, 6, 12, 24]
+    assert tried_at([1.0] * 30) == [3, 6, 12, 24]
+    assert tried_at([1.0, 2.0, 3.0, 4.0, 4.1, 5.0, 1.0, 1.0, 9.0, 1.0]) == [5, 10]  # not while its gradient grows
+
+
+def tried_at(gradients):
+    """At which of the probes at chance, counted from 1, a trial is due."""
+    rows = []
+    for norm in gradients:
+        rows.append({"discriminator_gradient": norm})
+        if BlindnessTrial().is_due(rows):
+            rows[-1]["continued_separation"] = 0.5
+    return [count for count, row in enumerate(rows, 1) if "continued_separation" in row]
 
 
 def test_a_trial_that_fails_is_said_once_and_left_out(capsys, monkeypatch):

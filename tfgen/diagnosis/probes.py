@@ -18,7 +18,7 @@ from tfgen.training.step import Fields, Step
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
 
-GRADIENT_ROWS = 64  # images for gradients, fewer than for scores: they take three times as long
+GRADIENT_ROWS = 48  # images for gradients, fewer than for scores: they take three times as long
 
 
 class Probe:

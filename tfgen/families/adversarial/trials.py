@@ -24,7 +24,7 @@ class BlindnessTrial:
     D = 1/2 everywhere is the equilibrium, a game in which G is always a step ahead, or a discriminator that is blind. A
     copy of it is trained further as it is: it learns where it can see. If it does not, a fresh one of its architecture
     shows whether there is anything to learn; if that fails too, a small dense one, whether the architecture is too
-    small. After `patience` probes at chance, twice as many, and so on.
+    small. After `patience` probes at chance, twice as many, and so on, unless D's gradient still grows.
 
     Args:
         patience: number of consecutive probes.
@@ -44,13 +44,19 @@ class BlindnessTrial:
         count = at_chance([*diagnosis.rows, row])
         if not count:
             return {}
-        tried = self.tried(diagnosis, int(row["step"])) if self.is_due(count) else {}
+        tried = self.tried(diagnosis, int(row["step"])) if self.is_due([*diagnosis.rows, row][-count:]) else {}
         return {"probes_at_chance": float(count), **tried}
 
-    def is_due(self, count: int) -> bool:
-        """Returns whether a trial belongs to the probe of number `count` at chance."""
-        tries, rest = divmod(count, self.patience)
-        return tries > 0 and not rest and not tries & (tries - 1)  # the last: a power of two
+    def is_due(self, rows: Sequence[Mapping[str, float]]) -> bool:
+        """Returns whether a trial belongs to the last of the rows of a time at chance.
+
+        Not while D's gradient grows from probe to probe, by a tenth or more: then it wakes by itself.
+        """
+        before = [index for index, row in enumerate(rows, 1) if "continued_separation" in row]
+        if len(rows) < (2 * before[-1] if before else self.patience):
+            return False
+        norms = [row.get("discriminator_gradient", 0.0) for row in rows]
+        return not norms[-1] > 1.1 * max(norms[:-1], default=0.0)
 
     def tried(self, diagnosis: Watching, seed: int) -> dict[str, float]:
         """Returns the measurements of a trial, now."""
