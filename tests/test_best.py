@@ -61,9 +61,9 @@ def test_a_run_leaves_the_weights_of_its_best_score_and_goes_on_from_its_last(tm
     whole = train(tmp_path / "whole", 6)
     assert more.model.step == whole.model.step == 50 and more.record["kept"] == whole.record["kept"]
     assert more.model.digest() == whole.model.digest()
-    assert train(tmp_path / "run", 6, stop="none").ended == 60
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_stays_until_no_training_can_go_on_before_a_better_one(tmp_path):
     SCORES.update({10: 0.1, 60: 0.05})
     run = train(tmp_path / "run", 6)
@@ -75,6 +75,7 @@ def test_the_best_checkpoint_stays_until_no_training_can_go_on_before_a_better_o
     assert run.model.step == 10 and run.ended == 55
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_and_killed_before_its_models_ends_where_it_was_stopped(tmp_path, capsys):
     SCORES.update({20: 0.2, **{step: step / 100 for step in range(30, 110, 10)}})
     run = train(tmp_path / "run", 10)
@@ -87,6 +88,7 @@ def test_a_run_that_was_stopped_and_killed_before_its_models_ends_where_it_was_s
     assert train(tmp_path / "run", 10, stop="none").ended == 100, "none trains on"
 
 
+@pytest.mark.slow
 def test_where_the_best_checkpoint_is_damaged_the_last_weights_are_kept(tmp_path, capsys):
     SCORES.update({10: 0.1})
     run = train(tmp_path / "run", 2)

@@ -105,7 +105,8 @@ def test_zero_is_the_value_of_a_flag_or_a_mistake(name):
 
 
 def built(**options):
-    return tfgen.build_model("gan", image_shape=(8, 8, 1), latent_dim=4, **options)
+    sizes = {"latent_dim": 4, "units": (4,), "maxout_units": (4,)}
+    return tfgen.build_model("gan", image_shape=(8, 8, 1), **sizes, **options)
 
 
 def test_a_learning_rate_of_zero_leaves_a_network_as_it_is():
