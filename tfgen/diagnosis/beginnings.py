@@ -47,7 +47,7 @@ def remarks_on_length(
         steps_per_epoch: or None if unknown.
         to_come: number of steps to come, or None if unknown.
     """
-    if not to_come or not steps_per_epoch:
+    if to_come is None or steps_per_epoch is None or min(to_come, steps_per_epoch) < 1:
         return []
     found = [("learning_rate", sentence) for sentence in model.complaints(to_come)]
     return as_findings(found + few_updates(len(train), steps_per_epoch, model.parts, int(model.step) + to_come))
