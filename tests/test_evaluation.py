@@ -336,6 +336,10 @@ def test_the_picture_shows_samples_above_what_they_were_copied_from(source, extr
     copies = source.splits["train"].gather(np.arange(30))["image"]
     evaluation = evaluate_samples(copies, source, Settings(), picture=tmp_path / "nearest.png", say=lambda line: None)
     assert all(sample == original and distance == 0 for sample, original, distance in evaluation.details["nearest"])
+    (sentence,) = evaluation.to_json()["findings"]
+    assert (
+        sentence.startswith("30 of 30 samples are copies of training images") and f"! {sentence}" in evaluation.text()
+    )
     with Image.open(tmp_path / "nearest.png") as picture:
         assert picture.size == grid(np.repeat(copies, 2, axis=0), 10).shape[1::-1]
 

@@ -593,6 +593,13 @@ def test_odd_parts_of_an_evaluation_are_passed_over(folder, capsys):
     assert "fd, lower is better 1 –" in said and "Controls" not in said
 
 
+@pytest.mark.parametrize("said", [[], None, 3, ["312 of 2,000 samples are copies of <training> images"]])
+def test_samples_that_cheat_are_named_above_the_scores(folder, said):
+    text = words(write_report([folder(evaluation_json=json.dumps(evaluation(findings=said)))], pictures=False))
+    shown = "The scores mean little here: 312 of 2,000 samples are copies of <training> images"
+    assert ("The scores mean little" in text, shown in text) == (said != [] and isinstance(said, list),) * 2
+
+
 def test_what_an_evaluation_says_of_its_scores_is_shown(folder, capsys):
     told = {"warnings": ["60 samples are few <b>"], "notes": ["scores of classes are left out: others"]}
     run = folder(evaluation_json=json.dumps(evaluation(details=told)))

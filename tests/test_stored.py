@@ -51,6 +51,14 @@ def test_one_score_measured_anew_leaves_all_others(path, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_findings_stay_with_the_samples_of_their_weights(path):
+    keep(evaluation(FULL, findings=["3 copies"]), path)
+    keep(evaluation({"fd": 21.0}, findings=["3 copies", "few repeated"]), path, partial=True)
+    assert read(path)["findings"] == ["3 copies", "few repeated"]
+    keep(evaluation(FULL, step=400), path)
+    assert read(path)["findings"] == []
+
+
 def test_a_costly_score_survives_a_whole_evaluation_without_it(path):
     keep(evaluation({"classification_accuracy_score": 0.8}), path)
     keep(evaluation(FULL), path)
