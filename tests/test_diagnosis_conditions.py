@@ -165,3 +165,8 @@ def test_codes_are_judged(row, found, words):
     findings = judge([{"step": i, **HEALTHY, **row} for i in (1, 2, 3)], LATENT_RULES)
     assert [finding.name for finding in findings] == ([found] if found else [])
     assert all(words in finding.message and "what usually helps" in finding.message for finding in findings)
+
+
+def test_samples_of_many_passes_are_fewer():
+    passes = [sampler.passes for sampler in (tfgen.samplers.latent(), tfgen.samplers.euler(20), tfgen.samplers.heun(8))]
+    assert passes == [1, 20, 16]

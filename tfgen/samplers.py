@@ -18,6 +18,11 @@ from tfgen.values import Value, serializable
 class Sampler(Value):
     """An algorithm that turns noise into a model's samples."""
 
+    @property
+    def passes(self) -> int:
+        """The number of times that the network runs for a sample."""
+        return 1
+
     def draw(
         self,
         model: Any,
@@ -75,6 +80,11 @@ class Euler(Sampler):
     steps: Count = 20
     guidance: float = 1.0
 
+    @property
+    def passes(self) -> int:
+        """The number of times that the network runs for a sample."""
+        return int(self.steps)
+
     def draw(
         self,
         model: Any,
@@ -127,6 +137,11 @@ class Euler(Sampler):
 @dataclasses.dataclass(frozen=True)
 class Heun(Euler):
     """Heun's method: the mean of the velocities at both ends of a step (Karras et al. 2022, algorithm 1)."""
+
+    @property
+    def passes(self) -> int:
+        """The number of times that the network runs for a sample."""
+        return 2 * int(self.steps)
 
     def advanced(
         self,

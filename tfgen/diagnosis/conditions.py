@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tfgen.diagnosis.probes import Probe
     from tfgen.training.model import GenerativeModel
 
-ROWS = 64  # samples under the conditions of as many training images
+ROWS, FEWEST = 64, 16  # samples under the conditions of as many training images; fewer where one takes many passes
 READABLE = ("label", "vector")  # kinds of conditions that a linear regression can give
 SILENT = 0.1  # match of real images and their conditions, below which the conditions say nothing of the images
 
@@ -28,6 +28,7 @@ class ConditionProbe:
 
     def __init__(self, model: "GenerativeModel", train: Examples) -> None:
         self.model, self.train = model, train
+        self.passes = 1 if model.sampler is None else model.sampler.passes
         self._readers: dict[str, Reader] | None = None
 
     @property
@@ -48,7 +49,8 @@ class ConditionProbe:
         samples: 0 for conditions that are ignored, about 1 where they say as much as the latent. `NAME_match` is the
         correlation of a condition and what is read off the samples, `NAME_match_real` that of real examples.
         """
-        given = {name: probe.fixed[name][:ROWS] for name in self.model.conditions}
+        most = max(FEWEST, ROWS // self.passes)
+        given = {name: probe.fixed[name][:most] for name in self.model.conditions}
         rows = int(next(iter(given.values())).shape[0])
         others = {name: tf.roll(values, rows // 2, axis=0) for name, values in given.items()}
         seeds = tf.range(rows, dtype=tf.int64)
