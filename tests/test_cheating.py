@@ -102,8 +102,11 @@ CHANGES = {
     "mirrored": (lambda x: x[:, :, ::-1], "near copies of training images"),
     "moved": (lambda x: np.roll(x, (1, -2), axis=(1, 2)), "near copies of training images"),
     "contrast": (lambda x: (0.7 * x + 20).astype(np.uint8), "near copies of training images"),
-    "blurred": (lambda x: blurred(blurred(blurred(x))), "blurred copies of training images"),
-    "a patch": (lambda x: np.where(np.arange(28)[:, None, None] < 12, 0, x).astype(np.uint8), "a part replaced"),
+    "blurred": (lambda x: blurred(blurred(blurred(x))), "copies of training images without their details"),
+    "a patch": (
+        lambda x: np.where(np.arange(28)[:, None, None] < 12, 0, x).astype(np.uint8),
+        "copies of training images in one half of the picture",
+    ),
 }
 
 

@@ -28,8 +28,8 @@ FEWEST = 40  # samples, without which nothing is said of near copies
 SIMPLER = 0.75  # of the samples that some explanation holds for: the simplest one that comes up to this is told
 MADE = {
     "moved": "near copies of {} (also moved, mirrored, turned, noisy, or of another contrast)",
-    "parts": "copies of {} with a part replaced",
-    "blurred": "blurred copies of {}",
+    "parts": "copies of {} in one half of the picture at least, such as with a patch",
+    "blurred": "copies of {} without their details, such as blurred ones",
     "pairs": "blends of two {}",
     "triples": "blends of three {}",
 }
@@ -107,7 +107,7 @@ def near_copies(images: np.ndarray | StoredSamples, new: np.ndarray, likeness: L
     best = {what: max(cases, key=lambda case: case[0]) for what, cases in seen.items()}
     enough = SIMPLER * max(case[0] for case in best.values())
     what, (_, near, originals) = next((what, case) for what, case in best.items() if case[0] >= enough)
-    shown = ", ".join(f"{looked[i]} of {' and '.join(map(str, originals[i]))}" for i in np.flatnonzero(near)[:3])
+    shown = ", ".join(f"{looked[i]} of image {' and '.join(map(str, originals[i]))}" for i in np.flatnonzero(near)[:3])
     return [f"{of(near)} looked at are {MADE[what].format(named(split))}: sample {shown}"]
 
 

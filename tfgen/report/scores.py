@@ -104,7 +104,8 @@ def findings(evidence: Evidence) -> Markup | None:
     """Returns what the evaluation found of samples that repeat real images or each other, or None without anything."""
     said = evidence.evaluation["findings"] if evidence.evaluation else []
     items = [element("li", sentence) for sentence in said]
-    return joined(paragraph("The scores mean little here:"), element("ul", items, class_="findings")) if said else None
+    lead = paragraph("The scores mean little here:", class_="warning")
+    return joined(lead, element("ul", items, class_="findings")) if said else None
 
 
 def remarks(evidence: Evidence) -> Markup | None:
