@@ -23,6 +23,7 @@ DIFFERENT = 5  # images that are copied or repeated: one that comes up often is 
 
 LEAST_NEAR = 0.1  # of the samples looked at
 TAILS = (0.01, 0.05)  # of the real images, whose gaps are as large
+STANDS_OUT = -0.4  # the log of a gap: what explains the sample leaves a third less of it than the next does
 TWIN = -0.55  # the log of a gap among samples: they are 1.7 times nearer to those inside than to those outside
 FEWEST = 40  # samples, without which nothing is said of near copies
 SIMPLER = 0.75  # of the samples that some explanation holds for: the simplest one that comes up to this is told
@@ -98,7 +99,7 @@ def near_copies(images: np.ndarray | StoredSamples, new: np.ndarray, likeness: L
     seen: dict[str, list[tuple[float, np.ndarray, np.ndarray]]] = {}
     for what, found in likeness.gaps(images[looked], searches).items():
         first = np.unique(np.sort(found.images, axis=1), axis=0, return_index=True)[1]  # one per original
-        for limit in np.quantile(usual[what], TAILS):
+        for limit in np.minimum(np.quantile(usual[what], TAILS), STANDS_OUT):
             expected, near = usual[what] < limit, found.gap < limit
             if near[first].sum() >= DIFFERENT and exceeds(near[first], expected, LEAST_NEAR):
                 seen.setdefault(what, []).append((near.mean() - expected.mean(), near, found.images))

@@ -12,7 +12,7 @@ from tfgen.metrics.gaps import Search, twin_gaps
 from tfgen.metrics.lenses import lenses
 from tfgen.sampling.shards.reading import StoredSamples
 
-VERSION = 1  # of what is cached
+VERSION = 2  # of what is cached
 SAMPLES, USUAL, TWINS = 256, 400, 4_000  # samples and real images that are looked up; samples compared with each other
 MADE_FROM = 3_000  # training images whose components are computed
 ENOUGH = 64  # images of a split, and pixels: with fewer, no image stands out
@@ -76,11 +76,11 @@ class Likeness:
         every = iter(Search(stored[str(i)]) for i in range(len(views)))
         return {name: [next(every) for _ in group] for name, group in self.lenses.items()}
 
-    def gaps(self, images: np.ndarray, searches: dict[str, list[Search]]) -> dict[str, Gaps]:
-        """Returns the `Gaps` of images to a split, by what may have been done to its images."""
+    def gaps(self, images: np.ndarray, searches: dict[str, list[Search]], usual: bool = False) -> dict[str, Gaps]:
+        """Returns the `Gaps` of samples, or of real images (`usual`), to a split, by what may have been done to it."""
         found = {}
         for name in ("moved", "parts", "blurred"):
-            each = [s.gap(lens.sample_codes(images)) for lens, s in zip(self.lenses[name], searches[name])]
+            each = [s.gap(lens.sample_codes(images, usual)) for lens, s in zip(self.lenses[name], searches[name])]
             gap, rows = (np.stack(part) for part in zip(*each))
             best = gap.argmin(axis=0), np.arange(len(images))
             found[name] = Gaps(gap[best], rows[best][:, None])
@@ -90,7 +90,11 @@ class Likeness:
     def usual(self, split: str, searches: dict[str, list[Search]]) -> dict[str, np.ndarray]:
         """Returns the gaps of images of the other split, those of samples that copy nothing."""
         other = self.real.split if split == "train" else "train"
-        computed = lambda: {name: found.gap for name, found in self.gaps(self.some(other, USUAL), searches).items()}  # noqa: E731
+
+        def computed():
+            found = self.gaps(self.some(other, USUAL), searches, usual=True)
+            return {name: each.gap for name, each in found.items()}
+
         return self.real.cache.get(self._key(split, "gaps"), computed)
 
     def twins(self, images: np.ndarray | StoredSamples, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -29,19 +29,22 @@ class Lens:
     Attributes:
         real: for real images, float32 [K, H * W * C].
         fake: for samples, one set per change, float32 [V, K, H * W * C].
+        usual: for real images in the samples' place; None: as samples.
     """
 
     real: np.ndarray
     fake: np.ndarray
+    usual: np.ndarray | None = None
 
     def codes(self, images: np.ndarray) -> np.ndarray:
         """Returns the codes of real images uint8 [N, H, W, C], float32 [N, K]."""
         return products(images, self.real)
 
-    def sample_codes(self, images: np.ndarray) -> np.ndarray:
-        """Returns the codes of samples uint8 [N, H, W, C], float32 [N, V, K]."""
-        changes, count, pixels = self.fake.shape
-        return products(images, self.fake.reshape(-1, pixels)).reshape(len(images), changes, count)
+    def sample_codes(self, images: np.ndarray, usual: bool = False) -> np.ndarray:
+        """Returns the codes of samples, or of real images in their place, uint8 [N, H, W, C]: float32 [N, V, K]."""
+        pictures = self.usual if usual and self.usual is not None else self.fake
+        changes, count, pixels = pictures.shape
+        return products(images, pictures.reshape(-1, pixels)).reshape(len(images), changes, count)
 
 
 def lenses(images: np.ndarray) -> dict[str, list[Lens]]:
@@ -59,11 +62,13 @@ def lenses(images: np.ndarray) -> dict[str, list[Lens]]:
     changes += [turned(inner, angle) for angle in ANGLES]
     even = components(images, COMPONENTS, evened=EVENED)
     halves = [components(images, OF_A_HALF, mask) for mask in half_masks(images.shape[1:3])]
+    soft_ones = [centred(flat(blurred(whole, spread))) for spread in BLURS]
     return {
         "even": [Lens(flat(even), flat(even)[None])],
         "moved": [Lens(flat(inner), centred(flat(np.stack(changes))))],
         "parts": [Lens(flat(half), flat(half)[None]) for half in halves],
-        "blurred": [Lens(centred(flat(blurred(whole, spread))), flat(whole)[None]) for spread in BLURS],
+        # smooth images differ in fewer components, and their gaps are wider: so real ones are taken as smooth
+        "blurred": [Lens(soft, flat(whole)[None], soft[None]) for soft in soft_ones],
     }
 
 
