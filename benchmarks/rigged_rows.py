@@ -75,7 +75,7 @@ def row(kind: str, model: str, expected: str, steps: int = 330, data: str = "", 
     options = {**SMALL.get(model, {}), **{name: value for name, value in given.items() if name not in FLAGS}}
     told = [str(given[name]) for name in ("batch_size", "loss") if name in given]
     told += ["conditional" if given["conditional"] == "true" else "unconditional"] if "conditional" in given else []
-    name = "-".join([re.sub(r"[^a-z0-9.]+", "_", kind.lower()), model, *told])
+    name = "-".join([re.sub(r"[^a-z0-9.]+", "_", kind.lower().replace("'s", "")), model, *told])
     return Row(name, kind, flags, options, tuple(expected.split()))
 
 
