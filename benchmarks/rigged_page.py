@@ -57,6 +57,7 @@ COMMAND = "python -m benchmarks.rigged --work=runs/rigged --out=docs/diagnosis -
 COLUMNS = (  # in diagnosis.csv, of which models, meaning
     ("NETWORK_weights", "all", "Euclidean norm of the weights of a network that is trained"),
     ("NETWORK_gradient", "all", "norm of the gradient of its loss"),
+    ("NETWORK_dead", "all", "share of its weight tensors whose gradient is exactly 0"),
     ("loss, PHASE_loss", "all", "loss on 64 training images; of a game, one of each player"),
     (
         "condition_effect",
@@ -77,6 +78,7 @@ COLUMNS = (  # in diagnosis.csv, of which models, meaning
         "share of pairs in which D ranks the image above the sample",
     ),
     ("equilibrium_distance", "adversarial", "mean of \\|D - 1/2\\| over held-out images and samples"),
+    ("probes_at_chance", "adversarial", "number of measurements in a row that show D at chance"),
     (
         "generator_slope",
         "adversarial",
@@ -152,6 +154,12 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
         "all",
         "the weights are, or nearly are, those at the start",
         "a higher learning rate",
+    ),
+    (
+        "NETWORK_dead_units",
+        "all",
+        "a fifth of the weight tensors or more receive no gradient at all",
+        "a lower learning rate, leaky_relu, smaller initial weights",
     ),
     (
         "condition_ignored",

@@ -180,7 +180,7 @@ def own_gan(
     latent = keras.Input((latent_dim,), name="latent")
     inputs, x = given(latent, condition(), fault)
     x = hidden(hidden(x, width), width, DEAD if fault == "dead" else 0.0)
-    x = layers.Reshape(shape)(layers.Dense(int(np.prod(shape)))(x * 100.0 if fault == "loud" else x))
+    x = layers.Reshape(shape)(layers.Dense(int(np.prod(shape)))(x * 3000.0 if fault == "loud" else x))
     output = {"range": "sigmoid", "unbounded": "linear"}.get(fault, "tanh")  # images lie in [-1, 1]
     x = x * 20.0 if fault == "unbounded" else x
     generator = keras.Model(inputs, layers.Activation(output, dtype="float32")(x), name="generator")

@@ -150,14 +150,23 @@ def of_discriminators() -> Iterator[Row]:
             "discriminator of one unit, sure",
             model,
             "discriminator_sure_and_wrong",
-            loss="least_squares",
-            **one,
+            **{"loss": "non_saturating", **one},
             **rates(model, discriminator=2e-2),
         )
-    for model in ("dcgan", "gan"):
-        yield row("200 images", model, "discriminator_overfits", data="two_hundred", steps=1200, batch_size=16)
+    few: dict[str, Any] = {"data": "two_hundred", "steps": 1200, "batch_size": 16}
+    learned = {"dropout": 0.0, "maxout_units": "240,240", **rates("gan", discriminator=1e-3)}
+    yield row("200 images", "gan", "discriminator_overfits", **few, **learned)
+    learned = {"judge_width": 512, "loss": "non_saturating", **rates("own_gan", discriminator=1e-3)}
+    yield row("200 images", "own_gan", "discriminator_overfits", **few, **learned)
     for loss in ("hinge", "non_saturating"):
-        yield row("dead units in the discriminator", "own_gan", blind, judge_fault="dead", loss=loss, steps=600)
+        yield row(
+            "dead units in the discriminator",
+            "own_gan",
+            "discriminator_dead_units",
+            judge_fault="dead",
+            loss=loss,
+            steps=600,
+        )
         yield row("discriminator ends in a sigmoid", "own_gan", "bounded_logits", judge_fault="range", loss=loss)
 
 
@@ -165,14 +174,15 @@ def of_generators() -> Iterator[Row]:
     """Rows on generators that collapse, oscillate, or ignore their latents or their condition."""
     for loss in ("hinge", "non_saturating"):
         yield row("latents are not read", "own_gan", "generator_collapsed", fault="deaf", loss=loss)
-        yield row("dead units in the generator", "own_gan", "generator_collapsed", fault="dead", loss=loss)
+        yield row("dead units in the generator", "own_gan", "generator_dead_units", fault="dead", loss=loss)
         yield row("generator of another range", "own_gan", "other_range", fault="range", loss=loss)
         yield row("generator beyond the range", "own_gan", "samples_out_of_range", fault="unbounded", loss=loss)
         yield row("generator saturated at its start", "own_gan", "samples_saturated", fault="loud", loss=loss)
     for model in ("gan", "dcgan"):
         yield row("latents without variance", model, "generator_collapsed", prior="uniform(0.5,0.500001)")
+    for model in ("gan", "own_gan"):
         yield row("generator much too fast", model, "generator_collapsed samples_saturated", **rates(model, 5e-2, 1e-4))
-    swinging = {"batch_size": 8, "steps": 1500, "beta_1": 0.9}
+    swinging: dict[str, Any] = {"batch_size": 8, "steps": 1500, "beta_1": 0.9}
     yield row("oscillation", "dcgan", "game_oscillates", **swinging, **rates("dcgan", 3e-3, 3e-4))
     yield row("oscillation", "gan", "game_oscillates", **swinging, **rates("gan", 3e-3, 3e-4))
     for model, conditional in (("own_gan", {"conditional": "true"}), ("own_vae", {})):
@@ -196,7 +206,7 @@ def of_rates() -> Iterator[Row]:
         yield row(
             "critic without a constraint",
             "own_gan",
-            "diverged discriminator_won",
+            "diverged discriminator_won samples_saturated",
             loss=loss,
             **rates("own_gan", 2e-2, 2e-2),
         )

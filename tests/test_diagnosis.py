@@ -959,17 +959,31 @@ def chance(step, count, gradient, **tried):
     }
 
 
-def test_a_discriminator_whose_gradient_has_vanished_at_chance_is_blind():
-    falling = [chance(i, i, gradient) for i, gradient in enumerate([0.04, 0.01], 1)]
-    (finding,) = found_in([*falling, chance(3, 3, 0.005, continued_separation=1.0), chance(4, 4, 0.004)])
-    assert (
-        finding.step == 3 and "it reached 100%, but its gradient has vanished (0.005, and was 0.04)" in finding.message
-    )
-    rising = [chance(i, i, gradient) for i, gradient in enumerate([0.04, 0.3], 1)]
-    assert found_in([*rising, chance(3, 3, 0.5, continued_separation=1.0), chance(4, 4, 0.01)]) == []
-    assert found_in([*falling, chance(3, 3, 0.005, continued_separation=0.7, fresh_separation=0.8)]) == []
-    unsure = chance(3, 3, 0.005, continued_separation=1.0, equilibrium_distance=0.03)
-    assert found_in([*falling, unsure]) == []  # it begins to answer
+def at_chance(gradients, **tried):
+    """Rows at chance with these gradients, the third with the trial."""
+    return [chance(i, i, norm, **(tried if i == 3 else {})) for i, norm in enumerate(gradients, 1)]
+
+
+def test_a_discriminator_whose_gradient_has_vanished_at_chance_for_five_probes_is_blind():
+    learns = {"continued_separation": 1.0}
+    (finding,) = found_in(at_chance([0.04, 0.005, 0.004, 0.005, 0.003, 0.003, 0.003], **learns))
+    assert finding.step == 6
+    assert "it reached 100%, but its gradient has vanished (0.004, and was 0.04)" in finding.message
+    assert found_in(at_chance([0.04, 0.005, 0.004, 0.005, 0.003], **learns)) == []  # too short
+    waking = [0.2, 0.01, 0.011, 0.013, 0.016, 0.019, 0.1, 0.2]  # as in healthy runs on colour
+    assert found_in(at_chance(waking, **learns)) == []
+    assert found_in(at_chance([0.04, 0.3, 0.5, 0.2, 0.2, 0.2, 0.2], **learns)) == []
+    assert found_in(at_chance([0.04, *[0.003] * 6], continued_separation=0.7, fresh_separation=0.8)) == []
+    unsure = [{**row, "equilibrium_distance": 0.03} for row in at_chance([0.04, *[0.003] * 6], **learns)]
+    assert found_in(unsure) == []  # it answers
+
+
+def test_a_discriminator_at_chance_whose_samples_become_ever_better_is_not_blind():
+    rows = at_chance([1.0] * 3, continued_separation=0.7, fresh_separation=0.95)
+    near = [{**row, "energy_distance": 0.02 / 1.6**i} for i, row in enumerate(rows)]
+    assert found_in(near) == [] and [f.step for f in found_in(rows)] == [3]
+    far = [{**row, "energy_distance": 0.4 / 1.6**i} for i, row in enumerate(rows)]
+    assert "discriminator_blind" in [finding.name for finding in found_in(far)]
 
 
 def test_a_trial_says_nothing_of_a_later_time_at_chance():

@@ -24,7 +24,9 @@ PAGE = ROOT / "docs" / "diagnosis.md"
 def general(name):
     """A finding's name without that of the network it is about, where it is about one."""
     network, _, rest = name.partition("_")
-    return f"NETWORK_{rest}" if network in NETWORKS and rest in ("stands_still", "hardly_changes") else name
+    return (
+        f"NETWORK_{rest}" if network in NETWORKS and rest in ("stands_still", "hardly_changes", "dead_units") else name
+    )
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ and below 0.39 in one of three consecutive probes; samples differ up to 8 times 
 
 import math
 
-from tfgen.diagnosis.rules import Past, Row, Rule
+from tfgen.diagnosis.rules import RECENT, Past, Row, Rule
 from tfgen.families.adversarial.trials import CHANCE, CLEAR, EVEN, LEARNS, own_separation
 
 FLAT = 0.15  # of its highest value, below which D's gradient has vanished
@@ -90,15 +90,36 @@ def is_flat(row: Row, past: Past) -> bool:
     return vanished and (not has_equilibrium(row) or row["equilibrium_distance"] < EVEN)
 
 
+def stays_flat(row: Row, past: Past) -> bool:
+    """Returns whether D's gradient has vanished for `RECENT` + 1 probes and does not rise: else it may wake."""
+    lowest = past.lowest("discriminator_gradient")["discriminator_gradient"]
+    rows = [*past.recent, row]
+    return (
+        len(rows) > RECENT
+        and all(is_flat(seen, past) for seen in rows)
+        and row["discriminator_gradient"] < 1.1 * lowest
+    )
+
+
+def samples_improve(row: Row, past: Past) -> bool:
+    """Returns whether samples are near the images, and half as far from them as within the last `RECENT` probes."""
+    far = max((before["energy_distance"] for before in past.recent), default=math.nan)
+    return row["energy_distance"] < min(0.02, 0.5 * far)
+
+
 def discriminator_is_blind(row: Row, past: Past) -> bool:
     """Returns whether D has been at chance for a while, although real images and samples are plainly different.
 
     That they are is seen from D itself when G stands still, or from another discriminator. A healthy D may be at chance
-    for hundreds of steps while G keeps a step ahead: it learns if G stands still, and its gradient has not vanished.
+    for hundreds of steps while G keeps a step ahead: it learns if G stands still, and its gradient has not vanished, or
+    rises again; or the samples become ever better.
     """
+    if samples_improve(row, past):
+        return False
     tried = trial_of(row, past)
     own, others = tried["continued_separation"], (tried["fresh_separation"], tried["dense_separation"])
-    return (own < LEARNS and any(other > CLEAR for other in others)) or (own > LEARNS and is_flat(tried, past))
+    blinded = own < LEARNS and any(other > CLEAR for other in others)
+    return blinded or (own > LEARNS and stays_flat(row, past))
 
 
 def discriminator_does_not_learn(row: Row, past: Past) -> bool:
