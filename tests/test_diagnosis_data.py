@@ -200,7 +200,7 @@ def test_what_is_said_before_training_is_in_the_file(tmp_path, capsys):
     assert found == [(0, "duplicates"), (0, "learning_rate"), (20, "too_few_steps")]
     out = capsys.readouterr().out
     assert out.count("diagnosis, step 0: most training images are copies") == 1
-    assert out.count("is 0: nothing is trained") == 1, "fit has said it"
+    assert out.count("is 0: what it trains stays as it is") == 1, "fit has said it"
 
 
 def test_what_is_said_of_a_network_is_kept_for_the_diagnosis():

@@ -307,7 +307,7 @@ def test_a_rate_of_zero_is_said_once_with_the_way_on(images, capsys, tmp_path):
         (keras.optimizers.schedules.PolynomialDecay(0.1, 100, 0.01), 100, 1, "is 0.01, since its schedule has ended"),
         (keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5), 100, 100, None),
         (keras.optimizers.schedules.PiecewiseConstantDecay([10], [0.1, 0.01]), 3, 3, None),
-        (0.0, 0, 1, "is 0: nothing is trained"),
+        (0.0, 0, 1, "is 0: what it trains stays as it is"),
         (0.1, 0, 10**6, None),
         (0.0, 0, 0, None),
     ],

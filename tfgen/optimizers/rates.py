@@ -65,10 +65,10 @@ def _arguments(names: Sequence[str], count: int) -> str:
 
 def _complaint(optimizer: keras.optimizers.Optimizer, first: int, last: int) -> str:
     rate, scheduled = rate_at(optimizer, first), schedule_of(optimizer) is not None
+    if not rate and (not scheduled or (first == 0 and has_ended(optimizer, 0))):  # a schedule of 0 from its start on
+        return "is 0: what it trains stays as it is"
     if scheduled and has_ended(optimizer, first):
         return f"is {rate:.3g}, since its schedule has ended"
-    if not rate and not scheduled:
-        return "is 0: nothing is trained"
     if scheduled and rate and not rate_at(optimizer, last):
         above = updates_above_zero(optimizer, first, last)
         return f"becomes 0 after {above} of the {last - first + 1} updates to come, where its schedule ends"
