@@ -12,8 +12,8 @@ from tfgen.metrics.gaps import Search, twin_gaps
 from tfgen.metrics.lenses import lenses
 from tfgen.sampling.shards.reading import StoredSamples
 
-VERSION = 2  # of what is cached
-SAMPLES, USUAL, TWINS = 256, 400, 4_000  # samples and real images that are looked up; samples compared with each other
+VERSION = 3  # of what is cached
+SAMPLES, USUAL, TWINS = 256, 256, 4_000  # samples and real images that are looked up; samples compared with each other
 MADE_FROM = 3_000  # training images whose components are computed
 ENOUGH = 64  # images of a split, and pixels: with fewer, no image stands out
 
@@ -102,6 +102,7 @@ class Likeness:
         count = min(len(rows), len(self.real.source.splits["train"]), TWINS)
         gap, near = self._twins(images[rows[chosen(len(rows), count, self.real.seed)]])
         computed = lambda: {"gap": self._twins(self.some("train", count))[0]}  # noqa: E731
+        near = near * len(rows) // count  # of all samples
         return gap, near, self.real.cache.get(self._key("train", f"twins of {count}"), computed)["gap"]
 
     def _twins(self, images):

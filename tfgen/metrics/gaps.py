@@ -145,9 +145,9 @@ def _pursuit(query, images, count):
         found.append((size.min(), chosen[size.argmin()]))
         if len(found) == count:
             return found
-        fit = left @ images.T
-        gain = np.where((free > 0.02) & (fit > 0), fit, 0.0) ** 2 / np.maximum(free, 0.02)
-        best = gain.argmax(axis=1)
+        fit = np.maximum(left @ images.T, 0.0)
+        # what an image leaves of itself in the span; a near duplicate of those chosen adds nothing
+        best = (fit * fit / np.where(free > 0.02, free, np.inf)).argmax(axis=1)
         inside = np.einsum("fck,fk->fc", spans, images[best])
         new = unit(images[best] - np.einsum("fc,fck->fk", inside, spans))
         left = left - np.einsum("fk,fk->f", left, new)[:, None] * new

@@ -58,8 +58,7 @@ def lenses(images: np.ndarray) -> dict[str, list[Lens]]:
     flat = lambda pictures: pictures.reshape(*pictures.shape[:-3], -1)  # noqa: E731
     inner = components(images, COMPONENTS, interior(images.shape[1:3]))
     changes = [shifted(inner, y, x) for y, x in itertools.product(SHIFTS, SHIFTS)]
-    changes += [shifted(inner[:, :, ::-1], y, x) for y, x in itertools.product((-2, 0, 2), (-2, 0, 2))]
-    changes += [turned(inner, angle) for angle in ANGLES]
+    changes += [inner[:, :, ::-1], *(turned(inner, angle) for angle in ANGLES)]
     even = components(images, COMPONENTS, evened=EVENED)
     halves = [components(images, OF_A_HALF, mask) for mask in half_masks(images.shape[1:3])]
     soft_ones = [centred(flat(blurred(whole, spread))) for spread in BLURS]
