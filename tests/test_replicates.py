@@ -42,40 +42,57 @@ def test_replicates_of_a_mean_have_its_standard_error():
     assert standard_error(scaled(moved, 0.5)) == pytest.approx(0.5) and not scaled(np.zeros(4), 1.0).any()
 
 
-def test_replicates_of_neighbours_are_the_scores_of_halves():
+def test_replicates_of_neighbours_are_from_the_scores_of_halves():
     real, fake = gaussian(0, 261, scale=1.2), gaussian(1, 250) + 0.3
-    splits = Splits(261, 250)
-    found = neighbour_replicates(real, fake, splits)
-    for s in (0, SPLITS - 1):
-        of_real, of_fake = splits.real_halves[s], splits.fake_halves[s]
-        first, second = all_scores(real[of_real], fake[of_fake]), all_scores(real[~of_real], fake[~of_fake])
-        for name in first:
-            # but for what lies beyond the nearest that are listed
-            assert found[name][s] == pytest.approx((first[name] - second[name]) / 2, abs=0.01), name
-    assert neighbour_replicates(real[:13], fake, Splits(13, 250)) is None, "halves of six have no fifth neighbour"
+    splits, values = Splits(261, 250), all_scores(real, fake)
+    found = neighbour_replicates(real, fake, splits, values)
+    firsts, halves = [], []
+    for of_real, of_fake in zip(splits.real_halves, splits.fake_halves):
+        firsts.append(all_scores(real[of_real], fake[of_fake]))
+        halves += [firsts[-1], all_scores(real[~of_real], fake[~of_fake])]
+    for name, value in values.items():
+        # but for what lies beyond the nearest that are listed
+        mean = np.mean([one[name] for one in halves])
+        exact = [one[name] - mean for one in firsts]
+        if name in ("precision", "recall", "coverage"):
+            growth = max(1.0, value * (1 - value) / (mean * (1 - mean)))
+            exact = growth**0.5 * np.subtract(*(np.array([one[name] for one in halves[i::2]]) for i in (0, 1))) / 2
+        assert found[name] == pytest.approx(exact, abs=0.02), name
+    assert neighbour_replicates(real[:13], fake, Splits(13, 250), {}) is None, "halves of six have no fifth neighbour"
 
 
 def test_replicates_of_a_part_are_scaled_to_all_images(monkeypatch):
     real, fake = gaussian(0, 800), gaussian(1, 400) + 0.7
-    whole = neighbour_replicates(real, fake, Splits(800, 400))
+    values = all_scores(real, fake)
+    whole = neighbour_replicates(real, fake, Splits(800, 400), values)
     monkeypatch.setattr("tfgen.metrics.neighbour_replicates.IMAGES", 400)
-    part = neighbour_replicates(real, fake, Splits(800, 400))
+    part = neighbour_replicates(real, fake, Splits(800, 400), values)
     for name in whole:
         assert standard_error(part[name]) == pytest.approx(standard_error(whole[name]), rel=0.6), name
     monkeypatch.setattr("tfgen.metrics.neighbour_replicates.MANY", 0)
     monkeypatch.setattr("tfgen.metrics.neighbour_replicates.FEWER", 200)
-    assert standard_error(neighbour_replicates(real, fake, Splits(800, 400))["recall"]) > 0
+    assert standard_error(neighbour_replicates(real, fake, Splits(800, 400), values)["recall"]) > 0
 
 
-def test_replicates_of_the_kernel_distance_have_its_error():
+def test_the_spread_of_the_kernel_distance():
     real, fake = gaussian(0, 200), gaussian(1, 150, scale=1.3)
-    value, error, moved = KernelReference(real).replicated(fake, Splits(200, 150, 3))
-    assert (value, error) == kernel_distance(real, fake, seed=3) and standard_error(moved) == pytest.approx(error)
+    found, (value, error) = KernelReference(real).spread(fake, Splits(200, 150, 3)), kernel_distance(real, fake, seed=3)
+    assert found.value == value and found.standard_error == pytest.approx(error)
+    assert standard_error(found.replicates) == pytest.approx(error)
+    assert found.low < value < found.high and found.high - value > value - found.low
+
+
+def test_the_spread_of_the_kernel_distance_of_equal_distributions():
+    found = [KernelReference(gaussian(2 * i, 60)).spread(gaussian(2 * i + 1, 60), Splits(60, 60)) for i in range(150)]
+    values, errors = ([getattr(one, name) for one in found] for name in ("value", "standard_error"))
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(values), rel=0.25)
+    mean = np.mean(values)
+    assert 0.9 < np.mean([one.low <= mean <= one.high for one in found]) < 0.99
 
 
 def test_an_effective_count_is_that_of_independent_cases():
     assert effective_count(0.5, 0.05, 1000) == pytest.approx(100)
-    assert effective_count(0.5, 0.001, 1000) == 1000
+    assert effective_count(0.5, 0.001, 1000) == 1000 and effective_count(0.5, 0.01, 1000, 9000) == pytest.approx(2500)
     assert effective_count(0.0, 0.0, 1000) == effective_count(1.0, 0.1, 1000) == 1000
 
 

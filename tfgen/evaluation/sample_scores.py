@@ -63,11 +63,11 @@ def extrapolated(contest: Contest) -> Found:
 
 def kernel(contest: Contest) -> Found:
     """Returns `kid`, the kernel distance over all pairs: random subsets would add noise."""
-    value, error, moved = contest.kernel_reference.replicated(contest.fake.features, contest.splits)
+    found = contest.kernel_reference.spread(contest.fake.features, contest.splits)
     floor = contest.kernel_reference.value(contest.floor.features)
-    interval = f"{BOTH}: 1.96 standard errors by a jackknife over 5,000 images at most"
+    interval = f"{BOTH}: by the influence of each image and pair, of 5,000 images at most"
     stated = contest.stated(subsets="none: all pairs", interval=interval)
-    return {"kid": around(value, error, floor=floor, protocol=stated, replicates=moved)}, {}
+    return {"kid": Score(found.value, found.low, found.high, floor, stated, found.replicates)}, {}
 
 
 def neighbours(contest: Contest) -> Found:
@@ -75,7 +75,7 @@ def neighbours(contest: Contest) -> Found:
     real, fake = contest.real.features, contest.fake.features
     reference = NeighbourReference(real, K_PR, K_DC, K_CLIPPED)
     values, floors = reference.scores(fake), reference.scores(contest.floor.features)
-    moved = neighbour_replicates(real, fake, contest.splits, K_PR, K_DC, K_CLIPPED) or {}
+    moved = neighbour_replicates(real, fake, contest.splits, values, K_PR, K_DC, K_CLIPPED) or {}
 
     def score(name, k, made, cases, **more):
         stated = contest.stated(k=k)
@@ -111,9 +111,9 @@ def classes(contest: Contest) -> Found:
     floors = metrics.class_histogram(contest.floor.probabilities, number)
     found = np.eye(number)[probabilities.argmax(axis=1)]
     moved = contest.splits.of_samples(lambda rows: found[rows].mean(axis=0).min())
-    smallest = share_by_halves(
-        float(shares.min()), moved, count, SAMPLES, floor=float(floors.min()), protocol=contest.stated()
-    )
+    more = {"floor": float(floors.min()), "protocol": contest.stated()}
+    # a minimum over classes varies less than the share of one of them
+    smallest = share_by_halves(float(shares.min()), moved, count, SAMPLES, number * count, **more)
     each = [share(float(value), count) for value in shares]
     histogram = {"samples": shares.tolist(), "real": floors.tolist()}
     histogram |= {"low": [one.low for one in each], "high": [one.high for one in each]}

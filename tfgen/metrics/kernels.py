@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from tfgen.errors import UserError
 from tfgen.metrics.checks import check_pair
 from tfgen.metrics.replicates import Splits, scaled
+from tfgen.metrics.score import Z95
 
 PAIRS = 1 << 20  # kernel values in memory at once, 8 MB: they fit into the processor's cache
 NEED = "the kernel distance and its error need"
@@ -57,6 +58,24 @@ def kernel_distance(
     return float(np.mean(values)), float(np.sqrt(variance))
 
 
+@dataclasses.dataclass(frozen=True)
+class KernelSpread:
+    """A kernel distance and how far it spreads over draws of images.
+
+    Attributes:
+        value: the distance.
+        standard_error: of the value.
+        low, high: a 95 % interval of its mean.
+        replicates: float64 [S], whose root mean square is the error.
+    """
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    replicates: np.ndarray
+
+
 class KernelReference:
     """Reference features for several kernel distances over all pairs; their own sum is computed once.
 
@@ -78,24 +97,41 @@ class KernelReference:
         error = _decompose(_subset(real, IMAGES, rng), _subset(fake, IMAGES, rng))
         return self.value(fake), float(np.sqrt(error.variance(len(real), len(fake))))
 
-    def replicated(self, fake: ArrayLike, splits: Splits) -> tuple[float, float, np.ndarray]:
-        """Returns (value, standard_error, replicates float64 [S]), the first two as `distance` does with the seed."""
+    def spread(self, fake: ArrayLike, splits: Splits) -> KernelSpread:
+        """Returns the distance and how far it spreads over draws of images; the part of them follows from the seed.
+
+        The variance V is that of `distance`, but that the variance of single images is not cut at 0, where equal
+        distributions have it on average. With the plain jackknife's variance P (pairs counted twice), which grows in
+        proportion to the biased distance T + B, the interval holds all t with
+        (t - T)^2 <= 1.96^2 (V + P (t - T) / (T + B)), as that of `frechet_spread` does.
+        """
         real, fake = check_pair(self.real, fake, rows=4, need=NEED)
         rng = np.random.default_rng(splits.seed)
         rows = _rows(len(real), rng), _rows(len(fake), rng)
-        parts = _decompose(real[rows[0]], fake[rows[1]])
-        error = float(np.sqrt(parts.variance(len(real), len(fake))))
+        parts, within = _decompose(real[rows[0]], fake[rows[1]]), _mean_within(fake)
+        value = self._value(fake, within)
+        single, pairs = parts.of_images(len(real), len(fake)), sum(parts.of_pairs(len(real), len(fake)))
+        variance = max(single + pairs, pairs / 2.0)
+        plain, biased = max(0.0, single + 2.0 * pairs), value + _bias(real, self._within) + _bias(fake, within)
+        shift = Z95**2 * plain / (2.0 * biased) if biased > 0.0 else 0.0
+        half = float(np.sqrt(shift**2 + Z95**2 * variance))
         # the mean over the images that are left out is 0
         each = [np.zeros(len(side)) for side in (real, fake)]
         for influence, chosen, known in zip(each, rows, parts.influences):
             influence[chosen] = np.sqrt(len(influence) / len(chosen)) * known
-        return self.value(fake), error, scaled(splits.linear(*each), error)
+        error = float(np.sqrt(variance))
+        moved = scaled(splits.linear(*each), error)
+        return KernelSpread(value, error, value + shift - half, value + shift + half, moved)
 
     def value(self, fake: ArrayLike) -> float:
         """Returns the distance without its error."""
-        real, fake = check_pair(self.real, fake, rows=4, need=NEED)
+        fake = check_pair(self.real, fake, rows=4, need=NEED)[1]
+        return self._value(fake, _mean_within(fake))
+
+    def _value(self, fake, within):
+        real = self.real
         cross = sum(_cubes(_inner(real[rows], fake)) for rows in _slices(len(real), len(fake)))
-        return float(self._within + _mean_within(fake) - 2.0 * cross / (len(real) * len(fake)))
+        return float(self._within + within - 2.0 * cross / (len(real) * len(fake)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,15 +139,23 @@ class _Decomposition:
     """An estimate and the parts of its variance (Hoeffding): of single images, and of pairs of them."""
 
     value: float
-    single: tuple[float, float]  # (real, fake): of the influence of one image
+    single: tuple[float, float]  # (real, fake): of the influence of one image, which may be below 0 by its own error
     pairs: tuple[float, float, float]  # (real-real, fake-fake, real-fake): of the kernel's residual
     influences: tuple[np.ndarray, np.ndarray]  # (real, fake): of each image, with a mean of 0
 
     def variance(self, n: int, m: int) -> float:
-        """Returns the variance of an estimate from n real and m fake images."""
-        first = self.single[0] / n + self.single[1] / m
+        """Returns the variance of an estimate from n real and m fake images, each of its parts at least 0."""
+        first = max(0.0, self.single[0]) / n + max(0.0, self.single[1]) / m
+        return sum(self.of_pairs(n, m), first)
+
+    def of_images(self, n: int, m: int) -> float:
+        """Returns the part of the variance that is due to single images, as it was found, and so perhaps below 0."""
+        return self.single[0] / n + self.single[1] / m
+
+    def of_pairs(self, n: int, m: int) -> tuple[float, float, float]:
+        """Returns the parts that are due to pairs (real-real, fake-fake, real-fake)."""
         real, fake, both = self.pairs
-        return first + 2.0 * real / (n * (n - 1)) + 2.0 * fake / (m * (m - 1)) + 4.0 * both / (n * m)
+        return 2.0 * real / (n * (n - 1)), 2.0 * fake / (m * (m - 1)), 4.0 * both / (n * m)
 
 
 def _decompose(real, fake):
@@ -128,8 +172,8 @@ def _decompose(real, fake):
     real_jackknife = _jackknife(real_sums, cross_real, m)
     fake_jackknife = _jackknife(fake_sums, cross_fake, n)
     single = (
-        max(0.0, n * (real_jackknife - 4.0 * pairs[0] / (n * (n - 1)) - 4.0 * pairs[2] / (n * m))),
-        max(0.0, m * (fake_jackknife - 4.0 * pairs[1] / (m * (m - 1)) - 4.0 * pairs[2] / (n * m))),
+        n * (real_jackknife - 4.0 * pairs[0] / (n * (n - 1)) - 4.0 * pairs[2] / (n * m)),
+        m * (fake_jackknife - 4.0 * pairs[1] / (m * (m - 1)) - 4.0 * pairs[2] / (n * m)),
     )
     influences = _influence(real_sums, cross_real, m), _influence(fake_sums, cross_fake, n)
     return _Decomposition(float(value), single, pairs, influences)
@@ -168,13 +212,21 @@ def _cross_residual(rows, columns, squares):
     return max(0.0, residual / ((n - 1) * (m - 1)))
 
 
+def _bias(a, within):
+    """Returns what the kernel of images with themselves would add to the distance."""
+    return float((_diagonal(a).mean() - within) / len(a))
+
+
+def _diagonal(a):
+    return (np.einsum("nf,nf->n", a, a) / a.shape[1] + 1.0) ** 3
+
+
 def _mean_within(a):
     """Returns the mean of the kernel over pairs of different rows."""
     n = len(a)
     # the kernel matrix is symmetric: values to the right of the diagonal block count twice
     ordered = sum(2.0 * _cubes(inner) - _cubes(inner[:, : len(inner)]) for _, inner in _upper(a))
-    diagonal = (np.einsum("nf,nf->n", a, a) / a.shape[1] + 1.0) ** 3
-    return (ordered - diagonal.sum()) / (n * (n - 1))
+    return (ordered - _diagonal(a).sum()) / (n * (n - 1))
 
 
 def _within_sums(a):

@@ -10,19 +10,30 @@ from tfgen.metrics.tallies import clipped, clipped_share
 IMAGES = 5_000  # of each side, at most: replicates from a part of the images, scaled to all of them
 FEWER, MANY = 2_000, 4_000_000  # images where more pairs than `MANY` are near: samples that crowd in the real balls
 NEAR = 28  # nearest neighbours, of which a half holds at least 5 but for one image in 10,000
+OF_CASES = ("precision", "recall", "coverage")  # shares of images; the others are means
 LISTED = 80  # neighbours: those within reach of 1,000 images; the reach of more varies little
 
 
 def neighbour_replicates(
-    real: np.ndarray, fake: np.ndarray, splits: Splits, k_pr: int = 3, k_dc: int = 5, k_clipped: int = 5
+    real: np.ndarray,
+    fake: np.ndarray,
+    splits: Splits,
+    values: dict[str, float],
+    k_pr: int = 3,
+    k_dc: int = 5,
+    k_clipped: int = 5,
 ) -> dict[str, np.ndarray] | None:
     """Returns the replicates of all scores of a `NeighbourReference`, each float64 [SPLITS].
 
-    Neighbourhoods are those within the half: the variance of the radii is in the replicates.
+    Neighbourhoods are those within the half: the variance of the radii is in the replicates. Those of shares are half
+    the difference between both halves. Where a share moves away from 0 and 1 as there are more images, as the precision
+    of noisy images does, they are scaled as the standard deviation sqrt(p (1 - p)) is. Those of means are the values
+    of first halves around the mean of all halves, which is a little more.
 
     Args:
         real, fake: reference and generated features, [N, F] and [M, F] real numbers.
         splits: of N and M images.
+        values: score -> its value for all images.
         k_pr, k_dc, k_clipped: as in `NeighbourReference`.
 
     Returns:
@@ -41,9 +52,12 @@ def neighbour_replicates(
         if len(near.distance) <= MANY:
             break
     halves = zip(splits.real_halves[:, rows[0]], splits.fake_halves[:, rows[1]])
-    found = [near.differences(*both) for both in halves]
-    scale = np.sqrt(part) / 2.0
-    return {name: scale * np.array([one[name] for one in found]) for name in found[0]}
+    found = [near.scores(*both) for both in halves]
+    moved = {name: np.array([one[name] for one in found]) for name in found[0]}
+    return {
+        name: np.sqrt(part) * (_of_share(pairs, values[name]) if name in OF_CASES else _of_mean(pairs))
+        for name, pairs in moved.items()
+    }
 
 
 def _part(count, part, seed):
@@ -66,8 +80,8 @@ class _Near:
             parts.append((i + rows.start, j, distances[i, j]))
         self.real, self.fake, self.distance = (np.concatenate(part) for part in zip(*parts))
 
-    def differences(self, real_half: np.ndarray, fake_half: np.ndarray) -> dict[str, float]:
-        """Returns score -> its value in the first halves (bool [N], [M]) less its value in the second ones."""
+    def scores(self, real_half: np.ndarray, fake_half: np.ndarray) -> dict[str, tuple[float, float]]:
+        """Returns score -> its value in the first halves (bool [N], [M]) and in the second ones."""
         together = np.flatnonzero(real_half[self.real] == fake_half[self.fake])
         i, j, distance = self.real[together], self.fake[together], self.distance[together]
         real, fake = _Half(self.of_real, real_half), _Half(self.of_fake, fake_half)
@@ -76,12 +90,12 @@ class _Near:
         precision = _marked(j[distance <= real.radius(k_pr)[i]], len(fake_half))
         recall = _marked(i[distance <= fake.radius(k_pr)[j]], len(real_half))
         return {
-            "precision": _difference(precision, fake_half),
-            "recall": _difference(recall, real_half),
-            "density": _difference(np.bincount(j[inside], minlength=len(fake_half)) / k_dc, fake_half),
-            "coverage": _difference(_marked(i[inside], len(real_half)), real_half),
-            "clipped_precision": _clipped_difference(real, fake, i, j, distance, k_clipped),
-            "clipped_recall": _clipped_difference(fake, real, j, i, distance, k_clipped),
+            "precision": _of_halves(precision, fake_half),
+            "recall": _of_halves(recall, real_half),
+            "density": _of_halves(np.bincount(j[inside], minlength=len(fake_half)) / k_dc, fake_half),
+            "coverage": _of_halves(_marked(i[inside], len(real_half)), real_half),
+            "clipped_precision": _clipped_of_halves(real, fake, i, j, distance, k_clipped),
+            "clipped_recall": _clipped_of_halves(fake, real, j, i, distance, k_clipped),
         }
 
 
@@ -108,8 +122,8 @@ class _Half:
         return self.own.squared[np.arange(len(place)), place]
 
 
-def _clipped_difference(centres: _Half, points: _Half, centre, point, distance, k):
-    """Returns the difference of `clipped_share` between the halves, from the pairs of the same half."""
+def _clipped_of_halves(centres: _Half, points: _Half, centre, point, distance, k):
+    """Returns `clipped_share` in both halves, from the pairs of the same half."""
     radii = centres.radius(k)
     for half in (centres.half, ~centres.half):
         radii[half] = clipped(radii[half])
@@ -117,8 +131,10 @@ def _clipped_difference(centres: _Half, points: _Half, centre, point, distance, 
     balls = np.bincount(point[inside], minlength=len(points.half))
     held = centres.same & (centres.own.squared <= radii[:, None])
     usual = np.bincount(centres.own.index[held], minlength=len(radii))
-    first = clipped_share(balls[points.half], usual[centres.half], k)
-    return first - clipped_share(balls[~points.half], usual[~centres.half], k)
+    return tuple(
+        clipped_share(balls[in_points], usual[in_centres], k)
+        for in_points, in_centres in ((points.half, centres.half), (~points.half, ~centres.half))
+    )
 
 
 def _marked(rows, count):
@@ -127,5 +143,16 @@ def _marked(rows, count):
     return marks
 
 
-def _difference(values, half):
-    return values[half].mean() - values[~half].mean()
+def _of_halves(values, half):
+    return values[half].mean(), values[~half].mean()
+
+
+def _of_share(pairs, value):
+    """Returns replicates from the share in both halves, float64 [SPLITS, 2], and in all images."""
+    halves = pairs.mean()
+    growth = value * (1.0 - value) / (halves * (1.0 - halves)) if 0.0 < halves < 1.0 else 1.0
+    return np.sqrt(max(1.0, growth)) * (pairs[:, 0] - pairs[:, 1]) / 2.0
+
+
+def _of_mean(pairs):
+    return pairs[:, 0] - pairs.mean()
