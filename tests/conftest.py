@@ -1,6 +1,7 @@
 """What several test files share. One thread everywhere, subprocesses too: sums in another order are other bits."""
 
 import os
+import signal
 import sys
 
 for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):  # before TensorFlow runs its first operation
@@ -12,6 +13,8 @@ import pytest  # noqa: E402
 
 from tfgen.machine.processor import prefer_onednn  # noqa: E402
 
+if hasattr(signal, "SIGHUP"):  # under nohup, and in some CI systems, it is ignored, which commands respect
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 prefer_onednn()  # as the commands do: a subprocess then finds the bits that this one finds
 
 
