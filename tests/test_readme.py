@@ -430,8 +430,8 @@ def _(run, tmp_path):
 
 
 @promise(
-    "Every score has an interval, a protocol (data, split, counts, extractor with the hash of its "
-    "weights), and a floor: the score of real images in the samples' place at the same N."
+    "Every score has a protocol (data, split, counts, extractor with the hash of its weights), a floor (that of real "
+    "images at the same N), and an interval, or says why not: [what intervals are of](docs/intervals.md)."
 )
 def _(scores):
     fd = scores["metrics"]["fd"]
@@ -441,12 +441,21 @@ def _(scores):
         assert part in told, part
     for name, score in scores["metrics"].items():
         assert set(score) == set(fd) and score["protocol"], name
+        said = score["protocol"].get("interval") or score["protocol"]["parameters"]["interval"]
+        assert (score["low"] is None) == said.startswith("none: "), name
 
 
-@promise(
-    "Known faults are scored as controls: noise, blur, a missing class, and copies of training images, "
-    "which score well in every distance and are detected by `authenticity` alone."
+held(
+    "`findings` names samples that cheat: copies of training images, blends, repetitions, a leaked test split.",
+    "test_cheating.py::test_copies_are_counted_and_their_rows_are_named",
+    "test_cheating.py::test_near_copies_are_found",
+    "test_cheating.py::test_blends_are_found_and_their_images_named",
+    "test_cheating.py::test_few_images_repeated_are_counted",
+    "test_cheating.py::test_a_leaked_split_is_named",
 )
+
+
+@promise("Known faults are scored as controls: noise, blur, a missing class, copies.")
 def _(scores):
     told = json.dumps(list(scores["controls"]))
     assert all(word in told for word in ("noise", "blur", "class", "cop")), told
@@ -457,8 +466,7 @@ def _(scores):
 
 @promise(
     "Scores with different protocols cannot be compared (an error), and only features of the 2015 "
-    "Inception graph (`--extractor=fid:PATH`) give an FID; with other extractors the distance is called "
-    "`fd`."
+    "Inception graph (`--extractor=fid:PATH`) give an FID; other extractors give an `fd`."
 )
 def _(scores):
     from tfgen.evaluation import Score, check_comparable
@@ -469,17 +477,25 @@ def _(scores):
 
 
 held(
-    "During training, a diagnosis describes faults in words: a discriminator that has won, a collapsed "
-    "generator, unused latents.",
-    "test_diagnosis.py::test_an_unequal_game_is_named",
-    "test_diagnosis.py::test_a_collapsed_generator_is_named",
-    "test_diagnosis.py::test_a_large_beta_collapses_the_posterior",
+    "`tfgen.report RUN_A RUN_B` says which differences are within the error.",
+    "test_differences.py::test_a_paired_interval_covers_and_is_narrower",
+    "test_report.py::test_two_runs_differ_by_a_paired_interval",
 )
 held(
-    "`--stop=equilibrium,kid,divergence` ends a run accordingly.",
+    "During training, a diagnosis describes faults in words: a discriminator that has won or is blind, a collapsed "
+    "generator, unused latents, ignored conditions.",
+    "test_diagnosis.py::test_an_unequal_game_is_named",
+    "test_diagnosis.py::test_a_blind_discriminator_is_named",
+    "test_diagnosis.py::test_a_collapsed_generator_is_named",
+    "test_diagnosis.py::test_a_large_beta_collapses_the_posterior",
+    "test_diagnosis_conditions.py::test_a_generator_that_does_not_use_its_label_is_named",
+)
+held(
+    "`--stop=equilibrium,kid,divergence` ends a run accordingly; `kid` keeps the best weights.",
     "test_diagnosis.py::test_training_ends_at_the_equilibrium_and_not_where_the_discriminator_is_blind",
-    "test_diagnosis.py::test_a_score_that_falls_no_more_ends_training_and_best_and_last_are_said",
     "test_diagnosis.py::test_divergence_ends_training_at_the_step_it_shows",
+    "test_best.py::test_training_ends_where_the_score_is_no_better_and_falls_no_more",
+    "test_best.py::test_a_run_leaves_the_weights_of_its_best_score_and_goes_on_from_its_last",
 )
 
 # Data.
@@ -565,7 +581,7 @@ def _():
 
 
 held(
-    "Installed packages add models, data sets, extractors and loggers by the entry points `tfgen.models`,"
+    "Installed packages add all that, extractors and loggers by entry points `tfgen.models`,"
     " `tfgen.datasets`, `tfgen.extractors` and `tfgen.loggers`.",
     "test_plugins.py::test_a_plugin_is_built_by_name",
     "test_plugins.py::test_listing_imports_no_plugin",
