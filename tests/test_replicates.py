@@ -42,6 +42,14 @@ def test_replicates_of_a_mean_have_its_standard_error():
     assert standard_error(scaled(moved, 0.5)) == pytest.approx(0.5) and not scaled(np.zeros(4), 1.0).any()
 
 
+def test_replicates_of_a_score_of_samples_are_around_the_mean_of_halves():
+    found, splits = np.arange(10.0), Splits(5, 10)
+    moved = splits.of_samples(lambda rows: found[rows].min())
+    halves = [(found[half].min(), found[~half].min()) for half in splits.fake_halves]
+    assert moved == pytest.approx([first - np.mean(halves) for first, _ in halves])
+    assert {0.0} == {min(pair) for pair in halves}
+
+
 def test_replicates_of_neighbours_are_from_the_scores_of_halves():
     real, fake = gaussian(0, 261, scale=1.2), gaussian(1, 250) + 0.3
     splits, values = Splits(261, 250), all_scores(real, fake)

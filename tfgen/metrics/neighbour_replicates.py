@@ -4,7 +4,7 @@ import numpy as np
 
 from tfgen.metrics.checks import check_pair
 from tfgen.metrics.pairwise import Own, own_neighbours, reached, squared_distances
-from tfgen.metrics.replicates import SPLITS, Splits
+from tfgen.metrics.replicates import SPLITS, Splits, around_mean
 from tfgen.metrics.tallies import clipped, clipped_share
 
 IMAGES = 5_000  # of each side, at most: replicates from a part of the images, scaled to all of them
@@ -55,7 +55,7 @@ def neighbour_replicates(
     found = [near.scores(*both) for both in halves]
     moved = {name: np.array([one[name] for one in found]) for name in found[0]}
     return {
-        name: np.sqrt(part) * (_of_share(pairs, values[name]) if name in OF_CASES else _of_mean(pairs))
+        name: np.sqrt(part) * (_of_share(pairs, values[name]) if name in OF_CASES else around_mean(pairs))
         for name, pairs in moved.items()
     }
 
@@ -152,7 +152,3 @@ def _of_share(pairs, value):
     halves = pairs.mean()
     growth = value * (1.0 - value) / (halves * (1.0 - halves)) if 0.0 < halves < 1.0 else 1.0
     return np.sqrt(max(1.0, growth)) * (pairs[:, 0] - pairs[:, 1]) / 2.0
-
-
-def _of_mean(pairs):
-    return pairs[:, 0] - pairs.mean()
