@@ -1,13 +1,16 @@
 """Findings of an evaluation: samples that copy training images, leak the compared split, or repeat few images."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from tfgen.data import load_dataset
 from tfgen.data.arrays import finish
 from tfgen.evaluation.cache import Cache
-from tfgen.evaluation.cheating import findings
+from tfgen.evaluation.cheating import findings, near_copies
 from tfgen.evaluation.corruptions import blurred, noisy
+from tfgen.evaluation.likeness import Gaps
 from tfgen.evaluation.real import RealData
 from tfgen.metrics.copies import by_chance, exceeds, fingerprints, repeated
 from tfgen.metrics.gaps import Search
@@ -184,3 +187,34 @@ def test_lenses_see_a_moved_image_as_its_original():
     np.testing.assert_allclose(seen[:, change], codes, atol=1e-2)
     brighter = (images // 2 + 50).astype(np.uint8)
     np.testing.assert_allclose(lens.codes(brighter), codes / 2, atol=0.05 * np.abs(codes).max())
+
+
+class Stated:
+    """A stand-in for `Likeness`: all samples have one gap, to the images that are given; those of real images are 0."""
+
+    def __init__(self, gap, originals):
+        self.real = SimpleNamespace(seed=0)
+        self.found = Gaps(np.full(len(originals), gap), np.array(originals)[:, None])
+
+    def searches(self, split):
+        return {}
+
+    def usual(self, split, searches):
+        return {"moved": np.zeros(256)}
+
+    def gaps(self, images, searches):
+        return {"moved": self.found}
+
+
+@pytest.mark.parametrize(
+    "gap, originals, accused",
+    [
+        (-0.6, range(100), True),
+        (-0.3, range(100), False),  # more than real images have, which need not mean much, but not by enough
+        (-0.6, [7] * 100, False),  # a generator of one picture, which is near an image
+    ],
+)
+def test_copies_have_wide_gaps_and_different_originals(gap, originals, accused):
+    images = np.zeros((100, 8, 8, 1), np.uint8)
+    said = near_copies(images, np.arange(100), Stated(gap, list(originals)), "train")
+    assert bool(said) == accused
