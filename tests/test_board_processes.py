@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-pytestmark = pytest.mark.plugins
+pytestmark = [pytest.mark.slow, pytest.mark.plugins]
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 

@@ -36,6 +36,8 @@ def lines(process):
     return {line["name"]: line for line in map(json.loads, out.splitlines())}
 
 
+@pytest.mark.slow
+@pytest.mark.plugins
 def test_every_recipe_builds_and_steps_alike_in_two_processes():
     """In another order, with another hash seed, and with other states of Python's and NumPy's generators."""
     started = start("build", *NAMES, hash_seed=1), start("build", *NAMES[::-1], hash_seed=2)

@@ -81,7 +81,8 @@ def check_killed(model, tmp_path, kill_steps):
     assert (folder / "samples" / last).read_bytes() == (tmp_path / "undisturbed" / "samples" / last).read_bytes()
 
 
-@pytest.mark.parametrize("model", ["vae", pytest.param("dcgan", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [pytest.param("vae", marks=pytest.mark.plugins), "dcgan"])
 def test_a_killed_run_goes_on_to_the_same_bits(model, tmp_path):
     check_killed(model, tmp_path, [random.randrange(5, 200)])
 

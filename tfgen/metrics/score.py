@@ -111,7 +111,7 @@ def effective_count(value: float, standard_error: float, cases: int, most: int |
     variance = value * (1.0 - value)
     if standard_error <= 0.0 or variance <= 0.0:
         return float(cases)
-    return min(float(most or cases), variance / standard_error**2)
+    return min(float(cases if most is None else most), variance / standard_error**2)
 
 
 def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
