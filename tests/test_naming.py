@@ -36,6 +36,7 @@ DCGAN, VAE = "dcgan-fashion_mnist_mini", "vae-fashion_mnist_mini"
         ),
         (["--model=vae", "--dataset=folder:my photos/é"], "vae-folder-my-photos-é"),
         (["--model=vae", "--dataset=mnist"], "vae-mnist"),
+        (["--model=vae", "--dataset=small(edges(mnist), 2)"], "vae-small-edges-mnist-2"),
         (["--config=dcgan_paper", "--dataset=mnist"], "dcgan-mnist-paper"),
         (["--config=dcgan_paper", "--dataset=mnist", "--seed=1"], "dcgan-mnist-paper-seed_1"),
         (["--config=vae_binarized_mnist"], "vae-binarized_mnist"),

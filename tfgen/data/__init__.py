@@ -3,6 +3,8 @@
     source = tfgen.load_dataset("folder:photos", image_size=64)
     source.splits["train"], source.fields["image"].shape, source.class_names, source.num_classes
 
+    pairs = tfgen.load_dataset("edges(fashion_mnist_mini)")                 # a view: fields `source` and `image`
+
 A user's data set is a function that returns a `tfgen.data.Source`, or the arrays as a dict:
 
     @tfgen.register_dataset("my_set")
@@ -16,10 +18,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from registry import Registry, UnknownName
-from tfgen.errors import UserError
+from tfgen.errors import UserError, nearest, shown
 
 if TYPE_CHECKING:
     from tfgen.data.source import Source
@@ -46,7 +49,30 @@ _BUILTINS = {
     "idx:PATH": ("tfgen.data.idx:load", "a folder of IDX files, as MNIST's"),
     "npz:PATH": ("tfgen.data.npz:load", "a NumPy file with x_train, y_train, x_valid, x_test, ..."),
     "tfds:NAME": ("tfgen.data.tfds:load", "any image set of TensorFlow Datasets, as tfds:NAME/CONFIG"),
+    # views: names with brackets
+    "edges(NAME)": (
+        "tfgen.data.views:edges",
+        "pairs: the lines at which brightness changes, white on black, and the picture",
+    ),
+    "gray(NAME)": ("tfgen.data.views:gray", "pairs: the picture in gray, and the picture"),
+    "small(NAME, 4)": (
+        "tfgen.data.views:small",
+        "pairs: the picture reduced by a factor of 2 to 16 (bicubic, antialiased), and the picture",
+    ),
+    "masked(NAME)": (
+        "tfgen.data.views:masked",
+        "pairs: the picture without its middle (half of each side), and the picture",
+    ),
+    "side_by_side(folder:PATH)": (
+        "tfgen.data.views:side_by_side",
+        "pairs: the left and the right half of every picture of a folder, as pix2pix stores them",
+    ),
+    "domains(NAME, CLASS_A, CLASS_B)": (
+        "tfgen.data.views:domains",
+        "unpaired: the pictures of one class, and those of another as `other`",
+    ),
 }
+DEEPEST = 8  # views within views
 
 DATASETS = Registry("dataset", _BUILTINS, group="tfgen.datasets")
 register_dataset = DATASETS.register
@@ -74,10 +100,10 @@ def load_dataset(
 
     Args:
         name: one of `dataset_names()`; `folder:photos`, `npz:data.npz`, `idx:FOLDER` and `tfds:NAME` take an argument
-            after the colon.
+            after the colon; `edges(mnist)`, `small(edges(mnist), 2)` and the like are views of another data set.
         data_dir: folder of files that are already on disk.
-        image_size: pixels, an int or (height, width): images are cropped about their centre to this shape and resized.
-
+        image_size: pixels, an int or (height, width): images are cropped about their centre to this shape and resized,
+            those of a view before it is made.
         download: whether a set of TensorFlow Datasets that is not on disk yet is downloaded. A dry run downloads none.
 
     Raises:
@@ -98,11 +124,33 @@ def load_dataset(
         source = arrays.finish(loader(*arguments, **given), name)
     finally:
         downloads.WANTED.reset(wanted)
-    return source if size is None else arrays.resize(source, size)
+    return source if size is None or _is_view(name) else arrays.resize(source, size)
+
+
+def _is_view(name):
+    return re.match(r"\s*\w*\s*\(", str(name)) is not None
 
 
 def _find(name):
     """Returns the loader and its positional arguments."""
+    return _find_view(str(name)) if _is_view(name) else _find_source(name)
+
+
+def _find_view(name):
+    from tfgen.data.views import arguments
+
+    kind, rows = name.partition("(")[0].strip(), [row for row in _BUILTINS if "(" in row]
+    row = next((row for row in rows if row.startswith(f"{kind}(")), None)
+    if row is None:
+        expected = nearest(kind, [row.partition("(")[0] for row in rows]) or f"; expected one of {', '.join(rows)}"
+        raise UnknownName(f"unknown view {shown(kind)} of a data set{expected}")
+    if name.count("(") > DEEPEST:
+        raise UserError(f"dataset {shown(name)}: expected at most {DEEPEST} views within each other")
+    loader = DATASETS.get(row)
+    return loader, arguments(loader, row, name)
+
+
+def _find_source(name):
     kind, colon, argument = str(name).partition(":")
     rows = [row for row in _BUILTINS if row.startswith(kind + ":")]
     if not colon or not rows:

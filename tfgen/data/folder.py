@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tfgen.data import unpaired
 from tfgen.data.arrangement import arranged, outside_of_splits
 from tfgen.data.listing import listed
 from tfgen.data.paths import existing
@@ -23,7 +24,10 @@ Outside = Callable[[pathlib.Path, Sequence[str]], dict[str, str]]
 
 
 def load(
-    path: str | os.PathLike[str], image_size: tuple[int, int] | None = None, memory_limit: int = MEMORY_LIMIT
+    path: str | os.PathLike[str],
+    image_size: tuple[int, int] | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+    kind: type[Files] = Files,
 ) -> Source:
     """a folder of pictures; its subfolders are the classes
 
@@ -38,6 +42,9 @@ def load(
     `train` is an error. Without folders of splits, 5 % of the files are held out for validation and 5 % for test by a
     hash of their relative path, so that a new file does not change the split of the others.
 
+    Folders `trainA` and `trainB`, perhaps with `testA`, `testB`, `valA` and `valB`, are two domains without pairs: the
+    pictures of A are the field `image`, those of B `other`, and what lies elsewhere is skipped.
+
     The pictures become gray if all of them are gray by their mode or palette, else RGB. They are rotated upright by
     EXIF, laid over white where transparent, scaled from 16 to 8 bits, and cropped and resized to `image_size`, which is
     optional for pictures of one common size. Files that cannot be read are skipped with one warning, and so are pipes,
@@ -47,11 +54,14 @@ def load(
         path: the folder.
         image_size: (height, width).
         memory_limit: bytes; pictures that take more when decoded are decoded from their files batch by batch.
+        kind: how a picture is decoded.
 
     Raises:
         UserError: no such folder, fewer than 2 readable pictures, sizes that differ without `image_size`, or no train/.
     """
-    pictures, images, stored = read_all(path, image_size, memory_limit, outside_of_splits)
+    pictures, images, stored = read_all(path, image_size, memory_limit, _outside, kind)
+    if unpaired.has_domains([picture.path for picture in pictures]):
+        return _domains(path, pictures, images, stored, image_size)
     root, in_memory = stored.root, images is not None
     found = arranged([picture.path for picture in pictures])
     for remark in found.remarks:
@@ -69,16 +79,47 @@ def load(
     return Source(f"folder:{path}", fields, views, found.names, provenance)
 
 
+def _outside(root, paths):
+    """Returns path -> reason of the pictures that lie beside the folders of splits or of domains."""
+    if unpaired.has_domains(paths):
+        return {path: "beside the folders of domains" for path in paths if unpaired.domain_of(path) is None}
+    return outside_of_splits(root, paths)
+
+
+def _domains(path, pictures, images, stored, image_size):
+    """Returns the `Source` of pictures in trainA/, trainB/, ..."""
+    rows = unpaired.arranged([picture.path for picture in pictures])
+    for split, parts in rows.items():
+        least = 2 if split == "train" and "validation" not in rows else 1  # of 2, one is held out
+        for letter, part in zip(unpaired.LETTERS, parts, strict=True):
+            if split == "train" and len(part) < least:
+                raise UserError(
+                    f"folder: expected at least {least} readable pictures in train{letter.upper()}/ of {stored.root}, "
+                    f"got {len(part)}"
+                )
+    stored.divide({f"{split} {number}": part for split, parts in rows.items() for number, part in enumerate(parts)})
+    fields, whole = stored.fields(), stored if images is None else Arrays({"image": images}, stored.fields())
+    notes = _notes(pictures, stored.channels, image_size, None, images is not None)
+    notes.append("two domains without pairs: " + ", ".join(f"{s} {len(p[0])} and {len(p[1])}" for s, p in rows.items()))
+    log.info("%s: %s", stored.root, "; ".join(notes))
+    digest = {"listing": _listing_digest(stored.root, pictures)}
+    provenance = {"source": str(stored.root.resolve()), "sha256": digest, "notes": notes}
+    splits = unpaired.splits(dict.fromkeys(rows, whole), rows)
+    return Source(f"folder:{path}", {"image": fields["image"], "other": fields["image"]}, splits, None, provenance)
+
+
 def read_all(
     path: str | os.PathLike[str],
     image_size: tuple[int, int] | None = None,
     memory_limit: int = MEMORY_LIMIT,
     outside: Outside = lambda root, paths: {},
+    kind: type[Files] = Files,
 ) -> tuple[list[Picture], np.ndarray | None, Files]:
     """Reads every readable picture of a folder, in the order of their paths; arguments and errors as in `load`.
 
     Args:
         outside: (folder, relative paths) -> reasons by path of the pictures to leave out.
+        kind: how a picture is decoded.
 
     Returns:
         (list of `Picture`, images uint8 [N, H, W, C] or None where they take more than `memory_limit`, `Files`).
@@ -91,7 +132,7 @@ def read_all(
         pictures = probed(root, [name for name in listing.pictures if name not in problems], problems)
         size = _common_size(root, pictures, image_size)
         channels = 1 if all(picture.gray for picture in pictures) else 3
-        stored = Files(root, [picture.path for picture in pictures], channels, size)
+        stored = kind(root, [picture.path for picture in pictures], channels, size)
         in_memory = len(pictures) * size[0] * size[1] * channels <= memory_limit
         images, good = stored.decode_all(problems) if in_memory else (None, range(len(pictures)))
     _report(root, problems, total, listing)

@@ -84,6 +84,9 @@ class Files(Examples):
             batch["label"] = self.labels[[number for number, _ in found]]
         return batch
 
+    def column(self, name: str) -> np.ndarray:
+        return self.labels if name == "label" and self.labels is not None else super().column(name)
+
     def decode(self, number: int) -> np.ndarray:
         """Returns picture `number`, uint8 [H, W, C]; exceptions are those of Pillow."""
         with open_picture(self.root / self.paths[number]) as image:
@@ -137,6 +140,19 @@ class Files(Examples):
             for place, number in enumerate(good):  # in place: no second copy
                 images[place] = images[number]
         return images[: len(good)], good
+
+
+class Halves(Files):
+    """Pictures of two halves side by side, each cropped about its own centre; arguments as of `Files`."""
+
+    def decode(self, number: int) -> np.ndarray:
+        with open_picture(self.root / self.paths[number]) as image:
+            whole = pixels.to_array(image, self.channels)
+        middle, (height, width) = whole.shape[1] // 2, self.size
+        if not middle or whole.shape[:2] == (height, width):
+            return whole
+        parts = whole[:, :middle], whole[:, whole.shape[1] - middle :]
+        return np.concatenate([pixels.resize_all(part[None], (height, width // 2))[0] for part in parts], axis=1)
 
 
 def open_picture(path: str | os.PathLike[str]) -> Image.Image:

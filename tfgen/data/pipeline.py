@@ -18,6 +18,7 @@ from tfgen.data.source import ALIGNMENT, Arrays, Examples
 from tfgen.errors import UserError
 
 _MIRROR_STREAM = 0x6D6972726F72  # separates the random numbers of mirroring from those of permutations
+_PART_STREAM = 0x646F6D61696E  # separates the order of one domain from that of another
 _PARALLEL = 2  # batches made in parallel and prefetched; a constant, as autotune stalls the end of every iteration
 
 
@@ -106,15 +107,21 @@ def step_indexed(
     if last_step is not None and batches is not None:
         raise ValueError("Give `last_step` or `batches`, not both.")
     share = Share() if share is None else share
-    epoch = _Epochs(_as_examples(examples), batch_size, _int64(seed), mirror, share)
+    first, *others = [
+        _Epochs(part, batch_size, _int64(seed ^ number * _PART_STREAM), mirror, share)
+        for number, part in enumerate(_as_examples(examples).parts())
+    ]
 
     def run(_):
         start = tf.cast(tf.convert_to_tensor(position), tf.int64)
-        stop = start + batches if batches is not None else (start // epoch.steps + 1) * epoch.steps
+        stop = start + batches if batches is not None else (start // first.steps + 1) * first.steps
         if last_step is not None:
             stop = tf.minimum(stop, tf.cast(tf.convert_to_tensor(last_step), tf.int64))
-        epochs = tf.data.Dataset.range(start // epoch.steps, (stop + epoch.steps - 1) // epoch.steps)
-        return epochs.flat_map(lambda number: epoch(number, start, stop))
+        if not others:
+            return first.between(start, stop)
+        # the epochs are those of the first part; the others repeat, or end their own epochs later
+        sets = tuple(epoch.between(start, stop) for epoch in (first, *others))
+        return tf.data.Dataset.zip(sets).map(lambda *parts: {k: v for part in parts for k, v in part.items()})
 
     dataset = tf.data.Dataset.range(1).flat_map(run)  # flat_map, so that an iteration reads `position` at its start
     if batches is not None:
@@ -131,6 +138,11 @@ class _Epochs:
         self.places, self.count = share.places(batch_size), share.count
         self.take = _taker(examples, self.places.shape[1])
         self.images = [name for name, field in examples.fields().items() if field.kind == "image"]
+
+    def between(self, start, stop):
+        """Returns the batches of the steps in [start, stop), over all epochs that they touch."""
+        epochs = tf.data.Dataset.range(start // self.steps, (stop + self.steps - 1) // self.steps)
+        return epochs.flat_map(lambda number: self(number, start, stop))
 
     def __call__(self, number, start, stop):
         """Returns the batches of epoch `number` whose steps lie in [start, stop)."""

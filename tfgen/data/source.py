@@ -105,6 +105,16 @@ class Examples:
         """Returns the examples at `index` (int64 [M]) as a view, without copying them."""
         return Selected(self, index)
 
+    def column(self, name: str) -> np.ndarray:
+        """Returns one field of all examples, [N, ...]; where they are in memory, no other field is read."""
+        starts = range(0, len(self), 256)
+        parts = [self.gather(np.arange(first, min(first + 256, len(self))))[name] for first in starts]
+        return np.concatenate(parts)
+
+    def parts(self) -> "list[Examples]":
+        """Returns the examples whose order is one: by default all fields, of unpaired domains a part for each."""
+        return [self]
+
     def to_numpy(self) -> dict[str, np.ndarray]:
         """Returns exactly the examples of this split by field name: image uint8 [N, H, W, C], label int64 [N].
 
@@ -137,6 +147,9 @@ class Selected(Examples):
 
     def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         return self.examples.gather(self.index[indices])
+
+    def column(self, name: str) -> np.ndarray:
+        return self.examples.column(name)[self.index]
 
     def name_classes(self, names: Sequence[str]) -> None:
         self.examples.name_classes(names)
@@ -181,6 +194,10 @@ class Arrays(Examples):
         if self.index is not None:
             rows = self.index[rows]
         return {name: array[rows] for name, array in self.arrays.items()}
+
+    def column(self, name: str) -> np.ndarray:
+        array = np.asarray(self.arrays[name])
+        return array if self.index is None else array[self.index]
 
     def to_numpy(self) -> dict[str, np.ndarray]:
         return dict(self.arrays) if self.index is None else super().to_numpy()

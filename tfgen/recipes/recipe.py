@@ -58,7 +58,9 @@ class Recipe:
 
     model: str = row(Text(), flag="what to train; --list_models shows the names")
     dataset: str = row(
-        Text(), "fashion_mnist_mini", flag="a data set's name, or tfds:NAME, folder:PATH, npz:PATH, idx:PATH"
+        Text(),
+        "fashion_mnist_mini",
+        flag="a data set's name, tfds:NAME, folder:PATH, npz:PATH, idx:PATH, or 'edges(NAME)', ...",
     )
     # the builder's keyword arguments as plain values; objects by name: "uniform(-1, 1)"
     options: dict[str, Any] = row(OptionValues(), {})

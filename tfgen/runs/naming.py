@@ -32,7 +32,7 @@ def folder_name(recipe: Recipe) -> str:
     """Returns the name of the folder, made of letters, digits and `._+-`, at most 250 bytes."""
     config, base = _base(recipe)
     changes = {name: value for name, value in _changes(recipe, base).items() if name not in ("model", "dataset")}
-    dataset = "".join(c if c.isalnum() or c in "._-" else "-" for c in recipe.dataset)
+    dataset = "".join(c if c.isalnum() or c in "._-" else "-" for c in _flat(recipe.dataset))
     parts = [_short(dataset, recipe.dataset), *([_safe(config)] if config else [])]
     if changes:
         texts = {name: f"{name}_{_text(value)}" for name, value in changes.items()}
@@ -76,6 +76,11 @@ def _converted(recipe: Recipe, name: str, value: Any) -> Any:
         return resolve(MODELS.get(recipe.model), {name: value})[name]
     except (UserError, RegistryError):
         return value
+
+
+def _flat(dataset: str) -> str:
+    """Returns the name of a view without its brackets: `small(mnist, 4)` as `small-mnist-4`."""
+    return re.sub(r"[(,]\s*", "-", dataset.replace(")", "")).strip() if re.match(r"\w+\(", dataset) else dataset
 
 
 def _text(value: Any) -> str:
