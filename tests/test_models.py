@@ -159,9 +159,10 @@ CAPABILITIES = {
     "reconstruct": lambda model, x, given: {"image": model.reconstruct(x)},
     "discriminate": lambda model, x, given: {"logit": model.discriminate_images(x, conditions=given)},
     "generate": lambda model, x, given: {"image": model.decode_latents(latents(model), given)},
+    "classify": lambda model, x, given: {f"class_{name}": value for name, value in model.classify(x).items()},
 }
-OUTPUTS = {"logit": (2, 1), "image": (2, *SHAPE)}
-KNOWN = {"generate", "sample", "sample_png", "encode", "reconstruct", "discriminate", "interpolate"}
+OUTPUTS = {"logit": (2, 1), "image": (2, *SHAPE), "class_logit": (2, CLASSES), "class_probability": (2, CLASSES)}
+KNOWN = {"generate", "sample", "sample_png", "encode", "reconstruct", "discriminate", "interpolate", "classify"}
 
 
 def latents(model):

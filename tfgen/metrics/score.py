@@ -20,7 +20,7 @@ SHARE: Limits = (0.0, 1.0)
 # scores that are shares
 SHARES = (
     *("clipped_precision", "clipped_recall", "precision", "recall", "coverage"),
-    *("smallest_class", "authenticity", "label_agreement"),
+    *("smallest_class", "authenticity", "label_agreement", "test_accuracy", "supervised_accuracy"),
 )
 Z95 = 1.96  # standard errors to either side of a 95 % interval
 

@@ -22,6 +22,14 @@ MODELS = Registry(
         "gan": ("tfgen.models.gan:gan", "Generative adversarial network with dense networks (Goodfellow et al. 2014)."),
         "dcgan": ("tfgen.models.gan:dcgan", "Deep convolutional GAN (Radford et al. 2016)."),
         "cgan": ("tfgen.models.gan:cgan", "Conditional GAN: images of a chosen class (Mirza and Osindero 2014)."),
+        "acgan": (
+            "tfgen.models.acgan:acgan",
+            "Auxiliary classifier GAN: the discriminator also names the class (Odena et al. 2017).",
+        ),
+        "projection_gan": (
+            "tfgen.models.projection_gan:projection_gan",
+            "GAN with a projection discriminator and conditional batch norm (Miyato and Koyama 2018).",
+        ),
     },
     group="tfgen.models",
 )

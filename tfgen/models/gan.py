@@ -60,7 +60,9 @@ def conv_networks(
     latent_dim: int,
     conv: ConvAdversaries,
     condition: Callable[[], Any] = lambda: None,
-    projection: int = 0,
+    judged_with: Callable[[], Any] | None = None,
+    conditional_norm: bool = False,
+    **judge: Any,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds the generator and the discriminator of `dcgan`.
 
@@ -69,7 +71,9 @@ def conv_networks(
         latent_dim: size of z.
         conv: options of the networks.
         condition: makes the condition's input, for each of the two networks anew; None: unconditional.
-        projection: as of `Projected`.
+        judged_with: makes that of the discriminator, where it has another.
+        conditional_norm: as of `dcgan_generator`.
+        **judge: further arguments of `dcgan_discriminator`: `projection`, `classes`.
     """
     size: dict[str, Any] = {
         "width": conv.width,
@@ -82,15 +86,16 @@ def conv_networks(
     conv.idle("on a single convolution, which has no batch norm", "normalize")
     # read only where it has an effect, so that it is refused where it has none
     normalize = {"normalize": conv.normalize} if levels > 1 else {}
-    generator = dcgan_generator(shape, latent_dim, **size, output=conv.output, condition=condition())
+    made = {**size, "output": conv.output, "conditional_norm": conditional_norm}
+    generator = dcgan_generator(shape, latent_dim, **made, condition=condition())
     discriminator = dcgan_discriminator(
         shape,
         **size,
         **normalize,
         dropout=conv.dropout,
         hidden_units=conv.hidden_units,
-        projection=projection,
-        condition=condition(),
+        condition=(judged_with or condition)(),
+        **judge,
     )
     return generator, discriminator
 

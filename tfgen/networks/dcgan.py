@@ -23,6 +23,19 @@ def batch_norm(x: keras.KerasTensor, stddev: float | None, momentum: float = 0.9
     return layers.BatchNormalization(momentum=momentum, **gain)(x)
 
 
+def conditional_batch_norm(x: keras.KerasTensor, condition: Condition, momentum: float = 0.9) -> keras.KerasTensor:
+    """Returns x [B, H, W, C] after batch normalisation whose gain and shift follow from the condition.
+
+    gamma_y x + beta_y, at first 1 and 0 for every y: Dumoulin et al. 2017, equation 5; de Vries et al. 2017.
+    """
+    channels = x.shape[-1]
+    x = layers.BatchNormalization(momentum=momentum, center=False, scale=False)(x)
+    gain = layers.Dense(channels, kernel_initializer="zeros", bias_initializer="ones")(condition.vector)
+    shift = layers.Dense(channels, kernel_initializer="zeros")(condition.vector)
+    x = layers.Multiply()([x, layers.Reshape((1, 1, channels))(gain)])
+    return layers.Add()([x, layers.Reshape((1, 1, channels))(shift)])
+
+
 def as_map(condition: Condition, shape: Sequence[int], name: str) -> keras.KerasTensor:
     """Returns a dense layer of a condition's vector, shaped as a channel of an image: [B, *shape, 1]."""
     x = layers.Dense(math.prod(shape), name=name, **weights(0.05))(condition.vector)
@@ -52,22 +65,31 @@ def upsampling_trunk(
     stddev: float | None,
     condition: Condition | None = None,
     most: int | None = None,
+    conditional_norm: bool = False,
 ) -> keras.KerasTensor:
     """Returns a dense projection to a small grid, then `doublings` transposed convolutions of stride 2.
 
-    The number of channels halves with each, down to `width` after the last.
+    The number of channels halves with each, down to `width` after the last. A condition is concatenated with the
+    latent, or with `conditional_norm` gives the gains and shifts of batch normalisation.
     """
     rows, columns = grid(image_shape, depth)
     channels = channels_at(doublings, width, most)
-    x = latent if condition is None else layers.Concatenate()([latent, condition.vector])
+    normalizing = condition if conditional_norm else None
+    x = latent
+    if condition is not None and not conditional_norm:
+        x = layers.Concatenate()([latent, condition.vector])
+
+    def norm(x: keras.KerasTensor) -> keras.KerasTensor:
+        return batch_norm(x, stddev) if normalizing is None else conditional_batch_norm(x, normalizing)
+
     # no biases: the shift of the batch normalisation that follows has the same effect
     x = layers.Dense(rows * columns * channels, use_bias=False, **weights(stddev))(x)
     x = layers.Reshape((rows, columns, channels))(x)
-    x = layers.ReLU()(batch_norm(x, stddev))
+    x = layers.ReLU()(norm(x))
     for level in reversed(range(doublings)):
         count = channels_at(level, width, most)
         x = layers.Conv2DTranspose(count, kernel_size, 2, "same", use_bias=False, **weights(stddev))(x)
-        x = layers.ReLU()(batch_norm(x, stddev))
+        x = layers.ReLU()(norm(x))
     return x
 
 
@@ -87,6 +109,7 @@ def dcgan_generator(
     condition: Condition | None = None,
     full_size: bool = False,
     output: str = "tanh",
+    conditional_norm: bool = False,
 ) -> keras.Model:
     """Returns latent [B, latent_dim] -> image float32 [B, H, W, C] in the range of `output`.
 
@@ -104,11 +127,14 @@ def dcgan_generator(
         full_size: the last transposed convolution outputs `width` channels of the image's size, and a 3 x 3 convolution
             outputs the image.
         output: activation of the output.
+        conditional_norm: the condition gives the gains and shifts of batch normalisation, instead of being concatenated
+            with the latent.
     """
     most, depth = most_doublings(depth, full_size), halvings(image_shape) if depth is None else depth
     latent = keras.Input((latent_dim,), name="latent")
     doublings = depth if full_size else max(depth - 1, 0)
-    x = upsampling_trunk(latent, image_shape, width, kernel_size, depth, doublings, stddev, condition, most)
+    shape = image_shape, width, kernel_size, depth, doublings
+    x = upsampling_trunk(latent, *shape, stddev, condition, most, conditional_norm)
     if full_size:
         x = layers.Conv2D(image_shape[-1], 3, 1, "same", **weights(stddev))(x)
     else:
@@ -159,6 +185,8 @@ def dcgan_discriminator(
     projection: int = 0,
     full_size: bool = False,
     hidden_units: int | None = None,
+    classes: int = 0,
+    concatenated: bool = True,
 ) -> keras.Model:
     """Returns image [B, H, W, C] in [-1, 1] -> logit float32 [B, 1]: Radford et al. 2016, section 3.
 
@@ -176,11 +204,14 @@ def dcgan_discriminator(
         full_size: a 3 x 3 convolution of stride 1 to `width` channels comes first.
         hidden_units: size of a dense layer before the logit, or None. In the paper the logit is linear in the last
             feature maps, a sum over patches of the image; the dense layer combines the patches.
+        classes: number of classes of a second output; with it the network gives a dict of `logit` and `class_logits`
+            float32 [B, classes] (Odena et al. 2017, section 3); 0 for none.
+        concatenated: whether the condition is concatenated with the image; without it the projection alone sees it.
     """
     most, depth = most_doublings(depth, full_size), halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
     x = image
-    if condition is not None:
+    if condition is not None and concatenated:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
     x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout, full_size, most)
     if hidden_units is not None:
@@ -192,7 +223,10 @@ def dcgan_discriminator(
         direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)
         agreement = layers.Dot(1, dtype="float32")([features, direction])
         logit = layers.Add(dtype="float32", name="logit")([logit, agreement])
-    return keras.Model(network_inputs(image, condition), logit, name="discriminator")
+    outputs = logit
+    if classes:
+        outputs = {"logit": logit, "class_logits": layers.Dense(classes, dtype="float32", name="class_logits")(x)}
+    return keras.Model(network_inputs(image, condition), outputs, name="discriminator")
 
 
 def conv_encoder(

@@ -27,6 +27,8 @@ METRICS: dict[str, tuple[str, str | None]] = {
     "label_agreement": ("Samples classified as asked for", HIGHER),
     "fd_per_class": ("FD within a class, mean", LOWER),
     "classification_accuracy_score": ("Classification accuracy score", HIGHER),
+    "test_accuracy": ("Test accuracy of its classifier", HIGHER),
+    "supervised_accuracy": ("Test accuracy of a network trained on the labelled images alone", HIGHER),
     "modes": ("Modes found", HIGHER),
     "high_quality": ("Samples within 3 sigma of a mode", HIGHER),
     "mode_kl": ("KL of the modes' shares, nats", LOWER),

@@ -51,6 +51,18 @@ class Abilities(Sampling, Attributes):
         """
         raise UserError(f"{self.name} cannot reconstruct: it has no encoder")
 
+    def classify(self, images: Any, networks: Networks | None = None) -> Fields:
+        """Returns `logit` and `probability` float32 [B, classes] of the classes of images.
+
+        Args:
+            images: uint8 or float [B, H, W, C] in [0, 1].
+            networks: name -> network, used instead of the model's own.
+
+        Raises:
+            UserError: the model has no classifier.
+        """
+        raise UserError(f"{self.name} cannot classify: it has no classifier")
+
     def translate(
         self, images: Any, conditions: dict | None = None, networks: Networks | None = None, reverse: bool = False
     ) -> np.ndarray:
@@ -124,8 +136,8 @@ class Abilities(Sampling, Attributes):
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
         """Returns the signatures of a SavedModel by name.
 
-        `encode` {image} -> codes and `reconstruct` {image} -> {image} are among them where a class overrides these
-        methods; the conditions of the model are inputs, too.
+        `encode` {image} -> codes, `reconstruct` {image} -> {image} and `classify` {image} -> {logit, probability} are
+        among them where a class overrides these methods; the conditions of the model are inputs of the first two, too.
         """
         inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
 
@@ -136,9 +148,16 @@ class Abilities(Sampling, Attributes):
             data = fields.pop(self.data_field)
             return {self.data_field: self.reconstruct(data, conditions=fields, networks=networks)}
 
-        known = {"encode": encode, "reconstruct": reconstruct}
+        def classify(**fields: tf.Tensor) -> Fields:
+            return self.classify(fields.pop(self.data_field), networks=networks)
+
+        known = {
+            "encode": Endpoint(encode, inputs),
+            "reconstruct": Endpoint(reconstruct, inputs),
+            "classify": Endpoint(classify, inputs[:1]),
+        }
         own = [name for name in known if getattr(type(self), name) is not getattr(Abilities, name)]
-        return {**self.sampling_endpoints(networks), **{name: Endpoint(known[name], inputs) for name in own}}
+        return {**self.sampling_endpoints(networks), **{name: known[name] for name in own}}
 
     def probes(self) -> list[Callable]:
         """Returns functions `f(probe) -> {name: scalar}` that a diagnosis calls besides those on every model."""

@@ -80,3 +80,15 @@ CHARTS = (
         axis=PROPORTION,
     ),
 )
+
+CLASSES = (
+    Chart(
+        "Share that the classifier gives its label",
+        {
+            "train_class_accuracy": "training images",
+            "held_out_class_accuracy": "held-out images",
+            "fake_class_accuracy": "samples, the label asked for",
+        },
+        axis=PROPORTION,
+    ),
+)

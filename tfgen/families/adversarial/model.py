@@ -19,6 +19,7 @@ from tfgen.families.adversarial.trials import BlindnessTrial
 from tfgen.families.latent import LatentModel, fields_of
 from tfgen.losses import Loss
 from tfgen.networks.building import build, output_shape
+from tfgen.networks.calling import input_names
 from tfgen.networks.endings import warn_of_bounded_logits, warn_of_other_range
 from tfgen.penalties import Penalty
 from tfgen.priors import Prior
@@ -271,7 +272,7 @@ class AdversarialModel(LatentModel):
 
     def judged_with(self, conditions: dict[str, Any] | None) -> Fields:
         """Returns the conditions as D sees them."""
-        return self.condition_fields(conditions) if self.conditions else {}
+        return self.condition_fields(conditions, "discriminator") if self.conditions else {}
 
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
         """Returns those of the base, and `discriminate` {image} -> {logit, probability} and D's other outputs."""
@@ -280,7 +281,8 @@ class AdversarialModel(LatentModel):
             outputs = self.outputs_on(fields.pop(self.data_field), fields, networks)
             return {**outputs, "probability": tf.sigmoid(outputs["logit"])}
 
-        inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
+        named = input_names(self.discriminator)
+        inputs = (self.spec(self.data_field), *(self.spec(name) for name in self.conditions if name in named))
         return {**super().endpoints(networks), "discriminate": Endpoint(discriminate, inputs)}
 
     def probes(self) -> list[Callable]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfgen.diagnosis.distances import distances, mean_of_pairs, nearest
 from tfgen.diagnosis.probes import Probe, ratio
+from tfgen.training.step import Fields
 
 if TYPE_CHECKING:
     from tfgen.families.adversarial.model import AdversarialModel
@@ -156,3 +157,21 @@ def value_range(probe: Probe) -> dict[str, tf.Tensor]:
         "real_saturation": at_ends(probe.batch[model.data_field]),
         "out_of_range": fraction((made < low - beyond) | (made > high + beyond)),
     }
+
+
+def classes(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns the share of training images, of held-out ones and of samples that D's classifier gives their label.
+
+    The label of a sample is the one that it was made for, where the generator takes one.
+    """
+    model = model_of(probe)
+    seen = {"train": probe.batch} | ({} if probe.unseen is None else {"held_out": probe.unseen})
+    if "label" in model.conditions:
+        seen["fake"] = {**probe.batch, model.data_field: samples(probe)}
+
+    def right(batch: Fields) -> tf.Tensor:
+        # as a user classifies, in inference mode
+        outputs = model.infer("discriminator", {model.data_field: batch[model.data_field]})
+        return fraction(tf.argmax(outputs["class_logits"], axis=1) == batch["label"])
+
+    return {f"{name}_class_accuracy": right(batch) for name, batch in seen.items()}
