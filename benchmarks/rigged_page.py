@@ -9,11 +9,11 @@ from benchmarks.rigged_rows import Row
 PAGE = """# Diagnosis of training
 
 In every run of `tfgen.run`, and with the callback `tfgen.Diagnosis`, the model is measured before its first step and
-then about every 150 steps, on the same images and the same noise: one row of `diagnosis.csv` per measurement. Rules
-read the rows. What they find is printed, and stands in `diagnosis.json` as a list of `{{step, name, message}}`, `[]`
-where nothing is found; remarks on the data and on the length of the training have step 0. A condition has to hold for
-three measurements in a row to become a finding (divergence for fewer; at the end of training two are enough).
-`--stop=divergence` ends a run that has diverged.
+then about every 150 steps, after the first thousand every 300, on the same images and the same noise: one row of
+`diagnosis.csv` per measurement. Rules read the rows. What they find is printed, and stands in `diagnosis.json` as a
+list of `{{step, name, message}}`, `[]` where nothing is found; remarks on the data and on the length of the
+training have step 0. A condition has to hold for three measurements in a row to become a finding (divergence
+for fewer; at the end of training two are enough). `--stop=divergence` ends a run that has diverged.
 
 ## What is measured
 
