@@ -29,6 +29,7 @@ SMALL_FLAGS = {
     "run": "--steps=4",
     "sample": "--num=80",
     "evaluate": "--num=40 --nll_k=2 --nll_images=8 --nocontrols",
+    "latent": "--steps=4",
     "leaderboard": "--budget=4steps --seeds=1 --num=40",
 }
 SMALL_CODE = (

@@ -44,7 +44,8 @@ _NAMES = {
     "Loss": "tfgen.losses",
     "UserError": "tfgen.errors",
 }
-_MODULES = {"augment", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors", "samplers"}
+_MODULES = {"augment", "latent", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors"}
+_MODULES |= {"samplers"}
 
 __all__ = sorted({*_NAMES, *_MODULES, "__version__"})
 

@@ -50,6 +50,10 @@ class Prior(Value):
         t = fraction[:, None]
         return (1.0 - t) * a + t * b
 
+    def confined(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns, for each z [..., D], the nearest latent that p(z) can give: here z itself."""
+        return z
+
     def from_normal(self, epsilon: tf.Tensor) -> tf.Tensor:
         """Returns z ~ p(z) as a smooth function of epsilon [..., D] ~ N(0, I), for chains in an unbounded space.
 
@@ -120,6 +124,9 @@ class Uniform(Prior):
         density = -math.log(self.high - self.low) * tf.cast(tf.shape(z)[-1], z.dtype)
         return tf.where(inside, density, -math.inf)
 
+    def confined(self, z: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(z, self.low, self.high)
+
     def from_normal(self, epsilon: tf.Tensor) -> tf.Tensor:
         # low + (high - low) Phi(epsilon), Phi the normal distribution function
         return self.low + (self.high - self.low) * 0.5 * (1.0 + tf.math.erf(epsilon * math.sqrt(0.5)))
@@ -135,6 +142,9 @@ class Spherical(Round):
 
     def from_normal(self, epsilon: tf.Tensor) -> tf.Tensor:
         return epsilon * tf.math.rsqrt(tf.reduce_mean(tf.square(epsilon), axis=-1, keepdims=True))
+
+    def confined(self, z: tf.Tensor) -> tf.Tensor:
+        return self.from_normal(z)
 
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
         raise UserError("a spherical prior has no density on R^D; give a variational model priors.normal()")

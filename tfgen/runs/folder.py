@@ -112,6 +112,11 @@ class Layout:
         return self.samples / "progress.gif"
 
     @property
+    def latent(self) -> pathlib.Path:
+        """Folder of what was found in the latents."""
+        return self.folder / "latent"
+
+    @property
     def report(self) -> pathlib.Path:
         """The HTML report."""
         return self.folder / "report.html"

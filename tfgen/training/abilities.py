@@ -23,7 +23,14 @@ class Abilities(Sampling, Attributes):
 
     In all of these `conditions` are values by field name, as a data set holds them; `label` is the shorthand for the
     condition that is a label; `networks` are used instead of the model's own: name -> network.
+
+    Attributes:
+        latent_dim: size of the latent vectors that `decode_latents` takes; None for a model without them.
+        prior: p(z) of these vectors, or None.
     """
+
+    latent_dim: int | None = None
+    prior: "Prior | None" = None
 
     def encode(
         self, images: Any, label: Any = None, *, conditions: dict | None = None, networks: Networks | None = None

@@ -1,0 +1,103 @@
+"""What an action has found: a picture or a film, numbers, and the files that hold them."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from tfgen import domains
+from tfgen.errors import UserError
+from tfgen.metrics.score import Score
+from tfgen.storage import films, images
+from tfgen.storage.atomic import write_text
+
+
+@dataclasses.dataclass(frozen=True)
+class Exploration:
+    """The result of an action.
+
+    Attributes:
+        action: its name.
+        picture: uint8 [H, W, C].
+        values: name -> number, `Score`, list, or dict of these.
+        lines: the same in words, for the terminal.
+        settings: plain values that they depend on.
+        frames: uint8 [F, H, W, C] of a film, which is written instead of the picture; or None.
+    """
+
+    action: str
+    picture: np.ndarray
+    values: dict[str, Any]
+    lines: tuple[str, ...] = ()
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    frames: np.ndarray | None = None
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the picture's file."""
+        return ".png" if self.frames is None else ".gif"
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the contents of the JSON file, plain values."""
+        return {"action": self.action, "settings": plain(self.settings), "values": plain(self.values)}
+
+    def write(self, out: str | os.PathLike, **more: Any) -> list[pathlib.Path]:
+        """Writes the picture or the film to `out`, and its numbers beside it as NAME.json; returns their paths.
+
+        Args:
+            out: FILE.png; of a film FILE.gif or FILE.mp4.
+            **more: further plain values for the JSON file.
+        """
+        out = pathlib.Path(out)
+        if self.frames is None:
+            images.save_png(out, self.picture)
+        elif out.suffix == ".mp4":
+            films.save_mp4(out, self.frames)
+        else:
+            images.save_gif(out, list(self.frames), max_frames=len(self.frames), hold=films.SECONDS / len(self.frames))
+        text = json.dumps({**more, **self.to_json()}, indent=1, allow_nan=False)
+        write_text(out.with_suffix(".json"), text + "\n")
+        return [out, out.with_suffix(".json")]
+
+
+def checked_out(out: str | os.PathLike, suffixes: tuple[str, ...]) -> pathlib.Path:
+    """Returns the path of a picture or a film.
+
+    Raises:
+        UserError: it has another suffix or is a folder, or films of this kind cannot be written on this machine.
+    """
+    out = pathlib.Path(out)
+    if out.is_dir() or out.suffix not in suffixes:
+        raise UserError(f"--out must be FILE{' or FILE'.join(suffixes)}, got {out}")
+    if out.suffix == ".mp4" and films.encoder() is None:
+        raise UserError(films.MISSING)
+    return out
+
+
+def plain(value: Any) -> Any:
+    """Returns numbers, `Score`s, arrays, and dicts and lists of these as plain values; what is not finite is None."""
+    if isinstance(value, Score):
+        return {name: number for name, number in value.to_json().items() if number not in (None, {})}
+    if isinstance(value, dict):
+        return {str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(part) for part in value]
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def sheet(pictures: np.ndarray, columns: int, padding: int = 2) -> np.ndarray:
+    """Returns pictures uint8 [N, H, W, C] in rows, small ones enlarged."""
+    from tfgen.sampling.grids import enlarged
+
+    return enlarged(images.grid(pictures, columns, padding), pictures.shape[1:])
+
+
+def checked(**numbers: Any) -> None:
+    """Raises UserError unless every number is a count of at least 1."""
+    for name, number in numbers.items():
+        domains.check(name, number, domains.Count)

@@ -1,0 +1,214 @@
+"""Real pictures in a model's latents: by gradient descent from several starts, or by the encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfgen import faults
+from tfgen.data.pictures import open_picture, quiet_pillow, reason
+from tfgen.errors import UserError
+from tfgen.evaluation.files import read_samples
+from tfgen.latent.exploration import Exploration, checked
+from tfgen.latent.space import Space, repeated
+from tfgen.metrics.score import POSITIVE, mean_of
+from tfgen.sampling import grids
+from tfgen.storage import images
+from tfgen.storage.paths import expanded
+
+SHOWN, NOISES = 16, 16
+RATE = 0.2  # of the first step, in standard deviations of a latent
+DECAYS = 0.9, 0.99  # of Adam's moments
+
+
+@dataclasses.dataclass(frozen=True)
+class Projected:
+    """Pictures and what the model makes nearest to them.
+
+    Attributes:
+        latents: float32 [N, D].
+        pictures: uint8 [N, H, W, C].
+        errors: mean squared error of the pixels in [0, 1], float64 [N].
+        starts: the same for each start, float64 [N, S].
+    """
+
+    latents: np.ndarray
+    pictures: np.ndarray
+    errors: np.ndarray
+    starts: np.ndarray
+
+
+def project(
+    space: Space,
+    *,
+    images: str | os.PathLike | np.ndarray | None = None,
+    num: int = 64,
+    starts: int = 4,
+    steps: int | None = None,
+    seed: int = 0,
+) -> Exploration:
+    """Returns real pictures above the nearest ones that the model makes, and the errors between them.
+
+    G(z) is brought near a picture x by descent of |G(z) - x|^2 in z (Zhu et al. 2016, section 3.1, without its term of
+    features), by Adam at a rate that falls along a cosine, from several latents; the best counts. z stays where the
+    prior can lie. A model with an encoder gives the code, which is the first start where steps are asked for.
+
+    `error` is the mean squared error of pixels in [0, 1]. Beside it stand `mean_image`, the error of the mean training
+    image; `noise`, that reached for pictures of noise, with the mean and the variance of each pixel of the training
+    images; and `ratio`s, both divided by the error of the mean image. A model that reaches any picture says nothing
+    about one.
+
+    Args:
+        space: of the model.
+        images: FILE.png, FILE.npz or a folder of pictures, or uint8 [N, H, W, C]; default: held-out images.
+        num: pictures at most.
+        starts: of each picture.
+        steps: of the descent; by default 100, and none where the model encodes.
+        seed: of the starts and of the noise.
+    """
+    checked(num=num, starts=starts)
+    steps = (0 if space.encodes else 100) if steps is None else steps
+    if steps < 0 or (steps == 0 and not space.encodes):
+        raise UserError(f"{space.model.name} has no encoder: steps must be at least 1, got {steps}")
+    pictures, conditions = _pictures(space, images, num)
+    found = projected(space, pictures, conditions, starts, steps, seed)
+    train = space.source.splits["train"]
+    rows = np.random.default_rng(0).permutation(len(train))[:10_000]
+    real = train.gather(rows)[space.model.data_field].astype(np.float32) / 255.0
+    mean, deviation = real.mean(axis=0), real.std(axis=0)
+    of_mean = _errors(images_of(np.broadcast_to(mean, pictures.shape)), pictures)
+    noise = images_of(mean + deviation * np.random.default_rng(seed).standard_normal((NOISES, *mean.shape)))
+    given = {name: values[np.arange(NOISES) % len(values)] for name, values in conditions.items()}
+    of_noise = projected(space, noise, given, starts, steps, seed)
+    noise_mean = float(_errors(images_of(np.broadcast_to(mean, noise.shape)), noise).mean())
+    error = mean_of(found.errors, POSITIVE) if len(pictures) > 1 else float(found.errors[0])
+    mean_error, noise_error = float(of_mean.mean()), float(of_noise.errors.mean())
+    values = {
+        "error": error,
+        "mean_image": mean_error,
+        "noise": noise_error,
+        "mean_image_of_noise": noise_mean,
+        "ratio": float(found.errors.mean()) / mean_error,
+        "ratio_of_noise": noise_error / noise_mean,
+        "errors": found.errors,
+        "of_one_start": float(found.starts[:, 0].mean()),
+        "latents": found.latents,
+    }
+    lines = (
+        f"mean squared error of {len(pictures)} pictures {found.errors.mean():.4f}, of the mean image "
+        f"{mean_error:.4f}: a share of {values['ratio']:.3f}",
+        f"of {NOISES} pictures of noise {noise_error:.4f}, of the mean image {noise_mean:.4f}: "
+        f"{values['ratio_of_noise']:.3f}",
+    )
+    settings: dict[str, Any] = {
+        "num": len(pictures),
+        "starts": starts,
+        "steps": steps,
+        "seed": seed,
+        "encoder": space.encodes,
+    }
+    settings["images"] = str(images) if isinstance(images, (str, os.PathLike)) else "held-out images"
+    above, below = (
+        np.concatenate([real_[:SHOWN], noise_[:4]])
+        for real_, noise_ in ((pictures, noise), (found.pictures, of_noise.pictures))
+    )
+    picture = grids.enlarged(grids.paired(above, below, 10), below.shape[1:])
+    return Exploration("project", picture, values, lines, settings)
+
+
+def projected(
+    space: Space, pictures: np.ndarray, conditions: dict[str, np.ndarray], starts: int, steps: int, seed: int
+) -> Projected:
+    """Returns pictures uint8 [N, H, W, C] as the model makes them; the other arguments as in `project`."""
+    count = len(pictures)
+    if space.encodes:
+        first = space.codes_of({space.model.data_field: pictures, **conditions})[:, None]
+        if steps:
+            others = space.draw(count * (starts - 1), seed) if starts > 1 else np.zeros((0, space.dim), np.float32)
+            first = np.concatenate([first, others.reshape(count, starts - 1, space.dim)], axis=1)
+    else:
+        first = space.draw(count * starts, seed).reshape(count, starts, space.dim)
+    starts = first.shape[1]
+    latents, given = first.reshape(-1, space.dim), repeated(conditions, starts)
+    targets = np.repeat(pictures, starts, axis=0)
+    if steps:
+        latents = descended(space, latents, targets, given, steps)
+    made = space.decode(latents, given)
+    errors = _errors(made, targets).reshape(count, starts)
+    best = errors.argmin(axis=1) + np.arange(count) * starts
+    return Projected(latents[best], made[best], errors.min(axis=1), errors)
+
+
+def descended(
+    space: Space, latents: np.ndarray, targets: np.ndarray, conditions: dict[str, np.ndarray], steps: int
+) -> np.ndarray:
+    """Returns latents [N, D] after `steps` of Adam on the squared error to targets uint8 [N, H, W, C], row by row."""
+    model, scale = space.model, float(space.draw(256, 0).std())
+    field = "image"  # as `likelihood_parameters` calls it: not clipped, so that its gradient never vanishes
+    parts = []
+    for start in range(0, len(latents), 250):
+        part = slice(start, start + 250)
+        goal = tf.constant(targets[part], tf.float32) / 255.0
+        given = {name: tf.constant(values[part]) for name, values in conditions.items()}
+
+        def advance(z, first, second, index, rate, goal=goal, given=given):
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                error = tf.reduce_sum(tf.square(model.likelihood_parameters(z, given)[field] - goal))
+            gradient = tape.gradient(error, z)
+            first = DECAYS[0] * first + (1.0 - DECAYS[0]) * gradient
+            second = DECAYS[1] * second + (1.0 - DECAYS[1]) * tf.square(gradient)
+            towards = (first / (1.0 - DECAYS[0] ** index)) / (tf.sqrt(second / (1.0 - DECAYS[1] ** index)) + 1e-8)
+            return space.prior.confined(z - rate * towards), first, second
+
+        step = tf.function(advance)
+        z = tf.constant(latents[part])
+        state = z, tf.zeros_like(z), tf.zeros_like(z)
+        for index in range(steps):
+            rate = RATE * scale * 0.5 * (1.0 + np.cos(np.pi * index / steps))
+            state = step(*state, tf.constant(index + 1.0), tf.constant(rate, tf.float32))
+        parts.append(np.asarray(state[0]))
+    return np.concatenate(parts)
+
+
+def images_of(pictures: np.ndarray) -> np.ndarray:
+    """Returns pictures in [0, 1] as uint8; values outside are cut off."""
+    return images.to_uint8(np.clip(pictures, 0.0, 1.0))
+
+
+def _errors(made, targets):
+    difference = (made.astype(np.float64) - targets) / 255.0
+    return np.square(difference).reshape(len(made), -1).mean(axis=1)
+
+
+def _pictures(space, given, num):
+    """Returns (pictures uint8 [N, H, W, C] in the model's size, their conditions)."""
+    if given is None:
+        rows = np.random.default_rng(0).permutation(len(space.held_out))[:num]
+        batch = space.held_out.gather(rows)
+        return batch[space.model.data_field], {name: batch[name] for name in space.model.conditions}
+    if isinstance(given, (str, os.PathLike)):
+        given = _read(given)
+    pictures = images.like(images.as_bytes(given)[:num], tuple(space.model.data_shape))
+    return pictures, space.conditions(len(pictures))
+
+
+def _read(path):
+    found = expanded("--images", path)
+    if not found.exists():
+        raise UserError(f"--images: there is no file or folder {path}")
+    if found.is_file() and found.suffix != ".npz":
+        try:
+            with quiet_pillow(), open_picture(found) as picture:
+                return np.asarray(picture.convert("RGB"))[None]
+        except faults.PICTURE as error:
+            raise UserError(f"--images: {path} cannot be read as a picture: {reason(error)}") from None
+    found, _ = read_samples(found)
+    found = np.asarray(found)
+    if found.ndim != 4:
+        raise UserError(f"--images: {path} holds points; expected pictures")
+    return found
