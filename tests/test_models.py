@@ -23,7 +23,16 @@ from tfgen.training.checkpoints import Checkpoints
 NAMES = [name for name in tfgen.model_names() if name in models.MODELS._builtins]
 SHAPE, CLASSES, BATCH, STEPS = (16, 17, 1), 3, 4, 5
 FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
-SIZES = {"latent_dim": 3, "width": 4, "units": 8, "maxout_units": 4, "hidden": 8, "channels": 4, "filters": 4}
+SIZES = {
+    "latent_dim": 3,
+    "width": 4,
+    "units": 8,
+    "maxout_units": 4,
+    "hidden": 8,
+    "channels": 4,
+    "filters": 4,
+    "labelled": 3,
+}
 
 
 def networks_of(name):

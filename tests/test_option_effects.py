@@ -27,7 +27,7 @@ NAMES = [name for name in tfgen.model_names() if name in models.MODELS._builtins
 SHAPE = (16, 17, 1)
 IMAGES = {"image": Field("image", SHAPE), "label": Field("label", range=(0, 3)), "other": Field("vector", (3,))}
 POINTS = {"point": Field("point", (2,))}
-SIZES = {"latent_dim": 3, "width": 4, "units": [8], "maxout_units": [4]}
+SIZES = {"latent_dim": 3, "width": 4, "units": [8], "maxout_units": [4], "hidden": [8], "labelled": 3}
 # further contexts in which the optimizers' options may be of use
 OPTIMIZERS = [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "final_momentum": 0.7}]
 # where not any value of the annotated type would do

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgen.data.labels import labels_of
 from tfgen.data.source import Arrays, Examples, Source
 from tfgen.errors import UserError
 from tfgen.evaluation.cache import Cache
@@ -106,7 +107,7 @@ class RealData:
         if split not in self._whole:
             examples = self.source.splits[split]
             stored = self.cache.get(self._key(split), lambda: self._computed(examples))
-            labels = gathered_labels(examples)
+            labels = labels_of(examples)
             self._whole[split] = Side(stored["features"], stored.get("probabilities"), labels)
         return self._whole[split]
 
@@ -174,14 +175,3 @@ def gathered(examples: Examples, rows: ArrayLike) -> tuple[np.ndarray, np.ndarra
 def in_memory(examples: Examples) -> dict[str, np.ndarray]:
     """Returns the arrays by name of a split that lies in memory, of which `examples.index` are the rows; else {}."""
     return examples.arrays if isinstance(examples, Arrays) else {}
-
-
-def gathered_labels(examples: Examples) -> np.ndarray | None:
-    """Returns all labels int64 [N], or None."""
-    if "label" not in examples.fields():
-        return None
-    stored = in_memory(examples)
-    if isinstance(examples, Arrays) and "label" in stored:  # `gather` would decode every picture
-        return stored["label"] if examples.index is None else stored["label"][examples.index]
-    starts = range(0, len(examples), CHUNK)
-    return np.concatenate([examples.gather(np.arange(s, min(s + CHUNK, len(examples))))["label"] for s in starts])

@@ -68,6 +68,9 @@ class Attributes:
         @property
         def needs_whole_batch(self) -> str | None: ...
 
+        @property
+        def needs_examples(self) -> str | None: ...
+
         def forget_traces(self) -> None: ...
 
         @property

@@ -104,6 +104,8 @@ class StepIndexedFit(Doors):
         """Trains on checked batches as Keras' `fit` does; settings as there."""
         if self.sees_held_out:
             raise UserError(f"{self.name} has a phase on held-out examples: give fit arrays, and validation_data")
+        if self.needs_examples is not None:
+            raise UserError(f"{self.needs_examples}: give fit arrays instead of batches")
         if isinstance(data.dataset, tf.data.Dataset):
             data = Checked(self.shared_out(data.dataset), data.length, data.source)
         before = int(self.step)

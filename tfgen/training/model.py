@@ -113,6 +113,11 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         """The reason, the start of a sentence, if a step cannot see its batch in micro-batches; else None."""
         return None
 
+    @property
+    def needs_examples(self) -> str | None:
+        """The reason, the start of a sentence, if `prepare` has to see all examples first; else None."""
+        return None
+
     def prepare(self, train: Examples, held_out: Examples | None) -> None:
         """Hook before every fit on `Examples`, for what depends on the data."""
 

@@ -11,6 +11,7 @@ from tfgen.families.adversarial import charts, probes, scores
 from tfgen.families.adversarial.model import AdversarialModel, Judged
 from tfgen.metrics.score import HeldOut
 from tfgen.training.charts import Chart
+from tfgen.training.model import GenerativeModel
 from tfgen.training.step import Fields, Networks, Step
 
 
@@ -24,11 +25,8 @@ def accuracy(labels: tf.Tensor, class_logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.cast(tf.argmax(class_logits, axis=1) == labels, tf.float32))
 
 
-class ClassifyingModel(AdversarialModel):
-    """A GAN whose discriminator gives `class_logits` [B, classes] beside `logit`, of images alone.
-
-    The arguments are those of `AdversarialModel`; `fields` has `label`.
-    """
+class Classifying(GenerativeModel):
+    """The part of a model that classifies by the `class_logits` of its network `discriminator`."""
 
     def classify(self, images: Any, networks: Networks | None = None) -> Fields:
         """Returns `logit` and `probability` float32 [B, classes] of images, in inference mode.
@@ -40,6 +38,13 @@ class ClassifyingModel(AdversarialModel):
         outputs = self.infer("discriminator", {self.data_field: self.as_field(self.data_field, images)}, networks)
         logits = tf.cast(outputs["class_logits"], tf.float32)
         return {"logit": logits, "probability": tf.nn.softmax(logits)}
+
+
+class ClassifyingModel(Classifying, AdversarialModel):
+    """A GAN whose discriminator gives `class_logits` [B, classes] beside `logit`, of images alone.
+
+    The arguments are those of `AdversarialModel`; `fields` has `label`.
+    """
 
     def probes(self) -> list[Callable]:
         """Returns those of the base, and the probe of classes."""

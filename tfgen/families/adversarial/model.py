@@ -75,6 +75,7 @@ class AdversarialModel(LatentModel):
         "discriminator": {"learning_rate": 2e-4, "beta_1": 0.5},
     }
     sampling_network = "generator"
+    averaged: tuple[str, ...] = ("generator",)  # networks of which an average is kept
     prior: Prior
 
     def __init__(
@@ -109,7 +110,7 @@ class AdversarialModel(LatentModel):
             fields=fields or fields_of([generator, discriminator], shape),
             value_range=value_range,
             ema=ema,
-            averaged=("generator",),
+            averaged=self.averaged,
             seed=seed,
             **kwargs,
         )

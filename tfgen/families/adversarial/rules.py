@@ -7,6 +7,7 @@ and below 0.39 in one of three consecutive probes; samples differ up to 8 times 
 """
 
 import math
+from collections.abc import Iterable
 
 from tfgen.diagnosis.rules import RECENT, Past, Row, Rule
 from tfgen.families.adversarial.trials import CHANCE, CLEAR, EVEN, LEARNS, own_separation
@@ -265,3 +266,19 @@ RULES = (
     Rule("samples_saturated", samples_are_saturated, say_samples_are_saturated),
     Rule("samples_out_of_range", samples_leave_the_range, say_samples_leave_the_range),
 )
+
+# rules on what D says of real images and samples: they hold where G follows it
+OF_VERDICT = frozenset(
+    {
+        "discriminator_won",
+        "discriminator_sure_and_wrong",
+        "discriminator_does_not_learn",
+        "discriminator_blind",
+        "generator_saturated",
+    }
+)
+
+
+def without_verdict(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Returns those of the rules that also hold where G does not follow what D says of its samples."""
+    return tuple(rule for rule in rules if rule.name not in OF_VERDICT)

@@ -1,6 +1,6 @@
 """Scores of adversarial models themselves, besides those of their samples."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,32 +9,32 @@ from tfgen.data.source import Examples
 from tfgen.metrics.score import HeldOut, Score, share
 
 if TYPE_CHECKING:
-    from tfgen.families.adversarial.classifying import ClassifyingModel
+    from tfgen.families.adversarial.classifying import Classifying
 
 ROWS = 500  # images that are classified at once
 INTERVAL = "drawing the images that are classified: binomial (Wilson), the classifier held fixed"
 
 
-def test_accuracy(model: "ClassifyingModel", held_out: HeldOut) -> dict[str, Score]:
+def test_accuracy(model: "Classifying", held_out: HeldOut) -> dict[str, Score]:
     """Returns `test_accuracy`, the share of all held-out images that the model's classifier gives their label.
 
     Nothing where the data have no labels.
     """
     if "label" not in held_out.source.fields:
         return {}
-    return {"test_accuracy": accuracy_score(held_out, lambda images: model.classify(images)["logit"])}
+    return {"test_accuracy": accuracy_score(held_out, model)}
 
 
-def accuracy_score(held_out: HeldOut, logits_of: Callable[[np.ndarray], Any], **parameters: Any) -> Score:
-    """Returns the share of all images of a split whose largest logit is that of their label.
+def accuracy_score(held_out: HeldOut, model: "Classifying", **parameters: Any) -> Score:
+    """Returns the share of all images of a split that a model gives their label.
 
     Args:
         held_out: whose split is classified, all of it.
-        logits_of: images uint8 [B, H, W, C] -> logits [B, classes].
+        model: that classifies.
         **parameters: of the protocol.
     """
     examples = held_out.source.splits[held_out.split]
-    right = np.concatenate([np.argmax(logits_of(x), axis=1) == labels for x, labels in batches(examples)])
+    right = np.concatenate([np.argmax(model.classify(x)["logit"], 1) == labels for x, labels in batches(examples)])
     # of the whole split, whatever the number of examples of other scores
     stated = held_out.stated(**parameters)
     stated = {**stated, "real": {**stated["real"], "count": len(right)}, "interval": INTERVAL}

@@ -1,0 +1,181 @@
+"""Semi-supervised GANs: the choice of labels, the terms by hand, and the supervised classifier beside."""
+
+import math
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+import tfgen
+from tfgen.data.labels import evenly_chosen, labels_of
+from tfgen.data.source import Arrays, Field, Source
+from tfgen.errors import UserError
+from tfgen.families.adversarial.semi_supervised import SemiSupervisedModel
+from tfgen.metrics.score import HeldOut
+from tfgen.noise import Noise
+
+SHAPE, CLASSES, ROWS = (8, 8, 1), 3, 60
+FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
+SMALL = {"units": [6], "hidden": [5], "latent_dim": 3}
+
+
+def data(rows=ROWS, seed=0):
+    """Images with a bright bar at the place of their class, and their labels."""
+    labels = np.arange(rows) % CLASSES
+    images = np.random.default_rng(seed).integers(0, 120, (rows, *SHAPE))
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 2] += 120
+    return images.astype(np.uint8), labels
+
+
+def built(labelled=6, **options):
+    return tfgen.build_model("sgan", fields=FIELDS, labelled=labelled, **{**SMALL, **options})
+
+
+# The choice of labels.
+
+
+@pytest.mark.parametrize("count", [3, 6, 7, 10])
+def test_labels_are_chosen_evenly_and_from_the_seed(count):
+    labels = np.repeat(np.arange(CLASSES), [5, 20, 40])
+    rows = evenly_chosen(labels, count, CLASSES, 1)
+    each = np.bincount(labels[rows], minlength=CLASSES)
+    assert len(set(rows)) == count and each.sum() == count and each.max() - each.min() <= 1
+    np.testing.assert_array_equal(rows, evenly_chosen(labels, count, CLASSES, 1))
+    assert any(not np.array_equal(rows, evenly_chosen(labels, count, CLASSES, seed)) for seed in (2, 3, 4))
+
+
+def test_a_class_with_too_few_images_is_said():
+    with pytest.raises(UserError, match="9 labelled examples of 3 classes need 3 of each, but class 1 has 2: .*=6"):
+        evenly_chosen(np.array([0, 0, 0, 1, 1, 2, 2, 2]), 9, 3, 0)
+
+
+def test_labels_of_a_view_and_of_files():
+    examples = Arrays({"image": data()[0], "label": data()[1]}, FIELDS).select([5, 4, 3])
+    np.testing.assert_array_equal(labels_of(examples), [2, 1, 0])
+
+    class Files(Arrays):
+        arrays = property(lambda self: {}, lambda self, value: None)
+
+        def __init__(self):
+            self.index = None
+
+        def fields(self):
+            return FIELDS
+
+        def __len__(self):
+            return 1201
+
+        def gather(self, indices):
+            return {"label": np.asarray(indices) % 7}
+
+    np.testing.assert_array_equal(labels_of(Files()), np.arange(1201) % 7)
+    assert labels_of(Arrays({"image": data()[0]}, {"image": FIELDS["image"]})) is None
+
+
+def prepared(images, labels):
+    model = built()
+    model.prepare(model.as_examples(images, labels), None)
+    return model
+
+
+def test_the_labels_of_the_chosen_images_are_kept_and_those_of_all_others_have_no_effect():
+    images, labels = data()
+    model = prepared(images, labels)
+    kept = model.states["labelled_images"].numpy()
+    rows = [int(np.flatnonzero((images == image).all(axis=(1, 2, 3)))[0]) for image in kept]
+    np.testing.assert_array_equal(model.states["labels"].numpy(), labels[rows])
+    assert np.bincount(labels[rows]).tolist() == [2, 2, 2]
+    of_floats = prepared(images / np.float32(255), labels)
+    np.testing.assert_array_equal(of_floats.states["labelled_images"].numpy(), kept)
+    for one, given in ((model, labels[:20]), (of_floats, 0 * labels[:20])):
+        one.train_step({"image": tf.constant(images[:20]), "label": tf.constant(given)})
+    assert model.digest() == of_floats.digest()
+
+
+def test_batches_cannot_be_chosen_from():
+    images, labels = data()
+    batches = tf.data.Dataset.from_tensor_slices({"image": images, "label": labels}).batch(20)
+    with pytest.raises(UserError, match="sgan chooses the images .* before the first step: give fit arrays"):
+        built().fit(batches, epochs=1, verbose=0)
+
+
+# The terms.
+
+
+def counted():
+    """(generator, discriminator): G makes zeros; D's class logits are (x, 2 x, 0) of the first pixel x, its feature."""
+    latent, image = keras.Input((3,), name="latent"), keras.Input(SHAPE, name="image")
+    zeros = layers.Dense(64, kernel_initializer="zeros", name="made")(latent)
+    x = layers.Flatten()(layers.Cropping2D(((0, 7), (0, 7)))(image))
+    weights = lambda shape, dtype=None: tf.constant([[1.0, 2.0, 0.0]])  # noqa: E731
+    logits = layers.Dense(3, use_bias=False, kernel_initializer=weights, name="class_logits")(x)
+    logit = keras.ops.logsumexp(logits, axis=1, keepdims=True)
+    outputs = {"logit": logit, "class_logits": logits, "features": x}
+    return keras.Model(latent, layers.Reshape(SHAPE)(zeros)), keras.Model(image, outputs)
+
+
+def test_the_terms_by_hand():
+    model = SemiSupervisedModel(
+        *counted(), latent_dim=3, labelled=1, class_weight=2.0, value_range=(0.0, 1.0), fields=FIELDS, ema=None
+    )
+    model.states["labelled_images"].assign(np.full((1, *SHAPE), 255, np.uint8))
+    model.states["labels"].assign([1])
+    batch = {"image": tf.fill([4, *SHAPE], 0.5), "label": tf.zeros([4], tf.int64)}
+    step = model.inference_step(Noise(0, 0))
+    found = {name: float(value) for name, value in model.discriminator_terms(batch, step).items()}
+    z_real, z_fake = math.exp(0.5) + math.e + 1.0, 3.0
+    z_known = math.e + math.exp(2.0) + 1.0
+    expected = -math.log(z_real / (z_real + 1.0)) - math.log(1.0 / (z_fake + 1.0))
+    assert found["discriminator_loss"] == pytest.approx(expected, rel=1e-5)
+    assert found["class_loss"] == pytest.approx(-2.0 * (2.0 - math.log(z_known)), rel=1e-5)
+    assert float(step.logs["labelled_accuracy"]) == 1.0
+    found = model.generator_terms(batch, step)
+    assert {name: float(value) for name, value in found.items()} == pytest.approx({"feature_distance": 0.25})
+
+
+def test_without_feature_matching_the_generator_follows_the_verdict():
+    model = built(feature_matching=False)
+    batch = {"image": tf.zeros([4, *SHAPE]), "label": tf.zeros([4], tf.int64)}
+    assert set(model.generator_terms(batch, model.inference_step(Noise(0, 0)))) == {"generator_loss"}
+    names = lambda model: {rule.name for rule in model.rules()}  # noqa: E731
+    assert "discriminator_won" in names(model) and model.trials()
+    matching = built()
+    assert "discriminator_won" not in names(matching) and not matching.trials()
+    assert "generator_collapsed" in names(matching)
+    assert model.needs_whole_batch is None and "feature matching" in matching.needs_whole_batch
+
+
+@pytest.mark.parametrize("network", ["dense", "conv"])
+def test_the_logit_is_the_log_of_the_sum_of_the_classes(network):
+    sizes = SMALL if network == "dense" else {"latent_dim": 3, "width": 2}
+    model = tfgen.build_model("sgan", fields=FIELDS, labelled=3, network=network, **sizes)
+    outputs = model.discriminator(data(4)[0] / 255.0)
+    expected = np.log(np.exp(outputs["class_logits"]).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(outputs["logit"], expected, rtol=1e-5)
+    assert outputs["features"].shape[0] == 4
+
+
+# The supervised classifier.
+
+
+def test_both_accuracies_stand_side_by_side():
+    images, labels = data()
+    model = built(labelled=30, noise=0.0, hidden_noise=0.0, hidden=[8], learning_rate=0.02)
+    model.fit(images, labels, batch_size=20, epochs=30, verbose=0)
+    digest = model.digest()
+    unseen = data(90, seed=1)
+    source = Source("levels", FIELDS, {"test": Arrays(dict(zip(("image", "label"), unseen, strict=True)), FIELDS)})
+    held = HeldOut(unseen[0][:5], {}, {"version": 1, "real": {"count": 5}}, source, "test")
+    scores, _ = model.scores(held, types.SimpleNamespace(seed=0))
+    assert list(scores) == ["test_accuracy", "supervised_accuracy"]
+    own, other = scores.values()
+    assert own.value > 0.8 and other.value > 0.8 and own.protocol == other.protocol
+    assert own.protocol["parameters"] == {"labelled": 30, "steps": 90} and own.protocol["real"]["count"] == 90
+    assert model.digest() == digest
+    twin = model.supervised()
+    assert int(twin.step) == 90 and int(twin.optimizers["discriminator"].iterations) == 90
+    assert twin.networks["discriminator"].count_params() == model.discriminator.count_params()

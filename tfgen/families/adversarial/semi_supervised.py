@@ -1,0 +1,159 @@
+"""Semi-supervised GAN: a classifier of few labelled and many unlabelled images (Salimans et al. 2016, section 5)."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen.data.labels import evenly_chosen, labels_of
+from tfgen.data.source import Examples
+from tfgen.diagnosis.rules import Rule
+from tfgen.domains import Count, NotNegative
+from tfgen.errors import UserError
+from tfgen.families.adversarial import rules, scores
+from tfgen.families.adversarial.classifying import Classifying, ClassifyingModel, accuracy, cross_entropy
+from tfgen.families.adversarial.fresh import reinitialised
+from tfgen.metrics.score import HeldOut
+from tfgen.noise import stream_key
+from tfgen.storage.images import to_uint8
+from tfgen.training.phases import Phase
+from tfgen.training.step import Fields, Step
+
+BATCH = 64  # labelled images per step of the supervised classifier
+
+
+class SemiSupervisedModel(ClassifyingModel):
+    """A GAN whose discriminator is a classifier, trained on few labelled images, and on all others without labels.
+
+    With class logits l, D(x) = Z / (Z + 1), Z = sum_k exp l_k. D minimises the cross-entropy of labelled images and,
+    of all images and of samples, that of real and generated ones (Salimans et al. 2016, section 5). G matches the mean
+    of D's features over real images (feature matching, section 3.1): its samples are poorer, the classifier is better.
+
+    Args:
+        generator: `latent` -> image.
+        discriminator: `image` -> {`logit` [B, 1], `class_logits` [B, K], `features` [B, D]}.
+        labelled: number of training images whose labels are kept, evenly over the classes, chosen from the seed.
+        class_weight: weight of the cross-entropy of the labelled images.
+        feature_matching: whether G matches mean features; else it follows D's verdict, as in any GAN.
+        **options: of `AdversarialModel`; `fields` has `label`.
+    """
+
+    averaged = ("generator", "discriminator")
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        labelled: Count = 100,
+        class_weight: NotNegative = 2.0,
+        feature_matching: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, **options)
+        self.labelled, self.class_weight = int(labelled), class_weight
+        self.feature_matching = bool(feature_matching)
+        # states, so that files of the model have them; -1: not chosen yet
+        self.add_state("labelled_images", np.zeros((self.labelled, *self.data_shape)), "uint8")
+        self.add_state("labels", np.full(self.labelled, -1), "int64")
+
+    @property
+    def needs_whole_batch(self) -> str | None:
+        """The reason, the start of a sentence, if a step cannot see its batch in micro-batches; else None."""
+        return "feature matching compares means over the whole batch" if self.feature_matching else None
+
+    @property
+    def needs_examples(self) -> str | None:
+        """The reason, the start of a sentence, why `fit` needs all examples at once, not batches; else None."""
+        return f"{self.name} chooses the images whose labels it keeps before the first step"
+
+    def prepare(self, train: Examples, held_out: Examples | None) -> None:
+        """Chooses the labelled images.
+
+        Raises:
+            UserError: a class has too few images.
+        """
+        labels, known = labels_of(train), self.fields["label"].range
+        if labels is None or not known:
+            raise UserError(f"{self.name} needs the label of every training image, and the number of classes")
+        rows = evenly_chosen(labels, self.labelled, int(known[1]), stream_key(self.seed, "labelled images"))
+        chosen = train.gather(rows)
+        self.states["labelled_images"].assign(to_uint8(self.as_unit_images(tf.constant(chosen[self.data_field]))))
+        self.states["labels"].assign(chosen["label"].astype(np.int64).reshape(-1))
+
+    def labelled_batch(self, batch: Fields, step: Step) -> Fields:
+        """Returns as many labelled images as the batch has, drawn with replacement, and their labels."""
+        drawn = step.noise.uniform("labelled", [tf.shape(batch[self.data_field])[0]])
+        rows = tf.minimum(tf.cast(drawn * self.labelled, tf.int32), self.labelled - 1)
+        images = self.to_value_range(self.as_unit_images(tf.gather(self.states["labelled_images"].value, rows)))
+        return {self.data_field: images, "label": tf.gather(self.states["labels"].value, rows)}
+
+    def discriminator_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns those of a GAN, and the cross-entropy of labelled images."""
+        terms, known = super().discriminator_terms(batch, step), self.labelled_batch(batch, step)
+        logits = self.judge(known, step.scope("labelled"))["class_logits"]
+        labels = tf.maximum(known["label"], 0)  # not chosen yet: outside of `fit`
+        step.log("labelled_accuracy", accuracy(labels, logits))
+        return {**terms, "class_loss": self.class_weight * cross_entropy(labels, logits)}
+
+    def generator_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns |E f(x) - E f(G(z))|^2, f the features of D: Salimans et al. 2016, section 3.1."""
+        if not self.feature_matching:
+            return super().generator_terms(batch, step)
+        seen = self.real_fields(batch, step), self.fake_fields(batch, step)
+        means = [tf.reduce_mean(step.gather(self.judge(fields, step)["features"]), axis=0) for fields in seen]
+        return {"feature_distance": tf.reduce_sum(tf.square(means[0] - means[1]))}
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Returns those of the base; without those on D's verdict, where G does not follow it."""
+        return rules.without_verdict(super().rules()) if self.feature_matching else super().rules()
+
+    def trials(self) -> list:
+        """Returns those of the base, where G follows D's verdict."""
+        return [] if self.feature_matching else super().trials()
+
+    def supervised(self) -> "SupervisedModel":
+        """Returns the same classifier with new weights, trained on the labelled images alone for as many steps."""
+        fields = {name: self.fields[name] for name in (self.data_field, "label")}
+        network = reinitialised(self.discriminator, stream_key(self.seed, "supervised"))
+        own = self.optimizers["discriminator"]
+        twin = SupervisedModel(network, fields=fields, value_range=self.value_range, ema=self.ema, seed=self.seed)
+        twin.compile(type(own).from_config(own.get_config()))
+        known = {name: np.array(self.states[name].numpy()) for name in ("labelled_images", "labels")}
+        size = min(BATCH, self.labelled)
+        twin.fit(known["labelled_images"], known["labels"], size, steps_per_epoch=max(int(self.step), 1), verbose=0)
+        return twin
+
+    def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
+        """Returns `test_accuracy`, and `supervised_accuracy` of the same classifier without the unlabelled images."""
+        if "label" not in held_out.source.fields:
+            return {}, {}
+        return {
+            name: scores.accuracy_score(held_out, model, labelled=self.labelled, steps=int(self.step))
+            for name, model in {"test_accuracy": self, "supervised_accuracy": self.supervised()}.items()
+        }, {}
+
+
+class SupervisedModel(Classifying):
+    """A classifier that learns by the cross-entropy of labelled images alone.
+
+    Args:
+        discriminator: `image` -> {`class_logits` [B, K], ...}.
+        **options: of `GenerativeModel`.
+    """
+
+    default_optimizers = {"discriminator": {"learning_rate": 1e-3}}
+
+    def __init__(self, discriminator: keras.Model, **options: Any) -> None:
+        super().__init__({"discriminator": discriminator}, averaged=("discriminator",), **options)
+
+    @property
+    def phases(self) -> list[Phase]:
+        """One update of the classifier."""
+        return [Phase("classifier", ("discriminator",), "discriminator", self.class_terms)]
+
+    def class_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns the cross-entropy of the labels."""
+        logits = tf.cast(step.run("discriminator", batch)["class_logits"], tf.float32)
+        return {"class_loss": cross_entropy(batch["label"], logits)}
