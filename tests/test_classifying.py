@@ -28,7 +28,7 @@ def built(name, **options):
 
 @pytest.fixture(scope="module")
 def acgan():
-    return built("acgan", class_weight=2.0)
+    return built("acgan", class_weight=2.0, generated_class_weight=3.0)
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +64,15 @@ def test_terms_of_both_phases(acgan):
     terms = acgan.more_terms("discriminator", {}, real, fake, said)
     expected = {
         "discriminator_real_class": -2 * math.log(0.75),
-        "discriminator_fake_class": -2 * math.log(0.5),
+        "discriminator_fake_class": -3 * math.log(0.5),
     }
     assert {name: float(value) for name, value in terms.items()} == pytest.approx(expected, rel=1e-6)
     assert said.logs["discriminator_real_class_accuracy"] == 1.0
     # D's answers to real images do not depend on G: with a relativistic loss G's phase has them all the same
-    assert set(acgan.more_terms("generator", {}, real, fake, said)) == {"generator_fake_class"}
+    terms = acgan.more_terms("generator", {}, real, fake, said)
+    assert {name: float(value) for name, value in terms.items()} == {
+        "generator_fake_class": pytest.approx(-2 * math.log(0.5))
+    }
 
 
 def test_classify_is_the_softmax_of_the_discriminators_logits(acgan, images):

@@ -11,4 +11,4 @@ import tfgen
 
 def recipe():
     base = tfgen.load_recipe("cgan")
-    return base.without_options(["projection"]).replace(model="acgan", options={"class_weight": 1.0})
+    return base.without_options(["projection"]).replace(model="acgan", options={"generated_class_weight": 0.0})

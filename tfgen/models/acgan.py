@@ -20,9 +20,11 @@ class Classifier(Options):
 
     Attributes:
         class_weight: of the cross-entropies of the classes, beside the adversarial losses
+        generated_class_weight: of that of generated images in the discriminator's update; 0: it learns from real ones
     """
 
     class_weight: NotNegative = 1.0
+    generated_class_weight: NotNegative = 1.0
 
 
 def acgan(
@@ -56,4 +58,5 @@ def acgan(
         optimization=optimization,
         kind=kind,
         class_weight=classifier.class_weight,
+        generated_class_weight=classifier.generated_class_weight,
     )

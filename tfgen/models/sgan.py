@@ -96,7 +96,7 @@ def sgan(
             return generator, dense_classifier(shape, classes, dense.hidden, **noises)
         size: dict[str, Any] = {"width": conv.width, "kernel_size": conv.kernel_size, "depth": conv.depth}
         units = () if conv.hidden_units is None else (conv.hidden_units,)
-        ending = {"units": units, "noise": semi_supervised.noise, "dropout": conv.dropout}
+        ending: dict[str, Any] = {"units": units, "noise": semi_supervised.noise, "dropout": conv.dropout}
         generator = dcgan_generator(shape, latent_dim, **size, stddev=None, output="sigmoid")
         return generator, conv_classifier(shape, classes, **size, **ending)
 

@@ -69,21 +69,32 @@ class AuxiliaryClassifierModel(ClassifyingModel):
         generator: `latent` and `label` -> image.
         discriminator: `image` -> {`logit` [B, 1], `class_logits` [B, classes]}.
         class_weight: weight of the cross-entropies of the classes; the paper has 1.
+        generated_class_weight: that of generated images in D's update; the paper has 1. With 0 D knows the classes from
+            real images alone, and G cannot agree with it on marks of a class that real images do not have.
         **options: of `AdversarialModel`.
     """
 
     def __init__(
-        self, generator: keras.Model, discriminator: keras.Model, *, class_weight: NotNegative = 1.0, **options: Any
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        class_weight: NotNegative = 1.0,
+        generated_class_weight: NotNegative = 1.0,
+        **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, **options)
-        self.class_weight = class_weight
+        self.class_weight, self.generated_class_weight = class_weight, generated_class_weight
 
     def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
         """Returns the cross-entropies of the classes; of real images for D alone."""
-        seen = {"fake": fake} if phase == "generator" or real is None else {"real": real, "fake": fake}
+        if phase == "generator" or real is None:
+            seen = {"fake": (fake, self.class_weight)}
+        else:
+            seen = {"real": (real, self.class_weight), "fake": (fake, self.generated_class_weight)}
         terms = {}
-        for name, judged in seen.items():
+        for name, (judged, weight) in seen.items():
             labels, logits = judged.fields["label"], judged.outputs["class_logits"]
-            terms[f"{phase}_{name}_class"] = self.class_weight * cross_entropy(labels, logits)
+            terms[f"{phase}_{name}_class"] = weight * cross_entropy(labels, logits)
             step.log(f"{phase}_{name}_class_accuracy", accuracy(labels, logits))
         return terms
