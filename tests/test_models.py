@@ -170,7 +170,14 @@ CAPABILITIES = {
     "generate": lambda model, x, given: {"image": model.decode_latents(latents(model), given)},
     "classify": lambda model, x, given: {f"class_{name}": value for name, value in model.classify(x).items()},
 }
-OUTPUTS = {"logit": (2, 1), "image": (2, *SHAPE), "class_logit": (2, CLASSES), "class_probability": (2, CLASSES)}
+OUTPUTS = {
+    "category": (2, 10),
+    "continuous": (2, 2),
+    "logit": (2, 1),
+    "image": (2, *SHAPE),
+    "class_logit": (2, CLASSES),
+    "class_probability": (2, CLASSES),
+}
 KNOWN = {"generate", "sample", "sample_png", "encode", "reconstruct", "discriminate", "interpolate", "classify"}
 
 
@@ -192,12 +199,12 @@ def check_plain(network):
     """Nothing but Keras' own layers, named inputs, float32 outputs."""
     for layer in network.layers:
         assert type(layer).__module__.split(".")[0] == "keras" and not isinstance(layer, layers.Lambda)
-    assert {tensor.name for tensor in network.inputs} <= {"latent", "image", "label"}
+    assert {tensor.name for tensor in network.inputs} <= {"latent", "image", "label", "category", "continuous"}
     assert {tensor.dtype for tensor in keras.tree.flatten(network.outputs)} == {"float32"}
 
 
 def inputs_of(network):
-    made = {"latent": np.ones, "image": np.zeros, "label": np.ones}
+    made = {"latent": np.ones, "image": np.zeros, "label": np.ones, "category": np.ones, "continuous": np.ones}
     return {t.name: made[t.name]((2, *t.shape[1:])).astype(t.dtype) for t in network.inputs}
 
 

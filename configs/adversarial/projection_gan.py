@@ -10,4 +10,4 @@ import tfgen
 
 
 def recipe():
-    return tfgen.load_recipe("cgan").replace(model="projection_gan", options={"projection": 128})
+    return tfgen.load_recipe("cgan").replace(model="projection_gan", options={"loss": "hinge"})

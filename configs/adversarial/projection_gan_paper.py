@@ -19,6 +19,7 @@ def recipe():
         options={
             "latent_dim": 128,
             "prior": "normal",
+            "loss": "hinge",
             "normalize": False,
             "discriminator_steps": 5,
             "learning_rate": 2e-4,

@@ -30,6 +30,10 @@ MODELS = Registry(
             "tfgen.models.projection_gan:projection_gan",
             "GAN with a projection discriminator and conditional batch norm (Miyato and Koyama 2018).",
         ),
+        "infogan": (
+            "tfgen.models.infogan:infogan",
+            "InfoGAN: discrete and continuous codes that images tell of (Chen et al. 2016).",
+        ),
         "sgan": (
             "tfgen.models.sgan:sgan",
             "Semi-supervised GAN: a classifier of few labelled images and many without labels (Salimans et al. 2016).",

@@ -47,7 +47,8 @@ def acgan(
         return make_condition("label", field)
 
     def networks() -> tuple[keras.Model, keras.Model]:
-        return conv_networks(shape, adversarial.latent_dim, conv, given, judged_with=lambda: None, classes=classes)
+        heads = {"class_logits": classes}
+        return conv_networks(shape, adversarial.latent_dim, conv, given, judged_with=lambda: None, heads=heads)
 
     return adversarial_model(
         "acgan",

@@ -73,7 +73,7 @@ def conv_networks(
         condition: makes the condition's input, for each of the two networks anew; None: unconditional.
         judged_with: makes that of the discriminator, where it has another.
         conditional_norm: as of `dcgan_generator`.
-        **judge: further arguments of `dcgan_discriminator`: `projection`, `classes`.
+        **judge: further arguments of `dcgan_discriminator`: `projection`, `heads`.
     """
     size: dict[str, Any] = {
         "width": conv.width,
@@ -85,8 +85,8 @@ def conv_networks(
     levels = (halvings(shape) if conv.depth is None else conv.depth) + conv.full_size
     conv.idle("on a single convolution, which has no batch norm", "normalize")
     # read only where it has an effect, so that it is refused where it has none
-    normalize = {"normalize": conv.normalize} if levels > 1 else {}
-    made = {**size, "output": conv.output, "conditional_norm": conditional_norm}
+    normalize: dict[str, Any] = {"normalize": conv.normalize} if levels > 1 else {}
+    made: dict[str, Any] = {**size, "output": conv.output, "conditional_norm": conditional_norm}
     generator = dcgan_generator(shape, latent_dim, **made, condition=condition())
     discriminator = dcgan_discriminator(
         shape,

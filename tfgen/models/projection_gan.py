@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 
-from tfgen import losses
 from tfgen.data.source import Field
 from tfgen.families.adversarial.model import AdversarialModel
 from tfgen.models.common import adversarial_model, condition_field, image_shape_of, make_condition, only
@@ -17,7 +16,7 @@ def projection_gan(
     *,
     condition: str = "label",
     conv: Projected = Projected(projection=128),
-    adversarial: Adversarial = Adversarial(loss=losses.hinge),
+    adversarial: Adversarial = Adversarial(),
     optimization: AdversarialOptimizer = AdversarialOptimizer(),
     kind: type[AdversarialModel] = AdversarialModel,
 ) -> AdversarialModel:

@@ -1,6 +1,6 @@
 """Networks that know their shapes only once they are called: subclasses, and a Sequential without an Input."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -64,3 +64,14 @@ def input_shape(network: keras.Model, name: str) -> Shape | None:
         return tuple(network.inputs[names.index(name) if name in names else 0].shape[1:])
     shape = (network.get_build_config() or {}).get("input_shape") if network.built else None
     return None if shape is None or isinstance(shape, dict) else tuple(shape[1:])
+
+
+def with_named_inputs(network: keras.Model, sizes: Mapping[str, int]) -> keras.Model:
+    """Returns a network of several inputs, whose concatenation is the one input of `network`.
+
+    Args:
+        network: functional, of an input [B, sum of sizes].
+        sizes: name -> size of each input, in their order.
+    """
+    inputs = {name: keras.Input((size,), name=name) for name, size in sizes.items()}
+    return keras.Model(inputs, network(keras.layers.Concatenate()(list(inputs.values()))), name=network.name)

@@ -1,7 +1,7 @@
 """Convolutional networks after DCGAN (Radford et al. 2016): functional `keras.Model`s of built-in layers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -185,7 +185,7 @@ def dcgan_discriminator(
     projection: int = 0,
     full_size: bool = False,
     hidden_units: int | None = None,
-    classes: int = 0,
+    heads: Mapping[str, int] | None = None,
     concatenated: bool = True,
 ) -> keras.Model:
     """Returns image [B, H, W, C] in [-1, 1] -> logit float32 [B, 1]: Radford et al. 2016, section 3.
@@ -204,8 +204,8 @@ def dcgan_discriminator(
         full_size: a 3 x 3 convolution of stride 1 to `width` channels comes first.
         hidden_units: size of a dense layer before the logit, or None. In the paper the logit is linear in the last
             feature maps, a sum over patches of the image; the dense layer combines the patches.
-        classes: number of classes of a second output; with it the network gives a dict of `logit` and `class_logits`
-            float32 [B, classes] (Odena et al. 2017, section 3); 0 for none.
+        heads: name -> size of further outputs, linear in the last features; with any the network gives a dict of
+            `logit` and these, float32 [B, size].
         concatenated: whether the condition is concatenated with the image; without it the projection alone sees it.
     """
     most, depth = most_doublings(depth, full_size), halvings(image_shape) if depth is None else depth
@@ -223,9 +223,8 @@ def dcgan_discriminator(
         direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)
         agreement = layers.Dot(1, dtype="float32")([features, direction])
         logit = layers.Add(dtype="float32", name="logit")([logit, agreement])
-    outputs = logit
-    if classes:
-        outputs = {"logit": logit, "class_logits": layers.Dense(classes, dtype="float32", name="class_logits")(x)}
+    more = {name: layers.Dense(size, dtype="float32", name=name)(x) for name, size in (heads or {}).items()}
+    outputs = {"logit": logit, **more} if more else logit
     return keras.Model(network_inputs(image, condition), outputs, name="discriminator")
 
 
