@@ -1,10 +1,13 @@
 """Differentiable augmentations."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from factories import SHAPE, gan
 
 from tfgen import augment
+from tfgen.errors import UserError
 from tfgen.noise import Noise
 
 IMAGES = tf.constant(np.random.default_rng(0).uniform(-1, 1, (50, 8, 16, 2)).astype(np.float32))
@@ -48,7 +51,131 @@ def test_translation_passes_gradients_of_the_pixels_that_stay():
     assert kept == pytest.approx(float(total), abs=1e-2)
 
 
-@pytest.mark.parametrize("make", [augment.instance_noise, augment.translate])
+def test_color_moves_brightness_saturation_and_contrast_within_their_ranges():
+    flat = tf.fill([2000, 2, 2, 3], 0.25)
+    # a flat gray image has neither saturation nor contrast: brightness alone, U(-1/2, 1/2)
+    change = (augment.color()(flat, noise()) - flat).numpy()
+    assert np.ptp(change, axis=(1, 2, 3)).max() < 1e-6
+    change = change[:, 0, 0, 0]
+    assert change.min() > -0.5 and change.max() < 0.5 and change.std() == pytest.approx(12**-0.5, rel=0.05)
+    # two gray halves: their distance times U(1/2, 3/2)
+    halves = tf.concat([tf.zeros([2000, 1, 2, 3]), tf.ones([2000, 1, 2, 3])], axis=1)
+    made = augment.color()(halves, noise()).numpy()
+    contrast = made[:, 1, 0, 0] - made[:, 0, 0, 0]
+    assert 0.5 <= contrast.min() < 0.52 and 1.48 < contrast.max() <= 1.5
+    # red and green in each pixel: their distance times U(0, 2) times the contrast
+    red = tf.tile(tf.constant([[[[1.0, 0.0, 0.5]]]]), [2000, 2, 2, 1])
+    made = augment.color()(red, noise()).numpy()
+    spread = (made[:, 0, 0, 0] - made[:, 0, 0, 1]) / contrast
+    assert spread.min() > -1e-4 and spread.max() <= 2.0 and spread.mean() == pytest.approx(1.0, abs=0.05)
+    np.testing.assert_allclose(augment.color(0.0)(IMAGES, noise()), IMAGES, atol=1e-6)
+
+
+def test_cutout_hides_a_rectangle_at_any_place():
+    ones = tf.ones([3000, 6, 10, 2])
+    hidden = augment.cutout(0.5)(ones, noise()).numpy() == 0.0
+    assert (hidden[..., 0] == hidden[..., 1]).all()
+    rows, columns = hidden[..., 0].any(axis=2).sum(axis=1), hidden[..., 0].any(axis=1).sum(axis=1)
+    np.testing.assert_array_equal(hidden[..., 0].sum(axis=(1, 2)), rows * columns)
+    # 3 of 6 rows about any of them (2 at an edge); 5 of 10 columns
+    assert set(rows) == {2, 3} and set(columns) == {3, 4, 5}
+    centre = hidden[:, 2:4, 4:6].mean()
+    assert centre > hidden[:, 0, 0].mean() > 0
+
+
+def test_mirror_exchanges_left_and_right_in_half_of_the_images():
+    made, back = augment.mirror()(IMAGES, noise()).numpy(), IMAGES.numpy()[:, :, ::-1]
+    same, mirrored = [(made == other).all(axis=(1, 2, 3)) for other in (IMAGES.numpy(), back)]
+    assert (same ^ mirrored).all() and 10 < mirrored.sum() < 40
+
+
+def test_diff_augment_is_a_chain_by_names():
+    made = augment.diff_augment("color, cutout")
+    assert made == augment.chain(augment.color(), augment.cutout())
+    assert augment.diff_augment() == augment.chain(augment.color(), augment.translate(), augment.cutout())
+    with pytest.raises(UserError, match="no policy 'colour'; did you mean 'color'"):
+        augment.diff_augment("colour")
+
+
+# Adaptive augmentation.
+
+
+class State:
+    def __init__(self, value):
+        self.value = tf.constant(value)
+
+
+def adapted(made, states, *observed, held_out=False):
+    """The states after D's answers `observed`, columns of logits."""
+
+    def assign(state, value):
+        state.value = tf.convert_to_tensor(value)
+
+    logits = [tf.constant(values)[:, None] for values in observed]
+    (made.observe_held_out if held_out else made.observe)(*logits, states, assign)
+    return {name: float(state.value) for name, state in states.items()}
+
+
+def start(made):
+    return {name: State(value) for name, value in made.states.items()}
+
+
+def test_p_rises_while_d_takes_most_real_images_for_real_and_falls_else():
+    made = augment.adaptive(0.1, images=40, most=0.3)
+    states = start(made)
+    # r = 1/4 sign mean = 0.25 (1 + 1 + 1 - 1) / 4 = 0.125 > 0.1; p += 4 / 40
+    found = adapted(made, states, [1.0, 2.0, 0.5, -1.0], [0.0] * 4)
+    assert found["overfitting"] == pytest.approx(0.125) and found["p"] == pytest.approx(0.1)
+    for _ in range(3):
+        found = adapted(made, states, [1.0] * 4, [0.0] * 4)
+    assert found["p"] == pytest.approx(0.3)  # not above `most`
+    for _ in range(9):
+        found = adapted(made, states, [-1.0] * 4, [0.0] * 4)
+    assert found["p"] == 0.0
+
+
+def test_p_follows_the_held_out_images():
+    made = augment.adaptive(0.1, images=10, drive="held_out")
+    assert made.watches_held_out and augment.chain(made, augment.mirror()).watches_held_out
+    states = start(made)
+    found = adapted(made, states, [4.0, 4.0], [-4.0, -4.0])
+    assert (found["p"], found["train"], found["fake"]) == (0.0, 1.0, -1.0)
+    # r_v = (1 - 0) / (1 + 1) = 1/2, a quarter of it in the average
+    found = adapted(made, states, [0.0, 0.0], held_out=True)
+    assert found["overfitting"] == pytest.approx(0.125) and found["p"] == pytest.approx(0.2)
+
+
+def test_each_step_is_applied_with_the_probability_that_the_state_has():
+    made = augment.adaptive(policy="mirror,cutout")
+    none = made.at({"p": State(0.0)})(IMAGES, noise())
+    np.testing.assert_array_equal(none, IMAGES)
+    np.testing.assert_array_equal(made(IMAGES, noise()), IMAGES)  # as it begins
+    ones = tf.ones([2000, 8, 8, 1])
+    changed = (made.at({"p": State(0.25)})(ones, noise()).numpy() == 0).any(axis=(1, 2, 3)).mean()
+    assert changed == pytest.approx(0.25, abs=0.04)
+    with pytest.raises(UserError, match="drive is train or held_out, got 'test'"):
+        augment.adaptive(drive="test")
+
+
+@pytest.mark.parametrize("drive", ["train", "held_out"])
+def test_a_model_keeps_p_in_its_checkpoint_and_file(drive, photos, tmp_path):
+    made = augment.chain(augment.adaptive(0.0, images=100, drive=drive, policy="translation"), augment.instance_noise())
+    model = gan(augment=made)
+    model.fit(photos(32, SHAPE), batch_size=8, epochs=1, verbose=0, validation_data=photos(16, SHAPE))
+    p = float(model.states["augment_0_p"].value)
+    assert p > 0.0 or drive == "train"
+    assert "state/augment_0_p/0000" in model.state()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.digest() == model.digest() and float(loaded.states["augment_0_p"].value) == p
+    with pytest.raises(UserError, match="this augmentation follows means over the whole batch"):
+        model.compile(accumulate=2)
+
+
+MAKERS = [augment.instance_noise, augment.translate, augment.color, augment.cutout, augment.mirror]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 def test_the_same_step_augments_alike_and_the_next_one_anew(make):
     first = make()(IMAGES, noise()).numpy()
     np.testing.assert_array_equal(first, make()(IMAGES, noise()))
@@ -71,7 +198,13 @@ def test_a_chain_of_one_or_none_is_no_chain():
 
 @pytest.mark.parametrize(
     "value",
-    [augment.instance_noise(0.2), augment.translate(0.3), augment.chain(augment.instance_noise(), augment.translate())],
+    [
+        augment.instance_noise(0.2),
+        augment.translate(0.3),
+        augment.chain(augment.instance_noise(), augment.translate()),
+        augment.diff_augment(),
+        augment.adaptive(0.5, drive="held_out"),
+    ],
     ids=str,
 )
 def test_an_augmentation_survives_saving(value, round_trip):

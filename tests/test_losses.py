@@ -1,6 +1,11 @@
 """Adversarial losses against numbers worked out by hand, and their gradients against closed formulas."""
 
 import math
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -39,6 +44,8 @@ DISCRIMINATOR = {
     "hinge": (1.0 + 0.0) / 2 + (0.0 + 2.0) / 2,
     "wasserstein": 0.0 - 1.0,
     "relativistic": 0.313262,  # both pairs are 1 apart
+    # E D(G(z)) = 0 and E D(x) = 1: softplus(0), softplus(-2) of real, softplus(-2), softplus(0) of fake images
+    "relativistic_average": (0.693147 + 0.126928) / 2 + (0.126928 + 0.693147) / 2,
 }
 GENERATOR = {
     "minimax": -(0.313262 + 1.313262) / 2,
@@ -47,6 +54,8 @@ GENERATOR = {
     "hinge": 0.0,
     "wasserstein": 0.0,
     "relativistic": 1.313262,
+    # softplus(1 - D(G(z))) = softplus(2), softplus(0); softplus(D(x) - 0) = softplus(0), softplus(2)
+    "relativistic_average": (2.126928 + 0.693147) / 2 + (0.693147 + 2.126928) / 2,
 }
 
 
@@ -155,3 +164,88 @@ def test_loading_without_the_module_of_a_function_says_so():
     config = {**losses.hinge.get_config(), "generator": "my_package>gone"}
     with pytest.raises(UserError, match="'my_package>gone'; import the module"):
         losses.Loss.from_config(config)
+
+
+# Top-k.
+
+
+@pytest.mark.parametrize(
+    "step, kept",
+    [
+        (0, [3.0, 1.0, 0.0, -2.0]),
+        (10, [3.0, 1.0]),  # half of the batch after one half-life
+        (5, [3.0, 1.0, 0.0]),  # 4 / sqrt 2 = 2.83
+        (1000, [3.0]),  # not below a quarter
+    ],
+)
+def test_top_k_keeps_the_largest_logits_of_a_batch_that_becomes_smaller(step, kept):
+    chosen = losses.top_k(0.25, half_life=10)(logits([0.0, 3.0, -2.0, 1.0]), tf.constant(step, tf.int64))
+    np.testing.assert_array_equal(chosen.numpy(), np.array(kept, np.float32)[:, None])
+
+
+def test_only_the_samples_that_are_chosen_have_a_gradient():
+    fake = logits([0.0, 3.0, -2.0, 1.0])
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        chosen = losses.top_k(0.5, 1)(fake, tf.constant(1, tf.int64))
+        loss = losses.wasserstein.generator_loss(chosen)
+    np.testing.assert_allclose(tape.gradient(loss, fake).numpy()[:, 0], [0, -0.5, 0, -0.5])
+
+
+# A new formula: one file, and one line that names it.
+
+FORMULA = '''"""Softplus of the difference to a margin."""
+
+import tensorflow as tf
+
+from tfgen.losses.base import Loss
+from tfgen.values import serializable
+
+
+@serializable
+def margin_discriminator(real, fake):
+    return tf.reduce_mean(tf.math.softplus(2.0 - real + fake))
+
+
+@serializable
+def margin_generator(fake, real=None):
+    return -tf.reduce_mean(fake)
+
+
+margin = Loss(margin_discriminator, margin_generator)
+'''
+LINE = "from tfgen.losses.margin import margin\n"
+USED = """
+import keras, tfgen
+model = tfgen.build_model("gan", (8, 8, 1), loss="margin", latent_dim=2, units=[4], maxout_units=[3])
+model.save("margin.keras")
+print(keras.saving.load_model("margin.keras").loss_functions == tfgen.losses.margin)
+try:
+    tfgen.build_model("gan", (8, 8, 1), loss="margim")
+except tfgen.UserError as error:
+    print("margin" in str(error))
+"""
+
+
+@pytest.mark.plugins
+def test_a_new_formula_is_one_file_and_one_line_that_names_it(tmp_path):
+    root = pathlib.Path(losses.__file__).parents[2]
+    for name in ("tfgen", "registry", "configs"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "tfgen/losses/margin.py").write_text(FORMULA)
+    assert FORMULA.count("\n") < 40
+    with (tmp_path / "tfgen/losses/__init__.py").open("a") as names:
+        names.write(LINE)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", USED], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.split() == ["True", "True"], done.stderr[-800:]
+
+
+@pytest.mark.parametrize("package", ["augment", "losses", "penalties"])
+def test_every_file_of_formulas_is_short_and_named_by_a_line(package):
+    folder = pathlib.Path(losses.__file__).parents[1] / package
+    named = (folder / "__init__.py").read_text()
+    for path in folder.glob("[a-z]*.py"):
+        assert f"from tfgen.{package}.{path.stem} import" in named, path

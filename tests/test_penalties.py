@@ -1,10 +1,17 @@
 """Gradient penalties against discriminators whose gradients are known."""
 
+import types
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from factories import SHAPE as IMAGE
+from factories import gan, generator
+from keras import layers
 
 from tfgen import penalties
+from tfgen.errors import UserError
 from tfgen.noise import Noise
 
 SHAPE = (2, 3, 1)
@@ -21,6 +28,11 @@ def linear(images):
 def bowl(images):
     """D(x) = |x|^2 / 2: its gradient at x is x."""
     return 0.5 * tf.reduce_sum(tf.square(images), axis=[1, 2, 3])[:, None]
+
+
+def flat_discriminator():
+    image = keras.Input(IMAGE, name="image")
+    return keras.Model(image, layers.Dense(1)(layers.Flatten()(image)))
 
 
 def noise():
@@ -84,6 +96,103 @@ def test_a_penalty_can_be_differentiated_by_the_weights_of_d():
     assert float(tape.gradient(value, weight)) == pytest.approx(2 * (5 * 0.4 - 1) * 5, rel=1e-5)
 
 
-@pytest.mark.parametrize("penalty", [penalties.r1(3.0), penalties.gradient_penalty(7.0)])
+def test_r2_is_r1_on_generated_images():
+    assert float(penalties.r2(2.0)(linear, REAL, FAKE, noise())) == pytest.approx(25.0)
+    expected = 0.5 * 10.0 * np.mean(np.sum(np.square(FAKE.numpy()).reshape(4, 6), axis=1))
+    assert float(penalties.r2(10.0)(bowl, REAL, FAKE, noise())) == pytest.approx(expected, rel=1e-6)
+
+
+def test_dragan_wants_a_norm_of_one_near_real_images():
+    assert float(penalties.dragan(10.0)(linear, REAL, FAKE, noise())) == pytest.approx(160.0, rel=1e-5)
+    seen = []
+    penalties.dragan(1.0, stddev=0.5)(
+        lambda x: seen.append(x.numpy()) or bowl(x), *[tf.zeros([500, *SHAPE])] * 2, noise()
+    )
+    assert abs(seen[0].mean()) < 0.05 and seen[0].std() == pytest.approx(0.5, rel=0.05)
+    still = float(penalties.dragan(3.0, stddev=0.0)(bowl, REAL, FAKE, noise()))
+    norms = np.sqrt(np.sum(np.square(REAL.numpy()).reshape(4, 6), axis=1))
+    assert still == pytest.approx(3.0 * np.mean(np.square(norms - 1.0)), rel=1e-5)
+
+
+def total(images):
+    """D(x) = the sum of all pixels."""
+    return tf.reduce_sum(images, axis=[1, 2, 3])[:, None]
+
+
+def test_consistency_is_the_squared_change_of_the_answer_under_a_shift():
+    images = tf.ones([400, 8, 8, 1])
+    assert float(penalties.consistency(10.0)(lambda x: 0.0 * total(x), images, images, noise())) == 0.0
+    # shifts by -1, 0 or 1 in each axis hide a row or a column of ones: 64 - 56 = 8, and 64 - 49 = 15 for both
+    changes = [64.0 - (8 - (i != 0)) * (8 - (j != 0)) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    found = float(penalties.consistency(2.0)(total, images, 0.0 * images, noise()))
+    assert found == pytest.approx(2.0 * np.mean(np.square(changes)), rel=0.1)
+    both = float(penalties.consistency(2.0, fake_weight=1.0)(total, 0.0 * images, images, noise()))
+    assert both == pytest.approx(np.mean(np.square(changes)), rel=0.1)
+
+
+def test_consistency_takes_answers_that_there_are():
+    calls = []
+    spy = lambda images: calls.append(1) or total(images)  # noqa: E731
+    images = tf.ones([2, 8, 8, 1])
+    penalties.consistency().of(penalties.Seen(spy, images, images, noise(), total(images), total(images)))
+    assert len(calls) == 1
+
+
+def test_lecam_pulls_answers_to_the_averages_of_the_other_side():
+    states = {"anchor_real": tf.Variable(1.0), "anchor_fake": tf.Variable(-1.0)}
+    variables = {name: types.SimpleNamespace(value=state) for name, state in states.items()}
+    logits = tf.constant([[2.0], [4.0]]), tf.constant([[0.0], [-2.0]])
+    assign = lambda state, value: state.value.assign(value)  # noqa: E731
+    seen = penalties.Seen(linear, REAL, FAKE, noise(), *logits, states=variables, assign=assign)
+    # a_R = (1 + 3) / 2 = 2, a_F = (-1 - 1) / 2 = -1; (3^2 + 5^2) / 2 + (2^2 + 4^2) / 2 = 17 + 10
+    assert float(penalties.lecam(0.5, decay=0.5).of(seen)) == pytest.approx(0.5 * 27.0)
+    assert [float(state) for state in states.values()] == [2.0, -1.0]
+
+
+def test_a_total_adds_its_parts_and_keeps_their_states_apart():
+    both = penalties.total(penalties.r1(2.0), None, penalties.r2(4.0))
+    assert float(both(linear, REAL, FAKE, noise())) == pytest.approx(25.0 + 50.0)
+    assert penalties.total(None, penalties.r1()) == penalties.r1() and penalties.total(None) is None
+    twice = penalties.total(penalties.lecam(), penalties.lecam(0.1))
+    assert set(twice.states) == {f"{i}_anchor_{side}" for i in (0, 1) for side in ("real", "fake")} and twice.couples
+    assert penalties.total(penalties.r1(every=4), penalties.r2(every=4)).every == 4
+    with pytest.raises(UserError, match="need one value of every, got 1, 16"):
+        penalties.total(penalties.r1(), penalties.r2(every=16))
+
+
+def test_a_lazy_penalty_has_an_update_of_its_own_and_is_scaled(photos):
+    model = gan(penalty=penalties.r1(2.0, every=4), nets=(lambda: generator(norm=False), flat_discriminator))
+    model.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+    counts, logs = [], []
+    for _ in range(5):
+        phases = model.running_phases()
+        counts.append([phase.name for phase in phases].count("penalty"))
+        batch = {"image": tf.constant(photos(8, model.fields["image"].shape))}
+        logs.append(model.train_step(batch, phases, averaged=False))
+    assert counts == [1, 0, 0, 0, 1] and ["gradient_penalty" in row for row in logs] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+    kernel = model.discriminator.layers[-1].get_weights()[0]
+    # D is linear: its gradient is the kernel everywhere
+    assert float(logs[0]["gradient_penalty"]) == pytest.approx(4 * 0.5 * 2.0 * np.sum(np.square(kernel)), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        penalties.r1(3.0),
+        penalties.gradient_penalty(7.0),
+        penalties.r2(2.0, every=16),
+        penalties.dragan(),
+        penalties.consistency(1.0, 2.0),
+        penalties.lecam(),
+        penalties.total(penalties.r1(), penalties.lecam()),
+    ],
+    ids=str,
+)
 def test_a_penalty_survives_saving(penalty, round_trip):
     assert round_trip(penalty) == penalty

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import numbers
 import re
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -165,6 +166,13 @@ def _annotations_of(described: Any) -> dict[str, Any]:
         return typing.get_type_hints(described, include_extras=True)
     except (NameError, AttributeError, SyntaxError, TypeError):  # imported for type checkers alone: no domains
         return {}
+
+
+def home_of(cls: type) -> types.ModuleType:
+    """Returns the module in which users find a class: the package that its module belongs to, if that has it too."""
+    module = sys.modules[cls.__module__]
+    package = sys.modules.get(cls.__module__.rpartition(".")[0])
+    return package if package is not None and vars(package).get(cls.__name__) is cls else module
 
 
 def integer(text: str) -> int:

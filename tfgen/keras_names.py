@@ -5,28 +5,41 @@ has a stand-in in Keras' table of custom objects, put there when Keras itself is
 imports all of these modules, which register the classes themselves.
 """
 
+import ast
 import importlib
 import importlib.abc
 import importlib.util
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+# Packages of formulas: the lines of their __init__.py say which classes they have.
+_FORMULAS = ("augment", "losses", "penalties")
+_BASES = {"Augment", "Penalty", "Seen", "Selection"}  # of which no object is saved
+
+
+def _named_in(package: str) -> tuple[str, ...]:
+    """Returns the classes that a package's __init__.py imports, without importing it, which would start TensorFlow."""
+    text = (pathlib.Path(__file__).parent / package / "__init__.py").read_text("utf-8")
+    lines = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
+    names = [alias.name for line in lines for alias in line.names if alias.name[0].isupper()]
+    return tuple(name for name in names if name not in _BASES)
+
+
 # module -> the classes in it that a saved file can name
 CLASSES = {
-    "tfgen.augment": ("Chain", "InstanceNoise", "Translate"),
+    **{f"tfgen.{package}": _named_in(package) for package in _FORMULAS},
     "tfgen.families.adversarial.model": ("AdversarialModel",),
     "tfgen.families.latent": ("LatentModel",),
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
     "tfgen.families.variational.model": ("VariationalModel",),
     "tfgen.likelihoods": ("Bernoulli", "DiscretizedLogistic", "Gaussian"),
-    "tfgen.losses": ("Loss",),
     "tfgen.objectives": ("Elbo", "ImportanceWeighted"),
     "tfgen.optimizers.fused": ("FusedAdam", "RampedSGD"),
     "tfgen.optimizers.schedules": ("Floor", "Warmup"),
-    "tfgen.penalties": ("Interpolated", "R1"),
     "tfgen.priors": ("Normal", "Spherical", "Uniform"),
     "tfgen.samplers": ("Euler", "Heun", "Latent", "Translation"),
     "tfgen.training.model": ("GenerativeModel",),

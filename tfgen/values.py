@@ -103,7 +103,7 @@ def check_kinds(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> No
         own = [method for method in vars(kind) if inspect.isfunction(vars(kind)[method])]
         needed = [method for method in own if method == "__call__" or not method.startswith("_")]
         if isinstance(value, type) or not all(hasattr(value, method) for method in {*needed} - {"get_config"}):
-            module = kind.__module__
-            near = closest(value, vars(inspect.getmodule(kind))) if isinstance(value, str) else None
-            known = "" if near is None else f"; did you mean {module}.{near}?"
-            raise UserError(f"{name} expects an object such as those in {module}, got {shown(value)}{known}")
+            home = domains.home_of(kind)
+            near = closest(value, vars(home)) if isinstance(value, str) else None
+            known = "" if near is None else f"; did you mean {home.__name__}.{near}?"
+            raise UserError(f"{name} expects an object such as those in {home.__name__}, got {shown(value)}{known}")

@@ -254,7 +254,7 @@ def _parse_call(text: str) -> tuple[str, list | None, dict[str, Any]]:
 
 def _choices(cls: type, modules: Modules = ()) -> dict[str, Any]:
     """Returns name -> instance or factory of everything public in the class's module, in `modules` and in plugins."""
-    own = sys.modules[cls.__module__]
+    own = domains.home_of(cls)
     found: dict[str, Any] = {}
     # the class's own module first: a plugin cannot change what its names mean
     for module in (own, *modules, *plugins.imported().values()):
@@ -268,7 +268,7 @@ def _makes(value: Any, cls: type, module: types.ModuleType, own: types.ModuleTyp
     """Returns whether `value` of `module` is a `cls`, or a function of this module that returns one."""
     if isinstance(value, cls):
         return True
-    if not inspect.isfunction(value) or value.__module__ != module.__name__:
+    if not inspect.isfunction(value) or not f"{value.__module__}.".startswith(f"{module.__name__}."):
         return False
     returns = _returned(value)
     if returns is not inspect.Parameter.empty:
@@ -321,5 +321,5 @@ def spell(value: Any) -> str:
         if choice is value:
             return name
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(value).__name__).lower()
-    is_factory = inspect.isfunction(getattr(sys.modules[type(value).__module__], snake, None))
+    is_factory = inspect.isfunction(getattr(domains.home_of(type(value)), snake, None))
     return re.sub(r"^\w+", snake, repr(value)) if is_factory else repr(value)

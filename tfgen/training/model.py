@@ -210,6 +210,8 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         """Updates the variables that a phase trains."""
         if variables and all(gradient is None for gradient in gradients):
             raise UserError(f"the terms of the phase {phase.name!r} do not depend on {' and '.join(phase.trains)}")
+        if phase.partial:
+            gradients = [tf.zeros_like(v.value) if g is None else g for g, v in zip(gradients, variables, strict=True)]
         if phase.optimizer is not None and variables:
             optimizer = self.optimizers[phase.optimizer]
             optimizer.apply(clipped(optimizer, gradients), variables)

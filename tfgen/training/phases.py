@@ -29,6 +29,7 @@ class Phase:
         ends: step before which it runs for the last time; None: it runs to the end.
         every: it runs only in steps that `every` divides.
         split: "train", or "validation" for batches of held-out examples.
+        partial: whether its terms need not depend on all weights that it trains; the others have a gradient of 0.
 
     Raises:
         UserError: terms are missing, `split` is unknown, a count is below 1, or networks have no optimizer.
@@ -43,6 +44,7 @@ class Phase:
     ends: int | None = None
     every: int = 1
     split: str = "train"
+    partial: bool = False
 
     def __post_init__(self) -> None:
         if self.terms is None:

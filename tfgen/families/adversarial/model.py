@@ -11,13 +11,14 @@ from tfgen import losses, priors
 from tfgen.augment import Augment
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
-from tfgen.domains import Count, Proportion, Seed, Size
+from tfgen.domains import Count, NotNegative, Positive, Proportion, Seed, Size
 from tfgen.errors import UserError
 from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
+from tfgen.families.adversarial.formulas import Formulas
 from tfgen.families.adversarial.trials import BlindnessTrial
 from tfgen.families.latent import LatentModel, fields_of
-from tfgen.losses import Loss
+from tfgen.losses import Loss, Selection
 from tfgen.networks.building import build, output_shape
 from tfgen.networks.calling import input_names
 from tfgen.networks.endings import warn_of_bounded_logits, warn_of_other_range
@@ -42,7 +43,7 @@ class Judged:
         return self.outputs["logit"]
 
 
-class AdversarialModel(LatentModel):
+class AdversarialModel(Formulas, LatentModel):
     """A GAN: `discriminator_steps` updates of D, each on fresh real images, then one of G.
 
     Args:
@@ -53,12 +54,17 @@ class AdversarialModel(LatentModel):
         latent_dim: size of z.
         prior: p(z), of `tfgen.priors`.
         loss: a pair of functions on logits, of `tfgen.losses`.
-        penalty: `penalty(discriminate, real, fake, noise) -> scalar` added to D's loss, or None.
+        penalty: `penalty(discriminate, real, fake, noise) -> scalar` added to D's loss, or None; one with `every` > 1
+            has an update of D of its own in every so many steps.
         discriminator_steps: k, updates of D per update of G.
         shared_pass: whether both updates of a step use the same fake images: D is updated on them first, then judges
             them for G's loss. Saves a pass of G and changes results; k must be 1. By default G's update has fresh
             images.
         augment: `augment(images, noise)`, applied to real and fake images alike, or None.
+        selection: of `tfgen.losses`, the samples of a batch from which G learns; None: all.
+        weight_clip: c > 0; after each update D's weights are clipped to [-c, c]. None: they are not.
+        feature_matching: weight of the distance between mean `features` of real and fake images, further outputs of D
+            (`tfgen.networks.with_features`), in G's loss; 0: none.
         value_range: (low, high) of the images that the networks see and make.
         ema: decay of the moving average of G, which makes samples and exports; None for no average.
         seed: integer from which all noise and the order of the data derive.
@@ -90,6 +96,9 @@ class AdversarialModel(LatentModel):
         discriminator_steps: Count = 1,
         shared_pass: bool = False,
         augment: Augment | None = None,
+        selection: Selection | None = None,
+        weight_clip: Positive | None = None,
+        feature_matching: NotNegative = 0.0,
         value_range: tuple[float, float] = (-1.0, 1.0),
         ema: Proportion | None = 0.999,
         seed: Seed = 0,
@@ -117,7 +126,9 @@ class AdversarialModel(LatentModel):
         # not `loss`, an attribute of `keras.Model`
         self.latent_dim, self.prior, self.loss_functions = int(latent_dim), prior, loss
         self.penalty, self.augment, self.discriminator_steps = penalty, augment, int(discriminator_steps)
-        self.shared_pass = bool(shared_pass)
+        self.shared_pass, self.selection = bool(shared_pass), selection
+        self.weight_clip, self.feature_matching = weight_clip, float(feature_matching)
+        self.add_states_of_formulas()
         self.remarks += warn_of_bounded_logits(discriminator, "logit", shape)
         self.remarks += warn_of_other_range(generator, (self.latent_dim,), self.value_range)
 
@@ -138,12 +149,13 @@ class AdversarialModel(LatentModel):
         return [
             Phase("discriminator", ("discriminator",), "discriminator", self.discriminator_terms, k),
             Phase("generator", ("generator",), "generator", self.generator_terms),
+            *self.formula_phases(),
         ]
 
-    @property
-    def needs_whole_batch(self) -> str | None:
-        """The reason, the start of a sentence, if a step cannot see its batch in micro-batches; else None."""
-        return "shared_pass keeps the generator's pass of the whole batch" if self.shared_pass else None
+    def after_update(self, phase: Phase) -> None:
+        """Clips D's weights after its updates, if they are to be clipped."""
+        if "discriminator" in phase.trains:
+            self.clip_weights()
 
     # The hooks of a variant.
 
@@ -180,10 +192,6 @@ class AdversarialModel(LatentModel):
 
         return step.once("fakes", make) if self.shared_pass and step.training else make()
 
-    def augmented(self, images: tf.Tensor, step: Step) -> tf.Tensor:
-        """Returns images as D sees them."""
-        return images if self.augment is None else self.augment(images, step.noise.scope("augment"))
-
     def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
         """Returns further terms of a phase, on outputs that it has already computed: no network runs again.
 
@@ -212,22 +220,24 @@ class AdversarialModel(LatentModel):
                 step.log(f"{name}_score", tf.reduce_mean(tf.sigmoid(judged.logit)))
             else:  # no probabilities
                 step.log(f"{name}_output", tf.reduce_mean(judged.logit))
-        terms = {"discriminator_loss": self.loss_functions.discriminator_loss(on_real.logit, on_fake.logit)}
-        if self.penalty is not None:
-            discriminate = lambda images: self.judge({**batch, self.data_field: images}, step)["logit"]  # noqa: E731
-            pair = real[self.data_field], fake[self.data_field]
-            terms["gradient_penalty"] = self.penalty(discriminate, *pair, step.noise.scope("penalty"))
+        logits = on_real.logit, on_fake.logit
+        terms = {"discriminator_loss": self.loss_functions.discriminator_loss(*self.logits_of_loss(*logits, step))}
+        if self.penalty is not None and self.penalty_interval == 1:
+            terms["gradient_penalty"] = self.penalty_of(batch, real, fake, logits, step)
+        self.observe(*logits, step)
         return {**terms, **self.more_terms("discriminator", batch, on_real, on_fake, step)}
 
     def generator_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the terms that G minimises; D is held fixed."""
         fake, on_real = self.fake_fields(batch, step), None
         on_fake = Judged(fake, self.judge(fake, step))
-        if self.loss_functions.needs_real:
+        if self.loss_functions.needs_real or self.feature_matching:
             real = self.real_fields(batch, step)
             on_real = Judged(real, self.judge(real, step))
-        loss = self.loss_functions.generator_loss(on_fake.logit, on_real and on_real.logit)
-        return {"generator_loss": loss, **self.more_terms("generator", batch, on_real, on_fake, step)}
+        terms = {"generator_loss": self.generator_loss(on_fake.logit, on_real and on_real.logit, step)}
+        if self.feature_matching and on_real is not None:
+            terms["feature_distance"] = self.feature_distance(on_real.outputs, on_fake.outputs, step)
+        return {**terms, **self.more_terms("generator", batch, on_real, on_fake, step)}
 
     # Beyond training.
 

@@ -1,0 +1,175 @@
+"""The formulas that an adversarial model is given beside its loss, and what these keep as states of the model."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen import penalties
+from tfgen.augment import Augment
+from tfgen.data.source import Field
+from tfgen.errors import UserError
+from tfgen.losses import Loss, Selection
+from tfgen.training.phases import Phase
+from tfgen.training.step import Fields, Step
+
+
+class Formulas:
+    """The part of `AdversarialModel` that applies penalties, augmentation, selection and clipping; a mixin.
+
+    Attributes:
+        loss_functions, penalty, augment, selection, weight_clip, feature_matching: as the constructor takes them.
+    """
+
+    loss_functions: Loss
+    penalty: Any
+    augment: Augment | Callable | None
+    selection: Selection | None
+    weight_clip: float | None
+    feature_matching: float
+    # of the model
+    data_field: str
+    states: dict[str, keras.Variable]
+    fields: dict[str, Field]
+    networks: dict[str, keras.Model]
+    shared_pass: bool
+    add_state: Callable[..., keras.Variable]
+    judge: Callable[[Fields, Step], Fields]
+    real_fields: Callable[[Fields, Step], Fields]
+    fake_fields: Callable[[Fields, Step], Fields]
+
+    def add_states_of_formulas(self) -> None:
+        """Makes the variables that the formulas keep.
+
+        Raises:
+            UserError: the formulas do not fit each other.
+        """
+        for group, formula in (("penalty", self.penalty), ("augment", self.augment)):
+            for name, initial in getattr(formula, "states", {}).items():
+                self.add_state(f"{group}_{name}", initial)
+        if self.selection is not None and self.loss_functions.needs_real:
+            raise UserError("selection chooses among samples, but this loss compares each one with a real image")
+
+    def states_of(self, group: str, formula: Any) -> dict[str, keras.Variable]:
+        """Returns the variables that `penalty` or `augment` keeps, by the names that it gives them."""
+        return {name: self.states[f"{group}_{name}"] for name in getattr(formula, "states", {})}
+
+    @property
+    def needs_whole_batch(self) -> str | None:
+        """The reason, the start of a sentence, if a step cannot see its batch in micro-batches; else None."""
+        reasons = {
+            "shared_pass keeps the generator's pass of the whole batch": self.shared_pass,
+            "this loss depends on means over the whole batch": self.loss_functions.couples,
+            "this penalty depends on the whole batch": getattr(self.penalty, "couples", False),
+            "this augmentation follows means over the whole batch": bool(self.states_of("augment", self.augment)),
+            "selection chooses among the samples of the whole batch": self.selection is not None,
+            "feature_matching compares means over the whole batch": self.feature_matching > 0,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), None)
+
+    # Augmentation.
+
+    def augmented(self, images: tf.Tensor, step: Step) -> tf.Tensor:
+        """Returns images as D sees them."""
+        if self.augment is None:
+            return images
+        augment, states = self.augment, self.states_of("augment", self.augment)
+        augment = augment.at(states) if isinstance(augment, Augment) else augment
+        return augment(images, step.noise.scope("augment"))
+
+    def observe(self, real: tf.Tensor, fake: tf.Tensor, step: Step) -> None:
+        """Lets the augmentation take note of D's logits of an update."""
+        states = self.states_of("augment", self.augment)
+        if isinstance(self.augment, Augment) and states:
+            self.augment.observe(step.gather(real), step.gather(fake), states, step.assign)
+            self.log_states(states, step)
+
+    def observe_held_out(self, batch: Fields, step: Step) -> Fields:
+        """Lets the augmentation take note of D's logits of held-out images; the terms of a phase, none."""
+        states = self.states_of("augment", self.augment)
+        if isinstance(self.augment, Augment):
+            logit = self.judge(self.real_fields(batch, step), step)["logit"]
+            self.augment.observe_held_out(step.gather(logit), states, step.assign)
+        return {}
+
+    def log_states(self, states: Mapping[str, keras.Variable], step: Step) -> None:
+        """Logs the probability of an augmentation that has one."""
+        for name, state in states.items():
+            if name == "p" or name.endswith("_p"):
+                step.log("augment_p", state.value)
+
+    # Penalties.
+
+    def penalty_of(
+        self, batch: Fields, real: Fields, fake: Fields, logits: tuple[tf.Tensor, tf.Tensor] | None, step: Step
+    ) -> tf.Tensor:
+        """Returns the penalty, a scalar.
+
+        Args:
+            batch: field name -> tensor, whose conditions hold for all images.
+            real, fake: what D has seen.
+            logits: its answers, or None where it has given none.
+            step: of the phase.
+        """
+        on_real, on_fake = logits or (None, None)
+        seen = penalties.Seen(
+            lambda images: self.judge({**batch, self.data_field: images}, step)["logit"],
+            real[self.data_field],
+            fake[self.data_field],
+            step.noise.scope("penalty"),
+            on_real,
+            on_fake,
+            states=self.states_of("penalty", self.penalty),
+            assign=step.assign,
+            gather=step.gather,
+        )
+        return penalties.term(self.penalty, seen)
+
+    @property
+    def penalty_interval(self) -> int:
+        """Steps from one use of the penalty to the next; 1: in every update of D."""
+        return getattr(self.penalty, "every", 1)
+
+    def lazy_penalty_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns the terms of an update for the penalty alone, which stands for the steps without it."""
+        real, fake = self.real_fields(batch, step), self.fake_fields(batch, step)
+        fake = {**fake, self.data_field: tf.stop_gradient(fake[self.data_field])}
+        return {"gradient_penalty": self.penalty_interval * self.penalty_of(batch, real, fake, None, step)}
+
+    def formula_phases(self) -> list[Phase]:
+        """Returns the phases that the formulas need besides the updates of D and G."""
+        found = []
+        if self.penalty_interval > 1:
+            names = ("discriminator",), "discriminator", self.lazy_penalty_terms
+            # partial: the gradient of D's output by its input does not depend on the last bias
+            found.append(Phase("penalty", *names, every=self.penalty_interval, partial=True))
+        if isinstance(self.augment, Augment) and self.augment.watches_held_out:
+            found.append(Phase("held_out", terms=self.observe_held_out, every=4, split="validation"))
+        return found
+
+    # The two losses.
+
+    def logits_of_loss(self, real: tf.Tensor, fake: tf.Tensor, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns logits as the loss takes them: of all replicas, where it depends on the whole batch."""
+        return (step.gather(real), step.gather(fake)) if self.loss_functions.couples else (real, fake)
+
+    def generator_loss(self, fake: tf.Tensor, real: tf.Tensor | None, step: Step) -> tf.Tensor:
+        """Returns G's loss, a scalar, of D's logits [B, 1]."""
+        if real is not None and self.loss_functions.needs_real:
+            real, fake = self.logits_of_loss(real, fake, step)
+        if self.selection is not None:
+            fake = self.selection(step.gather(fake), step.index)
+        return self.loss_functions.generator_loss(fake, real if self.loss_functions.needs_real else None)
+
+    def feature_distance(self, real: Fields, fake: Fields, step: Step) -> tf.Tensor:
+        """Returns weight |E f(x) - E f(G(z))|^2, f the features of D: Salimans et al. 2016, section 3.1."""
+        means = [tf.reduce_mean(step.gather(outputs["features"]), axis=0) for outputs in (real, fake)]
+        return self.feature_matching * tf.reduce_sum(tf.square(means[0] - means[1]))
+
+    def clip_weights(self) -> None:
+        """Clips D's weights to [-c, c], c = `weight_clip`: Arjovsky et al. 2017, algorithm 1."""
+        limit = self.weight_clip
+        if limit is not None:
+            for variable in self.networks["discriminator"].trainable_variables:
+                variable.assign(tf.clip_by_value(variable.value, -limit, limit))
