@@ -37,6 +37,7 @@ CLASSES = {
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
     "tfgen.families.variational.model": ("VariationalModel",),
     "tfgen.likelihoods": ("Bernoulli", "DiscretizedLogistic", "Gaussian"),
+    "tfgen.networks.spectral": ("SpectralNormalization",),
     "tfgen.objectives": ("Elbo", "ImportanceWeighted"),
     "tfgen.optimizers.fused": ("FusedAdam", "RampedSGD"),
     "tfgen.optimizers.schedules": ("Floor", "Warmup"),

@@ -101,9 +101,11 @@ def check_kinds(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> No
         if issubclass(kind, keras.Model):
             raise UserError(f"{name} expects a keras.Model, got {shown(value)}")
         own = [method for method in vars(kind) if inspect.isfunction(vars(kind)[method])]
-        needed = [method for method in own if method == "__call__" or not method.startswith("_")]
+        # what is called does not need the further methods, which have a default
+        needed = ["__call__"] if "__call__" in own else [method for method in own if not method.startswith("_")]
         if isinstance(value, type) or not all(hasattr(value, method) for method in {*needed} - {"get_config"}):
             home = domains.home_of(kind)
-            near = closest(value, vars(home)) if isinstance(value, str) else None
+            known_names = [key for key, found in vars(home).items() if not isinstance(found, type)]
+            near = closest(value, known_names) if isinstance(value, str) else None
             known = "" if near is None else f"; did you mean {home.__name__}.{near}?"
             raise UserError(f"{name} expects an object such as those in {home.__name__}, got {shown(value)}{known}")

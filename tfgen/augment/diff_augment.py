@@ -10,12 +10,8 @@ from tfgen.augment.mirror import mirror
 from tfgen.augment.translate import translate
 from tfgen.errors import UserError, nearest
 
-POLICIES: dict[str, Callable[[], Augment]] = {
-    "color": color,
-    "translation": translate,
-    "cutout": cutout,
-    "mirror": mirror,
-}
+Make = Callable[[], Augment]
+POLICIES: dict[str, Make] = {"color": color, "translation": translate, "cutout": cutout, "mirror": mirror}
 
 
 def diff_augment(policy: str = "color,translation,cutout") -> Augment:

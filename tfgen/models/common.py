@@ -27,7 +27,7 @@ from tfgen.models.options import (
     Optimizer,
     Variational,
 )
-from tfgen.networks import make_condition
+from tfgen.networks import make_condition, with_features
 from tfgen.networks.seeding import seeded
 from tfgen.optimizers.building import SETTINGS, make_optimizer
 from tfgen.training.model import GenerativeModel
@@ -113,6 +113,8 @@ def adversarial_model(
     # only the networks: random draws of the caller's or of the constructor do not move the initial weights
     with seeded(adversarial.seed):
         built = networks()
+    if adversarial.feature_matching:
+        built = (built[0], with_features(built[1]), *built[2:])
     model = kind(
         *built,
         latent_dim=adversarial.latent_dim,
@@ -122,6 +124,9 @@ def adversarial_model(
         discriminator_steps=adversarial.discriminator_steps,
         shared_pass=adversarial.shared_pass,
         augment=augment,
+        selection=adversarial.selection,
+        weight_clip=adversarial.weight_clip,
+        feature_matching=adversarial.feature_matching,
         value_range=value_range,
         ema=adversarial.ema,
         seed=adversarial.seed,

@@ -94,6 +94,8 @@ def conv_networks(
         **normalize,
         dropout=conv.dropout,
         hidden_units=conv.hidden_units,
+        normalised=conv.spectral,
+        deviation=conv.minibatch_deviation,
         condition=(judged_with or condition)(),
         **judge,
     )

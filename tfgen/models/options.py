@@ -42,6 +42,8 @@ class ConvAdversaries(ConvNetwork):
         dropout: rate in the discriminator
         full_size: convolutions at the image's own size
         hidden_units: size of a dense layer before the discriminator's logit; none: no such layer
+        spectral: spectral normalisation of the discriminator
+        minibatch_deviation: the discriminator sees the standard deviation of its features over the batch
         output: the generator's last activation, and with it the range of the images
     """
 
@@ -50,6 +52,8 @@ class ConvAdversaries(ConvNetwork):
     dropout: Proportion = 0.0
     full_size: bool = False
     hidden_units: Size | None = None
+    spectral: bool = False
+    minibatch_deviation: bool = False
     output: Output = "tanh"
 
 
@@ -96,6 +100,9 @@ class Adversarial(Options):
         shared_pass: both updates on the same generated images
         augment: of real and generated images, before the discriminator
         instance_noise: standard deviation of noise on what the discriminator sees
+        selection: of the samples from which the generator learns; none: all
+        weight_clip: after each update the discriminator's weights are clipped to this; none: they are not
+        feature_matching: weight of the distance between mean features of the discriminator in the generator's loss
         label_smoothing: the discriminator's target for real images is 1 minus this
         ema: decay of the moving average of the generator; none: no average
         seed: of the initial weights, the order of the data and the noise
@@ -109,6 +116,9 @@ class Adversarial(Options):
     shared_pass: bool = False
     augment: augments.Augment | None = None
     instance_noise: NotNegative = 0.0
+    selection: losses.Selection | None = None
+    weight_clip: Positive | None = None
+    feature_matching: NotNegative = 0.0
     label_smoothing: Proportion = 0.0
     ema: Proportion | None = 0.999
     seed: Seed = 0

@@ -9,7 +9,9 @@ from keras import layers
 
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.conditions import Condition, network_inputs
+from tfgen.networks.deviation import with_deviation
 from tfgen.networks.shapes import grid, halvings, margins
+from tfgen.networks.spectral import spectral
 
 
 def weights(stddev: float | None) -> dict[str, Any]:
@@ -153,24 +155,27 @@ def downsampling_trunk(
     dropout: float = 0.0,
     full_size: bool = False,
     most: int | None = None,
+    normalised: bool = False,
+    deviation: bool = False,
 ) -> keras.KerasTensor:
     """Returns `depth` convolutions of stride 2 of x, with LeakyReLU of slope 0.2 and batch normalisation; flattened.
 
     The first convolution has `width` channels and no batch normalisation; the channels double with each. With
-    `full_size` a 3 x 3 convolution of stride 1 comes first.
+    `full_size` a 3 x 3 convolution of stride 1 comes first; the convolutions have spectral normalisation where
+    `normalised`, and the last maps their deviation over the batch beside them with `deviation`.
     """
     sizes = [(3, 1)] * full_size + [(kernel_size, 2)] * depth
     for level, (size, stride) in enumerate(sizes):
         normalized = normalize and level > 0  # at the input it made samples oscillate (Radford et al., section 3)
-        x = layers.Conv2D(
-            channels_at(level, width, most), size, stride, "same", use_bias=not normalized, **weights(stddev)
-        )(x)
+        count = channels_at(level, width, most)
+        convolution = layers.Conv2D(count, size, stride, "same", use_bias=not normalized, **weights(stddev))
+        x = spectral(convolution, normalised)(x)
         if normalized:
             x = batch_norm(x, stddev)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         if dropout:
             x = layers.Dropout(dropout)(x)
-    return layers.Flatten()(x)
+    return layers.Flatten()(with_deviation(x) if deviation else x)
 
 
 def dcgan_discriminator(
@@ -187,6 +192,8 @@ def dcgan_discriminator(
     hidden_units: int | None = None,
     heads: Mapping[str, int] | None = None,
     concatenated: bool = True,
+    normalised: bool = False,
+    deviation: bool = False,
 ) -> keras.Model:
     """Returns image [B, H, W, C] in [-1, 1] -> logit float32 [B, 1]: Radford et al. 2016, section 3.
 
@@ -207,17 +214,23 @@ def dcgan_discriminator(
         heads: name -> size of further outputs, linear in the last features; with any the network gives a dict of
             `logit` and these, float32 [B, size].
         concatenated: whether the condition is concatenated with the image; without it the projection alone sees it.
+        normalised: spectral normalisation of every layer that leads to the logit.
+        deviation: the standard deviation of the last feature maps over the batch, as a further map.
     """
     most, depth = most_doublings(depth, full_size), halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
     x = image
     if condition is not None and concatenated:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
-    x = downsampling_trunk(x, width, kernel_size, depth, stddev, normalize, dropout, full_size, most)
+    x = downsampling_trunk(
+        x, width, kernel_size, depth, stddev, normalize, dropout, full_size, most, normalised, deviation
+    )
     if hidden_units is not None:
-        x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(hidden_units, **weights(stddev))(x))
+        hidden = layers.Dense(hidden_units, **weights(stddev))
+        x = layers.LeakyReLU(negative_slope=0.2)(spectral(hidden, normalised)(x))
     projects = condition is not None and projection > 0
-    logit = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))(x)
+    score = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))
+    logit = spectral(score, normalised)(x)
     if condition is not None and projects:
         features = layers.Dense(projection)(x)
         direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)

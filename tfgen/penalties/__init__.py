@@ -12,4 +12,4 @@ from tfgen.penalties.gradient_penalty import Interpolated, gradient_penalty
 from tfgen.penalties.lecam import LeCam, lecam
 from tfgen.penalties.r1 import R1, r1
 from tfgen.penalties.r2 import R2, r2
-from tfgen.penalties.total import Total, total
+from tfgen.penalties.total import Total, r1_r2, total

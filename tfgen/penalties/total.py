@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from tfgen.errors import UserError
 from tfgen.penalties.base import Penalty, Seen
+from tfgen.penalties.r1 import R1
+from tfgen.penalties.r2 import R2
 from tfgen.values import serializable
 
 
@@ -43,3 +45,8 @@ def total(*parts: Penalty | None) -> Penalty | None:
     """Returns the sum of penalties as one, without those that are None; None if nothing remains."""
     given = tuple(part for part in parts if part is not None)
     return Total(given) if len(given) > 1 else (given[0] if given else None)
+
+
+def r1_r2(weight: float = 1.0, every: int = 1) -> Penalty:
+    """Returns the sum of R1 and R2 with one weight, the penalty of R3GAN (Huang et al. 2024, section 3.2)."""
+    return Total((R1(float(weight), every), R2(float(weight), every)))

@@ -18,6 +18,7 @@ from tfgen.errors import UserError
 from tfgen.faults import reason
 from tfgen.networks.calling import random_states
 from tfgen.networks.copying import copy_network
+from tfgen.networks.spectral import plain
 from tfgen.training.attributes import Attributes
 from tfgen.values import check_kinds, save_object
 
@@ -128,7 +129,10 @@ class Saved(Attributes):
             state.assign(states[f"seed_{index}"])
 
     def exported_networks(self) -> dict[str, keras.Model]:
-        """Returns copies of all networks by name, with averaged weights where an average is kept."""
+        """Returns copies of all networks by name, with averaged weights where an average is kept.
+
+        They have the layers of Keras alone: kernels are normalised where a network of ours does so in every pass.
+        """
         networks = {}
         for name, network in self.networks.items():
             try:
@@ -140,7 +144,7 @@ class Saved(Attributes):
                 networks[name] = network
             else:
                 networks[name].set_weights(self.best(name).get_weights())
-        return networks
+        return {name: plain(network) for name, network in networks.items()}
 
     def state(self) -> dict[str, tf.Variable]:
         """Returns every variable that training changes, by a stable name: the content of a checkpoint."""

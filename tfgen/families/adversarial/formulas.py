@@ -11,6 +11,7 @@ from tfgen.augment import Augment
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.losses import Loss, Selection
+from tfgen.networks.deviation import couples_rows
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Step
 
@@ -50,6 +51,11 @@ class Formulas:
                 self.add_state(f"{group}_{name}", initial)
         if self.selection is not None and self.loss_functions.needs_real:
             raise UserError("selection chooses among samples, but this loss compares each one with a real image")
+        if self.feature_matching and "features" not in getattr(self.networks["discriminator"], "output_names", ()):
+            raise UserError(
+                "feature_matching needs a discriminator with the outputs logit and features: "
+                "tfgen.networks.with_features makes one"
+            )
 
     def states_of(self, group: str, formula: Any) -> dict[str, keras.Variable]:
         """Returns the variables that `penalty` or `augment` keeps, by the names that it gives them."""
@@ -65,8 +71,17 @@ class Formulas:
             "this augmentation follows means over the whole batch": bool(self.states_of("augment", self.augment)),
             "selection chooses among the samples of the whole batch": self.selection is not None,
             "feature_matching compares means over the whole batch": self.feature_matching > 0,
+            "this discriminator sees the deviation of the whole batch": couples_rows(self.networks["discriminator"]),
         }
         return next((reason for reason, holds in reasons.items() if holds), None)
+
+    def check_replicas(self, step: Step) -> None:
+        """Raises UserError where D would see the deviation of a replica's rows instead of the batch's."""
+        if step.noise.replicas > 1 and couples_rows(self.networks["discriminator"]):
+            raise UserError(
+                f"this discriminator sees the deviation of a batch, and {step.noise.replicas} replicas show it a part "
+                "each: train on one, or leave minibatch_deviation out"
+            )
 
     # Augmentation.
 

@@ -209,6 +209,7 @@ class AdversarialModel(Formulas, LatentModel):
 
     def discriminator_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the terms that D minimises."""
+        self.check_replicas(step)
         real = self.real_fields(batch, step)
         fake = self.fake_fields(batch, step)
         # fakes are data for D: with `shared_pass` its gradient would go back through G for nothing
