@@ -79,6 +79,7 @@ COLUMNS = (  # in diagnosis.csv, of which models, meaning
     ),
     ("equilibrium_distance", "adversarial", "mean of \\|D - 1/2\\| over held-out images and samples"),
     ("probes_at_chance", "adversarial", "number of measurements in a row that show D at chance"),
+    ("directions", "adversarial", "number of directions in which D's output changes at 32 training images"),
     (
         "generator_slope",
         "adversarial",
@@ -95,6 +96,7 @@ COLUMNS = (  # in diagnosis.csv, of which models, meaning
     ),
     ("out_of_range", "adversarial", "share of samples' values outside of the range of images"),
     ("explained", "variational", "share of the pixels' variance that reconstructions of held-out images explain"),
+    ("one_more", "variational", "share of that variance that one more latent could explain at most, linearly"),
     ("latents, active_units", "variational", "number of latents, and of those whose mean varies (Burda et al. 2016)"),
     (
         "kl, kl_latent_median, kl_latent_max",
@@ -135,6 +137,12 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
         "another last activation, or value_range",
     ),
     ("learning_rate", "all", "a rate of 0, or a schedule that ends early: nothing is trained", "a rate above 0"),
+    (
+        "rate_too_high",
+        "all",
+        "an update moves every weight by a fifth of the weights' size or more (Adam and its like)",
+        "a tenth of the rate, a warmup",
+    ),
     ("few_updates", "all", "the batch is so large that few updates are left", "a smaller batch, more epochs"),
     ("too_few_steps", "all", "the training was too short for a finding", "more steps"),
     (
@@ -180,6 +188,12 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
         "a larger D, a lower rate of D, a gradient penalty",
     ),
     (
+        "discriminator_narrow",
+        "adversarial",
+        "D has too few units, or nearly all are dead: its output changes in fewer than 6 directions at 32 images",
+        "wider hidden layers, leaky_relu, a lower rate of D",
+    ),
+    (
         "discriminator_overfits",
         "adversarial",
         "D knows the training images, not held-out ones",
@@ -210,6 +224,7 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
         "values of samples lie at the ends of the range, or outside of it",
         "a lower rate of G, value_range",
     ),
+    ("kl_without_weight", "variational", "beta is 0: nothing draws codes to the prior", "beta=1, or the model ae"),
     ("posterior_collapse", "variational", "latents say nothing of the image", "lower beta, kl_warmup_steps"),
     (
         "far_from_prior, no_noise",
@@ -218,7 +233,12 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
         "a larger beta, a wider likelihood, fewer latents",
     ),
     ("latents_too_many", "variational", "the information is spread so thinly that noise hides it", "fewer latents"),
-    ("latents_too_few", "variational", "all latents are full, reconstructions are poor", "more latents"),
+    (
+        "latents_too_few",
+        "variational",
+        "all latents are full, and one more would explain a good part of the variance",
+        "more latents",
+    ),
     ("unused_latents", "variational", "half of the latents or more say nothing", "lower beta, fewer latents"),
     (
         "reconstructs_the_mean",

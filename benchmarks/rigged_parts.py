@@ -14,7 +14,7 @@ import tfgen
 from tfgen import likelihoods, losses
 from tfgen.networks import make_condition
 
-Fault = Literal["none", "dead", "range", "deaf", "unconditional", "unbounded", "loud"]
+Fault = Literal["none", "dead", "range", "deaf", "unconditional", "unbounded", "loud", "identity"]
 DEAD = -10.0  # bias of ReLU layers that no image and no latent lifts above 0
 
 
@@ -108,6 +108,12 @@ def two_hundred() -> dict[str, np.ndarray]:
     return {"x_train": images[:200], "y_train": labels[:200], "x_valid": images[200:], "y_valid": labels[200:]}
 
 
+def noise() -> dict[str, np.ndarray]:
+    """64 images of independent pixels, 16x16, and 128 that are not trained on"""
+    images = np.random.default_rng(1).integers(0, 256, (192, 16, 16, 1), dtype=np.uint8)
+    return {"x_train": images[:64], "x_valid": images[64:]}
+
+
 def unbalanced() -> dict[str, np.ndarray]:
     """garments, of one class only 10"""
     images, labels = garments(8000)
@@ -130,7 +136,7 @@ def tinted() -> dict[str, np.ndarray]:
 
 
 MADE = (black, oversampled, masks, constant, shuffled, twice_divided, zeros_and_ones, flat, dim, washed_out, sixteen)
-MADE += (two_hundred, unbalanced, missing, tinted)
+MADE += (two_hundred, noise, unbalanced, missing, tinted)
 for function in MADE:
     tfgen.register_dataset(f"rigged_{function.__name__}")(function)
 
@@ -179,18 +185,23 @@ def own_gan(
 
     latent = keras.Input((latent_dim,), name="latent")
     inputs, x = given(latent, condition(), fault)
-    x = hidden(hidden(x, width), width, DEAD if fault == "dead" else 0.0)
-    x = layers.Reshape(shape)(layers.Dense(int(np.prod(shape)))(x * 3000.0 if fault == "loud" else x))
-    output = {"range": "sigmoid", "unbounded": "linear"}.get(fault, "tanh")  # images lie in [-1, 1]
+    if fault != "identity":
+        x = hidden(hidden(x, width), width, DEAD if fault == "dead" else 0.0)
+    start = "identity" if fault == "identity" else "glorot_uniform"
+    x = x * 3000.0 if fault == "loud" else x
+    x = layers.Reshape(shape)(layers.Dense(int(np.prod(shape)), kernel_initializer=start)(x))
+    output = {"range": "sigmoid", "unbounded": "linear", "identity": "linear"}.get(fault, "tanh")  # of [-1, 1]
     x = x * 20.0 if fault == "unbounded" else x
     generator = keras.Model(inputs, layers.Activation(output, dtype="float32")(x), name="generator")
 
     image, seen = keras.Input(shape, name="image"), condition()
     y = layers.Flatten()(image)
     y = y if seen is None else layers.Concatenate()([y, seen.vector])
-    y = hidden(y, judge_width, DEAD if judge_fault == "dead" else 0.0)
+    sure = judge_fault == "loud"
+    y = hidden(y, judge_width, DEAD if judge_fault == "dead" else 0.0, "linear" if sure else "relu")
     judged = image if seen is None else {"image": image, "label": seen.input}
     ending = "sigmoid" if judge_fault == "range" else None  # of a model whose losses take logits
+    y = y * 1000.0 if sure else y
     discriminator = keras.Model(judged, layers.Dense(1, ending, dtype="float32")(y), name="discriminator")
 
     names = ("image", "label") if conditional else ("image",)

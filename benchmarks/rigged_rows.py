@@ -56,6 +56,7 @@ class Row:
         return "called diverged" if "diverged" in set(names) - set(self.expected) else ""
 
 
+POINTS = ("ring",)  # data sets of points in the plane
 SIDE = 16  # pixels per side of rigged rows
 # Networks so small that a training takes seconds: what a fault does to them it does to large ones.
 SMALL: dict[str, dict[str, Any]] = {
@@ -69,10 +70,14 @@ SMALL: dict[str, dict[str, Any]] = {
 
 def row(kind: str, model: str, expected: str, steps: int = 330, data: str = "", **given: Any) -> Row:
     """Returns a rigged row; `expected` are names with blanks between them."""
-    flags: dict[str, Any] = {"model": model, "steps": steps, **({"dataset": f"rigged_{data}"} if data else {})}
-    flags["image_size"] = SIDE
+    flags: dict[str, Any] = {"model": model, "steps": steps}
+    if data:
+        flags["dataset"] = data if data in POINTS else f"rigged_{data}"
+    if data not in POINTS:
+        flags["image_size"] = SIDE
     flags |= {name: value for name, value in given.items() if name in FLAGS}
     options = {**SMALL.get(model, {}), **{name: value for name, value in given.items() if name not in FLAGS}}
+    options = {name: value for name, value in options.items() if value is not None}
     told = [str(given[name]) for name in ("batch_size", "loss") if name in given]
     told += ["conditional" if given["conditional"] == "true" else "unconditional"] if "conditional" in given else []
     name = "-".join([re.sub(r"[^a-z0-9.]+", "_", kind.lower().replace("'s", "")), model, *told])
@@ -145,19 +150,27 @@ def of_discriminators() -> Iterator[Row]:
     for model in ("gan", "dcgan"):
         yield row("discriminator 50 times as fast", model, "discriminator_won", **rates(model, 4e-5, 2e-3))
     for model, one in (("gan", {"maxout_units": "1", "dropout": 0.0}), ("own_gan", {"judge_width": 1})):
-        yield row("discriminator of one unit", model, blind, loss="non_saturating", steps=900, **one)
+        small = f"discriminator_narrow {blind}"
+        yield row("discriminator of one unit", model, small, loss="non_saturating", steps=900, **one)
         yield row(
             "discriminator of one unit, sure",
             model,
-            "discriminator_sure_and_wrong",
+            "discriminator_narrow rate_too_high discriminator_sure_and_wrong",
             **{"loss": "non_saturating", **one},
             **rates(model, discriminator=2e-2),
         )
+    for loss in ("minimax", "non_saturating"):
+        sure = "discriminator_narrow discriminator_sure_and_wrong"
+        loud: dict[str, Any] = {"judge_width": 1, "judge_fault": "loud", "steps": 600}
+        yield row("discriminator of one unit, always sure", "own_gan", sure, loss=loss, **loud)
     few: dict[str, Any] = {"data": "two_hundred", "steps": 1200, "batch_size": 16}
     learned = {"dropout": 0.0, "maxout_units": "240,240", **rates("gan", discriminator=1e-3)}
     yield row("200 images", "gan", "discriminator_overfits", **few, **learned)
     learned = {"judge_width": 512, "loss": "non_saturating", **rates("own_gan", discriminator=1e-3)}
     yield row("200 images", "own_gan", "discriminator_overfits", **few, **learned)
+    learned = {"fault": "identity", "latent_dim": SIDE**2, "batch_size": 16, **rates("own_gan", 1e-12, 1e-3)}
+    for loss in ("hinge", "non_saturating"):
+        yield row("64 images of noise", "own_gan", "discriminator_overfits", data="noise", loss=loss, **learned)
     for loss in ("hinge", "non_saturating"):
         yield row(
             "dead units in the discriminator",
@@ -185,6 +198,8 @@ def of_generators() -> Iterator[Row]:
     swinging: dict[str, Any] = {"batch_size": 8, "steps": 1500, "beta_1": 0.9}
     yield row("oscillation", "dcgan", "game_oscillates", **swinging, **rates("dcgan", 3e-3, 3e-4))
     yield row("oscillation", "gan", "game_oscillates", **swinging, **rates("gan", 3e-3, 3e-4))
+    points = {"maxout_units": "16", "units": "64,64", "dropout": 0.0, "latent_dim": 16, "learning_rate": 1e-3}
+    yield row("oscillation", "gan", "game_oscillates", data="ring", batch_size=64, steps=3000, beta_1=0.9, **points)
     for model, conditional in (("own_gan", {"conditional": "true"}), ("own_vae", {})):
         yield row("network without its condition", model, "condition_ignored", fault="unconditional", **conditional)
 
@@ -202,14 +217,9 @@ def of_rates() -> Iterator[Row]:
         yield row("blow-up before the first probe", model, "diverged loss_stands_high", learning_rate=30.0)
     for model in ("vae", "own_vae"):
         yield row("rate of 0.3", model, "diverged loss_stands_high", learning_rate=0.3)
-    for loss in ("wasserstein", "hinge"):
-        yield row(
-            "critic without a constraint",
-            "own_gan",
-            "diverged discriminator_won samples_saturated",
-            loss=loss,
-            **rates("own_gan", 2e-2, 2e-2),
-        )
+    for model, loss in (("own_gan", "wasserstein"), ("own_gan", "hinge"), ("gan", "wasserstein")):
+        expected = "rate_too_high diverged discriminator_won samples_saturated"
+        yield row("critic without a constraint", model, expected, loss=loss, **rates(model, 2e-2, 2e-2))
 
 
 def of_autoencoders() -> Iterator[Row]:
@@ -217,10 +227,16 @@ def of_autoencoders() -> Iterator[Row]:
     for model in ("vae", "own_vae"):
         yield row("beta of 50", model, "posterior_collapse", beta=50.0)
         yield row("beta of 1e-4", model, "far_from_prior no_noise", beta=1e-4, steps=600)
-        yield row("beta of 0", model, "no_noise", beta=0.0, steps=600)
+        yield row("beta of 0", model, "kl_without_weight no_noise far_from_prior", beta=0.0, steps=600)
         yield row("128 latents", model, "unused_latents latents_too_many", latent_dim=128, steps=600)
         yield row("one latent", model, "latents_too_few", latent_dim=1, data="tinted", steps=600)
         yield row("200 images", model, "overfits", data="two_hundred", steps=1200, batch_size=16, learning_rate=3e-3)
+    alone = "conditional"
+    yield row("one latent", "own_vae", "latents_too_few", latent_dim=1, data="tinted", steps=600, **{alone: "false"})
+    dense = {"network": "dense", "units": "512", "width": None}
+    for model, wide in (("vae", dense), ("own_vae", {alone: "false", "width": 512})):
+        given = {"batch_size": 16, "steps": 900, "beta": 0.02, "learning_rate": 3e-3, **wide}
+        yield row("64 images of noise", model, "overfits", data="noise", **given)
     for conditional in ("true", "false"):
         expected = "posterior_collapse"
         yield row("dead units in the encoder", "own_vae", expected, fault="dead", conditional=conditional)

@@ -15,6 +15,11 @@ from tfgen.values import Value, serializable
 class Objective(Value):
     """A bound on log p(x), as a dict of terms to minimise."""
 
+    @property
+    def weighs_kl(self) -> bool:
+        """Whether anything in it draws q(z|x) to the prior."""
+        return True
+
     def __call__(
         self, log_px: tf.Tensor, log_pz: tf.Tensor, log_qz: tf.Tensor, kl: tf.Tensor | None, step: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -34,6 +39,10 @@ class Elbo(Objective):
 
     beta: NotNegative = 1.0
     warmup_steps: Natural = 0
+
+    @property
+    def weighs_kl(self) -> bool:
+        return self.beta > 0.0
 
     def weight(self, step: tf.Tensor) -> tf.Tensor:
         """Returns the weight of the KL at `step` (an integer from 0), a float32 scalar."""

@@ -3,12 +3,18 @@
 And the rules that compare a model in training with what it was before its first step, the row of step 0.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+from keras.ops import convert_to_numpy
 
 from tfgen.data.source import Examples
 from tfgen.diagnosis.data import FEW, Remark, remarks_on
 from tfgen.diagnosis.rules import CALM, Finding, Past, Row, Rule
+from tfgen.optimizers.rates import rate_at
 
 if TYPE_CHECKING:
     from tfgen.diagnosis.conditions import ConditionProbe
@@ -16,6 +22,14 @@ if TYPE_CHECKING:
 
 NEEDED = 2  # probes in succession by which a condition becomes a finding at the end of a training
 LARGE_BATCH = 256
+FAR = 0.2  # of the size of weights, by which an update moves them
+BY_THE_RATE = (  # optimizers that move each weight by about their learning rate
+    keras.optimizers.Adam,
+    keras.optimizers.Adamax,
+    keras.optimizers.Lion,
+    keras.optimizers.Nadam,
+    keras.optimizers.RMSprop,
+)
 PER_EPOCH, ALL = 10, 1000  # updates, below which a large batch leaves too few of them
 
 
@@ -49,7 +63,7 @@ def remarks_on_length(
     """
     if to_come is None or steps_per_epoch is None or min(to_come, steps_per_epoch) < 1:
         return []
-    found = [("learning_rate", sentence) for sentence in model.complaints(to_come)]
+    found = [("learning_rate", sentence) for sentence in model.complaints(to_come)] + rates_too_high(model)
     return as_findings(found + few_updates(len(train), steps_per_epoch, model.parts, int(model.step) + to_come))
 
 
@@ -75,6 +89,40 @@ def few_updates(examples: int, per_epoch: int, parts: int, total: int) -> list[R
         f"{total:,}, where a thousand is little; what usually helps: a smaller batch_size, more epochs"
     )
     return [("few_updates", message)]
+
+
+def rates_too_high(model: "GenerativeModel") -> list[Remark]:
+    """Returns the remarks on networks that move too far with the first update, relative to their weights.
+
+    Adam, and all optimizers that divide a gradient by its size, move every weight by about the learning rate. In
+    healthy runs that is 0.01 to 0.1 of the root of the mean square of a network's weights.
+    """
+    remarks: list[Remark] = []
+    if int(model.step):
+        return remarks
+    for phase in model.phases:
+        optimizer = model.optimizers.get(phase.optimizer or "")
+        rate = rate_at(optimizer, 0) if isinstance(optimizer, BY_THE_RATE) else 0.0
+        for name in phase.trains:
+            size = root_mean_square([convert_to_numpy(v) for v in model.networks[name].trainable_variables])
+            if rate > FAR * size > 0.0:
+                remarks.append(("rate_too_high", say_rate_too_high(name, rate, size)))
+    return remarks
+
+
+def root_mean_square(arrays: Sequence[np.ndarray]) -> float:
+    """Returns the root of the mean of all squares; 0 without any."""
+    count = sum(array.size for array in arrays)
+    return math.sqrt(sum(float(np.square(array, dtype=np.float64).sum()) for array in arrays) / count) if count else 0.0
+
+
+def say_rate_too_high(network: str, rate: float, size: float) -> str:
+    """Returns the message of `rates_too_high`."""
+    return (
+        f"the learning rate of the {network} is too high for its weights: an update moves each by about {rate:.2g}, "
+        f"{rate / size:.0%} of their size (root of the mean square {size:.2g}), where 1 to 10% is usual; what usually "
+        "helps: a tenth of the rate, or a warmup"
+    )
 
 
 def too_few_steps(rows: int, steps: int, every: int, needed: int = NEEDED) -> list[Finding]:

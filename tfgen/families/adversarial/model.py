@@ -298,8 +298,8 @@ class AdversarialModel(Formulas, LatentModel):
         return {**super().endpoints(networks), "discriminate": Endpoint(discriminate, inputs)}
 
     def probes(self) -> list[Callable]:
-        """Returns probes of D's answers, and of the diversity and the range of samples."""
-        return [probes.discriminator_scores, probes.diversity, probes.value_range]
+        """Returns probes of D's answers and gradients, and of the diversity and the range of samples."""
+        return [probes.discriminator_scores, probes.directions, probes.diversity, probes.value_range]
 
     def rules(self) -> tuple[Rule, ...]:
         """Returns the rules by which a diagnosis judges an adversarial training."""

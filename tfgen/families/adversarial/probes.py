@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-6  # distances of equal rows, relative to their norm, that rounding leaves
 UNLIKE = 8  # rows without a copy that a median needs
+DIRECTED = 32  # training images at which D's gradient is looked at
+PART = 1e-4  # of the largest eigenvalue, below which one is of rounding
 
 
 def model_of(probe: Probe) -> "AdversarialModel":
@@ -72,6 +74,29 @@ def discriminator_scores(probe: Probe) -> dict[str, tf.Tensor]:
         off = tf.abs(tf.sigmoid(tf.concat([answers.get("held_out", real), fake], axis=0)) - 0.5)
         measured["equilibrium_distance"] = tf.reduce_mean(off)
     return {**measured, "generator_slope": slope(model, fake, real)}
+
+
+def directions(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns `directions`, the number of directions in which D's output changes at 32 training images: a rank.
+
+    That of the gradients d logit / d image. All that G learns lies in their span: of one hidden unit it is one.
+    Dropout, which hides a part of the image at random, is off. NaN where the images themselves span few directions.
+    """
+    model, field = model_of(probe), probe.model.data_field
+    batch = {name: value[:DIRECTED] for name, value in probe.batch.items()}
+    images, step = batch[field], model.inference_step(probe.step.noise.scope("directions"))
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logit = tf.reduce_sum(model.judge({**batch, field: images}, step)["logit"])
+    spanned = rank(tape.gradient(logit, images, unconnected_gradients="zero"))
+    return {"directions": tf.where(rank(images) < DIRECTED // 2, math.nan, spanned)}
+
+
+def rank(rows: tf.Tensor) -> tf.Tensor:
+    """Returns how many directions the rows [N, ...] span, whatever their lengths, float32."""
+    flat = tf.math.l2_normalize(tf.reshape(rows, [rows.shape[0], -1]), axis=1, epsilon=1e-30)
+    values = tf.linalg.eigvalsh(tf.matmul(flat, flat, transpose_b=True))
+    return tf.reduce_sum(tf.cast(values > PART * tf.maximum(values[-1], PART), tf.float32))
 
 
 def slope(model: "AdversarialModel", fake: tf.Tensor, real: tf.Tensor) -> tf.Tensor:

@@ -10,8 +10,10 @@ import math
 from collections.abc import Iterable
 
 from tfgen.diagnosis.rules import RECENT, Past, Row, Rule
+from tfgen.families.adversarial.probes import DIRECTED
 from tfgen.families.adversarial.trials import CHANCE, CLEAR, EVEN, LEARNS, own_separation
 
+NARROW = 6  # directions: of 32 images healthy discriminators have 32, those of one unit 1, or 5 of maxout with 5 pieces
 FLAT = 0.15  # of its highest value, below which D's gradient has vanished
 DIVERSITIES = ("diversity", "nearest_diversity", "trained_diversity", "trained_nearest_diversity")
 
@@ -164,6 +166,22 @@ def say_discriminator_is_blind(row: Row, past: Past) -> str:
     )
 
 
+def discriminator_is_narrow(row: Row, past: Past) -> bool:
+    """Returns whether D's output changes in few directions at many images; of healthy ones it does in one per image."""
+    return row["directions"] < NARROW
+
+
+def say_discriminator_is_narrow(row: Row, past: Past) -> str:
+    """Returns the message of `discriminator_is_narrow`."""
+    count = row["directions"]
+    return (
+        f"the discriminator is narrow: at {DIRECTED} different images its output changes in {count:.0f} "
+        f"direction{'' if count == 1 else 's'} of the space of images, and in no other can the generator learn; it has "
+        "too few units, or all but a few are dead; what usually helps: wider hidden layers, leaky_relu, a lower "
+        "learning rate"
+    )
+
+
 def generator_has_collapsed(row: Row, past: Past) -> bool:
     """Returns whether samples are twenty times less diverse than images, or less than a third as diverse as before."""
     return least_diverse(row)[1] < 0.05 or any(row[n] < 0.3 * past.highest(n) for n in DIVERSITIES)
@@ -260,6 +278,7 @@ RULES = (
     Rule("discriminator_overfits", discriminator_overfits, say_discriminator_overfits),
     Rule("discriminator_does_not_learn", discriminator_does_not_learn, say_discriminator_does_not_learn),
     Rule("discriminator_blind", discriminator_is_blind, say_discriminator_is_blind, patience=1),
+    Rule("discriminator_narrow", discriminator_is_narrow, say_discriminator_is_narrow),
     Rule("generator_collapsed", generator_has_collapsed, say_generator_has_collapsed),
     Rule("generator_saturated", generator_is_saturated, say_generator_is_saturated),
     Rule("game_oscillates", game_oscillates, say_game_oscillates),

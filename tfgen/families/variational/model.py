@@ -53,6 +53,8 @@ class VariationalModel(AutoencodingModel):
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
         self.prior, self.objective, self.samples, self.data_bias = prior, objective, int(samples), bool(data_bias)
+        if not objective.weighs_kl:
+            self.remarks += (("kl_without_weight", rules.KL_WITHOUT_WEIGHT),)
 
     @property
     def phases(self) -> list[Phase]:

@@ -40,13 +40,26 @@ def mean_image(model: Any, examples: Examples, size: int = 1000) -> tf.Tensor:
 
 
 def reconstruction(probe: Probe) -> dict[str, tf.Tensor]:
-    """Returns `explained`, the fraction of the pixels' variance about the mean image that reconstructions explain."""
+    """Returns `explained`, the fraction of the pixels' variance about the mean image that reconstructions explain.
+
+    `one_more` is that which the largest principal component of their errors would add: the most that one more latent
+    could, in a linear decoder.
+    """
     model: Any = probe.model
     step, batch = seen(probe)
     x, batch = model.prepared(batch, step)
-    error = tf.reduce_mean(tf.square(x - model.image_of(model.reconstructed(batch, step))))
+    errors = x - model.image_of(model.reconstructed(batch, step))
     variance = tf.reduce_mean(tf.square(x - mean_image(model, probe.train)))
-    return {"explained": 1.0 - ratio(error, variance, ROUNDING)}  # of equal images there is nothing to explain
+    measured = {"explained": tf.reduce_mean(tf.square(errors)), "one_more": largest_component(errors)}
+    shares = {name: ratio(value, variance, ROUNDING) for name, value in measured.items()}
+    return {**shares, "explained": 1.0 - shares["explained"]}  # of equal images there is nothing to explain
+
+
+def largest_component(rows: tf.Tensor) -> tf.Tensor:
+    """Returns the variance of the largest principal component of rows [N, ...], divided by the values in a row."""
+    flat = tf.reshape(rows, [rows.shape[0], -1])
+    flat -= tf.reduce_mean(flat, axis=0)
+    return tf.linalg.eigvalsh(tf.matmul(flat, flat, transpose_b=True))[-1] / tf.cast(tf.size(flat), tf.float32)
 
 
 def latents(probe: Probe) -> dict[str, tf.Tensor]:

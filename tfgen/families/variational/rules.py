@@ -10,6 +10,13 @@ import math
 
 from tfgen.diagnosis.rules import Past, Row, Rule
 
+FULL = 1.8  # nats in the median latent; of healthy models at most 1.5
+KL_WITHOUT_WEIGHT = (
+    "the KL divergence has no weight (beta is 0): nothing draws the codes of images to the prior, from which samples "
+    "are made; what usually helps: a larger beta (1); for codes alone, an autoencoder without a prior (the model ae)"
+)
+WORTH = 0.05  # of the variance that one more latent may explain, from which on it is missing
+
 
 def posterior_has_collapsed(row: Row, past: Past) -> bool:
     """Returns whether q(z|x) hardly differs from the prior."""
@@ -86,16 +93,18 @@ def say_latents_are_thin(row: Row, past: Past) -> str:
 
 
 def latents_are_few(row: Row, past: Past) -> bool:
-    """Returns whether all latents are full, and reconstructions explain less than 40 % of the variance all the same."""
-    return row["active_units"] == row["latents"] and row["kl_latent_median"] > 2.5 and 0.05 <= row["explained"] < 0.4
+    """Returns whether all latents are full, and one more would explain a good part of the variance."""
+    full = row["active_units"] == row["latents"] and row["kl_latent_median"] > FULL
+    return full and row["one_more"] > WORTH and row["explained"] >= 0.05
 
 
 def say_latents_are_few(row: Row, past: Past) -> str:
     """Returns the message of `latents_are_few`."""
+    each = "the only one carries" if row["latents"] == 1 else f"each of {row['latents']:.0f} carries"
     return (
-        f"the latents are too few: each of {row['latents']:.0f} carries {row['kl_latent_median']:.2g} nats, and the "
-        f"reconstructions explain {row['explained']:.0%} of the pixels' variance; what usually helps: a larger "
-        "latent_dim"
+        f"the latents are too few: {each} {row['kl_latent_median']:.2g} nats, and the reconstructions explain "
+        f"{row['explained']:.0%} of the pixels' variance, where one more could explain another {row['one_more']:.0%}; "
+        "what usually helps: a larger latent_dim"
     )
 
 
