@@ -79,7 +79,11 @@ COLUMNS = (  # in diagnosis.csv, of which models, meaning
     ),
     ("equilibrium_distance", "adversarial", "mean of \\|D - 1/2\\| over held-out images and samples"),
     ("probes_at_chance", "adversarial", "number of measurements in a row that show D at chance"),
-    ("directions", "adversarial", "number of directions in which D's output changes at 32 training images"),
+    (
+        "directions, image_directions",
+        "adversarial",
+        "number of directions in which D's output changes at 32 training images, and of these",
+    ),
     (
         "generator_slope",
         "adversarial",

@@ -200,6 +200,44 @@ def test_a_generator_that_repeats_what_the_images_repeat_has_not_collapsed():
     assert float(probes.compared(tf.constant(images), tf.constant(few), copies)["nearest_diversity"]) < 0.01
 
 
+def test_the_rank_of_rows_is_that_of_numpy_whatever_their_lengths():
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(32, 5)) @ random.normal(size=(5, 60)) * 10.0 ** random.uniform(-6, 6, (32, 1))
+    assert float(probes.rank(tf.constant(np.float32(rows)))) == 5
+    assert float(probes.rank(tf.constant(np.float32(random.normal(size=(32, 60)))))) == 32
+    assert float(probes.rank(tf.zeros([32, 60]))) == 0
+
+
+def shades(n):
+    return np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, SIDE, SIDE, 1)).copy()
+
+
+def judged_by(units, activation, images):
+    """The directions in which a discriminator of one hidden layer changes, before its first step."""
+    image = keras.Input((SIDE, SIDE, 1), name="image")
+    hidden = keras.layers.Dense(units, activation)(keras.layers.Dropout(0.5)(keras.layers.Flatten()(image)))
+    judge_network = keras.Model(image, keras.layers.Dense(1)(hidden))
+    model = tfgen.AdversarialModel(gan().generator, judge_network, latent_dim=4)
+    model.compile()
+    return Probe(model, model.as_examples(images), size=48)()
+
+
+@pytest.mark.parametrize("units, activation, most", [(1, "tanh", 1), (3, "relu", 3), (64, "linear", 1)])
+def test_the_directions_of_a_discriminator_are_at_most_its_units(units, activation, most):
+    row = judged_by(units, activation, noise_images(64))
+    assert 0 <= row["directions"] <= most
+    narrow = {name: row[name] for name in ("directions", "image_directions")}
+    assert [finding.name for finding in found_in(rows_of(3, **narrow))] == ["discriminator_narrow"]
+
+
+def test_wide_discriminators_have_a_direction_for_each_image_and_equal_images_say_nothing():
+    assert judged_by(64, "relu", noise_images(64))["directions"] == 32
+    for images, most in ((np.repeat(noise_images(4), 16, axis=0), 4), (shades(64), 1)):  # few copies; one colour each
+        row = judged_by(64, "relu", images)
+        narrow = {name: row[name] for name in ("directions", "image_directions")}
+        assert row["image_directions"] == most and found_in(rows_of(3, **narrow)) == []
+
+
 def test_a_ratio_without_a_meaning_is_no_number():
     assert float(ratio(tf.constant(1.0), tf.constant(4.0))) == 0.25
     assert math.isnan(ratio(tf.constant(1.0), tf.constant(0.0)))
@@ -257,6 +295,9 @@ def test_a_probe_of_a_vae_measures_what_numpy_does():
     decoded = 1 / (1 + np.exp(-np.asarray(model.decoder(mean))))
     error, trivial = np.square(x - decoded).mean(), np.square(x - TRAIN.mean(0) / 255).mean()
     assert row["explained"] == pytest.approx(1 - error / trivial, abs=1e-4)
+    errors = (x - decoded).reshape(32, -1)
+    largest = np.linalg.svd(errors - errors.mean(0), compute_uv=False)[0] ** 2 / errors.size
+    assert row["one_more"] == pytest.approx(largest / trivial, rel=1e-3)
 
 
 # What rows mean.
@@ -345,6 +386,12 @@ def test_at_the_end_two_probes_are_enough():
         ({"active_units": 0.0, "latents": 16.0, "kl": 0.01}, "posterior_collapse", "KL(q(z|x) || p(z)) = 0.01 nats"),
         ({"active_units": 12.0, "latents": 16.0, "kl": 0.6, "kl_latent_max": 0.09}, "posterior_collapse", "12 of 16"),
         ({"explained": 0.01, "active_units": 5.0, "latents": 5.0}, "reconstructs_the_mean", "they explain 1% of"),
+        (
+            {"directions": 1.0, "image_directions": 32.0},
+            "discriminator_narrow",
+            "at 32 different images its output changes in 1 direction of",
+        ),
+        ({"directions": 5.0, "image_directions": 9.0}, "discriminator_narrow", "changes in 5 directions of the space"),
         ({"generator_weights": 3.0, "generator_gradient": 0.0}, "generator_stands_still", "(norm 0) vanishes"),
     ],
 )
@@ -365,6 +412,7 @@ def test_each_failure_has_its_name_and_its_words(row, name, words):
         {"generator_slope": 0.05, "fake_accuracy": 0.97},
         {"saturation": 0.97, "real_saturation": 0.9},  # digits are black and white
         {"active_units": 9.0, "latents": 16.0, "kl": 9.0, "explained": 0.5},
+        {"directions": 8.0, "image_directions": 32.0},
     ],
 )
 def test_what_healthy_runs_show_is_passed_in_silence(row):

@@ -139,6 +139,8 @@ def test_the_energy_distance_is_that_of_its_formula():
 HEALTHY = {"active_units": 16.0, "latents": 16.0, "kl": 13.0, "kl_latent_median": 0.6, "kl_latent_max": 2.0}
 HEALTHY |= {"explained": 0.7, "posterior_sd": 0.5, "aggregate_distance": 0.02}
 
+FULL = {"kl_latent_median": 3.2}
+
 
 @pytest.mark.parametrize(
     "row, found, words",
@@ -155,10 +157,15 @@ HEALTHY |= {"explained": 0.7, "posterior_sd": 0.5, "aggregate_distance": 0.02}
             "22 nats are spread over 512 of them, none with more than 0.15",
         ),
         (
-            {"latents": 1.0, "active_units": 1.0, "kl": 3.2, "kl_latent_median": 3.2, "explained": 0.29},
+            {**FULL, "latents": 1.0, "active_units": 1.0, "explained": 0.29, "one_more": 0.17},
             "latents_too_few",
-            "each of 1 carries 3.2 nats, and the reconstructions explain 29%",
+            "the only one carries 3.2 nats, and the reconstructions explain 29% of the pixels' variance, where one "
+            "more could explain another 17%",
         ),
+        ({**FULL, "explained": 0.54, "one_more": 0.066}, "latents_too_few", "each of 16 carries 3.2 nats"),
+        ({**FULL, "explained": 0.54, "one_more": 0.03}, None, ""),  # what is left is of no one direction
+        ({**FULL, "kl_latent_median": 1.5, "one_more": 0.06}, None, ""),
+        ({**FULL, "active_units": 15.0, "one_more": 0.06}, None, ""),
     ],
 )
 def test_codes_are_judged(row, found, words):

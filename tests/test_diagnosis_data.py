@@ -8,7 +8,7 @@ import pytest
 
 import tfgen
 from tfgen.data.source import Arrays, Examples, Field
-from tfgen.diagnosis.beginnings import few_updates, rules_from_start, too_few_steps
+from tfgen.diagnosis.beginnings import few_updates, rates_too_high, root_mean_square, rules_from_start, too_few_steps
 from tfgen.diagnosis.data import remarks_on
 from tfgen.diagnosis.judge import judge
 from tfgen.networks.endings import warn_of_bounded_logits
@@ -182,15 +182,50 @@ def test_weights_that_hardly_move_are_named():
     assert found_in([{**row, "encoder_weights": 25.0 + 1e-2 * i} for i, row in enumerate(slow)]) == []
 
 
-def dense_vae(**optimizer):
+def dense_vae(make=keras.optimizers.Adam, objective=tfgen.objectives.elbo(), **optimizer):
     keras.utils.set_random_seed(0)
     image, latent = keras.Input((12, 12, 1), name="image"), keras.Input((2,), name="latent")
     flat = keras.layers.Flatten()(image)
     code = {name: keras.layers.Dense(2, name=name)(flat) for name in ("z_mean", "z_log_var")}
     raw = keras.layers.Reshape((12, 12, 1))(keras.layers.Dense(144)(latent))
-    model = tfgen.VariationalModel(keras.Model(image, code), keras.Model(latent, raw))
-    model.compile(keras.optimizers.Adam(**optimizer), steps_per_execution=1)
+    model = tfgen.VariationalModel(keras.Model(image, code), keras.Model(latent, raw), objective=objective)
+    model.compile(make(**optimizer), steps_per_execution=1)
     return model
+
+
+HALVED = keras.optimizers.schedules.PiecewiseConstantDecay([10], [1e-4, 0.5])
+
+
+@pytest.mark.parametrize(
+    "make, rate, networks",
+    [
+        (keras.optimizers.Adam, 0.0175, []),  # weights are 0.08 in size: 0.5 to 7 % is usual
+        (keras.optimizers.Adam, 0.025, ["encoder", "decoder"]),
+        (keras.optimizers.RMSprop, 1.0, ["encoder", "decoder"]),
+        (keras.optimizers.Adam, HALVED, []),  # it begins slowly
+        (keras.optimizers.SGD, 1.0, []),  # whose updates depend on the gradient
+    ],
+)
+def test_a_rate_that_is_large_beside_the_weights_is_named(make, rate, networks):
+    model = dense_vae(make, learning_rate=rate)
+    assert 0.08 < root_mean_square([v.numpy() for v in model.encoder.trainable_variables]) < 0.12
+    found = rates_too_high(model)
+    assert [name for name, _ in found] == ["rate_too_high"] * len(networks)
+    assert all(f"rate of the {network} is" in text for network, (_, text) in zip(networks, found, strict=True))
+    model.step.assign(1)
+    assert rates_too_high(model) == []  # the weights are no longer those that it starts with
+
+
+def test_the_size_of_weights_is_that_of_all_together():
+    assert root_mean_square([np.ones((2, 3)), np.zeros(2)]) == pytest.approx((6 / 8) ** 0.5)
+    assert root_mean_square([]) == 0.0 == root_mean_square([np.zeros(3)])
+
+
+@pytest.mark.parametrize("beta, warmup, found", [(0.0, 0, True), (0.0, 5, True), (1e-3, 0, False), (1.0, 5, False)])
+def test_a_divergence_without_weight_is_named(beta, warmup, found):
+    model = dense_vae(objective=tfgen.objectives.elbo(beta, warmup))
+    assert [name for name, _ in model.remarks] == ["kl_without_weight"] * found
+    assert dense_vae(objective=tfgen.objectives.iwae()).remarks == ()
 
 
 def test_what_is_said_before_training_is_in_the_file(tmp_path, capsys):

@@ -171,10 +171,19 @@ def ratio(numerator: tf.Tensor, denominator: tf.Tensor, least: float = 0.0) -> t
 
 def duplicates(values: np.ndarray) -> float:
     """Returns the share of rows of an array [N, ...] that have an equal among the others."""
+    counts = np.unique(as_keys(values), return_counts=True)[1]
+    return float(counts[counts > 1].sum() / len(values))
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """Returns the indices of the rows of an array [N, ...] without those that are equal to one before."""
+    return np.sort(np.unique(as_keys(values), return_index=True)[1])
+
+
+def as_keys(values: np.ndarray) -> np.ndarray:
+    """Returns the rows of an array [N, ...] as N values that can be compared."""
     rows = np.ascontiguousarray(values).reshape(len(values), -1)
-    keys = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
-    counts = np.unique(keys, return_counts=True)[1]
-    return float(counts[counts > 1].sum() / len(rows))
+    return rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
 
 
 def fixed_batch(examples: Examples, size: int) -> dict[str, tf.Tensor]:

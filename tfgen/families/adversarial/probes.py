@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import tensorflow as tf
 
 from tfgen.diagnosis.distances import distances, mean_of_pairs, nearest
-from tfgen.diagnosis.probes import Probe, ratio
+from tfgen.diagnosis.probes import Probe, distinct, ratio
 from tfgen.training.step import Fields
 
 if TYPE_CHECKING:
@@ -77,19 +77,20 @@ def discriminator_scores(probe: Probe) -> dict[str, tf.Tensor]:
 
 
 def directions(probe: Probe) -> dict[str, tf.Tensor]:
-    """Returns `directions`, the number of directions in which D's output changes at 32 training images: a rank.
+    """Returns `directions`, the number of directions in which D's output changes at 32 different images: a rank.
 
     That of the gradients d logit / d image. All that G learns lies in their span: of one hidden unit it is one.
-    Dropout, which hides a part of the image at random, is off. NaN where the images themselves span few directions.
+    Dropout, which hides a part of the image at random, is off. `image_directions` is the rank of the images.
     """
     model, field = model_of(probe), probe.model.data_field
-    batch = {name: value[:DIRECTED] for name, value in probe.batch.items()}
+    rows = distinct(probe.fixed[field].numpy())[:DIRECTED]
+    batch = {name: tf.gather(value, rows) for name, value in probe.batch.items()}
     images, step = batch[field], model.inference_step(probe.step.noise.scope("directions"))
     with tf.GradientTape() as tape:
         tape.watch(images)
         logit = tf.reduce_sum(model.judge({**batch, field: images}, step)["logit"])
-    spanned = rank(tape.gradient(logit, images, unconnected_gradients="zero"))
-    return {"directions": tf.where(rank(images) < DIRECTED // 2, math.nan, spanned)}
+    gradients = tape.gradient(logit, images, unconnected_gradients="zero")
+    return {"directions": rank(gradients), "image_directions": rank(images)}
 
 
 def rank(rows: tf.Tensor) -> tf.Tensor:

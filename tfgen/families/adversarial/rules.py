@@ -167,8 +167,8 @@ def say_discriminator_is_blind(row: Row, past: Past) -> str:
 
 
 def discriminator_is_narrow(row: Row, past: Past) -> bool:
-    """Returns whether D's output changes in few directions at many images; of healthy ones it does in one per image."""
-    return row["directions"] < NARROW
+    """Returns whether D's output changes in few directions, where images of as many differ."""
+    return row["directions"] < NARROW <= row["image_directions"]
 
 
 def say_discriminator_is_narrow(row: Row, past: Past) -> str:
