@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # plugin -> lines of code that it may have, without networks, imports, blank lines, docstrings and comments
 LIMITS = {
     "flow_matching": 35,
-    "vae_gan": 25,
+    "own_vae_gan": 25,
     "cyclegan": 35,
     "conditional_vae": 10,
     "auxiliary_classifier": 20,

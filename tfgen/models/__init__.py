@@ -34,6 +34,18 @@ MODELS = Registry(
             "tfgen.models.infogan:infogan",
             "InfoGAN: discrete and continuous codes that images tell of (Chen et al. 2016).",
         ),
+        "bigan": (
+            "tfgen.models.bigan:bigan",
+            "Bidirectional GAN, whose encoder inverts the generator (Donahue et al. 2017).",
+        ),
+        "aae": (
+            "tfgen.models.aae:aae",
+            "Adversarial autoencoder: a discriminator makes codes follow the prior (Makhzani et al. 2016).",
+        ),
+        "vae_gan": (
+            "tfgen.models.vae_gan:vae_gan",
+            "VAE whose similarity of images is learned by a discriminator (Larsen et al. 2016).",
+        ),
         "sgan": (
             "tfgen.models.sgan:sgan",
             "Semi-supervised GAN: a classifier of few labelled images and many without labels (Salimans et al. 2016).",

@@ -59,6 +59,11 @@ def call(network: keras.Model, fields: Mapping[str, tf.Tensor], training: bool =
     return network(select_inputs(network, fields), **mode(network, training))
 
 
+def single_output(network: keras.Model) -> keras.Model:
+    """Returns a network whose output is a bare tensor, of one that gives a dict with one entry."""
+    return keras.Model(network.input, next(iter(network.output.values())), name=network.name)
+
+
 def mode(network: keras.Model, training: bool) -> dict[str, bool]:
     """Returns the argument that says whether a network runs in training mode; a subclass's `call` may not take it."""
     return {"training": training} if network._call_has_training_arg else {}

@@ -158,3 +158,12 @@ def maxout_layers(
     for count, pieces in units:
         x = layers.Dropout(dropout)(maxout(x, count, pieces, **kwargs))
     return x
+
+
+def code_discriminator(latent_dim: int, units: Sequence[int] = (256, 256)) -> keras.Model:
+    """Returns latent [B, latent_dim] -> logit float32 [B, 1], by dense layers with LeakyReLU."""
+    latent = keras.Input((latent_dim,), name="latent")
+    x = latent
+    for count in units:
+        x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(count)(x))
+    return keras.Model(latent, layers.Dense(1, dtype="float32", name="logit")(x), name="discriminator")

@@ -182,7 +182,12 @@ class AdversarialModel(Formulas, LatentModel):
 
     def fake_fields(self, batch: Fields, step: Step) -> Fields:
         """Returns D's fake examples: G(z) under the conditions of the batch's real images, augmented."""
-        return {**batch, self.data_field: self.augmented(self.fakes(batch, step), step)}
+        images = self.augmented(self.fakes(batch, step), step)
+        return {**batch, self.data_field: images, **self.beside_fakes(batch, step)}
+
+    def beside_fakes(self, batch: Fields, step: Step) -> Fields:
+        """Returns further fields of the fake examples, which D sees beside G(z)."""
+        return {}
 
     def fakes(self, batch: Fields, step: Step) -> tf.Tensor:
         """Returns G(z) under the conditions of the batch's real images; with `shared_pass`, made once per step."""

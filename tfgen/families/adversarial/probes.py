@@ -51,13 +51,14 @@ def discriminator_scores(probe: Probe) -> dict[str, tf.Tensor]:
     """
     model, field = model_of(probe), probe.model.data_field
 
-    def logits(batch, images, name):
+    def logits(batch, images, name, beside=None):
         step = (probe.step if batch is probe.batch else probe.step.on("validation")).scope(name)
-        logit = model.judge({**batch, field: model.augmented(images, step)}, step)["logit"]
+        logit = model.judge({**batch, field: model.augmented(images, step), **(beside or {})}, step)["logit"]
         # of a map of logits, one per patch, the mean
         return tf.reduce_mean(tf.reshape(logit, [tf.shape(logit)[0], -1]), axis=1)
 
-    real, fake = logits(probe.batch, probe.batch[field], "real"), logits(probe.batch, fakes(probe), "fake")
+    real, beside = logits(probe.batch, probe.batch[field], "real"), model.beside_fakes(probe.batch, probe.step)
+    fake = logits(probe.batch, fakes(probe), "fake", beside)
     answers, measured = {"real": real, "fake": fake}, {"train_separation": separation(real, fake)}
     if probe.unseen is not None:
         answers["held_out"] = logits(probe.unseen, probe.unseen[field], "held_out")

@@ -98,6 +98,15 @@ def aggregate(probe: Probe) -> dict[str, tf.Tensor]:
     return {"aggregate_distance": energy_distance(z, prior)}
 
 
+def code_distance(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns `aggregate_distance`, as `aggregate`, of codes that are no draws."""
+    model: Any = probe.model
+    step, batch = seen(probe)
+    codes = model.code(batch, step)
+    prior = model.latents_from_seeds(tf.range(tf.shape(codes)[0], dtype=tf.int64))
+    return {"aggregate_distance": energy_distance(codes, prior)}
+
+
 def median(values: tf.Tensor) -> tf.Tensor:
     """Returns the median of a vector, the upper one of an even number of values."""
     return tf.sort(values)[tf.shape(values)[0] // 2]

@@ -32,8 +32,8 @@ class VAEGAN(tfgen.VariationalModel):
         return {"generator_loss": tfgen.losses.non_saturating.generator_loss(self.judge_fakes(batch, step))}
 
 
-@tfgen.register_model("vae_gan")
-def vae_gan(fields, *, latent_dim: int = 4, width: int = 16, learning_rate: float = 1e-3, seed: int = 0):
+@tfgen.register_model("own_vae_gan")
+def own_vae_gan(fields, *, latent_dim: int = 4, width: int = 16, learning_rate: float = 1e-3, seed: int = 0):
     """VAE whose decoder is a GAN's generator."""
     shape = fields["image"].shape
     parts = *networks.coders(shape, latent_dim, width), networks.discriminator(shape, width)
