@@ -15,7 +15,7 @@ from tfgen.recipes.conversion import spell
 from tfgen.recipes.options import Options, explanations, option_parameters, resolve, table
 from tfgen.recipes.recipe import default_recipe, load_recipe
 
-NAMES = ["acgan", "ae", "cgan", "dcgan", "gan", "infogan", "projection_gan", "sgan", "vae"]
+NAMES = ["aae", "acgan", "ae", "bigan", "cgan", "dcgan", "gan", "infogan", "projection_gan", "sgan", "vae", "vae_gan"]
 SHAPE, CLASSES = (16, 16, 1), 3
 FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
 # width 128 at 64 pixels is not for a test

@@ -7,4 +7,4 @@ import tfgen
 
 
 def recipe():
-    return tfgen.load_recipe("sgan").replace(dataset="mnist", epochs=8, options={"labelled": 100})
+    return tfgen.load_recipe("sgan").replace(dataset="mnist", epochs=12, options={"labelled": 100})

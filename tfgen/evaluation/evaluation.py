@@ -21,6 +21,7 @@ from tfgen.evaluation.classification import check_labelled, classification_accur
 from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, Side, as_side, chosen
+from tfgen.evaluation.reconstructions import reconstruction_distance
 from tfgen.evaluation.samples import CONTROLS, controls, score_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.workers import side_of_shards
@@ -265,6 +266,9 @@ def evaluate_model(
     if "reconstruct" in model.endpoints():
         reconstructed = lambda: likelihoods.score_reconstructions(model, held(settings.nll_images), settings)  # noqa: E731
         evaluation.attempt("reconstructions", reconstructed, say)
+        if settings.metrics is None and source.scoring is None and model.fields[model.data_field].kind == "image":
+            distance = lambda: reconstruction_distance(model, source, settings)  # noqa: E731
+            evaluation.attempt("the distance of reconstructions", distance, say)
     evaluation.attempt("the model's own scores", lambda: model.scores(held(settings.nll_images), settings), say)
     if settings.ais:
         say(f"annealed importance sampling of {settings.ais} examples")

@@ -39,6 +39,7 @@ METRICS: dict[str, tuple[str, str | None]] = {
     "kl": ("KL(q(z|x) || p(z)), nats", None),
     "bits_per_dimension": ("Bits per dimension", LOWER),
     "reconstruction_error": ("Squared error of reconstructions", LOWER),
+    "reconstruction_fd": ("FD of reconstructions", LOWER),
     "active_units": ("Latents in use", None),
     "mig": ("Mutual information gap (MIG)", HIGHER),
 }
