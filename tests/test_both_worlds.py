@@ -71,7 +71,7 @@ def linear_bigan(**options):
     logit = flat([[1.0], [2.0], [3.0]])(layers.Concatenate()([layers.Flatten()(image), code]))
     discriminator = keras.Model({"image": image, "latent": code}, logit, name="discriminator")
     fields = {"image": Field("image", (1, 1, 1))}
-    return BidirectionalModel(generator, encoder, discriminator, latent_dim=2, fields=fields, ema=None, **options)
+    return BidirectionalModel(generator, discriminator, encoder, latent_dim=2, fields=fields, ema=None, **options)
 
 
 def test_terms_of_bigan_by_hand(monkeypatch):

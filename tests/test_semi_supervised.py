@@ -110,7 +110,7 @@ def counted():
     """(generator, discriminator): G makes zeros; D's class logits are (x, 2 x, 0) of the first pixel x, its feature."""
     latent, image = keras.Input((3,), name="latent"), keras.Input(SHAPE, name="image")
     zeros = layers.Dense(64, kernel_initializer="zeros", name="made")(latent)
-    x = layers.Flatten()(layers.Cropping2D(((0, 7), (0, 7)))(image))
+    x = layers.Flatten(name="features")(layers.Cropping2D(((0, 7), (0, 7)))(image))
     weights = lambda shape, dtype=None: tf.constant([[1.0, 2.0, 0.0]])  # noqa: E731
     logits = layers.Dense(3, use_bias=False, kernel_initializer=weights, name="class_logits")(x)
     logit = keras.ops.logsumexp(logits, axis=1, keepdims=True)
@@ -138,7 +138,7 @@ def test_the_terms_by_hand():
 
 
 def test_without_feature_matching_the_generator_follows_the_verdict():
-    model = built(feature_matching=False)
+    model = built(feature_matching=0.0)
     batch = {"image": tf.zeros([4, *SHAPE]), "label": tf.zeros([4], tf.int64)}
     assert set(model.generator_terms(batch, model.inference_step(Noise(0, 0)))) == {"generator_loss"}
     names = lambda model: {rule.name for rule in model.rules()}  # noqa: E731
@@ -146,7 +146,7 @@ def test_without_feature_matching_the_generator_follows_the_verdict():
     matching = built()
     assert "discriminator_won" not in names(matching) and not matching.trials()
     assert "generator_collapsed" in names(matching)
-    assert model.needs_whole_batch is None and "feature matching" in matching.needs_whole_batch
+    assert model.needs_whole_batch is None and "feature_matching" in matching.needs_whole_batch
 
 
 @pytest.mark.parametrize("network", ["dense", "conv"])

@@ -17,6 +17,7 @@ def recipe():
             "labelled": 200,
             "latent_dim": 50,
             "prior": "normal",
+            "feature_matching": 1.0,
             "units": [256, 256],
             "hidden": [500, 250, 250],
             "learning_rate": 3e-3,

@@ -30,7 +30,7 @@ def bigan(
         judged_with = lambda: make_condition("latent", Field("vector", (latent_dim,)))  # noqa: E731
         pair = conv_networks(shape, latent_dim, conv, judged_with=judged_with, projection=conv.projection)
         encoder = conv_encoder(shape, latent_dim, conv.width, conv.kernel_size, conv.depth, outputs=("latent",))
-        return pair[0], single_output(encoder), pair[1]
+        return *pair, single_output(encoder)
 
     return adversarial_model(
         "bigan",

@@ -22,13 +22,11 @@ class SemiSupervised(Options):
     Attributes:
         labelled: number of training images whose labels are kept, evenly over the classes, chosen from the seed
         class_weight: of the cross-entropy of the labelled images
-        feature_matching: the generator matches mean features of real images; else it follows the discriminator
         noise: standard deviation of noise on what the classifier sees
     """
 
     labelled: Count = 100
     class_weight: NotNegative = 2.0
-    feature_matching: bool = True
     noise: NotNegative = 0.3
 
 
@@ -69,7 +67,7 @@ def sgan(
     semi_supervised: SemiSupervised = SemiSupervised(),
     dense: DenseClassifier = DenseClassifier(),
     conv: ConvClassifier = ConvClassifier(),
-    adversarial: Adversarial = Adversarial(),
+    adversarial: Adversarial = Adversarial(feature_matching=1.0),
     optimization: AdversarialOptimizer = AdversarialOptimizer(),
     kind: type[SemiSupervisedModel] = SemiSupervisedModel,
 ) -> SemiSupervisedModel:
@@ -110,5 +108,4 @@ def sgan(
         kind=kind,
         labelled=semi_supervised.labelled,
         class_weight=semi_supervised.class_weight,
-        feature_matching=semi_supervised.feature_matching,
     )

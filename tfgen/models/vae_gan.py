@@ -11,7 +11,7 @@ from tfgen.families.variational.adversarial import VariationalGAN
 from tfgen.likelihoods import Likelihood
 from tfgen.models.common import autoencoder_model, image_shape_of, only
 from tfgen.models.options import Autoencoding, ConvNetwork, Optimizer
-from tfgen.networks import conv_decoder, conv_encoder, dcgan_discriminator
+from tfgen.networks import conv_decoder, conv_encoder, dcgan_discriminator, with_features
 from tfgen.recipes.options import Options
 
 
@@ -47,7 +47,7 @@ def vae_gan(
 
     def networks(likelihood: Likelihood) -> tuple[keras.Model, ...]:
         size = conv.width, conv.kernel_size, conv.depth
-        judge = dcgan_discriminator(shape, *size, stddev=None, with_features=True)
+        judge = with_features(dcgan_discriminator(shape, *size, stddev=None))
         return conv_encoder(shape, latent_dim, *size), conv_decoder(shape, latent_dim, likelihood, *size), judge
 
     return autoencoder_model(

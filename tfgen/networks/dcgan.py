@@ -192,7 +192,6 @@ def dcgan_discriminator(
     hidden_units: int | None = None,
     heads: Mapping[str, int] | None = None,
     concatenated: bool = True,
-    with_features: bool = False,
     normalised: bool = False,
     deviation: bool = False,
 ) -> keras.Model:
@@ -214,7 +213,6 @@ def dcgan_discriminator(
             feature maps, a sum over patches of the image; the dense layer combines the patches.
         heads: name -> size of further outputs, linear in the last features; with any the network gives a dict of
             `logit` and these, float32 [B, size].
-        with_features: whether the last features are a further output, `features` float32 [B, D].
         concatenated: whether the condition is concatenated with the image; without it the projection alone sees it.
         normalised: spectral normalisation of every layer that leads to the logit.
         deviation: the standard deviation of the last feature maps over the batch, as a further map.
@@ -238,10 +236,7 @@ def dcgan_discriminator(
         direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)
         agreement = layers.Dot(1, dtype="float32")([features, direction])
         logit = layers.Add(dtype="float32", name="logit")([logit, agreement])
-    more: dict[str, keras.KerasTensor] = {}
-    if with_features:
-        more["features"] = layers.Activation("linear", dtype="float32", name="features")(x)
-    more |= {name: layers.Dense(size, dtype="float32", name=name)(x) for name, size in (heads or {}).items()}
+    more = {name: layers.Dense(size, dtype="float32", name=name)(x) for name, size in (heads or {}).items()}
     outputs = {"logit": logit, **more} if more else logit
     return keras.Model(network_inputs(image, condition), outputs, name="discriminator")
 

@@ -6,18 +6,22 @@ from tfgen.errors import UserError
 
 
 def with_features(discriminator: keras.Model) -> keras.Model:
-    """Returns a discriminator with the same weights and the outputs `logit` and `features`, the logit layer's input.
+    """Returns a discriminator with the same weights, its outputs and `features`, the input of the logit's layer.
 
     Args:
-        discriminator: functional, whose only output is the logit of its last layer.
+        discriminator: functional, whose output is the logit, or a dict with `logit`; one with `features` is returned as
+            it is.
 
     Raises:
         UserError: it is of another form.
     """
-    layer = discriminator.layers[-1]
-    if isinstance(discriminator.output, dict) or len(keras.tree.flatten(layer.input)) != 1:
+    outputs = discriminator.output if isinstance(discriminator.output, dict) else {"logit": discriminator.output}
+    if "features" in outputs:
+        return discriminator
+    layer = outputs["logit"]._keras_history.operation
+    if len(keras.tree.flatten(layer.input)) != 1:
         raise UserError("feature_matching needs a discriminator whose logit is a layer of one input, the features")
     features = keras.layers.Flatten(dtype="float32", name="features")(layer.input)
     inputs = {tensor.name: tensor for tensor in discriminator.inputs}
-    outputs = {"logit": discriminator.output, "features": features}
-    return keras.Model(inputs if len(inputs) > 1 else discriminator.inputs[0], outputs, name=discriminator.name)
+    inputs = inputs if len(inputs) > 1 else discriminator.inputs[0]
+    return keras.Model(inputs, {**outputs, "features": features}, name=discriminator.name)

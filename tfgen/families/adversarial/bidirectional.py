@@ -20,8 +20,8 @@ class BidirectionalModel(AdversarialModel):
 
     Args:
         generator: `latent` -> image.
-        encoder: `image` -> latent [B, latent_dim].
         discriminator: `image` and `latent` -> logit.
+        encoder: `image` -> latent [B, latent_dim].
         **options: of `AdversarialModel`.
 
     Raises:
@@ -31,7 +31,7 @@ class BidirectionalModel(AdversarialModel):
     averaged = ("generator", "encoder")
 
     def __init__(
-        self, generator: keras.Model, encoder: keras.Model, discriminator: keras.Model, **options: Any
+        self, generator: keras.Model, discriminator: keras.Model, encoder: keras.Model, **options: Any
     ) -> None:
         if options.get("shared_pass"):
             raise UserError("bigan pairs images with the latents of one update: leave shared_pass out")
@@ -93,7 +93,9 @@ class BidirectionalModel(AdversarialModel):
         """Returns D's outputs on pairs (x, E(x)), in inference mode, float32 by name."""
         latent = self.encode(data, networks=networks)["latent"]
         fields = {self.data_field: self.as_field(self.data_field, data), "latent": latent}
-        return {"logit": tf.cast(self.infer("discriminator", fields, networks), tf.float32)}
+        outputs = self.infer("discriminator", fields, networks)
+        outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
+        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
     def trials(self) -> list:
         """Returns none: a fresh discriminator would see images without their latents."""

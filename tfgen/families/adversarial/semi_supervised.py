@@ -35,7 +35,8 @@ class SemiSupervisedModel(ClassifyingModel):
         discriminator: `image` -> {`logit` [B, 1], `class_logits` [B, K], `features` [B, D]}.
         labelled: number of training images whose labels are kept, evenly over the classes, chosen from the seed.
         class_weight: weight of the cross-entropy of the labelled images.
-        feature_matching: whether G matches mean features; else it follows D's verdict, as in any GAN.
+        feature_matching: weight of the distance of mean features, which takes the place of G's loss; with 0 G follows
+            D's verdict, as in any GAN.
         **options: of `AdversarialModel`; `fields` has `label`.
     """
 
@@ -48,20 +49,14 @@ class SemiSupervisedModel(ClassifyingModel):
         *,
         labelled: Count = 100,
         class_weight: NotNegative = 2.0,
-        feature_matching: bool = True,
+        feature_matching: NotNegative = 1.0,
         **options: Any,
     ) -> None:
-        super().__init__(generator, discriminator, **options)
+        super().__init__(generator, discriminator, feature_matching=feature_matching, **options)
         self.labelled, self.class_weight = int(labelled), class_weight
-        self.feature_matching = bool(feature_matching)
         # states, so that files of the model have them; -1: not chosen yet
         self.add_state("labelled_images", np.zeros((self.labelled, *self.data_shape)), "uint8")
         self.add_state("labels", np.full(self.labelled, -1), "int64")
-
-    @property
-    def needs_whole_batch(self) -> str | None:
-        """The reason, the start of a sentence, if a step cannot see its batch in micro-batches; else None."""
-        return "feature matching compares means over the whole batch" if self.feature_matching else None
 
     @property
     def needs_examples(self) -> str | None:
@@ -101,9 +96,9 @@ class SemiSupervisedModel(ClassifyingModel):
         """Returns |E f(x) - E f(G(z))|^2, f the features of D: Salimans et al. 2016, section 3.1."""
         if not self.feature_matching:
             return super().generator_terms(batch, step)
-        seen = self.real_fields(batch, step), self.fake_fields(batch, step)
-        means = [tf.reduce_mean(step.gather(self.judge(fields, step)["features"]), axis=0) for fields in seen]
-        return {"feature_distance": tf.reduce_sum(tf.square(means[0] - means[1]))}
+        real = self.judge(self.real_fields(batch, step), step)
+        fake = self.judge(self.fake_fields(batch, step), step)
+        return {"feature_distance": self.feature_distance(real, fake, step)}
 
     def rules(self) -> tuple[Rule, ...]:
         """Returns those of the base; without those on D's verdict, where G does not follow it."""
