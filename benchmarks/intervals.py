@@ -1,7 +1,7 @@
 """How often the 95 % interval of each score covers: redraws from known populations, scored as evaluations score them.
 
     python -m benchmarks.intervals --redraws=400 --out=docs/intervals.md
-    python -m benchmarks.intervals --populations=gauss --sizes=300x300 --scores=kid,recall --redraws=50
+    python -m benchmarks.intervals --rows=gauss:300x300 --scores=kid,recall --redraws=50
 
 A redraw takes N real images and M samples from a population, without replacement. What an interval should cover is the
 mean of the score over all redraws. The table holds the share of redraws whose interval does, in per cent; of 400
@@ -11,6 +11,7 @@ redraws it is certain to about 2. Intervals of drawing samples (authenticity, cl
 import argparse
 import collections
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -28,7 +29,10 @@ SCORES = (
     *("authenticity", "fd_train", "smallest_class", "label_agreement", "inception_score"),
 )
 EACH_CLASS = "each class"
-SIZES = "300x300,1000x1000,2000x500,500x2000"
+ROWS = (  # population: real images x samples
+    *("real:300x300", "noisy:300x300", "noisy:1000x1000", "blurred:300x300"),
+    *("gauss:300x300", "gauss:1000x1000", "gauss:2000x500", "heavy:300x300", "heavy:1000x1000"),
+)
 TRAIN = 5_000  # training images, the same for all redraws
 
 
@@ -148,8 +152,7 @@ def write(path: pathlib.Path, table: str) -> None:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--populations", default=",".join(POPULATIONS))
-    parser.add_argument("--sizes", default=SIZES, help="real images x samples")
+    parser.add_argument("--rows", default=",".join(ROWS), help="population:real images x samples")
     parser.add_argument("--scores", default=",".join(SCORES))
     parser.add_argument("--redraws", type=int, default=400)
     parser.add_argument("--out", type=pathlib.Path, help="the page that holds the table")
@@ -157,15 +160,14 @@ def main():
     names = args.scores.split(",")
     lines = [head(names)]
     print(lines[0], flush=True)
-    for name in args.populations.split(","):
-        population = POPULATIONS[name]()
-        for size in args.sizes.split(","):
-            n, m = map(int, size.split("x"))
-            fits = [
-                one for one in names if one != "fd_infinity" or min(n, m) > 2 * population.real.features.shape[1] + 2
-            ]
-            lines.append(row(name, n, m, covered(population, n, m, args.redraws, fits), names))
-            print(lines[-1], flush=True)
+    population_of = functools.cache(lambda name: POPULATIONS[name]())
+    for given in args.rows.split(","):
+        name, size = given.split(":")
+        n, m = map(int, size.split("x"))
+        population = population_of(name)
+        fits = [one for one in names if one != "fd_infinity" or min(n, m) > 2 * population.real.features.shape[1] + 2]
+        lines.append(row(name, n, m, covered(population, n, m, args.redraws, fits), names))
+        print(lines[-1], flush=True)
     if args.out:
         write(args.out, "\n".join(lines))
 

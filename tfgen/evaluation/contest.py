@@ -73,18 +73,15 @@ class Contest:
         return {**self.protocol, "fake": {"count": len(self.fake)}, "parameters": parameters, **known}
 
 
-def share_by_halves(
-    value: float, moved: np.ndarray | None, cases: int, of: str = BOTH, most: int | None = None, **more: Any
-) -> Score:
+def share_by_halves(value: float, moved: np.ndarray | None, cases: int, **more: Any) -> Score:
     """Returns the `Score` of a proportion of `cases` that depend on each other, with its replicates (None: too few).
 
-    The interval is a binomial one, of as many independent cases as give the replicates' standard error, `most` of them
-    (by default `cases`).
+    The interval is a binomial one, of as many independent cases as give the replicates' standard error.
     """
     if moved is None:
         return _without(value, FEW, **more)
-    count = effective_count(value, standard_error(moved), cases, most)
-    return share(value, count, replicates=moved, **_stating(f"{of}: {HALVES}, as a binomial (Wilson)", **more))
+    count = effective_count(value, standard_error(moved), cases)
+    return share(value, count, replicates=moved, **_stating(f"{BOTH}: {HALVES}, as a binomial (Wilson)", **more))
 
 
 def mean_by_halves(value: float, moved: np.ndarray | None, cases: int, limits: Limits = POSITIVE, **more: Any) -> Score:

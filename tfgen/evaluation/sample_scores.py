@@ -22,8 +22,9 @@ from tfgen.evaluation.contest import (
 from tfgen.metrics import influences
 from tfgen.metrics.neighbour_replicates import neighbour_replicates
 from tfgen.metrics.neighbours import NeighbourReference
+from tfgen.metrics.rarest import rarest_limits
 from tfgen.metrics.replicates import scaled
-from tfgen.metrics.score import SHARE, Score, around, clipped, share
+from tfgen.metrics.score import SHARE, Z95, Score, around, clipped, share
 
 Found = tuple[dict[str, Score], dict]
 
@@ -75,7 +76,7 @@ def neighbours(contest: Contest) -> Found:
     real, fake = contest.real.features, contest.fake.features
     reference = NeighbourReference(real, K_PR, K_DC, K_CLIPPED)
     values, floors = reference.scores(fake), reference.scores(contest.floor.features)
-    moved = neighbour_replicates(real, fake, contest.splits, values, K_PR, K_DC, K_CLIPPED) or {}
+    moved = neighbour_replicates(real, fake, contest.splits, K_PR, K_DC, K_CLIPPED) or {}
 
     def score(name, k, made, cases, **more):
         stated = contest.stated(k=k)
@@ -109,11 +110,11 @@ def classes(contest: Contest) -> Found:
     number, count = probabilities.shape[1], len(contest.fake)
     shares = metrics.class_histogram(probabilities, number)
     floors = metrics.class_histogram(contest.floor.probabilities, number)
-    found = np.eye(number)[probabilities.argmax(axis=1)]
+    found, value = np.eye(number)[probabilities.argmax(axis=1)], float(shares.min())
+    low, high = rarest_limits(shares, count)
     moved = contest.splits.of_samples(lambda rows: found[rows].mean(axis=0).min())
-    more = {"floor": float(floors.min()), "protocol": contest.stated()}
-    # a minimum over classes varies less than the share of one of them
-    smallest = share_by_halves(float(shares.min()), moved, count, SAMPLES, number * count, **more)
+    stated = contest.stated(interval=f"{SAMPLES}: binomial below (Wilson), multinomial draws above")
+    smallest = Score(value, low, high, float(floors.min()), stated, scaled(moved, (high - low) / (2.0 * Z95)))
     each = [share(float(value), count) for value in shares]
     histogram = {"samples": shares.tolist(), "real": floors.tolist()}
     histogram |= {"low": [one.low for one in each], "high": [one.high for one in each]}

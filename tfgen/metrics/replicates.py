@@ -62,16 +62,7 @@ class Splits:
 
     def of_samples(self, score: Callable[[np.ndarray], float]) -> np.ndarray:
         """Returns the replicates of a score of samples alone; `score(rows)` is that of samples bool [M]."""
-        return around_mean(np.array([(score(half), score(~half)) for half in self.fake_halves]))
-
-
-def around_mean(halves: np.ndarray) -> np.ndarray:
-    """Returns as replicates the values of first halves around the mean of all, from those of both, [SPLITS, 2].
-
-    They vary somewhat more than half of the differences between both halves, which vary too little where N times the
-    variance of a score grows with N.
-    """
-    return halves[:, 0] - halves.mean()
+        return np.array([(score(half) - score(~half)) / 2.0 for half in self.fake_halves])
 
 
 def standard_error(replicates: np.ndarray) -> float:

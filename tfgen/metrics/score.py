@@ -102,16 +102,16 @@ def share(value: float, count: float, **more: Any) -> Score:
     return Score(value, low, high, **more)
 
 
-def effective_count(value: float, standard_error: float, cases: int, most: int | None = None) -> float:
-    """Returns the number of independent cases whose proportion would have this standard error, at most `most`.
+def effective_count(value: float, standard_error: float, cases: int) -> float:
+    """Returns the number of independent cases whose proportion would have this standard error, at most `cases`.
 
     Cases that depend on each other, such as images in one neighbourhood, count for fewer (Kish 1965). A proportion of 0
-    or 1, whose error cannot be seen, is taken for one of `cases`, which are also the default of `most`.
+    or 1, whose error cannot be seen, is taken for one of `cases`.
     """
     variance = value * (1.0 - value)
     if standard_error <= 0.0 or variance <= 0.0:
         return float(cases)
-    return min(float(cases if most is None else most), variance / standard_error**2)
+    return min(float(cases), variance / standard_error**2)
 
 
 def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
