@@ -52,16 +52,16 @@ def neighbour_replicates(
         if len(near.distance) <= MANY:
             break
     sides = (~splits.real_halves[:, rows[0]]).astype(int), (~splits.fake_halves[:, rows[1]]).astype(int)
-    halves = _of_parts(near, *sides, 2)
+    halves = _of_parts(near, sides, 2)
     # halves of halves: those of the next split
-    fine = [(2 * side + np.roll(side, 1, axis=0))[:QUARTERED] for side in sides]
-    quarters = _of_parts(near, *fine, 4) if min(map(len, rows)) // 8 > most else {}
+    fine = tuple((2 * side + np.roll(side, 1, axis=0))[:QUARTERED] for side in sides)
+    quarters = _of_parts(near, fine, 4) if min(map(len, rows)) // 8 > most else {}
     return {name: _scaled(halves[name], quarters.get(name), part) for name in halves}
 
 
-def _of_parts(near, real, fake, parts):
-    """Returns score -> its values, float64 [splits, parts]; `real`, `fake` are the parts' numbers [splits, images]."""
-    found = [near.scores(*labels, parts) for labels in zip(real, fake)]
+def _of_parts(near, sides, parts):
+    """Returns score -> its values, float64 [splits, parts]; `sides` are the numbers of the parts, [splits, images]."""
+    found = [near.scores(*numbers, parts) for numbers in zip(*sides)]
     return {name: np.array([one[name] for one in found]) for name in found[0]}
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgen.metrics.score import Limits, share
+from tfgen.metrics.score import Limits, wilson
 
 DRAWS, STEPS = 2_000, 12  # of a bisection: the limit is then within 3 % of the interval
 TAIL = 0.025
@@ -39,7 +39,7 @@ def rarest_limits(shares: ArrayLike, count: int, seed: int = 0) -> Limits:
     drawn = _smallest(np.maximum(shares, above), count, seed)
     # the mean of equal classes is the limit itself: two errors of the simulation keep it inside
     high = float(drawn.mean() + 2.0 * drawn.std() / np.sqrt(DRAWS))
-    return float(share(value, count).low), min(1.0, max(value, high))
+    return wilson(value, count)[0], min(1.0, max(value, high))
 
 
 def _smallest(weights, count, seed):

@@ -95,11 +95,15 @@ def share(value: float, count: float, **more: Any) -> Score:
 
     It has an upper limit above a proportion of 0, and a lower one below 1, where standard errors are 0.
     """
+    return Score(value, *wilson(value, count), **more)
+
+
+def wilson(value: float, count: float) -> Limits:
+    """Returns the 95 % interval of a proportion of `count` independent cases (Wilson 1927)."""
     centre = (value + Z95**2 / (2 * count)) / (1 + Z95**2 / count)
     half = Z95 / (1 + Z95**2 / count) * math.sqrt(value * (1 - value) / count + Z95**2 / (4 * count**2))
     # exact at the ends, where the difference is a rounding error
-    low, high = clipped(0.0 if value <= 0 else centre - half, 1.0 if value >= 1 else centre + half, SHARE)
-    return Score(value, low, high, **more)
+    return clipped(0.0 if value <= 0 else centre - half, 1.0 if value >= 1 else centre + half, SHARE)
 
 
 def effective_count(value: float, standard_error: float, cases: int) -> float:
