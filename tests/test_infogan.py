@@ -98,12 +98,23 @@ def test_the_generator_has_an_input_for_each_code_and_codes_can_be_set(model):
 
 def test_what_is_read_off_images(model):
     images = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), dtype=np.uint8)
-    codes = model.encode(images)
-    assert list(codes) == ["continuous", "category"]
+    codes = model.read_codes(images)
+    assert set(codes) == {"continuous", "category"}
     np.testing.assert_allclose(np.sum(codes["category"], axis=1), 1.0, rtol=1e-5)
-    signature = model.endpoints()["encode"].function(image=images / np.float32(255))
-    np.testing.assert_allclose(signature["category"], codes["category"], atol=1e-5)
-    assert list(built(continuous=0).encode(images)) == ["category"]
+    signature = model.endpoints()["discriminate"].function(image=images / np.float32(255))
+    np.testing.assert_allclose(tf.nn.softmax(signature["category"]), codes["category"], atol=1e-5)
+    assert list(built(continuous=0).read_codes(images)) == ["category"]
+
+
+def test_a_category_that_moves_leaves_a_mixture_of_categories():
+    prior = CodedPrior(priors.normal(), 1, 3, 1)
+    z = tf.constant([[9.0, 1, 0, 0, 0.5], [9.0, 0, 1, 0, 0.5]])
+    np.testing.assert_allclose(prior.moved(z, 2, 1.0), [[9, 0, 1, 0, 0.5]] * 2)
+    np.testing.assert_allclose(prior.moved(z, 2, 0.0), [[9, 1, 0, 0, 0.5], [9, 0, 0, 1, 0.5]])
+    np.testing.assert_allclose(prior.moved(z, 2, 0.25)[0], [9, 0.75, 0.25, 0, 0.5])
+    np.testing.assert_allclose(prior.moved(z, 4, -1.0)[:, 4], [-1, -1])
+    np.testing.assert_allclose(prior.moved(z, 0, -1.0)[:, 0], [-1, -1])
+    np.testing.assert_allclose(priors.normal().moved(z, 1, 7.0)[:, 1], [7, 7])
 
 
 def test_a_shared_pass_is_refused():

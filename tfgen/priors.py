@@ -54,6 +54,12 @@ class Prior(Value):
         """Returns, for each z [..., D], the nearest latent that p(z) can give: here z itself."""
         return z
 
+    def moved(self, z: tf.Tensor, dimension: int, value: tf.Tensor | float) -> tf.Tensor:
+        """Returns z [B, D] whose number `dimension` is `value`, the others as they are."""
+        # a subclass keeps together what belongs together
+        there = tf.one_hot(dimension, tf.shape(z)[-1], on_value=True, off_value=False)
+        return tf.where(there, tf.cast(value, z.dtype), z)
+
     def from_normal(self, epsilon: tf.Tensor) -> tf.Tensor:
         """Returns z ~ p(z) as a smooth function of epsilon [..., D] ~ N(0, I), for chains in an unbounded space.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfgen import metrics
 from tfgen.latent.exploration import Exploration, checked, sheet
@@ -31,13 +32,20 @@ def traverse(space: Space, *, dimensions: int = 10, steps: int = 9, seed: int = 
     latents = space.draw(DRAWN, seed)
     low, high = np.quantile(latents, QUANTILES, axis=0)
     bases, given = latents[:BASES], space.conditions(BASES)
-    ends = [[space.decode(_moved(bases, d, side[d]), given) for side in (low, high)] for d in range(space.dim)]
+    moved = lambda rows, d, value: np.asarray(space.prior.moved(tf.constant(rows), int(d), value))  # noqa: E731
+    ends = [[space.decode(moved(bases, d, side[d]), given) for side in (low, high)] for d in range(space.dim)]
     effects = np.asarray([np.abs(b.astype(np.float32) - a).mean() / 255.0 for a, b in ends])
     order = np.argsort(-effects, kind="stable")[:dimensions]
-    moves = [_moved(bases[:1], d, value) for d in order for value in np.linspace(low[d], high[d], steps)]
+    moves = [moved(bases[:1], d, value) for d in order for value in np.linspace(low[d], high[d], steps)]
     pictures = space.decode(np.concatenate(moves), repeated(space.conditions(1), len(moves)))
-    values: dict[str, Any] = {"dimensions": order, "effect": effects[order], "effect_of_all": effects}
-    lines = [f"dimension {d}: pixels change by {effects[d]:.4f} on average" for d in order]
+    names = space.model.latent_names
+    values: dict[str, Any] = {
+        "dimensions": order,
+        "names": [names[d] for d in order],
+        "effect": effects[order],
+        "effect_of_all": effects,
+    }
+    lines = [f"{names[d]}: pixels change by {effects[d]:.4f} on average" for d in order]
     if space.encodes and space.has_source:
         batch = space.held_out.gather(np.arange(min(ENCODED, len(space.held_out))))
         conditions = {name: batch[name] for name in space.model.conditions}
@@ -46,9 +54,3 @@ def traverse(space: Space, *, dimensions: int = 10, steps: int = 9, seed: int = 
         lines.append(f"{values['active']} of {space.dim} dimensions are active")
     settings = {"dimensions": dimensions, "steps": steps, "seed": seed, "quantiles": QUANTILES}
     return Exploration("traverse", sheet(pictures, steps), values, tuple(lines), settings)
-
-
-def _moved(latents, dimension, value):
-    moved = np.array(latents)
-    moved[:, dimension] = value
-    return moved

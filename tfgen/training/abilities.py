@@ -32,6 +32,11 @@ class Abilities(Sampling, Attributes):
     latent_dim: int | None = None
     prior: "Prior | None" = None
 
+    @property
+    def latent_names(self) -> list[str]:
+        """A name for each number of a latent; [] for a model without latents."""
+        return [f"dimension {index}" for index in range(self.latent_dim or 0)]
+
     def encode(
         self, images: Any, label: Any = None, *, conditions: dict | None = None, networks: Networks | None = None
     ) -> Fields:

@@ -71,6 +71,20 @@ class CodedPrior(Prior):
         straight, noise = super().between(a, b, fraction), self.noise_dim
         return tf.concat([self.noise.between(a[:, :noise], b[:, :noise], fraction), straight[:, noise:]], axis=-1)
 
+    def moved(self, z: tf.Tensor, dimension: int, value: tf.Tensor | float) -> tf.Tensor:
+        """Returns z [B, D] with another value of one number; the weights of the categories still add up to 1."""
+        there = super().moved(z, dimension, value)
+        number = dimension - self.noise_dim
+        if not 0 <= number < self.categories or self.categories == 1:
+            return there
+        parts = self.parts(z)
+        # a latent of this category itself goes to the next one
+        rest = tf.where(tf.argmax(parts["category"], axis=-1) == number, (number + 1) % self.categories, -1)
+        rest = tf.where(rest[:, None] < 0, parts["category"], tf.one_hot(rest, self.categories))
+        weight = tf.cast(value, z.dtype)
+        parts["category"] = weight * tf.one_hot(number, self.categories) + (1.0 - weight) * rest
+        return tf.concat(list(parts.values()), axis=-1)
+
 
 _STRIDE = 0x5DEECE66D  # between the seeds of the parts of one latent
 
@@ -167,25 +181,20 @@ class InfoModel(AdversarialModel):
         """A name for each number of a latent: `latent 0`, ..., `category 0`, ..., `continuous 0`, ..."""
         return [f"{name} {index}" for name, size in self.prior.sizes.items() for index in range(size)]
 
-    def encode(
-        self, images: Any, label: Any = None, *, conditions: dict | None = None, networks: Networks | None = None
-    ) -> Fields:
-        """Returns what Q reads off images: `continuous` float32 [B, continuous], `category` probabilities.
+    def read_codes(self, images: Any, networks: Networks | None = None) -> Fields:
+        """Returns what Q reads off images: `category` probabilities [B, categories], `continuous` [B, continuous].
 
         Args:
             images: uint8 or float [B, H, W, C] in [0, 1].
-            label, conditions: without effect.
             networks: name -> network, used instead of the model's own.
         """
         outputs = self.outputs_on(images, networks=networks)
         codes: Fields = {name: outputs[name] for name in ("continuous",) if name in outputs}
-        return {**codes, "category": tf.nn.softmax(outputs["category"])}
-
-    encode_images = encode
+        return {"category": tf.nn.softmax(outputs["category"]), **codes}
 
     def probes(self) -> list[Callable]:
         """Returns those of the base, and the probe of codes."""
-        return [*super().probes(), read_codes]
+        return [*super().probes(), found_codes]
 
     def rules(self) -> tuple[Rule, ...]:
         """Returns those of the base, and the rule on codes that images do not show."""
@@ -203,7 +212,7 @@ CODES = Chart(
 )
 
 
-def read_codes(probe: Probe) -> dict[str, tf.Tensor]:
+def found_codes(probe: Probe) -> dict[str, tf.Tensor]:
     """Returns `category_accuracy`, the share of samples whose discrete code Q finds, and `category_chance`."""
     model: Any = probe.model
     codes = model.prior.parts(model.draw_latents(probe.batch, probe.step))
