@@ -28,6 +28,7 @@ SHAPE = (16, 17, 1)
 IMAGES = {"image": Field("image", SHAPE), "label": Field("label", range=(0, 3)), "other": Field("vector", (3,))}
 POINTS = {"point": Field("point", (2,))}
 SIZES = {"latent_dim": 3, "width": 4, "units": [8], "maxout_units": [4], "hidden": [8], "labelled": 3}
+SIZES |= {"blocks": 1, "judge_width": 4, "hidden_units": 8}
 # further contexts in which the optimizers' options may be of use
 OPTIMIZERS = [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "final_momentum": 0.7}]
 # where not any value of the annotated type would do
@@ -43,6 +44,8 @@ def contexts_of(name, option):
     if "network" in parameters and option != "network":
         words = typing.get_args(parameters["network"].annotation)
         contexts += [{"network": word} for word in words if word != parameters["network"].default]
+    if f"{option}_weight" in parameters:
+        contexts.append({f"{option}_weight": 0.5})
     if option in {field.name for field in dataclasses.fields(common.Optimizer)} - {"optimizer", "learning_rate"}:
         contexts += [context for context in OPTIMIZERS if option not in context]
     return contexts

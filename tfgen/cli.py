@@ -27,6 +27,7 @@ from tfgen.storage.paths import expanded
 COMMANDS = {
     "run": ("tfgen.run", "train a model on a data set"),
     "sample": ("tfgen.sample", "draw images from a trained run"),
+    "translate": ("tfgen.translate", "make pictures of pictures with a trained run"),
     "evaluate": ("tfgen.evaluate", "measure how good a run or a file of samples is"),
     "launch": ("tfgen.launch", "train in several processes, restarted if one of them dies"),
     "latent": ("tfgen.latent.__main__", "explore the latents of a run: paths, arithmetic, projections, directions"),

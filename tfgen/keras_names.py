@@ -34,6 +34,8 @@ CLASSES = {
     **{f"tfgen.{package}": _named_in(package) for package in _FORMULAS},
     "tfgen.families.adversarial.model": ("AdversarialModel",),
     "tfgen.families.latent": ("LatentModel",),
+    "tfgen.families.translation.cycle": ("CycleTranslation",),
+    "tfgen.families.translation.model": ("PairedTranslation", "TranslationModel"),
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
     "tfgen.families.variational.model": ("VariationalModel",),
     "tfgen.likelihoods": ("Bernoulli", "DiscretizedLogistic", "Gaussian"),

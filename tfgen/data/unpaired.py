@@ -1,10 +1,11 @@
 """Two domains without pairs: pictures of A (field `image`) and of B (field `other`), each with its own order."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfgen.data.source import Examples, Field, Indices, carve_validation
+from tfgen.data.source import Arrays, Examples, Field, Indices, Source, carve_validation
 
 LETTERS = {"a": "image", "b": "other"}  # the ending of a folder's name, as in trainA, and the field of its pictures
 _SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -37,7 +38,7 @@ class Unpaired(Examples):
         return Unpaired(self.a.select(index), self.b)
 
     def parts(self) -> list[Examples]:
-        return [Renamed(self.a, {"image": "image"}), Renamed(self.b, {"image": "other"})]
+        return [renamed(self.a, {"image": "image"}), renamed(self.b, {"image": "other"})]
 
 
 class Renamed(Examples):
@@ -61,6 +62,24 @@ class Renamed(Examples):
     def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         batch = self.examples.gather(indices)
         return {new: batch[name] for name, new in self.names.items()}
+
+
+def renamed(examples: Examples, names: Mapping[str, str]) -> Examples:
+    """Returns `Renamed` examples, in memory where the given ones are."""
+    if not isinstance(examples, Arrays):
+        return Renamed(examples, names)
+    known = examples.fields()
+    arrays = {new: examples.arrays[name] for name, new in names.items()}
+    return Arrays(arrays, {new: known[name] for name, new in names.items()}, examples.index)
+
+
+def of_field(source: Source, name: str) -> Source:
+    """Returns a data set whose images are the field `name` of another one, all of them where they have no pairs."""
+    splits = {}
+    for split, examples in source.splits.items():
+        part = next(part for part in examples.parts() if name in part.fields())
+        splits[split] = renamed(part, {name: "image"})
+    return dataclasses.replace(source, splits=splits, fields={"image": source.fields[name]}, class_names=None)
 
 
 def splits(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfgen.data.source import Source
+from tfgen.data.unpaired import of_field
 from tfgen.errors import UserError
 from tfgen.evaluation import cheating, likelihoods
 from tfgen.evaluation.cache import Cache
@@ -260,7 +261,11 @@ def evaluate_model(
     evaluation = Evaluation(subject)
     if model.sampler is not None:
         samples, labels = draw(model, source, number_of_samples(source, settings), settings, conditions, say)
-        evaluation = evaluate_samples(samples, source, settings, labels, subject=subject, picture=picture, say=say)
+        # of two domains, samples are compared with pictures of the one that the model makes
+        field = source.fields.get(model.data_field)
+        other = model.data_field != "image" and field is not None and field.kind == "image"
+        real = of_field(source, model.data_field) if other else source
+        evaluation = evaluate_samples(samples, real, settings, labels, subject=subject, picture=picture, say=say)
     say("the model's own scores on held-out examples")
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
     if "reconstruct" in model.endpoints():

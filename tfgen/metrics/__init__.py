@@ -26,16 +26,20 @@ _NAMES = {
     "kernel_distance": "kernels",
     "label_agreement": "scores",
     "log_likelihood": "likelihood",
+    "mean_absolute_error": "pairs",
     "mig": "latents",
     "modes_covered": "modes",
+    "multiscale_structural_similarity": "pairs",
     "mutual_information_gap": "latents",
     "nearest": "memorisation",
     "neighbour_scores": "neighbours",
+    "peak_signal_to_noise": "pairs",
     "per_class_frechet": "distances",
     "precision_recall": "neighbours",
     "reconstruction_error": "likelihood",
     "stacked_digits": "modes",
     "stacked_modes": "modes",
+    "structural_similarity": "pairs",
 }
 
 __all__ = sorted(_NAMES)

@@ -21,6 +21,18 @@ MODELS = Registry(
         "vae": ("tfgen.models.vae:vae", "Variational autoencoder (Kingma and Welling 2014)."),
         "gan": ("tfgen.models.gan:gan", "Generative adversarial network with dense networks (Goodfellow et al. 2014)."),
         "dcgan": ("tfgen.models.gan:dcgan", "Deep convolutional GAN (Radford et al. 2016)."),
+        "srgan": (
+            "tfgen.models.srgan:srgan",
+            "Pictures from pictures four times smaller, or of any whole factor (Ledig et al. 2017).",
+        ),
+        "cyclegan": (
+            "tfgen.models.cyclegan:cyclegan",
+            "Pictures of one domain as pictures of another, without pairs (Zhu et al. 2017).",
+        ),
+        "pix2pix": (
+            "tfgen.models.pix2pix:pix2pix",
+            "Pictures of pictures, learnt from pairs: U-Net and PatchGAN (Isola et al. 2017).",
+        ),
         "cgan": ("tfgen.models.gan:cgan", "Conditional GAN: images of a chosen class (Mirza and Osindero 2014)."),
         "acgan": (
             "tfgen.models.acgan:acgan",

@@ -125,6 +125,31 @@ class Adversarial(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class Paired(Options):
+    """Options of every model of pairs of pictures.
+
+    Attributes:
+        loss: the adversarial losses, of the discriminator and of the generator
+        adversarial_weight: of the generator's adversarial loss; 0: no discriminator
+        pixel_loss: mean absolute or squared difference of pixels in -1..1
+        pixel_weight: of that difference
+        content: the shipped classifier whose maps the content loss compares
+        content_weight: of the squared difference of these maps, relative to their mean square
+        ema: decay of the moving average of the generator; none: no average
+        seed: of the initial weights, the order of the data and the noise
+    """
+
+    loss: losses.Loss = losses.non_saturating
+    adversarial_weight: NotNegative = 1.0
+    pixel_loss: Literal["l1", "l2"] = "l1"
+    pixel_weight: NotNegative = 100.0
+    content: Literal["fashion_mnist", "mnist"] = "fashion_mnist"
+    content_weight: NotNegative = 0.0
+    ema: Proportion | None = None
+    seed: Seed = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Autoencoding(Options):
     """Options of every model with an encoder and a decoder.
 

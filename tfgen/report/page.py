@@ -161,7 +161,9 @@ def score_parts(evidence: Evidence) -> Markup:
         return paragraph("evaluation.json holds no scores.", class_="note")
     protocol = folded("Protocol", scores.protocol_tables(found))
     controls = scores.control_ladder(evidence.evaluation["controls"], found)
-    beside = [part for part in (measured, controls, *scores.class_charts(evidence)) if part]
+    beside = [
+        part for part in (measured, scores.floor_table(evidence), controls, *scores.class_charts(evidence)) if part
+    ]
     halves = [element("div", scores.score_table(found), protocol), element("div", beside) if beside else None]
     return joined(
         age(evidence, evidence.evaluation["subject"]),

@@ -11,7 +11,7 @@ from tfgen.report.evidence import Evidence
 from tfgen.report.figures import SIDE, figure, img
 from tfgen.report.markup import Markup, joined, paragraph, table
 from tfgen.sampling.chunks import drawn
-from tfgen.sampling.grids import MAX_CLASSES, paired
+from tfgen.sampling.grids import MAX_CLASSES, paired, stacked
 from tfgen.storage import images
 
 if TYPE_CHECKING:
@@ -43,17 +43,24 @@ def sample_sheet(evidence: Evidence, seed: int) -> Markup | None:
     columns = (model.num_classes or side) if has_classes(model) else side
     number = side * columns
     made, conditions = drawn(model, number, examples=rows_of(evidence), seed=seed)
-    sources = [name for name in model.conditions if model.fields[name].kind == "image"]
-    if sources:
-        number = min(number, 3 * side)
-        sheet = paired(conditions[sources[0]][:number], made[:number], side)
-        said = f"Conditions ({sources[0]}), and below each the sample of seed {seed} that was made from it."
-        return figure(sheet, f"{number} conditions of {evidence.recipe.model}, samples below", said)
+    if model.sources:
+        return _of_sources(evidence, conditions[model.sources[0]], made, min(number, 3 * side), side, seed)
     spoken = f"{number} samples of {evidence.recipe.model}"
     said = f"{number} samples, none chosen: the first of seed {seed}."
     if set(model.conditions) - {model.label_field}:
         said += f" Conditions are rows of the {evidence.held_out[1]} split."
     return figure(images.grid(made, columns), spoken, said)
+
+
+def _of_sources(evidence: Evidence, sources: np.ndarray, made: np.ndarray, number: int, side: int, seed: int) -> Markup:
+    """Draws pictures, each above what was made of it, and below that what the model has for comparison."""
+    model, examples = evidence.run.model, rows_of(evidence)
+    batch = {} if examples is None else examples.gather(np.arange(number) % len(examples))
+    below = model.counterparts(batch, made[:number]) if batch else None
+    parts = [sources[:number], made[:number], *([] if below is None else [below])]
+    said = f"Conditions ({model.sources[0]}), and below each the sample of seed {seed} that was made from it"
+    said += "." if below is None else "; below that, what it is compared with."
+    return figure(stacked(parts, side), f"{number} conditions of {evidence.recipe.model}, samples below", said)
 
 
 def class_strips(evidence: Evidence, seed: int) -> Markup:

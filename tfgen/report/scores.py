@@ -40,6 +40,14 @@ METRICS: dict[str, tuple[str, str | None]] = {
     "bits_per_dimension": ("Bits per dimension", LOWER),
     "reconstruction_error": ("Squared error of reconstructions", LOWER),
     "reconstruction_fd": ("FD of reconstructions", LOWER),
+    "peak_signal_to_noise": ("Peak signal-to-noise ratio (PSNR), dB", HIGHER),
+    "structural_similarity": ("Structural similarity (SSIM)", HIGHER),
+    "multiscale_structural_similarity": ("Multi-scale SSIM", HIGHER),
+    "mean_absolute_error": ("Mean absolute error of pixels", LOWER),
+    "forth_cycle_error": ("Mean absolute error from A to B to A", LOWER),
+    "back_cycle_error": ("Mean absolute error from B to A to B", LOWER),
+    "translated_class": ("Translations seen in domain B", HIGHER),
+    "translated_back_class": ("Translations back seen in domain A", HIGHER),
     "active_units": ("Latents in use", None),
     "mig": ("Mutual information gap (MIG)", HIGHER),
 }
@@ -164,6 +172,17 @@ def control_ladder(controls: dict, scores: dict) -> Markup | None:
     counts = sorted({number(values["count"]) for values in controls.values() if "count" in values})
     many = f" {' or '.join(counts)} images on each rung." if counts else ""
     return joined(element("h3", "Controls"), paragraph(said + many), table(["in the samples' place", *names], rows))
+
+
+def floor_table(evidence: Evidence) -> Markup | None:
+    """Returns a table of what the sources themselves score in the place of their translations, or None without any."""
+    floors = evidence.detail("floors")
+    if not isinstance(floors, dict) or not all(isinstance(values, dict) and values for values in floors.values()):
+        return None
+    names = [name for name in next(iter(floors.values()), {}) if name in METRICS]
+    rows = [[title, *(number(values.get(name)) for name in names)] for title, values in floors.items()]
+    said = "The source itself, or its enlargement, in the translation's place: what a translation has to beat."
+    return joined(element("h3", "Floors"), paragraph(said), table(["in the place", *names], rows)) if names else None
 
 
 def rank(value: float | None) -> float:

@@ -1,5 +1,7 @@
 """Sheets of related pictures: originals above reconstructions, conditions above samples, one class per row."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
@@ -29,19 +31,25 @@ def enlarged(sheet: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def paired(above: np.ndarray, below: np.ndarray, columns: int) -> np.ndarray:
-    """Returns a sheet, uint8 [H, W, C], of rows of `above`, each above the row of the same examples in `below`.
+    """Returns a sheet of rows of `above`, each above the row of the same examples in `below`; as `stacked`."""
+    return stacked((above, below), columns)
+
+
+def stacked(parts: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """Returns a sheet, uint8 [H, W, C], of a row of each part, one above the other, then their next rows.
 
     Args:
-        above: uint8 or float in [0, 1] [N, h, w, c], converted to the size and channels of `below`.
-        below: uint8 [N, H, W, C].
+        parts: uint8 or float in [0, 1] [N, h, w, c] of the same examples, converted to size and channels of the last.
         columns: pictures per row.
     """
-    above = np.stack([fitted(image, below.shape[1:]) for image in as_bytes(above)])
-    rows = [part[i : i + columns] for i in range(0, len(below), columns) for part in (above, below)]
+    last = as_bytes(parts[-1])
+    parts = [np.stack([fitted(image, last.shape[1:]) for image in as_bytes(part)]) for part in parts]
+    rows = [part[i : i + columns] for i in range(0, len(last), columns) for part in parts]
     missing = columns - len(rows[-1])
-    if missing and len(rows) > 2:  # pad the last row of `above`, so that that of `below` begins a new line
-        rows[-2] = np.concatenate([rows[-2], np.full_like(rows[0][:missing], images.BACKGROUND)])
-    return images.grid(np.concatenate(rows), min(columns, len(below)))
+    if missing and len(rows) > len(parts):  # pad the last rows, so that each but the very last ends its line
+        for row in range(len(rows) - len(parts), len(rows) - 1):
+            rows[row] = np.concatenate([rows[row], np.full_like(rows[0][:missing], images.BACKGROUND)])
+    return images.grid(np.concatenate(rows), min(columns, len(last)))
 
 
 def fitted(image: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

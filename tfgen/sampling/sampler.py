@@ -69,6 +69,11 @@ class Sampling:
         return tuple(name for name in self.fields if name != self.data_field and name in named)
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the conditions that are images."""
+        return tuple(name for name in self.conditions if self.fields[name].kind == "image")
+
+    @property
     def conditional(self) -> bool:
         """Whether the model has conditions."""
         return bool(self.conditions)

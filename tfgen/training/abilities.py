@@ -83,10 +83,26 @@ class Abilities(Sampling, Attributes):
         Raises:
             UserError: the model is not conditioned on one image, or `reverse` is asked for.
         """
-        sources = [name for name in self.conditions if self.fields[name].kind == "image"]
-        if len(sources) != 1 or reverse:
+        return self.sample(len(images), conditions={**(conditions or {}), self.translated(reverse): images})
+
+    def translated(self, reverse: bool = False) -> str:
+        """Returns the name of the field that `translate` takes.
+
+        Raises:
+            UserError: as `translate`.
+        """
+        if len(self.sources) != 1 or reverse:
             raise UserError(f"{self.name} cannot translate{' back' if reverse else ''}: it makes no images of images")
-        return self.sample(len(images), conditions={**(conditions or {}), sources[0]: images})
+        return self.sources[0]
+
+    def counterparts(self, batch: Fields, made: np.ndarray) -> np.ndarray | None:
+        """Returns what is shown below translations, as a data set holds it: the real images of the pairs; or None.
+
+        Args:
+            batch: field name -> values, the examples whose sources were translated.
+            made: the translations.
+        """
+        return None
 
     def decode_latents(
         self, latents: tf.Tensor, conditions: dict | None = None, networks: Networks | None = None

@@ -94,9 +94,8 @@ class Predicting(Abilities, Attributes):
     @property
     def _source(self) -> str:
         """The name of the field that is read to predict: that of the data, or the one image that they are made of."""
-        sources = [name for name in self.conditions if self.fields[name].kind == "image"]
-        reads = self._has("reconstruct") or self._has("encode") or len(sources) != 1
-        return self.data_field if reads else sources[0]
+        reads = self._has("reconstruct") or self._has("encode") or len(self.sources) != 1
+        return self.data_field if reads else self.sources[0]
 
     def _named(self, batch: Any) -> dict[str, Any]:
         """Returns a batch, or all data, as a dict of fields: the source first, then the others as declared."""

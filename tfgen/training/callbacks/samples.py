@@ -11,7 +11,7 @@ import numpy as np
 from tfgen.data.source import Examples
 from tfgen.errors import UserError
 from tfgen.sampling.chunks import drawn
-from tfgen.sampling.grids import class_rows, enlarged, paired
+from tfgen.sampling.grids import class_rows, enlarged, paired, stacked
 from tfgen.storage import images
 
 POINTS = 2500  # in a picture of points
@@ -106,11 +106,20 @@ class SampleGrid(keras.callbacks.Callback):
         elif label is not None and self.model.num_classes and self.model.conditions == (label,):
             labels, columns = class_rows(self.model.num_classes, self.n, columns)
             number, given = len(labels), {label: labels}
-        sources = [name for name in self.model.conditions if self.model.fields[name].kind == "image"]
-        number = max(1, number // 2) if sources else number
+        sources = self.model.sources
+        number = max(1, number // (2 + (not given))) if sources else number
         made, rows = drawn(self.model, number, given=given, examples=self.examples, seed=self.seed)
-        sheet = paired(rows[sources[0]], made, columns) if sources else images.grid(made, columns)
-        return enlarged(sheet, made.shape[1:])
+        if not sources:
+            return enlarged(images.grid(made, columns), made.shape[1:])
+        return enlarged(stacked(self._beside(rows[sources[0]], made, given), columns), made.shape[1:])
+
+    def _beside(self, sources, made, given):
+        """Returns the rows of a sheet: sources, translations, and below them what the model has for comparison."""
+        if given or self.examples is None:
+            return sources, made
+        batch = self.examples.gather(np.arange(len(made)) % len(self.examples))
+        below = self.model.counterparts(batch, made)
+        return (sources, made) if below is None else (sources, made, below)
 
     def _originals(self, number):
         """Returns (the data, the conditions) of the first held-out examples."""

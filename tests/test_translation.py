@@ -1,0 +1,223 @@
+"""Translation: models of pairs and of two domains, their commands, scores and sheets."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfgen
+from tfgen import data
+from tfgen.data import npz
+from tfgen.data.source import Arrays, Field
+from tfgen.diagnosis.rules import Past, Row
+from tfgen.errors import UserError
+from tfgen.evaluation.evaluation import evaluate_model
+from tfgen.evaluation.settings import Settings
+from tfgen.families.translation import rules, scores
+from tfgen.runs.translating import translate_run
+from tfgen.translate import COMMAND
+
+TINY = {"pix2pix": {"width": 2}, "cyclegan": {"width": 2, "blocks": 1, "patch_depth": 1}}
+TINY["srgan"] = {"width": 2, "blocks": 1, "judge_width": 2, "hidden_units": 4}
+PAIRS = {"source": Field("image", (8, 8, 1)), "image": Field("image", (8, 8, 3))}
+
+
+def pictures(count, shape, seed=0):
+    return np.random.RandomState(seed).randint(0, 256, (count, *shape)).astype(np.uint8)
+
+
+def opened(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def pix2pix(**options):
+    return tfgen.build_model("pix2pix", fields=PAIRS, **TINY["pix2pix"], **options)
+
+
+@pytest.mark.parametrize("image, source", [((28, 30, 3), (7, 8, 3)), ((9, 9, 1), (9, 9, 3)), ((16, 16, 3), (2, 2, 1))])
+@pytest.mark.parametrize("name", ["pix2pix", "srgan"])
+def test_pairs_of_any_shapes(name, image, source):
+    fields = {"source": Field("image", source), "image": Field("image", image)}
+    model = tfgen.build_model(name, fields=fields, **TINY[name])
+    made = model.translate(pictures(3, source))
+    assert made.shape == (3, *image) and made.dtype == np.uint8 and model.sources == ("source",)
+    np.testing.assert_array_equal(model.sample(3, conditions={"source": pictures(3, source)}), made)
+    np.testing.assert_array_equal(model.translate(pictures(3, source)[1:2])[0], made[1])
+
+
+def test_without_an_adversarial_weight_there_is_no_discriminator():
+    model = pix2pix(adversarial_weight=0)
+    assert list(model.networks) == list(model.optimizers) == ["generator"]
+    assert "discriminate" not in model.endpoints()
+    with pytest.raises(UserError, match="has no discriminator"):
+        model.discriminate_images(pictures(1, (8, 8, 3)), conditions={"source": pictures(1, (8, 8, 1))})
+    for option in ("loss=hinge", "patch_depth=1", "discriminator_learning_rate=0.1"):
+        name, value = option.split("=")
+        with pytest.raises(UserError, match=f"'{name}' has no effect"):
+            pix2pix(adversarial_weight=0, **{name: value})
+    with pytest.raises(UserError, match="expected one above"):
+        pix2pix(adversarial_weight=0, pixel_weight=0)
+
+
+def test_the_terms_are_those_of_the_equation():
+    """With a discriminator that knows nothing, log 2; and the weighted mean differences."""
+    model = pix2pix(pixel_weight=10, adversarial_weight=2, loss="non_saturating")
+    for weight in model.networks["discriminator"].weights:
+        weight.assign(np.zeros(weight.shape))
+    batch = model.as_batch({"source": pictures(4, (8, 8, 1)), "image": pictures(4, (8, 8, 3))})
+    step = model.inference_step(model.noise())
+    made = model.made(batch, step)
+    terms = {name: float(value) for name, value in model.generator_terms(batch, step).items()}
+    expected = 10 * np.abs(made - batch["image"]).mean()
+    np.testing.assert_allclose([terms["generator_loss"], terms["pixel_loss"]], [2 * np.log(2), expected], rtol=1e-5)
+    np.testing.assert_allclose(
+        float(model.discriminator_terms(batch, step)["discriminator_loss"]), np.log(2), rtol=1e-5
+    )
+
+
+def test_the_content_network_stays_as_it_is_and_is_the_shipped_one():
+    model = tfgen.build_model("srgan", (16, 16, 3), content_weight=1.0, **TINY["srgan"])
+    before = [weight.numpy() for weight in model.networks["features"].weights]
+    values = {"source": pictures(8, (4, 4, 3)), "image": pictures(8, (16, 16, 3))}
+    model.fit(values, batch_size=8, epochs=1, verbose=0)
+    for old, new in zip(before, model.networks["features"].weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+    known = tfgen.extractors.classifiers.read_record(tfgen.extractors.classifiers.HERE, "fashion_mnist")
+    assert known["dataset"] == "fashion_mnist" and len(before) > 10
+
+
+def test_two_domains_translate_both_ways():
+    model = tfgen.build_model("cyclegan", (8, 9, 1), **TINY["cyclegan"])
+    assert (model.conditions, model.data_field) == (("image",), "other")
+    images = pictures(5, (8, 9, 1))
+    forth, back = model.translate(images), model.translate(images, reverse=True)
+    assert forth.shape == back.shape == images.shape and not np.array_equal(forth, back)
+    np.testing.assert_array_equal(model.predict(images), forth)
+    served = model.endpoints()["translate_back"].function(other=(images / 255).astype(np.float32))["image"]
+    np.testing.assert_allclose(served * 255, back, atol=0.51)
+    with pytest.raises(UserError, match="cannot translate back"):
+        pix2pix().translate(pictures(1, (8, 8, 1)), reverse=True)
+
+
+def test_two_domains_train_on_data_without_pairs(monkeypatch):
+    monkeypatch.setattr(data.DATASETS, "_registered", {})
+    values = {"x_train": pictures(40, (8, 8, 1)), "y_train": np.arange(40) % 2, "class_names": ["a", "b"]}
+    data.register_dataset("two")(lambda: values)
+    source = tfgen.load_dataset("domains(two, a, b)")
+    model = tfgen.build_model("cyclegan", fields=source.fields, **TINY["cyclegan"])
+    model.fit(source.splits["train"], batch_size=4, epochs=1, verbose=0)
+    assert int(model.step) == len(source.splits["train"]) // 4
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    recipe = tfgen.load_recipe("pix2pix").replace(
+        dataset="edges(fashion_mnist_mini)", image_size=8, steps=2, batch_size=4, options={"width": 2, "ema": None}
+    )
+    tfgen.train(recipe, folder / "pix2pix")
+    return folder / "pix2pix"
+
+
+def test_a_run_leaves_a_sheet_and_a_signature(run):
+    import tensorflow as tf
+
+    sheet = opened(run / "samples" / "epoch_0001.png")
+    assert sheet.shape[0] > 100 and sheet.shape[1] > 100
+    served = tf.saved_model.load(run / "export" / "1").signatures["translate"]
+    source = pictures(2, (8, 8, 1))
+    made = served(source=tf.constant(source / 255, tf.float32))["image"]
+    np.testing.assert_allclose(made * 255, tfgen.load_run(run).model.translate(source), atol=0.51)
+    network = keras.saving.load_model(run / "models" / "generator.keras")
+    assert [tensor.name for tensor in network.inputs] == ["source"]
+
+
+def test_pictures_of_a_folder_are_translated_under_their_names(run, tmp_path, capsys):
+    folder = tmp_path / "drawings"
+    (folder / "deep").mkdir(parents=True)
+    Image.fromarray(pictures(1, (20, 30, 3))[0]).save(folder / "a.png")
+    Image.fromarray(pictures(1, (8, 8, 1))[0, ..., 0]).save(folder / "a.jpg")
+    Image.fromarray(pictures(1, (9, 8, 1))[0, ..., 0]).save(folder / "deep" / "b.bmp")
+    (folder / "c.png").write_bytes(b"no picture")
+    out = translate_run(run, folder, tmp_path / "out")
+    names = sorted(str(path.relative_to(out)) for path in out.rglob("*.png"))
+    assert names == ["a.png", "a.png.png", "deep/b.png"]
+    assert "skipped 1 of 4 files: c.png" in capsys.readouterr().out
+    assert opened(out / "a.png").shape[:2] == (8, 8)
+    arrays = npz.read(translate_run(run, folder, tmp_path / "out.npz"))
+    assert arrays["images"].shape == (3, 8, 8, 1) and arrays["names"].tolist() == ["a.jpg", "a.png", "deep/b.bmp"]
+    one = translate_run(run, folder / "a.png", tmp_path / "one.png")
+    np.testing.assert_array_equal(opened(one).reshape(8, 8, -1), arrays["images"][1])
+    again = translate_run(run, tmp_path / "out.npz", tmp_path / "again.npz")
+    np.testing.assert_array_equal(npz.read(again)["images"], tfgen.load_run(run).model.translate(arrays["images"]))
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        (["--images=x"], "--run is required"),
+        (["--run=RUN"], "--images is required"),
+        (
+            ["--run=RUN", "--images=nowhere"],
+            "expected a folder of pictures, or one picture, but nowhere is not",
+        ),
+        (["--run=RUN", "--images=RUN/models"], "expected pictures"),
+        (["--run=RUN", "--images=RUN/samples", "--reverse"], "cannot translate back"),
+        (["--run=RUN", "--images=RUN/samples", "--out=RUN/samples"], "would replace the pictures"),
+        (["--run=RUN", "--images=RUN/recipe.json"], "can be read"),
+    ],
+)
+def test_mistakes_are_one_line(run, flags, sentence, capsys):
+    assert COMMAND([flag.replace("RUN", str(run)) for flag in flags]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tfgen translate: ") and sentence in error and error.count("\n") == 1
+
+
+def test_scores_of_pairs_stand_beside_their_floors(run, tmp_path):
+    source = tfgen.load_run(run).source()
+    found = evaluate_model(tfgen.load_run(run).model, source, Settings(num=60, nll_images=60, metrics=["fd"]), say=str)
+    made = json.loads(json.dumps(found.to_json()))
+    for name in scores.SCORES:
+        score = made["metrics"][name]
+        assert score["floor"] == made["details"]["floors"]["source"][name] and score["low"] <= score["value"]
+        assert score["protocol"]["parameters"]["floor"] == "source"
+    assert made["details"]["floors"]["source"]["fd"] > 0
+
+
+def test_floors_of_a_smaller_source_are_its_enlargements():
+    small = np.zeros((2, 2, 2, 1), np.uint8)
+    small[:, 0] = 200
+    floors = scores.floors_of(small, (4, 4, 3))
+    assert set(floors) == {"bicubic", "nearest"} and floors["nearest"].shape == (2, 4, 4, 3)
+    assert (floors["nearest"][:, :2] == 200).all() and (floors["nearest"][:, 2:] == 0).all()
+    assert list(scores.floors_of(small, (2, 2, 1))) == ["source"]
+
+
+def test_samples_of_two_domains_are_compared_with_the_domain_that_is_made():
+    values = pictures(60, (8, 8, 1))
+    values[30:] //= 8  # the pictures of B are dark
+    rows = {"image": Arrays({"image": values[:30]}), "other": Arrays({"image": values[30:]})}
+    splits = {"train": data.unpaired.Unpaired(rows["image"], rows["other"])}
+    splits |= {"validation": splits["train"], "test": splits["train"]}
+    fields = splits["train"].fields()
+    source = tfgen.data.Source("two", fields, splits, extractor="fashion_mnist")
+    assert data.unpaired.of_field(source, "other").to_numpy("test")["image"].max() < 32
+    model = tfgen.build_model("cyclegan", fields=fields, **TINY["cyclegan"])
+    found = evaluate_model(model, source, Settings(num=30, metrics=["fd"]), say=str)
+    assert {"fd", "forth_cycle_error", "back_cycle_error"} <= set(found.scores)
+
+
+def test_rules_of_translations():
+    past = Past()
+    assert rules.makes_the_mean(Row(explained=0.01), past) and not rules.makes_the_mean(Row(explained=0.3), past)
+    assert not rules.makes_the_mean(Row(), past)
+    past.add(Row(step=100, held_out_error=0.1))
+    overfitted = Row(held_out_error=0.13, train_error=0.05)
+    assert rules.overfits(overfitted, past) and not rules.overfits(Row(held_out_error=0.11, train_error=0.05), past)
+    assert "0.130 on held-out pictures, 0.100 at step 100" in rules.say_overfits(overfitted, past)
+    assert rules.does_not_come_back(Row(forth_cycle_error=0.3, back_cycle_error=0.1), Past())
+    assert not rules.does_not_come_back(Row(forth_cycle_error=0.1, back_cycle_error=0.1), Past())
+    assert rules.stands_still(Row(forth_change=0.001, back_change=0.0), past) and not rules.stands_still(Row(), past)

@@ -1,0 +1,148 @@
+"""Pictures of a user's, translated by a run: the work of `python -m tfgen.translate`."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfgen.data import npz, pixels
+from tfgen.data.arrays import check_images
+from tfgen.data.listing import listed
+from tfgen.data.paths import existing
+from tfgen.data.pictures import Files, quiet_pillow
+from tfgen.errors import UserError
+from tfgen.machine import startup
+from tfgen.runs.folder import load_run
+from tfgen.sampling import writers
+from tfgen.sampling.grids import COLUMNS, enlarged, stacked
+from tfgen.storage import images as pictures
+from tfgen.storage.atomic import replacing
+from tfgen.storage.images import to_uint8
+from tfgen.storage.paths import expanded
+
+CHUNK = 250  # pictures in memory at once
+NAMED = 5  # of the skipped files
+
+
+def translate_run(
+    folder: str | os.PathLike,
+    images: str | os.PathLike,
+    out: str | os.PathLike | None = None,
+    *,
+    reverse: bool = False,
+) -> pathlib.Path:
+    """Writes translations of pictures: one file each, a sheet of sources above translations, or an array.
+
+    Pictures are cropped about their centres and resized to what the model takes.
+
+    Args:
+        folder: of the run.
+        images: a folder of pictures, one picture, or FILE.npz with `images`.
+        out: a folder, where the pictures keep their names, but end in .png; FILE.npz with `images`; or FILE.png, the
+            translation of a single picture, else a sheet. By default `translations` in the run's folder.
+        reverse: whether the pictures are of domain B of a model of two domains.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        UserError: the run does not translate, no picture can be read, or `out` cannot be written.
+    """
+    run = load_run(folder)
+    where = expanded("--images", images)
+    given = existing("--images", where, folder=where.is_dir(), what="a folder of pictures, or one picture")
+    out = expanded("--out", out) if out else run.folder / "translations"
+    startup.start_tensorflow()
+    model = run.model
+    names = _names(given)
+    _check(out, given, len(names))
+    parts = _read(given, names, model.fields[model.translated(reverse)].shape)
+    pairs = ((found, part, model.translate(part, reverse=reverse)) for found, part in parts)
+    write = {".npz": _write_array, ".png": _write_sheet}.get(writers.kind(out), _write_files)
+    write(out, pairs)
+    return out
+
+
+def _names(path: pathlib.Path) -> list[str]:
+    """Returns the relative names of the pictures of a folder or of one file."""
+    if path.is_file():
+        return [path.name]
+    listing = listed(path)
+    if not listing.pictures:
+        got = listing.other_files() or "none"
+        raise UserError(f"--images: expected pictures ({', '.join(pixels.SUFFIXES)}) in {path}, got {got}")
+    return listing.pictures
+
+
+def _read(path: pathlib.Path, names: list[str], shape: tuple[int, ...]) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Yields (names, images uint8 [n, h, w, c] in the shape that the model takes) of what can be read."""
+    if path.suffix.lower() == ".npz" and path.is_file():
+        yield from _read_array(path, shape)
+        return
+    root = path if path.is_dir() else path.parent
+    problems: dict[str, str] = {}
+    for first in range(0, len(names), CHUNK):
+        some = names[first : first + CHUNK]
+        with quiet_pillow():
+            found, rows = Files(root, some, shape[-1], (shape[0], shape[1])).decode_all(problems)
+        if len(found):
+            yield [some[row] for row in rows], found
+    if len(problems) == len(names):
+        raise UserError(f"--images: no picture of {path} can be read: {_said(problems)}")
+    if problems:
+        print(f"skipped {len(problems)} of {len(names)} files: {_said(problems)}", flush=True)
+
+
+def _said(problems):
+    return ", ".join(f"{name} ({why})" for name, why in sorted(problems.items())[:NAMED])
+
+
+def _read_array(path, shape):
+    arrays = npz.read(path)
+    if "images" not in arrays:
+        raise UserError(f"{path}: expected an array 'images', got {', '.join(sorted(arrays)) or 'none'}")
+    images = check_images(str(path), arrays["images"])
+    images = images if images.dtype == np.uint8 else to_uint8(images)
+    if not len(images) or images.shape[-1] != shape[-1]:
+        raise UserError(f"{path}: expected images [N, H, W, {shape[-1]}], got {images.shape}")
+    for first in range(0, len(images), CHUNK):
+        part = pixels.resize_all(images[first : first + CHUNK], (shape[0], shape[1]))
+        yield [f"{first + number:06d}.png" for number in range(len(part))], part
+
+
+def _check(out, given, count):
+    """Raises UserError where `out` cannot be written, or would replace the pictures that are read."""
+    kind = writers.kind(out)
+    if kind == ".png" and count > writers.MAX_GRID:
+        raise UserError(f"a sheet holds {writers.MAX_GRID} pictures, got {count}; give --out=FOLDER or FILE.npz")
+    if not kind and out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file; --out must be a folder, FILE.npz or FILE.png")
+    here, there = pathlib.Path(os.path.realpath(out)), pathlib.Path(os.path.realpath(given))
+    if here == there or (given.is_dir() and there.is_relative_to(here)):
+        raise UserError(f"--out={out} would replace the pictures of --images: give another path")
+
+
+def _write_files(out, pairs):
+    written = set()
+    for names, _, made in pairs:
+        for name, image in zip(names, made, strict=True):
+            stem = os.path.splitext(name)[0]
+            path = f"{name}.png" if stem in written else f"{stem}.png"  # of a.jpg and a.png, say
+            written.add(stem)
+            pictures.save_png(out / path, image)
+
+
+def _write_array(out, pairs):
+    names, _, made = zip(*pairs, strict=True)
+    with replacing(out) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, images=np.concatenate(made), names=np.concatenate(names))
+
+
+def _write_sheet(out, pairs):
+    _, sources, made = zip(*pairs, strict=True)
+    sources, made = np.concatenate(sources), np.concatenate(made)
+    single = made[0] if len(made) == 1 else enlarged(stacked((sources, made), COLUMNS), made.shape[1:])
+    pictures.save_png(out, single)
