@@ -1,21 +1,26 @@
 """Cheating and honest samples, and what an evaluation finds of each: docs/cheats.md.
 
     python -m benchmarks.cheats --work=/tmp/cheats --data=fashion_mnist --data=cifar10=FILE.npz
+    python -m benchmarks.cheats --work=/tmp/cheats --kind=held_out --sets=40 --data=fashion_mnist --data=shapes@64
+    python -m benchmarks.cheats --work=/tmp/cheats --kind=run --runs='runs/rigged/runs/healthy-*'
     python -m benchmarks.cheats --work=/tmp/cheats --table
 
 Each row is computed once and kept in the work folder; a command that was interrupted goes on. Held-out images are
-real ones that are neither training nor compared images; models are trained for few steps, poor ones among them.
+real ones that are neither training nor compared images; models are trained for few steps, poor ones among them. The
+kinds `held_out` and `run` are a test of their own: no threshold was chosen by them.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import glob
 import io
 import json
 import pathlib
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -42,8 +47,11 @@ class Pool:
 
 
 def pool(name: str, at: str | None) -> Pool:
-    """Returns the `Pool` of a data set; `at` is a folder or file where it is not installed."""
-    source = load_dataset(f"npz:{at}" if at and at.endswith(".npz") else name, data_dir=None if not at else at)
+    """Returns the `Pool` of a data set, NAME or NAME@SIDE; `at` is a folder or file where it is not installed."""
+    name, _, side = name.partition("@")
+    archive = bool(at and at.endswith(".npz"))
+    size = {"image_size": (int(side), int(side))} if side else {}
+    source = load_dataset(f"npz:{at}" if archive else name, data_dir=None if archive else at, **size)
     parts = [source.to_numpy(split) for split in source.splits]
     images = np.concatenate([part["image"] for part in parts])
     labels = np.concatenate([part.get("label", np.zeros(len(part["image"]), int)) for part in parts])
@@ -197,10 +205,62 @@ def honest(seeds: int) -> dict[str, Make]:
     return found
 
 
+def few(kind: str, images: int, steps: int) -> Make:
+    """Returns a function that trains a model on few images, not for so long that it knows them, and samples it."""
+
+    def make(data: Pool, random: np.random.Generator) -> np.ndarray:
+        small = dataclasses.replace(data, train=data.train[:images])
+        return trained(kind, steps, 1)(small, random)
+
+    return make
+
+
+SMALL: dict[str, Make] = {
+    "vae of 500 images, 400 steps": few("vae", 500, 400),
+    "gan of 500 images, 500 steps": few("gan", 500, 500),
+}
+
+
 # Rows.
 
 
-def measure(work: pathlib.Path, named: list[str], seeds: int, kinds: list[str]) -> None:
+def disjoint(name: str, data: Pool, real: RealData, sets: int, path: pathlib.Path) -> None:
+    """Computes the row of disjoint sets of held-out images: how many of them have a finding."""
+    start, most = time.process_time(), min(sets, len(data.held_out) // SAMPLES)
+    said = [findings(data.held_out[i * SAMPLES : (i + 1) * SAMPLES], real) for i in range(most)]
+    row = {"data": name, "kind": "held_out", "samples": f"{most} disjoint sets of held-out images", "count": SAMPLES}
+    row |= {"findings": [f"set {i}: {sentence}" for i, each in enumerate(said) for sentence in each]}
+    write_row(path, row, start)
+
+
+def of_run(work: pathlib.Path, folder: pathlib.Path) -> None:
+    """Computes the row of a run: samples of it beside the whole data set that it was trained on."""
+    import tfgen
+    from tfgen.plugins import import_plugins
+
+    path = work / f"run {folder.name}.json"
+    run = tfgen.load_run(folder)
+    import_plugins(run.record.get("plugins") or [])
+    if path.exists() or not run.paths.trainer.is_file() or run.model.sampler is None:
+        return
+    recipe = run.recipe
+    source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size)
+    samples = kept(path.with_suffix(".npz"), lambda: run.model.sample(SAMPLES, seed=1))
+    start = time.process_time()
+    seed, steps = recipe.seed, int(run.model.step)
+    data = pathlib.Path(recipe.dataset).stem.removeprefix("rigged_")
+    row = {"data": data, "kind": "run", "samples": f"{recipe.model}, {steps} steps, seed {seed}", "count": len(samples)}
+    write_row(path, row | {"findings": findings(samples, RealData(source, None, Cache(work / "cache")))}, start)
+
+
+def write_row(path: pathlib.Path, row: dict[str, Any], start: float) -> None:
+    """Writes a row that was begun at a `start` of this process's clock, and prints it."""
+    row["cpu"] = round(time.process_time() - start, 1)
+    path.write_text(json.dumps(row))
+    print(row["data"], row["samples"], row["cpu"], row["findings"], flush=True)
+
+
+def measure(work: pathlib.Path, named: list[str], seeds: int, kinds: list[str], sets: int) -> None:
     """Computes the rows of some kinds that are missing; each data set is NAME or NAME=PATH."""
     work.mkdir(parents=True, exist_ok=True)
     for each_set in named:
@@ -208,17 +268,19 @@ def measure(work: pathlib.Path, named: list[str], seeds: int, kinds: list[str]) 
         data = pool(name, at or None)
         arrays = {"x_train": data.train, "x_valid": data.held_out[-100:], "x_test": data.compared}
         real = RealData(finish(arrays, name), None, Cache(work / "cache"))
+        makes = {"cheating": CHEATS, "honest": honest(seeds), "held_out": {}, "small": SMALL, "run": {}}
+        path = work / f"{name} held_out {sets}.json"
+        if "held_out" in kinds and not path.exists():
+            disjoint(name, data, real, sets, path)
         for kind in kinds:
-            for what, make in (CHEATS if kind == "cheating" else honest(seeds)).items():
+            for what, make in makes[kind].items():
                 path = work / f"{name} {kind} {what.replace('/', ' ')}.json"
                 if path.exists():
                     continue
                 samples = kept(path.with_suffix(".npz"), lambda: make(data, np.random.default_rng(0)))  # noqa: B023
                 start = time.process_time()
                 row = {"data": name, "kind": kind, "samples": what, "count": len(samples)}
-                row |= {"findings": findings(samples, real), "cpu": round(time.process_time() - start, 1)}
-                path.write_text(json.dumps(row))
-                print(name, what, row["cpu"], row["findings"], flush=True)
+                write_row(path, row | {"findings": findings(samples, real)}, start)
 
 
 def kept(path: pathlib.Path, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -229,14 +291,23 @@ def kept(path: pathlib.Path, make: Callable[[], np.ndarray]) -> np.ndarray:
         return file["images"]
 
 
+KINDS = {  # kind of rows -> their title on the page
+    "cheating": "Cheating samples",
+    "honest": "Honest samples",
+    "held_out": "Disjoint sets of held-out images, by which no threshold was chosen",
+    "small": "Models of few images, not by heart, by which no threshold was chosen",
+    "run": "Runs of other seeds, models and data, by which no threshold was chosen",
+}
+
+
 def table(work: pathlib.Path) -> None:
     """Writes the rows into the page, below its line `## The table`."""
     rows = [json.loads(path.read_text()) for path in sorted(work.glob("*.json"))]
     lines = []
-    for kind in ("cheating", "honest"):
+    for kind, title in KINDS.items():
         chosen = [row for row in rows if row["kind"] == kind]
         right = sum(bool(row["findings"]) == (kind == "cheating") for row in chosen)
-        lines += [f"### {kind.capitalize()} samples: {right} of {len(chosen)} as they should be", ""]
+        lines += [f"### {title}: {right} of {len(chosen)} as they should be", ""]
         lines += ["| data | samples | number | findings |", "|---|---|---|---|"]
         for row in chosen:
             said = "<br>".join(row["findings"]) or "none"
@@ -251,10 +322,14 @@ def main() -> None:
     parser.add_argument("--work", type=pathlib.Path, required=True, help="folder of the rows")
     parser.add_argument("--data", action="append", default=[], help="a data set, NAME or NAME=PATH; repeatable")
     parser.add_argument("--seeds", type=int, default=1, help="of each model")
-    parser.add_argument("--kind", action="append", choices=("cheating", "honest"), help="of rows; default: both")
+    parser.add_argument("--kind", action="append", choices=tuple(KINDS), help="of rows; default: cheating and honest")
+    parser.add_argument("--sets", type=int, default=40, help="disjoint sets of held-out images, at most")
+    parser.add_argument("--runs", help="folders of runs, a pattern: runs/rigged/runs/healthy-*")
     parser.add_argument("--table", action="store_true", help="write docs/cheats.md from the rows")
     given = parser.parse_args()
-    measure(given.work, given.data, given.seeds, given.kind or ["cheating", "honest"])
+    measure(given.work, given.data, given.seeds, given.kind or ["cheating", "honest"], given.sets)
+    for folder in sorted(glob.glob(given.runs)) if given.runs else []:
+        of_run(given.work, pathlib.Path(folder))
     if given.table:
         table(given.work)
 

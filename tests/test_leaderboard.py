@@ -14,7 +14,7 @@ from tfgen.errors import UserError
 from tfgen.evaluation import entries
 from tfgen.evaluation.board import Board, last_words
 from tfgen.evaluation.entries import Budget, read_entries, split_entries
-from tfgen.evaluation.ranking import COLUMNS, Outcome, interval, markdown, summary, write_picture
+from tfgen.evaluation.ranking import COLUMNS, Outcome, as_csv, interval, markdown, summary, write_picture
 from tfgen.leaderboard import COMMAND
 from tfgen.metrics.differences import student
 from tfgen.recipes.recipe import Recipe
@@ -390,10 +390,25 @@ def test_a_model_whose_runs_all_diverged_comes_last():
 
 def test_a_share_does_not_leave_0_to_1():
     row = {"model": "a", "runs": 2, "diverged": 0, "steps": 1, "run_steps": [], "from_best": {}, "from_above": {}}
+    row["findings"] = []
     head, _, line = markdown([row | dict.fromkeys(COLUMNS, (0.9, 0.3))], [], "c", True).splitlines()[:3]
     cells = dict(zip(head.split(" | "), line.split(" | ")))
     assert cells["fd"] == cells["density"] == "0.9 ± 0.3", "scores that can be larger than 1"
     assert cells["recall"] == "0.9 (0.6 to 1)"
+
+
+def test_samples_that_cheat_are_named_below_the_table():
+    copied = dataclasses.replace(outcome("best", 1, 1.0), findings=["5 of 9 samples are copies", "4 are repeated"])
+    rows = summary([outcome("best", 0, 1.0), copied, outcome("honest", 0, 2.0)])
+    text = markdown(rows, [copied], "c", True)
+    said = (
+        "repeat real images or each other:\n\n* best, seed 1: 5 of 9 samples are copies\n* best, seed 1: 4 are repeated"
+    )
+    assert said in text and "honest, seed" not in text
+    head, best, honest = csv.reader(as_csv(rows).splitlines())
+    told = [dict(zip(head, line, strict=True))["findings"] for line in (best, honest)]
+    assert told == ["seed 1: 5 of 9 samples are copies; seed 1: 4 are repeated", ""]
+    assert "Scores mean little" not in markdown(rows[1:], [copied], "c", True)
 
 
 def test_the_interval_is_students():

@@ -600,6 +600,13 @@ def test_samples_that_cheat_are_named_above_the_scores(folder, said):
     assert ("The scores mean little" in text, shown in text) == (said != [] and isinstance(said, list),) * 2
 
 
+def test_samples_that_cheat_are_named_where_runs_are_compared(folder, tmp_path):
+    told = ["312 of 2,000 samples are copies of <training> images"]
+    runs = [folder(f"run{i}", evaluation_json=json.dumps(evaluation(findings=f))) for i, f in enumerate((told, []))]
+    text = words(write_report(runs, tmp_path / "both.html", pictures=False))
+    assert text.count("The scores mean little here: 312 of 2,000 samples are copies of <training> images") == 1
+
+
 def test_what_an_evaluation_says_of_its_scores_is_shown(folder, capsys):
     told = {"warnings": ["60 samples are few <b>"], "notes": ["scores of classes are left out: others"]}
     run = folder(evaluation_json=json.dumps(evaluation(details=told)))

@@ -124,10 +124,14 @@ def test_a_learning_rate_of_zero_leaves_a_network_as_it_is():
     assert rates == [0.0, 0.0]
 
 
-def test_a_frozen_network_is_said_before_the_training(tmp_path, capsys):
-    recipe = Recipe("gan", options={"generator_learning_rate": 0, "latent_dim": 4}, steps=1, logger="none")
-    tfgen.train(recipe, tmp_path / "run", dry_run=True)
-    assert "the learning rate of generator is 0: its weights stay as they are" in capsys.readouterr().out
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_frozen_network_is_said_once_before_the_training(tmp_path, capsys, dry_run):
+    sizes = {"latent_dim": 4, "units": (4,), "maxout_units": (4,)}
+    recipe = Recipe("gan", options={"generator_learning_rate": 0, **sizes}, steps=1, image_size=(8, 8), logger="none")
+    tfgen.train(recipe, tmp_path / "run", dry_run=dry_run)
+    said = capsys.readouterr().out
+    assert said.count("the learning rate of 'generator' is 0: what it trains stays as it is") == 1
+    assert said.count(" is 0") == 1
 
 
 def test_other_options_of_zero_reach_the_model():

@@ -35,6 +35,7 @@ class Outcome:
         steps: number of training steps, of a diverged run up to there.
         scores: metric -> what evaluation.json holds of it; empty of a diverged run.
         replicates: metric -> its replicates in evaluation.json; empty where it has none.
+        findings: sentences of evaluation.json on samples that repeat real images or each other.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Outcome:
     steps: int
     scores: dict
     replicates: dict = dataclasses.field(default_factory=dict)
+    findings: list[str] = dataclasses.field(default_factory=list)
 
 
 def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -50,9 +52,10 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
     Returns:
         One row per entry, the smallest Fréchet distance first: number of runs, of diverged runs, mean number of steps
-        of the others, `run_steps` (seed, status and steps of each), (mean, half interval) of every score, and
-        `from_best` and `from_above`, its differences from the first row and from the row above: metric -> `value`,
-        `low`, `high`, `within_error` (None without an interval) and `interval`, what that is of.
+        of the others, `run_steps` (seed, status and steps of each), `findings` (one per run and sentence, which begins
+        with the seed), (mean, half interval) of every score, and `from_best` and `from_above`, its differences from the
+        first row and from the row above: metric -> `value`, `low`, `high`, `within_error` (None without an interval)
+        and `interval`, what that is of.
 
     Raises:
         UserError: two runs were measured by different protocols.
@@ -69,7 +72,8 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         steps = statistics.mean(one.steps for one in done) if done else 0
         counts = {"runs": len(runs), "diverged": len(runs) - len(done), "steps": steps}
         each = [{"seed": one.seed, "status": one.status, "steps": one.steps} for one in runs]
-        rows.append({"model": model, **counts, "run_steps": each, **scores})
+        said = [f"seed {one.seed}: {sentence}" for one in runs for sentence in one.findings]
+        rows.append({"model": model, **counts, "run_steps": each, "findings": said, **scores})
     rows.sort(key=lambda row: row["fd"][0] if row["fd"] else math.inf)
     for place, row in enumerate(rows):
         for key, other in (("from_best", rows[0]), ("from_above", rows[max(0, place - 1)])):
@@ -125,15 +129,16 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
         lines.append(f"| {' | '.join(map(str, cells))} |")
     fd, *floors = [_floor(outcomes, name) for name in ("fd", *others)]
     lines.append(f"| {' | '.join(['*real images*', '', '', '', fd, '', '', *floors])} |")
-    lines += ["", f"`{command}`", "", _protocol(outcomes, constant_rates), "", *_of_differences(rows)]
+    lines += ["", *_of_findings(rows), f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
+    lines += _of_differences(rows)
     return "\n".join(lines)
 
 
 def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     """Returns the table as CSV: a line per entry, scores with half of their interval, and differences from the best.
 
-    FD's difference from the row above comes last. Cells are blank where there is nothing; `NAME_within_error_of_best`
-    is true, false, or blank without an interval.
+    FD's difference from the row above and the findings come last. Cells are blank where there is nothing;
+    `NAME_within_error_of_best` is true, false, or blank without an interval.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -142,7 +147,7 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     for key, name in others:
         names += [f"{name}_{key}", f"{name}_{key}_low", f"{name}_{key}_high"]
         names.append(f"{name}_within_error_of_{key.removeprefix('from_')}")
-    writer.writerow(["model", "runs", "diverged", "steps", "run_steps", *names])
+    writer.writerow(["model", "runs", "diverged", "steps", "run_steps", *names, "findings"])
     for row in rows:
         cells = [value for name in COLUMNS for value in row[name] or (None, None)]
         for key, name in others:
@@ -150,6 +155,7 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
             within = of_both.get("within_error")
             cells += [of_both.get(end) for end in ("value", "low", "high")]
             cells.append(None if within is None else str(within).lower())
+        cells.append("; ".join(row["findings"]))
         writer.writerow([row["model"], row["runs"], row["diverged"], row["steps"], steps_of_runs(row), *cells])
     return text.getvalue()
 
@@ -230,6 +236,12 @@ def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
         f"{extractor['name']}@{extractor['version']} {extractor['sha256'][:8]}; "
         f"learning rates {'constant' if constant_rates else 'as in each recipe'}."
     )
+
+
+def _of_findings(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Returns lines on samples that repeat real images or each other; none where nothing was found."""
+    said = [f"* {row['model']}, {sentence}" for row in rows for sentence in row["findings"]]
+    return ["Scores mean little where samples repeat real images or each other:", "", *said, ""] if said else []
 
 
 def _of_differences(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -29,12 +29,6 @@ def updates_above_zero(optimizer: keras.optimizers.Optimizer, first: int, last: 
     return high - first
 
 
-def frozen(optimizers: Mapping[str, keras.optimizers.Optimizer]) -> str | None:
-    """Returns a sentence on the optimizers whose first learning rate is 0, or None without any."""
-    names = [name for name, optimizer in optimizers.items() if rate_at(optimizer, 0) == 0]
-    return f"the learning rate of {' and '.join(names)} is 0: its weights stay as they are" if names else None
-
-
 def complaints(optimizers: Mapping[str, keras.optimizers.Optimizer], updates: Mapping[str, int]) -> list[str]:
     """Returns a sentence for each rate that is 0, becomes 0, or stays as it is because its schedule is over.
 

@@ -63,6 +63,11 @@ def score_parts(evidences: list[Evidence]) -> Markup | list[Markup]:
     ]
     if not names:
         return notes
+    repeated = [
+        element("div", element("b", evidence.name), cheating)
+        for evidence in evidences
+        if (cheating := scores.findings(evidence))
+    ]
     refusals, rows, differences = collections.defaultdict(list), [], []
     for name in names:
         refusal = incomparable(name, evidences)
@@ -81,6 +86,7 @@ def score_parts(evidences: list[Evidence]) -> Markup | list[Markup]:
     )
     return joined(
         notes,
+        repeated,
         paragraph(said) if len(rows) > len(refusals) else None,
         paragraph(*what_differences_are(differences, bool(pair))) if differences else None,
         table(head, rows, class_="figures"),

@@ -19,7 +19,6 @@ from tfgen.errors import UserError
 from tfgen.export.keras_files import are_stamped, save_keras_files
 from tfgen.machine.precision import resolve, using
 from tfgen.models import check_options, settle
-from tfgen.optimizers.rates import frozen
 from tfgen.optimizers.schedules import apply_schedule, parse_schedule
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs import batch_size
@@ -102,6 +101,7 @@ def train(
         begins = start_from(recipe, model, paths, resume)
         print("\n".join([plan(recipe, source, model, total, paths), *source.provenance.get("notes", ())]), flush=True)
         if dry_run:
+            model.say_before(total)  # else `fit` says it
             return None
         origin = origin_of(recipe, source.provenance)
         if lock is not None and resume == "never":
@@ -266,8 +266,6 @@ def set_up(
     check_divisible(size, strategy.num_replicas_in_sync if strategy else recipe.replicas or 1)
     with within(strategy):
         model, recipe, notes = settle(recipe, source.fields)
-    if still := frozen(model.optimizers):
-        notes = [*notes, still]
     for note in notes:
         print(note, flush=True)
     check_earlier(paths, recipe, source, resume)
