@@ -111,6 +111,9 @@ def test_samples_of_other_classes_and_labels_without_meaning_are_named():
     (finding,) = judge(rows, [rule])
     assert finding.name == "condition_ignored" and "by 0.02 on samples and by 0.77 on real images" in finding.message
     assert judge([{**row, "label_match": 0.5} for row in rows], [rule]) == []
+    rising = [{**row, "label_match": match} for row, match in zip(rows, (0.01, 0.06, 0.14), strict=True)]
+    assert judge(rising, [rule]) == [], "a condition that is being learned"
+    assert judge([{**row, "label_match": 0.14} for row in rows + [{**rows[-1], "step": 4}]], [rule]) != []
     assert judge([{**row, "label_match_real": 0.05} for row in rows], [rule]) == [], "said of the data instead"
     model = conditional_gan(True)
     probe = ConditionProbe(model, model.as_examples(bars(LABELS), SHUFFLED))

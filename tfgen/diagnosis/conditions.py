@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ROWS, FEWEST = 64, 16  # samples under the conditions of as many training images; fewer where one takes many passes
 READABLE = ("label", "vector")  # kinds of conditions that a linear regression can give
+RISES = 0.03  # rise of a match above its highest value before, from which on a model is learning its condition
 SILENT = 0.1  # match of real images and their conditions, below which the conditions say nothing of the images
 
 
@@ -118,8 +119,9 @@ def unmatched(name: str) -> Rule:
     """Returns the rule for samples that change with the condition `name`, but not to what it asks for."""
 
     def holds(row: Row, past: Past) -> bool:
-        real = row[f"{name}_match_real"]
-        return real > 2 * SILENT and row[f"{name}_match"] < 0.2 * real and not is_ignored(row, past)
+        real, match = row[f"{name}_match_real"], row[f"{name}_match"]
+        learning = match > past.highest(f"{name}_match") + RISES
+        return real > 2 * SILENT and match < 0.2 * real and not learning and not is_ignored(row, past)
 
     def message(row: Row, past: Past) -> str:
         return (
