@@ -146,6 +146,6 @@ def test_a_field_says_what_its_kind_implies():
         "label": Field("label", range=(0, 4))
     }
     with pytest.raises(
-        UserError, match="kind is one of image, label, vector, tokens, point, got 'lable'; did you mean"
+        UserError, match="kind is one of image, label, vector, tokens, point, text, got 'lable'; did you mean"
     ):
         Field("lable")

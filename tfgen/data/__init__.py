@@ -35,6 +35,10 @@ _BUILTINS = {
     "binarized_mnist": ("tfgen.data.npz:binarized_mnist", "MNIST in black and white as Larochelle fixed it, 28x28"),
     "cifar10": ("tfgen.data.tfds:cifar10", "50,000 + 10,000 colour pictures, 32x32, 10 classes"),
     "celeb_a": ("tfgen.data.tfds:celeb_a", "about 200,000 faces, cut to 64x64 unless --image_size is given"),
+    "emoji": (
+        "tfgen.data.emoji:emoji",
+        "3,521 emoji with category and name, part of tfgen, 32x32 colour, 9 classes",
+    ),
     "shapes": (
         "tfgen.data.shapes:shapes",
         "17,280 drawings of known shape, scale, orientation and place, 32x32 grey, 3 classes",

@@ -72,6 +72,8 @@ def check_field(
         array = array.reshape(-1) if kind == "label" else array
         _check_integers(name, array, kind, limits)
         return array.astype(np.int64, copy=False)
+    if kind == "text":
+        return _texts(name, np.asarray(array))
     low, high = extremes(array)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise UserError(f"{name}: expected finite numbers, got {_not_finite(array)}")
@@ -106,6 +108,9 @@ def check_form(
         _check_image_form(name, dtype, shape, expected, values)
     elif kind == "label":
         _check_label_form(name, dtype, shape, values)
+    elif kind == "text":
+        if dtype not in ("str", "string", "object") or (shape is not None and len(shape) != 1):
+            raise UserError(f"{name}: expected texts [N], got {dtype} of shape {_axes(shape)}")
     else:
         _check_rows_form(name, dtype, shape, kind, expected)
 
@@ -234,6 +239,18 @@ def _check_integers(name, array, kind, limits):
         hint = ": subtract 1, since they begin at 0" if low == 1 and top is not None and high == top + 1 else ""
         got = f"{low}" if low == high else f"{low} to {high}"
         raise UserError(f"{name}: expected {what} from 0 to {'C - 1' if top is None else top}, got {got}{hint}")
+
+
+def _texts(name, array):
+    """Returns texts as an array of `str`, whose rows may differ in length without taking that of the longest."""
+    try:
+        found = [item.decode("utf-8") if isinstance(item, bytes) else item for item in array.tolist()]
+    except UnicodeError:
+        raise UserError(f"{name}: expected texts in UTF-8") from None
+    others = [item for item in found if not isinstance(item, str)]
+    if others:
+        raise UserError(f"{name}: expected texts, got a value of type {type(others[0]).__name__}")
+    return np.array(found, object)
 
 
 def extremes(array: Array) -> tuple[float, float]:

@@ -248,7 +248,9 @@ def _stays_in_file(array):
 
 def _is_usable(array):
     """Whether TensorFlow can use an array in place."""
-    return bool(array.size and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0)
+    return bool(
+        array.dtype != object and array.size and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+    )
 
 
 def _tensor(examples, name):
@@ -264,7 +266,8 @@ def _tensor(examples, name):
                 tensor = tf.experimental.dlpack.from_dlpack(writable(array).__dlpack__())
             else:
                 tensor = tf.constant(array)
-                examples.arrays[name] = np.asarray(memoryview(tensor))
+                if array.dtype != object:  # texts have no memory that both could use
+                    examples.arrays[name] = np.asarray(memoryview(tensor))
         examples.tensors[name] = tensor
     return examples.tensors[name]
 

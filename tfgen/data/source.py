@@ -19,7 +19,7 @@ DEFLATE_LIMIT = 1040  # the ratio that zip and gzip cannot exceed: a header that
 MEMORY_LIMIT = 2 << 30  # bytes of decoded pixels; larger sets are decoded batch by batch
 
 Indices: TypeAlias = Sequence[int] | np.ndarray
-Kind = Literal["image", "label", "vector", "tokens", "point"]
+Kind = Literal["image", "label", "vector", "tokens", "point", "text"]
 
 # kind -> (dtype, range) of a field without either
 KINDS: dict[str, tuple[str, tuple[float, float] | None]] = {
@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, tuple[float, float] | None]] = {
     "vector": ("float32", None),
     "tokens": ("int64", None),
     "point": ("float32", None),
+    "text": ("object", None),
 }
 
 
@@ -39,7 +40,7 @@ class Field:
     value range of the networks; labels are class indices.
 
     Attributes:
-        kind: `image` [H, W, C], `label` [], `vector` [D], `tokens` [length], or `point` [2].
+        kind: `image` [H, W, C], `label` [], `vector` [D], `tokens` [length], `point` [2], or `text` [], a string.
         shape: of one example, without the batch axis.
         dtype: a NumPy name; by default that of the kind.
         range: (low, high) of the values, inclusive, but half open for labels and tokens: (0, number of classes). None
@@ -301,6 +302,8 @@ def infer_kind(name: str, array: Any) -> Kind:
     """Returns the kind of a field without a declaration, from name, shape and dtype."""
     if name == "label":
         return "label"
+    if array.ndim == 1 and array.dtype.kind in "OU":
+        return "text"
     if name == "point":
         return "point"
     if array.ndim == 4 or name == "image":
