@@ -13,6 +13,7 @@ import tfgen
 from tfgen.data.labels import evenly_chosen, labels_of
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
+from tfgen.families.adversarial.model import Judged
 from tfgen.families.adversarial.semi_supervised import SemiSupervisedModel
 from tfgen.metrics.score import HeldOut
 from tfgen.noise import Noise
@@ -135,6 +136,19 @@ def test_the_terms_by_hand():
     assert float(step.logs["labelled_accuracy"]) == 1.0
     found = model.generator_terms(batch, step)
     assert {name: float(value) for name, value in found.items()} == pytest.approx({"feature_distance": 0.25})
+
+
+def test_the_entropy_of_classes_of_real_images_by_hand():
+    outputs = {"class_logits": tf.math.log([[0.5, 0.5, 1e-30], [0.25, 0.25, 0.5]])}
+    real, model = Judged({}, outputs), built(entropy_weight=2.0)
+    found = model.more_terms("discriminator", {}, real, real, None)
+    expected = 2.0 * (math.log(2) + 1.5 * math.log(2)) / 2
+    assert float(found["class_entropy"]) == pytest.approx(expected, rel=1e-5)
+    assert (
+        model.more_terms("generator", {}, real, real, None)
+        == {}
+        == built().more_terms("discriminator", {}, real, real, None)
+    )
 
 
 def test_without_feature_matching_the_generator_follows_the_verdict():

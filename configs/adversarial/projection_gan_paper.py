@@ -2,7 +2,8 @@
 
     python -m tfgen.run --config=projection_gan_paper
 
-The hinge loss, five updates of D per update of G, Adam with a learning rate of 0.0002, beta_1 = 0 and beta_2 = 0.9,
+Spectral normalisation and the hinge loss, five updates of D per update of G, Adam with a learning rate of 0.0002,
+beta_1 = 0 and beta_2 = 0.9,
 z of 128 normal numbers, batches of 64. Different here: DCGAN's networks instead of ResNets, CIFAR-10 instead of
 ImageNet.
 """
@@ -21,6 +22,7 @@ def recipe():
             "prior": "normal",
             "loss": "hinge",
             "normalize": False,
+            "spectral": True,
             "discriminator_steps": 5,
             "learning_rate": 2e-4,
             "beta_1": 0.0,

@@ -22,11 +22,13 @@ class SemiSupervised(Options):
     Attributes:
         labelled: number of training images whose labels are kept, evenly over the classes, chosen from the seed
         class_weight: of the cross-entropy of the labelled images
+        entropy_weight: of the entropy of the classes of real images without labels
         noise: standard deviation of noise on what the classifier sees
     """
 
     labelled: Count = 100
     class_weight: NotNegative = 2.0
+    entropy_weight: NotNegative = 0.0
     noise: NotNegative = 0.3
 
 
@@ -108,4 +110,5 @@ def sgan(
         kind=kind,
         labelled=semi_supervised.labelled,
         class_weight=semi_supervised.class_weight,
+        entropy_weight=semi_supervised.entropy_weight,
     )

@@ -232,8 +232,9 @@ def dcgan_discriminator(
     score = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))
     logit = spectral(score, normalised)(x)
     if condition is not None and projects:
-        features = layers.Dense(projection)(x)
-        direction = layers.Dense(projection, use_bias=False, **weights(0.1))(condition.vector)
+        features = spectral(layers.Dense(projection), normalised)(x)
+        towards = layers.Dense(projection, use_bias=False, **weights(0.1))
+        direction = spectral(towards, normalised)(condition.vector)
         agreement = layers.Dot(1, dtype="float32")([features, direction])
         logit = layers.Add(dtype="float32", name="logit")([logit, agreement])
     more = {name: layers.Dense(size, dtype="float32", name=name)(x) for name, size in (heads or {}).items()}

@@ -14,6 +14,7 @@ from tfgen.errors import UserError
 from tfgen.families.adversarial import rules, scores
 from tfgen.families.adversarial.classifying import Classifying, ClassifyingModel, accuracy, cross_entropy
 from tfgen.families.adversarial.fresh import reinitialised
+from tfgen.families.adversarial.model import Judged
 from tfgen.metrics.score import HeldOut
 from tfgen.noise import stream_key
 from tfgen.storage.images import to_uint8
@@ -35,6 +36,9 @@ class SemiSupervisedModel(ClassifyingModel):
         discriminator: `image` -> {`logit` [B, 1], `class_logits` [B, K], `features` [B, D]}.
         labelled: number of training images whose labels are kept, evenly over the classes, chosen from the seed.
         class_weight: weight of the cross-entropy of the labelled images.
+        entropy_weight: weight of the conditional entropy of the class of real images without labels: where it is low,
+            boundaries of classes lie where there are no images (Dai et al. 2017, section 4); 0 in
+            Salimans et al.
         feature_matching: weight of the distance of mean features, which takes the place of G's loss; with 0 G follows
             D's verdict, as in any GAN.
         **options: of `AdversarialModel`; `fields` has `label`.
@@ -49,11 +53,12 @@ class SemiSupervisedModel(ClassifyingModel):
         *,
         labelled: Count = 100,
         class_weight: NotNegative = 2.0,
+        entropy_weight: NotNegative = 0.0,
         feature_matching: NotNegative = 1.0,
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, feature_matching=feature_matching, **options)
-        self.labelled, self.class_weight = int(labelled), class_weight
+        self.labelled, self.class_weight, self.entropy_weight = int(labelled), class_weight, entropy_weight
         # states, so that files of the model have them; -1: not chosen yet
         self.add_state("labelled_images", np.zeros((self.labelled, *self.data_shape)), "uint8")
         self.add_state("labels", np.full(self.labelled, -1), "int64")
@@ -91,6 +96,14 @@ class SemiSupervisedModel(ClassifyingModel):
         labels = tf.maximum(known["label"], 0)  # not chosen yet: outside of `fit`
         step.log("labelled_accuracy", accuracy(labels, logits))
         return {**terms, "class_loss": self.class_weight * cross_entropy(labels, logits)}
+
+    def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
+        """Returns H(p(y|x)) of real images in nats, for D."""
+        if not self.entropy_weight or phase != "discriminator" or real is None:
+            return {}
+        logits = real.outputs["class_logits"]
+        entropy = -tf.reduce_sum(tf.nn.softmax(logits) * tf.nn.log_softmax(logits), axis=1)
+        return {"class_entropy": self.entropy_weight * tf.reduce_mean(entropy)}
 
     def generator_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns |E f(x) - E f(G(z))|^2, f the features of D: Salimans et al. 2016, section 3.1."""
