@@ -16,6 +16,7 @@ from tfgen.recipes.options import Options, explanations, option_parameters, reso
 from tfgen.recipes.recipe import default_recipe, load_recipe
 
 NAMES = ["aae", "acgan", "ae", "bigan", "cgan", "dcgan", "gan", "infogan", "projection_gan", "sgan", "vae", "vae_gan"]
+NAMES += ["began", "lsgan", "pacgan", "r3gan", "sagan", "sngan", "wgan"]
 SHAPE, CLASSES = (16, 16, 1), 3
 FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
 # width 128 at 64 pixels is not for a test

@@ -8,6 +8,7 @@ from keras import layers
 
 from tfgen import networks
 from tfgen.errors import UserError
+from tfgen.networks.copying import copy_network
 
 
 def normalised_network():
@@ -55,6 +56,13 @@ def test_its_vector_moves_in_training_alone():
     assert all((w.numpy() == b).all() for w, b in zip(network.non_trainable_weights, before, strict=True))
     network(IMAGES, training=True)
     assert not any((w.numpy() == b).all() for w, b in zip(network.non_trainable_weights, before, strict=True))
+
+
+def test_a_frozen_copy_has_the_same_outputs():
+    network = normalised_network()
+    copy = copy_network(network)
+    copy.trainable = False
+    np.testing.assert_array_equal(copy(IMAGES), network(IMAGES))
 
 
 def test_without_it_a_network_has_built_in_layers_and_the_same_outputs(tmp_path):

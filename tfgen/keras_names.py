@@ -32,7 +32,9 @@ def _named_in(package: str) -> tuple[str, ...]:
 # module -> the classes in it that a saved file can name
 CLASSES = {
     **{f"tfgen.{package}": _named_in(package) for package in _FORMULAS},
+    "tfgen.families.adversarial.balanced": ("BalancedModel",),
     "tfgen.families.adversarial.model": ("AdversarialModel",),
+    "tfgen.families.adversarial.packing": ("PackedModel",),
     "tfgen.families.latent": ("LatentModel",),
     "tfgen.families.translation.cycle": ("CycleTranslation",),
     "tfgen.families.translation.model": ("PairedTranslation", "TranslationModel"),

@@ -62,6 +62,28 @@ MODELS = Registry(
             "tfgen.models.sgan:sgan",
             "Semi-supervised GAN: a classifier of few labelled images and many without labels (Salimans et al. 2016).",
         ),
+        "lsgan": ("tfgen.models.lsgan:lsgan", "Least-squares GAN (Mao et al. 2017)."),
+        "wgan": ("tfgen.models.wgan:wgan", "Wasserstein GAN with a clipped critic (Arjovsky et al. 2017)."),
+        "wgan_gp": ("tfgen.models.wgan_gp:wgan_gp", "Wasserstein GAN with a gradient penalty (Gulrajani et al. 2017)."),
+        "dragan": ("tfgen.models.dragan:dragan", "DRAGAN: a gradient penalty near real images (Kodali et al. 2017)."),
+        "ragan": ("tfgen.models.ragan:ragan", "Relativistic average GAN (Jolicoeur-Martineau 2018)."),
+        "pacgan": (
+            "tfgen.models.pacgan:pacgan",
+            "PacGAN: the discriminator sees several samples at once, and so their diversity (Lin et al. 2018).",
+        ),
+        "sngan": (
+            "tfgen.models.sngan:sngan",
+            "Residual GAN with spectral normalisation in the discriminator (Miyato et al. 2018).",
+        ),
+        "sagan": ("tfgen.models.sagan:sagan", "Self-attention GAN (Zhang et al. 2019)."),
+        "r3gan": (
+            "tfgen.models.r3gan:r3gan",
+            "R3GAN: relativistic pairs, penalties on real and generated images, modern networks (Huang et al. 2024).",
+        ),
+        "began": (
+            "tfgen.models.began:began",
+            "BEGAN: the discriminator is an autoencoder, and its error the criterion (Berthelot et al. 2017).",
+        ),
     },
     group="tfgen.models",
 )

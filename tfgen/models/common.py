@@ -33,6 +33,16 @@ from tfgen.optimizers.building import SETTINGS, make_optimizer
 from tfgen.training.model import GenerativeModel
 
 
+def variant_of(base: Callable[..., GenerativeModel]) -> Callable[[Callable], Callable]:
+    """Marks a builder as `base` with other defaults: networks and flow of data are the same, and so are their tests."""
+
+    def mark(builder: Callable) -> Callable:
+        setattr(builder, "variant_of", base.__name__)  # noqa: B010  an attribute that functions do not declare
+        return builder
+
+    return mark
+
+
 def image_shape_of(fields: dict[str, Field], model: str) -> tuple[int, ...]:
     """Returns the shape (H, W, C) of the images in `fields`.
 
@@ -286,5 +296,6 @@ __all__ = [
     "make_condition",
     "only",
     "seeded",
+    "variant_of",
     "variational_model",
 ]

@@ -62,6 +62,7 @@ def conv_networks(
     condition: Callable[[], Any] = lambda: None,
     judged_with: Callable[[], Any] | None = None,
     conditional_norm: bool = False,
+    judged_shape: tuple[int, ...] | None = None,
     **judge: Any,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds the generator and the discriminator of `dcgan`.
@@ -73,6 +74,7 @@ def conv_networks(
         condition: makes the condition's input, for each of the two networks anew; None: unconditional.
         judged_with: makes that of the discriminator, where it has another.
         conditional_norm: as of `dcgan_generator`.
+        judged_shape: of what the discriminator sees, where that is not an image.
         **judge: further arguments of `dcgan_discriminator`: `projection`, `heads`.
     """
     size: dict[str, Any] = {
@@ -89,7 +91,7 @@ def conv_networks(
     made: dict[str, Any] = {**size, "output": conv.output, "conditional_norm": conditional_norm}
     generator = dcgan_generator(shape, latent_dim, **made, condition=condition())
     discriminator = dcgan_discriminator(
-        shape,
+        judged_shape or shape,
         **size,
         **normalize,
         dropout=conv.dropout,
@@ -102,6 +104,26 @@ def conv_networks(
     return generator, discriminator
 
 
+def dense_networks(
+    name: str, shape: tuple[int, ...], latent_dim: int, dense: Multilayer, judged_shape: tuple[int, ...] | None = None
+) -> tuple[keras.Model, keras.Model]:
+    """Builds the generator and the discriminator of `gan`.
+
+    Args:
+        name: of the field that they make and judge, image or point.
+        shape: of one example of it.
+        latent_dim: size of z.
+        dense: options of the networks.
+        judged_shape: of what the discriminator sees, where that is not one example.
+    """
+    start, activation = uniform_weights(dense.initial_scale), dense.output if name == "image" else None
+    normalize = bool(dense.units) and dense.normalize
+    generator = dense_generator(shape, latent_dim, dense.units, activation, normalize=normalize, name=name, **start)
+    pieces = [(count, 5) for count in dense.maxout_units]
+    dropout = dense.dropout if pieces else 0.0
+    return generator, maxout_discriminator(judged_shape or shape, pieces, dropout, name=name, **start)
+
+
 def gan(
     fields: dict[str, Field],
     *,
@@ -112,22 +134,16 @@ def gan(
 ) -> AdversarialModel:
     """Generative adversarial network with dense networks (Goodfellow et al. 2014)."""
     name, shape = data_of(fields, "gan")
-    activation = dense.output if name == "image" else None
     dense.idle(f"on {name}s, which have no bounds", "output")
 
     def networks() -> tuple[keras.Model, keras.Model]:
-        start, latent_dim = uniform_weights(dense.initial_scale), adversarial.latent_dim
-        normalize = bool(dense.units) and dense.normalize
-        generator = dense_generator(shape, latent_dim, dense.units, activation, normalize=normalize, name=name, **start)
-        pieces = [(count, 5) for count in dense.maxout_units]
-        dropout = dense.dropout if pieces else 0.0
-        return generator, maxout_discriminator(shape, pieces, dropout, name=name, **start)
+        return dense_networks(name, shape, adversarial.latent_dim, dense)
 
     return adversarial_model(
         "gan",
         networks,
         only(fields, name),
-        VALUE_RANGES[activation or "tanh"],
+        VALUE_RANGES[dense.output if name == "image" else "tanh"],
         adversarial=adversarial,
         optimization=optimization,
         kind=kind,

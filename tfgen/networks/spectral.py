@@ -51,8 +51,10 @@ class SpectralNormalization(layers.Wrapper):
         if training:
             self.u.assign(u)
         kernel = ops.cast(ops.convert_to_tensor(self.layer.kernel), "float32") / sigma
-        values = [kernel if v is self.layer.kernel else v.value for v in self.layer.trainable_variables]
-        outputs, _ = self.layer.stateless_call(values, [], inputs)
+        # among the first of these, unless the network is frozen
+        groups = self.layer.trainable_variables, self.layer.non_trainable_variables
+        values = [[kernel if v is self.layer.kernel else v.value for v in group] for group in groups]
+        outputs, _ = self.layer.stateless_call(*values, inputs)
         return outputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:

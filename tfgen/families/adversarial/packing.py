@@ -1,0 +1,69 @@
+"""Packing (PacGAN, Lin et al. 2018): the discriminator sees several samples at once."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfgen.domains import Count
+from tfgen.errors import UserError
+from tfgen.families.adversarial.model import AdversarialModel
+from tfgen.training.step import Fields, Networks, Step
+
+
+class PackedModel(AdversarialModel):
+    """A GAN whose discriminator gives one logit for `packing` examples, joined along their last axis.
+
+    Lin et al. 2018, section 3.1. Examples of a batch are packed in their order, all real or all generated. Each of them
+    has the logit of its pack, so that [B, H, W, C] gives logits [B, 1]; where B is no multiple of `packing`, the last
+    pack is filled up with the first examples.
+
+    Args:
+        generator: as of `AdversarialModel`.
+        discriminator: image [B, H, W, packing * C] (or point [B, packing * 2]) -> logit [B, 1].
+        packing: m, examples per logit.
+        **options: of `AdversarialModel`.
+
+    Raises:
+        UserError: the model has conditions.
+    """
+
+    def __init__(
+        self, generator: keras.Model, discriminator: keras.Model, *, packing: Count = 2, **options: Any
+    ) -> None:
+        super().__init__(generator, discriminator, **options)
+        self.packing = int(packing)
+        if self.conditions:
+            raise UserError(f"packing joins examples of any condition, but {self.conditions[0]!r} is one; leave it out")
+
+    @property
+    def needs_whole_batch(self) -> str | None:
+        return super().needs_whole_batch or "packing joins examples of the whole batch"
+
+    def packed(self, data: tf.Tensor) -> tf.Tensor:
+        """Returns packs [ceil(B / m), ..., m C] of examples [B, ..., C]."""
+        count, m = tf.shape(data)[0], self.packing
+        more = tf.math.floormod(-count, m)
+        data = tf.gather(data, tf.math.floormod(tf.range(count + more), count))
+        shape = data.shape[1:]
+        data = tf.reshape(data, [-1, m, *shape])
+        # [packs, m, ..., C] -> [packs, ..., m, C] -> [packs, ..., m C]
+        axes = [0, *range(2, len(shape) + 1), 1, len(shape) + 1]
+        return tf.reshape(tf.transpose(data, axes), [-1, *shape[:-1], m * shape[-1]])
+
+    def unpacked(self, outputs: Fields, count: tf.Tensor) -> Fields:
+        """Returns the outputs of each pack once for each of its examples, of the first `count` examples."""
+        return {name: tf.repeat(value, self.packing, axis=0)[:count] for name, value in outputs.items()}
+
+    def judge(self, fields: Fields, step: Step) -> Fields:
+        data = fields[self.data_field]
+        return self.unpacked(super().judge({self.data_field: self.packed(data)}, step), tf.shape(data)[0])
+
+    def outputs_on(
+        self, data: Any, conditions: dict[str, Any] | None = None, networks: Networks | None = None
+    ) -> Fields:
+        examples = self.as_field(self.data_field, data)
+        outputs = self.infer("discriminator", {self.data_field: self.packed(examples)}, networks)
+        outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
+        found = {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+        return self.unpacked(found, tf.shape(examples)[0])
