@@ -1,6 +1,7 @@
 """`began`: an autoencoder as the discriminator, in an equilibrium with the generator."""
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -42,7 +43,7 @@ def began(
     shape = image_shape_of(fields, "began")
 
     def networks() -> tuple[keras.Model, keras.Model]:
-        size = {"width": autoencoding.width, "depth": autoencoding.depth}
+        size: dict[str, Any] = {"width": autoencoding.width, "depth": autoencoding.depth}
         generator = began_generator(shape, adversarial.latent_dim, **size)
         return generator, began_discriminator(shape, adversarial.latent_dim, **size)
 

@@ -1,6 +1,7 @@
 """`r3gan`: the relativistic paired loss with R1 and R2, and residual networks without normalisation."""
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -45,7 +46,7 @@ def r3gan(
     shape = image_shape_of(fields, "r3gan")
 
     def networks() -> tuple[keras.Model, keras.Model]:
-        size = {"width": modern.width, "depth": modern.depth, "blocks": modern.blocks}
+        size: dict[str, Any] = {"width": modern.width, "depth": modern.depth, "blocks": modern.blocks}
         generator = modern_generator(shape, adversarial.latent_dim, output=modern.output, **size)
         return generator, modern_discriminator(shape, **size)
 

@@ -1,6 +1,7 @@
 """`sngan` and its networks: residual, the discriminator with spectral normalisation."""
 
 import dataclasses
+from typing import Any
 
 import keras
 
@@ -53,7 +54,7 @@ def residual_model(
     shape = image_shape_of(fields, name)
 
     def networks() -> tuple[keras.Model, keras.Model]:
-        size = {"width": residual.width, "depth": residual.depth, "attention": attention}
+        size: dict[str, Any] = {"width": residual.width, "depth": residual.depth, "attention": attention}
         generator = resnet_generator(
             shape, adversarial.latent_dim, normalised=attention, output=residual.output, **size
         )
