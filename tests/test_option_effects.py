@@ -36,7 +36,12 @@ OPTIMIZERS = [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd",
 # where not any value of the annotated type would do
 VALUES = {"condition": "other", "final_momentum": 0.7, "momentum": 0.6, "loss": "hinge", "penalty": "r1"}
 VALUES |= {"ema": 0.9, "augment": "translate", "kl_warmup_steps": 10, "label_smoothing": 0.1, "likelihood": "gaussian"}
-VALUES |= {"weight_clip": 0.01, "momentum_steps": 10, "objective": "iwae"}  # not what leaving them out means
+VALUES |= {
+    "dropout": 0.25,
+    "weight_clip": 0.01,
+    "momentum_steps": 10,
+    "objective": "iwae",
+}  # not what leaving them out means
 
 
 def contexts_of(name, option):

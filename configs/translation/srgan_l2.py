@@ -7,4 +7,6 @@ import tfgen
 
 
 def recipe():
-    return tfgen.load_recipe("srgan").replace(options={"adversarial_weight": 0.0, "content_weight": 0.0})
+    judge = ("judge_width", "judge_dropout", "hidden_units", "discriminator_learning_rate")
+    alone = tfgen.load_recipe("srgan").without_options(judge)
+    return alone.replace(options={"adversarial_weight": 0.0, "content_weight": 0.0})

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfgen.data import unpaired
+from tfgen.data import metadata, unpaired
 from tfgen.data.arrangement import arranged, outside_of_splits
 from tfgen.data.listing import listed
 from tfgen.data.paths import existing
@@ -45,6 +45,9 @@ def load(
     Folders `trainA` and `trainB`, perhaps with `testA`, `testB`, `valA` and `valB`, are two domains without pairs: the
     pictures of A are the field `image`, those of B `other`, and what lies elsewhere is skipped.
 
+    A `metadata.csv` or `metadata.jsonl`, in the folder or in those of the splits, adds fields (`tfgen.data.metadata`):
+    `caption`, and `attributes` of its columns of numbers; pictures without a row are skipped.
+
     The pictures become gray if all of them are gray by their mode or palette, else RGB. They are rotated upright by
     EXIF, laid over white where transparent, scaled from 16 to 8 bits, and cropped and resized to `image_size`, which is
     optional for pictures of one common size. Files that cannot be read are skipped with one warning, and so are pipes,
@@ -59,20 +62,29 @@ def load(
     Raises:
         UserError: no such folder, fewer than 2 readable pictures, sizes that differ without `image_size`, or no train/.
     """
-    pictures, images, stored = read_all(path, image_size, memory_limit, _outside, kind)
+    said = metadata.Metadata()
+
+    def outside(root: pathlib.Path, paths: Sequence[str]) -> dict[str, str]:
+        nonlocal said
+        problems = _outside(root, paths)
+        said = metadata.read(root, [path for path in paths if path not in problems])
+        return {**dict.fromkeys(paths, "no row in the metadata"), **dict.fromkeys(said.paths, ""), **problems}
+
+    pictures, images, stored = read_all(path, image_size, memory_limit, outside, kind)
     if unpaired.has_domains([picture.path for picture in pictures]):
         return _domains(path, pictures, images, stored, image_size)
     root, in_memory = stored.root, images is not None
     found = arranged([picture.path for picture in pictures])
+    found.remarks += said.remarks
     for remark in found.remarks:
         log.warning("%s: %s", root, remark)
     stored.label(found.labels, found.names)
+    stored.attach(said.of([picture.path for picture in pictures]), said.fields)
     stored.divide(found.splits)
     fields = stored.fields()
-    whole: Examples = stored
-    if images is not None:
-        whole = Arrays({"image": images} if found.labels is None else {"image": images, "label": found.labels}, fields)
+    whole: Examples = stored if images is None else Arrays({"image": images, **stored.columns}, fields)
     notes = [*_notes(pictures, stored.channels, image_size, found.names, in_memory), *found.remarks]
+    notes += [f"attributes: {', '.join(said.attributes)}"] if said.attributes else []
     log.info("%s: %s", root, "; ".join(notes))
     provenance = {"source": str(root.resolve()), "sha256": {"listing": _listing_digest(root, pictures)}, "notes": notes}
     views = {split: whole.select(rows) for split, rows in found.splits.items()}
@@ -118,7 +130,7 @@ def read_all(
     """Reads every readable picture of a folder, in the order of their paths; arguments and errors as in `load`.
 
     Args:
-        outside: (folder, relative paths) -> reasons by path of the pictures to leave out.
+        outside: (folder, relative paths) -> reasons by path of the pictures to leave out; "" leaves none out.
         kind: how a picture is decoded.
 
     Returns:
@@ -126,7 +138,7 @@ def read_all(
     """
     root = existing("folder", path, folder=True, what="a folder of pictures")
     listing = _nonempty(root)
-    problems = {**listing.problems, **outside(root, listing.pictures)}
+    problems = {**listing.problems, **{p: why for p, why in outside(root, listing.pictures).items() if why}}
     total = len(listing.pictures) + len(listing.problems)
     with quiet_pillow():
         pictures = probed(root, [name for name in listing.pictures if name not in problems], problems)

@@ -13,8 +13,8 @@ from tfgen import faults
 from tfgen.data.pixels import SUFFIXES
 from tfgen.errors import UserError
 
-# what file managers leave, beside hidden files, and what `tfgen.sample` writes beside its pictures
-_UNSEEN = {"thumbs.db", "desktop.ini", "__macosx", "labels.csv"}
+# what file managers leave, beside hidden files, what `tfgen.sample` writes beside its pictures, and metadata
+_UNSEEN = {"thumbs.db", "desktop.ini", "__macosx", "labels.csv", "metadata.csv", "metadata.jsonl"}
 _LINK_DEPTH = 2  # levels of folders below a linked one: of a split, its classes; a link to / or /usr ends soon
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 

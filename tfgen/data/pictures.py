@@ -52,7 +52,7 @@ class Files(Examples):
 
     def __init__(self, root: pathlib.Path, paths: Sequence[str], channels: int, size: tuple[int, int]) -> None:
         self.root, self.paths, self.channels, self.size = root, paths, channels, size
-        self.labels: np.ndarray | None = None
+        self.columns: dict[str, np.ndarray] = {}  # fields besides the image
         self._split = np.zeros(len(paths), np.int64)
         self._fields = {"image": Field("image", (*size, channels))}
         self._pool = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="pictures")
@@ -67,9 +67,13 @@ class Files(Examples):
 
     def label(self, labels: np.ndarray | None, names: Sequence[str] | None) -> None:
         """Adds labels int64 [N] with class `names`, or none for None."""
-        self.labels = labels
         if labels is not None and names is not None:
-            self._fields["label"] = Field("label", range=(0, len(names)))
+            self.attach({"label": labels}, {"label": Field("label", range=(0, len(names)))})
+
+    def attach(self, values: Mapping[str, np.ndarray], fields: Mapping[str, Field]) -> None:
+        """Adds fields: name -> array [N, ...] of all pictures, and name -> `Field`."""
+        self.columns |= values
+        self._fields |= fields
 
     def divide(self, splits: Mapping[str, Sequence[int]]) -> None:
         """Says which rows belong to each split, so that none is replaced by a picture of another one."""
@@ -80,12 +84,11 @@ class Files(Examples):
     def gather(self, indices: Indices) -> dict[str, np.ndarray]:
         found = list(self._pool.map(self._readable, np.asarray(indices, np.int64)))
         batch = {"image": np.stack([image for _, image in found])}
-        if self.labels is not None:
-            batch["label"] = self.labels[[number for number, _ in found]]
-        return batch
+        rows = [number for number, _ in found]
+        return batch | {name: values[rows] for name, values in self.columns.items()}
 
     def column(self, name: str) -> np.ndarray:
-        return self.labels if name == "label" and self.labels is not None else super().column(name)
+        return self.columns[name] if name in self.columns else super().column(name)
 
     def decode(self, number: int) -> np.ndarray:
         """Returns picture `number`, uint8 [H, W, C]; exceptions are those of Pillow."""
