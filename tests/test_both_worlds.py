@@ -11,7 +11,6 @@ from keras import layers
 import tfgen
 from tfgen import likelihoods
 from tfgen.data.source import Field
-from tfgen.errors import UserError
 from tfgen.families.adversarial.bidirectional import BidirectionalModel
 from tfgen.families.variational.adversarial import AdversarialAutoencoder, VariationalGAN
 from tfgen.noise import Noise
@@ -93,8 +92,23 @@ def test_discriminate_asks_for_an_image_alone_and_pairs_it_with_its_code():
     x = np.array([0.0, 1.0], np.float32).reshape(2, 1, 1, 1)  # -1 and 1 for the networks
     np.testing.assert_allclose(model.discriminate_images(x), [[-3.0], [3.0]], atol=1e-6)
     assert [spec.name for spec in model.endpoints()["discriminate"].inputs] == ["image"]
-    with pytest.raises(UserError, match="leave shared_pass out"):
-        linear_bigan(shared_pass=True)
+
+
+def test_with_a_shared_pass_pairs_stay_pairs(images):
+    model = built("bigan", shared_pass=True)
+    pairs = []
+
+    class Watched(BidirectionalModel):
+        def fake_fields(self, batch, step):
+            made = super().fake_fields(batch, step)
+            pairs.append({name: made[name].numpy() for name in ("image", "latent")})
+            return made
+
+    model.__class__ = Watched
+    model.train_step({"image": tf.constant(images)})
+    assert len(pairs) == 2
+    for name in ("image", "latent"):
+        np.testing.assert_array_equal(pairs[0][name], pairs[1][name])
 
 
 def test_probes_of_bigan_judge_pairs(monkeypatch):

@@ -10,7 +10,6 @@ import tfgen
 from tfgen import priors
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Past, Row
-from tfgen.errors import UserError
 from tfgen.families.adversarial.infogan import CodedPrior, ignores_codes
 from tfgen.families.adversarial.model import Judged
 from tfgen.noise import Noise
@@ -117,9 +116,19 @@ def test_a_category_that_moves_leaves_a_mixture_of_categories():
     np.testing.assert_allclose(priors.normal().moved(z, 1, 7.0)[:, 1], [7, 7])
 
 
-def test_a_shared_pass_is_refused():
-    with pytest.raises(UserError, match="leave shared_pass out"):
-        built(shared_pass=True)
+def test_with_a_shared_pass_both_updates_have_the_codes_of_one_draw():
+    model, seen = built(shared_pass=True), {}
+
+    class Watched(type(model)):
+        def more_terms(self, phase, batch, real, fake, step):
+            seen[phase] = (self.latents_of_fakes(batch, step).numpy(), fake.fields["image"].numpy())
+            return super().more_terms(phase, batch, real, fake, step)
+
+    model.__class__ = Watched
+    model.train_step({"image": tf.zeros([5, *SHAPE], tf.uint8)})
+    (codes, made), (later, same) = seen["discriminator"], seen["generator"]
+    np.testing.assert_array_equal(codes, later)
+    np.testing.assert_array_equal(made, same)
 
 
 @pytest.mark.parametrize(

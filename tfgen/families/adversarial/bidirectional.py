@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen.errors import UserError
 from tfgen.families.adversarial.model import AdversarialModel, Judged
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
@@ -23,9 +22,6 @@ class BidirectionalModel(AdversarialModel):
         discriminator: `image` and `latent` -> logit.
         encoder: `image` -> latent [B, latent_dim].
         **options: of `AdversarialModel`.
-
-    Raises:
-        UserError: with `shared_pass`.
     """
 
     averaged = ("generator", "encoder")
@@ -33,8 +29,6 @@ class BidirectionalModel(AdversarialModel):
     def __init__(
         self, generator: keras.Model, discriminator: keras.Model, encoder: keras.Model, **options: Any
     ) -> None:
-        if options.get("shared_pass"):
-            raise UserError("bigan pairs images with the latents of one update: leave shared_pass out")
         super().__init__(generator, discriminator, networks={"encoder": encoder}, **options)
 
     @property
@@ -53,8 +47,7 @@ class BidirectionalModel(AdversarialModel):
 
     def beside_fakes(self, batch: Fields, step: Step) -> Fields:
         """Returns the latents of the samples."""
-        # the same stream gives the same numbers
-        return {"latent": self.draw_latents(batch, step)}
+        return {"latent": self.latents_of_fakes(batch, step)}
 
     def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
         """Returns, for the generator's phase, the loss of pairs (x, E(x)), which E makes look like pairs of G."""

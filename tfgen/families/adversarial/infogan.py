@@ -12,7 +12,6 @@ from tfgen import priors
 from tfgen.diagnosis.probes import Probe
 from tfgen.diagnosis.rules import Past, Row, Rule
 from tfgen.domains import Natural, NotNegative, Size
-from tfgen.errors import UserError
 from tfgen.families.adversarial.classifying import accuracy, cross_entropy
 from tfgen.families.adversarial.model import AdversarialModel, Judged
 from tfgen.families.adversarial.probes import samples
@@ -109,9 +108,6 @@ class InfoModel(AdversarialModel):
         continuous: number of continuous codes.
         information: lambda.
         **options: of `AdversarialModel`.
-
-    Raises:
-        UserError: with `shared_pass`.
     """
 
     prior: CodedPrior
@@ -128,8 +124,6 @@ class InfoModel(AdversarialModel):
         information: NotNegative = 1.0,
         **options: Any,
     ) -> None:
-        if options.get("shared_pass"):
-            raise UserError("infogan draws codes anew for each update: leave shared_pass out")
         coded = CodedPrior(prior, int(latent_dim), int(categories), int(continuous))
         super().__init__(generator, discriminator, latent_dim=sum(coded.sizes.values()), prior=coded, **options)
         self.information = information
@@ -146,8 +140,7 @@ class InfoModel(AdversarialModel):
 
     def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
         """Returns -lambda E[log Q(c | G(z, c))], of G's codes; of Q in D's update, of G in its own."""
-        # the same stream gives the same numbers: the codes that the samples were made from
-        codes = self.prior.parts(self.draw_latents(batch, step))
+        codes = self.prior.parts(self.latents_of_fakes(batch, step))
         number = tf.argmax(codes["category"], axis=1)
         step.log(f"{phase}_category_accuracy", accuracy(number, fake.outputs["category"]))
         terms = {f"{phase}_category": self.information * cross_entropy(number, fake.outputs["category"])}
@@ -215,7 +208,7 @@ CODES = Chart(
 def found_codes(probe: Probe) -> dict[str, tf.Tensor]:
     """Returns `category_accuracy`, the share of samples whose discrete code Q finds, and `category_chance`."""
     model: Any = probe.model
-    codes = model.prior.parts(model.draw_latents(probe.batch, probe.step))
+    codes = model.prior.parts(model.latents_of_fakes(probe.batch, probe.step))
     outputs = model.infer("discriminator", {model.data_field: samples(probe)})
     found = accuracy(tf.argmax(codes["category"], axis=1), outputs["category"])
     return {"category_accuracy": found, "category_chance": tf.constant(1.0 / model.prior.categories)}

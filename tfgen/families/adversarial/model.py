@@ -191,11 +191,20 @@ class AdversarialModel(Formulas, LatentModel):
 
     def fakes(self, batch: Fields, step: Step) -> tf.Tensor:
         """Returns G(z) under the conditions of the batch's real images; with `shared_pass`, made once per step."""
+        latents = self.latents_of_fakes(batch, step)
 
         def make() -> tf.Tensor:
-            return self.generate({"latent": self.draw_latents(batch, step), **batch}, step)
+            return self.generate({"latent": latents, **batch}, step)
 
         return step.once("fakes", make) if self.shared_pass and step.training else make()
+
+    def latents_of_fakes(self, batch: Fields, step: Step) -> tf.Tensor:
+        """Returns the latents that `fakes` are made from: the same whenever a phase asks, one stream being one draw."""
+
+        def make() -> tf.Tensor:
+            return self.draw_latents(batch, step)
+
+        return step.once("latents", make) if self.shared_pass and step.training else make()
 
     def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
         """Returns further terms of a phase, on outputs that it has already computed: no network runs again.
