@@ -71,6 +71,10 @@ _BUILTINS = {
         "tfgen.data.views:side_by_side",
         "pairs: the left and the right half of every picture of a folder, as pix2pix stores them",
     ),
+    "captions(NAME)": (
+        "tfgen.data.captions:captions",
+        "pictures with captions made from their class and brightness, of drawings from size and place",
+    ),
     "domains(NAME, CLASS_A, CLASS_B)": (
         "tfgen.data.views:domains",
         "unpaired: the pictures of one class, and those of another as `other`",
