@@ -36,7 +36,12 @@ def arrays(dataset, count=COUNT):
     fields = {"image": Field("image", shape), "label": Field("label", range=(0, CLASSES))}
     images = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
     images = np.where(images > 127, np.uint8(255), np.uint8(0)) if dataset.startswith("binarized") else images
-    return {"image": images, "label": rng.integers(0, CLASSES, count)}, fields
+    values = {"image": images, "label": rng.integers(0, CLASSES, count)}
+    if "(" in dataset or dataset.startswith("folder:"):  # views, and two domains
+        for name, size in {"source": (7, 7, 1), "other": shape}.items():
+            values[name] = rng.integers(0, 256, (count, *size), dtype=np.uint8)
+            fields[name] = Field("image", size)
+    return values, fields
 
 
 def recipe_of(name):
@@ -46,7 +51,7 @@ def recipe_of(name):
     splits = {"train": Arrays(data, fields), "validation": Arrays(data, fields)}
     made = Source(recipe.dataset, fields, splits, class_names=tuple(map(str, range(CLASSES))))
     tfgen.register_dataset(f"few_for_{name}")(lambda: made)
-    options = {"width": 4} if recipe.options.get("width", 0) >= 64 else {}
+    options = {name: 4 for name in ("width", "judge_width") if recipe.options.get(name, 0) >= 64}
     return recipe.replace(dataset=f"few_for_{name}", image_size=None, batch_size=BATCH, options=options)
 
 

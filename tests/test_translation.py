@@ -187,6 +187,20 @@ def test_scores_of_pairs_stand_beside_their_floors(run, tmp_path):
     assert made["details"]["floors"]["source"]["fd"] > 0
 
 
+def test_translations_of_a_split_may_resemble_its_images_and_no_others():
+    from tfgen.evaluation import cheating
+    from tfgen.evaluation.cache import Cache
+    from tfgen.evaluation.real import RealData
+
+    random = np.random.RandomState(0)
+    images = {split: random.randint(0, 256, (60, 8, 8, 1)).astype(np.uint8) for split in ("train", "test")}
+    source = data.arrays.from_splits({f"x_{split}": values for split, values in images.items()}, "drawn")
+    real = RealData(source, tfgen.extractors.load_extractor("fashion_mnist"), Cache(None, str), "test")
+    assert any("of the test split" in said for said in cheating.findings(images["test"], real))
+    assert cheating.findings(images["test"], real, ("test",)) == []
+    assert any("training" in said for said in cheating.findings(images["train"], real, ("test",)))
+
+
 def test_floors_of_a_smaller_source_are_its_enlargements():
     small = np.zeros((2, 2, 2, 1), np.uint8)
     small[:, 0] = 200

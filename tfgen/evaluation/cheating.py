@@ -7,7 +7,7 @@ training images among those of the split. Duplicates in the data are so taken in
 from __future__ import annotations
 
 import concurrent.futures
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
@@ -36,30 +36,33 @@ MADE = {
 }
 
 
-def findings(images: np.ndarray | StoredSamples, real: RealData) -> list[str]:
+def findings(images: np.ndarray | StoredSamples, real: RealData, shown: Collection[str] = ()) -> list[str]:
     """Returns a sentence for each way in which samples repeat real images or each other; usually none.
 
     Args:
         images: the samples, uint8 [N, H, W, C], in memory or in shards.
         real: the data that they are compared with.
+        shown: splits from whose images the samples were made, as translations are: resembling these is no cheating.
     """
     made = np.concatenate([fingerprints(part) for part in parts(images)])
     prints = {split: split_prints(real, split) for split in ("train", real.split)}
-    said = [*copies(made, prints, real), *repetitions(made, prints, real)]
+    said = [*copies(made, prints, real, shown), *repetitions(made, prints, real)]
     likeness = Likeness(real)
     if likeness.possible:
         new = np.flatnonzero(~np.isin(made, np.concatenate(list(prints.values()))) & ~repeated(made))
         with products_of_a_share(), concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-            running = [pool.submit(near_copies, images, new, likeness, split) for split in prints]
+            running = [pool.submit(near_copies, images, new, likeness, split) for split in prints if split not in shown]
             running.append(pool.submit(near_repetitions, images, new, likeness))
             said += [sentence for each in running for sentence in each.result()]
     return said
 
 
-def copies(made: np.ndarray, prints: dict[str, np.ndarray], real: RealData) -> list[str]:
+def copies(made: np.ndarray, prints: dict[str, np.ndarray], real: RealData, shown: Collection[str] = ()) -> list[str]:
     """Returns sentences on samples that equal images of the training or of the compared split."""
     said = []
     for split, other in (("train", real.split), (real.split, "train")):
+        if split in shown:
+            continue
         different, usual = np.unique(made), np.unique(prints[other])
         count = min(len(different), len(usual))
         drawn = [values[chosen(len(values), count, real.seed)] for values in (different, usual)]

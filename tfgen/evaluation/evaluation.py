@@ -7,7 +7,7 @@ import importlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,6 +122,7 @@ def evaluate_samples(
     *,
     subject: dict | None = None,
     picture: str | os.PathLike | None = None,
+    shown: Collection[str] = (),
     say: Say = print,
 ) -> Evaluation:
     """Scores samples against a data set, by its own measure where it has one, else by features of images.
@@ -133,6 +134,7 @@ def evaluate_samples(
         labels: the classes that they were generated for, int [N], or None.
         subject: plain values on where the samples come from, for evaluation.json.
         picture: path of a PNG of samples beside their nearest training images, or None.
+        shown: splits from whose images the samples were made, by a model that translates.
         say: called with lines of progress.
 
     Raises:
@@ -151,7 +153,7 @@ def evaluate_samples(
             f"samples are compared by features of images, and {source.name} holds {held}: none of them is scored", say
         )
     else:
-        score_images(evaluation, samples, source, settings, labels, picture, say)
+        score_images(evaluation, samples, source, settings, labels, picture, say, shown)
     return evaluation
 
 
@@ -163,6 +165,7 @@ def score_images(
     labels: np.ndarray | None,
     picture: str | os.PathLike | None,
     say: Say,
+    shown: Collection[str] = (),
 ) -> None:
     """Adds the scores of images by their features; the other arguments as in `evaluate_samples`."""
     check_samples(images, source)
@@ -183,7 +186,7 @@ def score_images(
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
     start = time.perf_counter()
-    evaluation.findings = cheating.findings(images, real)
+    evaluation.findings = cheating.findings(images, real, shown)
     evaluation.seconds["findings"] = round(time.perf_counter() - start, 2)
     if settings.controls:
         try:
@@ -265,7 +268,10 @@ def evaluate_model(
         field = source.fields.get(model.data_field)
         other = model.data_field != "image" and field is not None and field.kind == "image"
         real = of_field(source, model.data_field) if other else source
-        evaluation = evaluate_samples(samples, real, settings, labels, subject=subject, picture=picture, say=say)
+        # the source of a pair says much of its image
+        shown = () if other or set(model.sources) <= set(conditions or {}) else (settings.split,)
+        how: dict = {"subject": subject, "picture": picture, "shown": shown, "say": say}
+        evaluation = evaluate_samples(samples, real, settings, labels, **how)
     say("the model's own scores on held-out examples")
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
     if "reconstruct" in model.endpoints():
