@@ -78,6 +78,31 @@ def test_the_terms_are_those_of_the_equation():
     )
 
 
+def test_dropout_may_stay_on_in_translations():
+    model = pix2pix(translate_dropout=True, dropout=0.5, stddev=0.5)
+    sources = np.repeat(pictures(1, (8, 8, 1)), 6, axis=0)
+    many = model.translate(sources)
+    assert len({image.tobytes() for image in many}) > 1
+    np.testing.assert_array_equal(model.translate(sources), many)
+    np.testing.assert_array_equal(model.sample(2, start=3, conditions={"source": sources[0]}), many[3:5])
+    assert not np.array_equal(model.sample(6, seed=1, conditions={"source": sources[0]}), many)
+    served = model.endpoints()["translate"].function(source=(sources / 255).astype(np.float32))["image"]
+    np.testing.assert_allclose(served * 255, many, atol=0.51)
+    alone = pix2pix(dropout=0.5, stddev=0.5)
+    assert len({image.tobytes() for image in alone.translate(sources)}) == 1
+    with pytest.raises(UserError, match="'translate_dropout' has no effect with dropout=0"):
+        pix2pix(translate_dropout=True, dropout=0)
+
+
+def test_a_mask_keeps_its_share_and_the_mean():
+    from tfgen.networks.dropping import dropped
+
+    x = dropped(np.ones((3, 40, 50), np.float32), 0.25, np.array([5, 6, 5]), "dropout 0").numpy()
+    assert set(np.unique(x).tolist()) == {0.0, np.float32(1 / 0.75)} and abs(x.mean() - 1) < 0.05
+    np.testing.assert_array_equal(x[0], x[2])
+    assert not np.array_equal(x[0], x[1])
+
+
 def test_the_content_network_stays_as_it_is_and_is_the_shipped_one():
     model = tfgen.build_model("srgan", (16, 16, 3), content_weight=1.0, **TINY["srgan"])
     before = [weight.numpy() for weight in model.networks["features"].weights]

@@ -59,7 +59,9 @@ class Latent(Sampler):
 @serializable
 @dataclasses.dataclass(frozen=True)
 class Translation(Sampler):
-    """One pass of a network from the conditions alone: x = G(c)."""
+    """One pass of a network from the conditions alone: x = G(c); with `dropout`, its masks are the noise."""
+
+    dropout: bool = False
 
     def draw(
         self,
@@ -69,7 +71,12 @@ class Translation(Sampler):
         networks: Mapping[str, keras.Model] | None = None,
     ) -> tf.Tensor:
         fields = model.condition_fields(conditions)
-        return model.to_unit_range(model.infer(model.sampling_network, fields, networks))
+        made = (
+            model.infer_with_dropout(fields, seeds, networks)
+            if self.dropout
+            else model.infer(model.sampling_network, fields, networks)
+        )
+        return model.to_unit_range(made)
 
 
 @serializable
@@ -180,9 +187,9 @@ def latent() -> Latent:
     return Latent()
 
 
-def translation() -> Translation:
-    """Returns the sampler that makes one pass of a network from the conditions alone."""
-    return Translation()
+def translation(dropout: bool = False) -> Translation:
+    """Returns the sampler that makes one pass of a network from the conditions alone, with or without its dropout."""
+    return Translation(dropout)
 
 
 def euler(steps: int = 20, guidance: float = 1.0) -> Euler:

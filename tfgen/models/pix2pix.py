@@ -20,6 +20,7 @@ class UNet(Options):
         width: channels of the largest maps of both networks
         depth: how often the U-Net halves maps; none: down to one or two pixels
         dropout: rate in the three deepest layers of the U-Net's decoder
+        translate_dropout: whether dropout stays on when it translates, which makes several pictures of one
         norm: normalisation in both networks
         stddev: standard deviation of the initial weights; none: Keras' own initializers
         patch_depth: convolutions of stride 2 in the discriminator: patches of 16, 34, 70, 142 pixels for 1, 2, 3, 4
@@ -29,6 +30,7 @@ class UNet(Options):
     width: Size = 64
     depth: Depth | None = None
     dropout: Proportion = 0.5
+    translate_dropout: bool = False
     norm: Norm = "batch"
     stddev: NotNegative | None = 0.02
     patch_depth: Depth = 2
@@ -50,6 +52,7 @@ def pix2pix(
     fields = pictures_of(fields, "source", "pix2pix")
     source, shape = fields["source"].shape, fields["image"].shape
     shared: dict[str, Any] = {"width": network.width, "norm": network.norm, "stddev": network.stddev}
+    network.idle("with dropout=0", "translate_dropout")
     network.idle("with adversarial_weight=0", "patch_depth", "sees_source")
     return paired_model(
         "pix2pix",
@@ -61,4 +64,5 @@ def pix2pix(
         paired,
         optimization,
         kind,
+        **({"translate_dropout": network.translate_dropout} if network.dropout else {}),
     )

@@ -40,6 +40,7 @@ def paired_model(
     paired: Paired,
     optimization: AdversarialOptimizer,
     kind: type[PairedTranslation],
+    **more: Any,
 ) -> PairedTranslation:
     """Builds a compiled model of pairs, with weights from its seed.
 
@@ -51,6 +52,7 @@ def paired_model(
         paired: options of the family.
         optimization: options of the optimizers.
         kind: the class to build.
+        **more: further arguments of `kind`.
     """
     adversarial = bool(paired.adversarial_weight)
     with seeded(paired.seed):
@@ -65,6 +67,7 @@ def paired_model(
         features = content_network(paired.content, fields["image"].shape)
         networks.append(features)
         weights["content_weight"] = paired.content_weight
+    weights |= more
     model = kind(*networks, **weights, ema=paired.ema, seed=paired.seed, fields=fields, name=name)
     return compiled(model, optimization)
 

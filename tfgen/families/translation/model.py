@@ -14,6 +14,7 @@ from tfgen.domains import NotNegative, Proportion, Seed
 from tfgen.errors import UserError
 from tfgen.families.translation import charts, probes, rules, scores
 from tfgen.losses import Loss
+from tfgen.networks.dropping import run_with_dropout
 from tfgen.sampling.endpoints import Endpoint
 from tfgen.training.charts import Chart
 from tfgen.training.model import GenerativeModel
@@ -24,19 +25,33 @@ ADAM = {"learning_rate": 2e-4, "beta_1": 0.5}  # Isola et al. 2017, section 3.3;
 
 
 class TranslationModel(GenerativeModel):
-    """A model whose sampling network makes pictures of the pictures that are its one condition."""
+    """A model whose sampling network makes pictures of the pictures that are its one condition.
+
+    Attributes:
+        translate_dropout: whether the sampling network's dropout stays on, which makes several pictures of one.
+    """
+
+    translate_dropout = False
 
     @property
     def sampler(self) -> samplers.Sampler | None:
         """The default sampler: one pass of the sampling network."""
-        return samplers.translation()
+        return samplers.translation(self.translate_dropout)
+
+    def infer_with_dropout(self, fields: Fields, seeds: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
+        """Returns the best sampling network's output, its dropout on; the masks of row i follow from seeds[i] alone."""
+        name = str(self.sampling_network)
+        return run_with_dropout((networks or {}).get(name) or self.best(name), fields, seeds)
 
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
         """Returns those of the base, and `translate` {source} -> {image}."""
         inputs = tuple(map(self.spec, self.conditions))
 
         def translate(**conditions: tf.Tensor) -> Fields:
-            return {self.data_field: samplers.translation().draw(self, None, conditions, networks)}
+            seeds = tf.range(tf.shape(next(iter(conditions.values())))[0], dtype=tf.int64)  # those of `self.translate`
+            return {
+                self.data_field: samplers.translation(self.translate_dropout).draw(self, seeds, conditions, networks)
+            }
 
         return {**super().endpoints(networks), "translate": Endpoint(translate, inputs)}
 
@@ -66,6 +81,7 @@ class PairedTranslation(TranslationModel):
         pixel_loss: mean absolute (l1) or squared (l2) difference of the values in `value_range`.
         pixel_weight: of the pixel loss.
         content_weight: of the content loss.
+        translate_dropout: whether the generator's dropout stays on when it translates, as in the paper's section 3.2.
         value_range: (low, high) of the pictures that the networks see and make.
         ema: decay of the moving average of the generator, which translates; None for no average.
         seed: integer from which all noise and the order of the data derive.
@@ -89,6 +105,7 @@ class PairedTranslation(TranslationModel):
         pixel_loss: Literal["l1", "l2"] = "l1",
         pixel_weight: NotNegative = 100.0,
         content_weight: NotNegative = 0.0,
+        translate_dropout: bool = False,
         value_range: tuple[float, float] = (-1.0, 1.0),
         ema: Proportion | None = None,
         seed: Seed = 0,
@@ -108,7 +125,7 @@ class PairedTranslation(TranslationModel):
         super().__init__(networks, fields=fields, value_range=value_range, ema=ema, seed=seed, **kwargs)
         self.loss_functions, self.pixel_loss = loss, pixel_loss
         self.adversarial_weight, self.pixel_weight = float(adversarial_weight), float(pixel_weight)
-        self.content_weight = float(content_weight)
+        self.content_weight, self.translate_dropout = float(content_weight), bool(translate_dropout)
 
     @property
     def default_optimizers(self) -> dict[str, dict[str, Any]]:  # type: ignore[override]  # without D there is but one
