@@ -11,4 +11,4 @@ import tfgen
 
 def recipe():
     options = {"latent_dim": 16, "learning_rate": 5e-4, "beta_1": 0.5}
-    return tfgen.Recipe(model="vae_gan", batch_size=64, epochs=20, options=options)
+    return tfgen.Recipe(model="vae_gan", batch_size=64, epochs=15, options=options)
