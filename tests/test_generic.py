@@ -10,9 +10,9 @@ from tfgen.data import DATASETS
 from tfgen.models import MODELS
 
 PACKAGE = pathlib.Path(tfgen.__file__).parent
-FOLDERS = ("evaluation", "diagnosis", "export", "report", "latent", "training", "sampling", "runs")
+FOLDERS = ("evaluation", "diagnosis", "export", "report", "latent", "guarantees", "training", "sampling", "runs")
 FILES = [path for name in FOLDERS for path in sorted((PACKAGE / name).rglob("*.py"))]
-FILES += [PACKAGE / name for name in ("leaderboard.py", "sample.py", "evaluate.py")]
+FILES += [PACKAGE / name for name in ("leaderboard.py", "sample.py", "evaluate.py", "check.py")]
 NAMES = {*MODELS._builtins, *(name.partition(":")[0] for name in DATASETS._builtins)} - {"folder", "npz", "idx", "tfds"}
 
 

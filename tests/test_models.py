@@ -2,28 +2,27 @@
 
 import inspect
 import math
-import types
 import typing
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
 
 import tfgen
 from tfgen import data, models
 from tfgen.data.source import Field
 from tfgen.errors import UserError
+from tfgen.guarantees import GUARANTEES, LeftOut, Subject
+from tfgen.guarantees.subject import random_values
+from tfgen.guarantees.training import follows_from_the_seed
 from tfgen.models.common import seeded
-from tfgen.networks import plain
 from tfgen.recipes.options import annotation_of, option_parameters
 from tfgen.recipes.recipe import Recipe
-from tfgen.training.checkpoints import Checkpoints
 
 # a variant, which is another model with other formulas, is tested in test_variants.py
 NAMES = [n for n in models.MODELS._builtins if not hasattr(models.MODELS.get(n), "variant_of")]
-SHAPE, CLASSES, BATCH, STEPS = (16, 17, 1), 3, 4, 5
+SHAPE, CLASSES = (16, 17, 1), 3
 FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
 SIZES = {
     "latent_dim": 3,
@@ -39,10 +38,16 @@ SIZES |= {"blocks": 1, "judge_width": 4, "hidden_units": 8}
 
 
 def networks_of(name):
-    """What the option `network` may be, or one None for a model without it."""
+    """What the option `network` may be."""
     builder = models.MODELS.get(name)
     parameter = option_parameters(builder).get("network")
-    return [None] if parameter is None else list(typing.get_args(annotation_of(builder, parameter)))
+    return [] if parameter is None else list(typing.get_args(annotation_of(builder, parameter)))
+
+
+def default_of(name):
+    """The default of the option `network`, or None."""
+    parameter = option_parameters(models.MODELS.get(name)).get("network")
+    return None if parameter is None else parameter.default
 
 
 def small(name, network=None, seed=0, **options):
@@ -58,118 +63,35 @@ def small(name, network=None, seed=0, **options):
     return models.build_from_recipe(recipe.replace(options=options), FIELDS)
 
 
-def arrays(model, count):
-    """`count` examples of random numbers, of the fields that the model names."""
-    rng, made = np.random.default_rng(1), {}
-    for name, field in model.fields.items():
-        shape = (count, *field.shape)
-        if field.dtype == "uint8":
-            made[name] = rng.integers(0, 256, shape, dtype=np.uint8)
-        elif field.dtype == "int64":
-            made[name] = rng.integers(0, field.range[1], shape)
-        else:
-            made[name] = rng.random(shape, np.float32)
-    return made
-
-
-def given(model, count):
-    """The pictures or vectors that samples are made of; labels come by themselves."""
-    made = arrays(model, count)
-    return {name: made[name] for name in model.conditions if model.fields[name].kind != "label"}
-
-
-def one_step(model):
-    """One update, not compiled; its logs."""
-    batch = {name: tf.constant(values) for name, values in arrays(model, BATCH * model.parts).items()}
-    return {name: float(value) for name, value in model.train_step(batch).items()}
-
-
-class Rows(keras.callbacks.Callback):
-    def __init__(self):
-        super().__init__()
-        self.rows = []
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.rows.append(logs)
-
-
-def train(model, last):
-    """Trains up to step `last`, epochs of `STEPS`; the epochs' logs."""
-    rows, examples = Rows(), model.as_examples(arrays(model, BATCH * model.parts * STEPS))
-    first = int(model.step) // STEPS
-    options = {"initial_epoch": first, "last_step": last, "verbose": 0, "callbacks": [rows]}
-    model.fit_examples(examples, BATCH, 9, **options)
-    return rows.rows
-
-
-def shown(model):
-    """What a user sees of a model: images that it makes, or reconstructs."""
-    if model.sampler is not None:
-        return model.sample(7, seed=5, conditions=given(model, 7))
-    return model.reconstruct(arrays(model, 7)["image"]).numpy()
+def subject_of(name, folder, network=None):
+    """The model `name` under examination."""
+    return Subject(name, lambda fields, seed: small(name, network, seed), FIELDS, folder)
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def course(request, tmp_path_factory):
-    """A model trained for 3 steps, saved in both ways, and trained for 5 more."""
-    folder = tmp_path_factory.mktemp(request.param)
-    model = small(request.param)
-    first = train(model, 3)
-    model.save(folder / "model.keras")
-    Checkpoints(model, folder / "checkpoints").save()
-    digest, images = model.digest(), shown(model)
-    model.averages.resume(model.averages.values())  # what one call of fit to step 8 would have
-    rows = train(model, 8)
-    return types.SimpleNamespace(
-        name=request.param, folder=folder, model=model, first=first, rows=rows, digest=digest, images=images
-    )
+def subject(request, tmp_path_factory):
+    """Each model, which is trained once for all guarantees."""
+    return subject_of(request.param, tmp_path_factory.mktemp(request.param))
 
 
-def test_it_trains_and_its_logs_are_finite(course):
-    assert int(course.model.step) == 8 and len(course.first) == 1 and len(course.rows) == 2
-    for logs in [*course.first, *course.rows]:
-        assert logs and all(math.isfinite(value) for value in logs.values())
-    assert course.digest != small(course.name).digest()
-    for phase in course.model.phases:
-        assert int(course.model.optimizers[phase.optimizer].iterations) == 8 * phase.steps
-    assert course.model.non_finite_weights() == [] and int(course.model.first_bad_step) == -1
+def kept(subject, guarantee):
+    """Checks a guarantee; it is left out only where a model cannot sample, or on one device."""
+    try:
+        guarantee.check(subject)
+    except LeftOut as reason:
+        assert subject.course.model.sampler is None or "needs two devices" in str(reason)
 
 
-def test_its_file_brings_it_back_and_its_checkpoint_does_too(course):
-    loaded = keras.saving.load_model(course.folder / "model.keras")
-    assert type(loaded) is type(course.model) and loaded.digest() == course.digest
-    assert loaded.fields == course.model.fields and int(loaded.step) == 3
-    np.testing.assert_array_equal(shown(loaded), course.images)
-    fresh = small(course.name)
-    assert Checkpoints(fresh, course.folder / "checkpoints").restore() == 3
-    assert fresh.digest() == course.digest
-    # and both go on alike
-    assert one_step(loaded).keys() == one_step(fresh).keys()
-    assert loaded.digest() == fresh.digest() != course.digest
+@pytest.mark.parametrize("guarantee", [g for g in GUARANTEES if not g.long], ids=lambda g: g.name)
+def test_it_keeps(subject, guarantee):
+    kept(subject, guarantee)
 
 
-def test_a_resumed_training_ends_on_the_bits_and_the_history_of_one_never_interrupted(course):
-    fresh = small(course.name)
-    assert Checkpoints(fresh, course.folder / "checkpoints").restore() == 3
-    rows = train(fresh, 8)
-    assert fresh.digest() == course.model.digest()
-    assert rows == course.rows
-    assert fresh.averages.values() == course.model.averages.values()
-
-
-def test_what_it_shows_has_the_shape_and_range_of_images(course):
-    model, images = course.model, course.images
-    assert images.shape == (7, *SHAPE)
-    if model.sampler is None:
-        assert 0.0 <= images.min() < images.max() <= 1.0 and "sample" not in model.endpoints()
-        with pytest.raises(UserError, match="cannot generate"):
-            model.sample(1)
-        return
-    assert images.dtype == np.uint8 and len({image.tobytes() for image in images}) > 1
-    many = shown(model)
-    assert not np.array_equal(many, images)  # it has learnt something since
-    np.testing.assert_array_equal(model.sample(3, seed=5, conditions=given(model, 7)), many[:3])
-    assert {"sample", "translate" if given(model, 1) else "generate"} <= model.endpoints().keys()
+@pytest.mark.slow
+@pytest.mark.plugins
+@pytest.mark.parametrize("guarantee", [g for g in GUARANTEES if g.long], ids=lambda g: g.name)
+def test_it_keeps_what_takes_long(subject, guarantee):
+    kept(subject, guarantee)
 
 
 CAPABILITIES = {
@@ -195,80 +117,21 @@ def latents(model):
     return tf.zeros([2, model.latent_dim])
 
 
-def test_it_can_do_what_its_endpoints_say(course):
-    model, endpoints = course.model, course.model.endpoints()
+def test_it_can_do_what_its_endpoints_say(subject):
+    model, endpoints = subject.course.model, subject.course.model.endpoints()
     assert endpoints.keys() <= KNOWN
-    x = tf.constant(arrays(model, 2)["image"].astype(np.float32) / 255.0)
+    x = tf.constant(subject.arrays(model, 2)["image"].astype(np.float32) / 255.0)
     for name in endpoints.keys() & CAPABILITIES.keys():
-        for output, value in CAPABILITIES[name](model, x, model.conditions_for(2, given(model, 2))).items():
-            assert tuple(value.shape) == OUTPUTS.get(output, (2, getattr(model, "latent_dim", None))), name
+        for output, value in CAPABILITIES[name](model, x, subject.conditions(model, 2)).items():
+            assert tuple(value.shape) == OUTPUTS.get(output, (2, model.latent_dim)), name
             assert value.dtype == tf.float32 and np.isfinite(value).all()
 
 
-def check_plain(network):
-    """Nothing but Keras' own layers, named inputs, float32 outputs."""
-    for layer in network.layers:
-        assert type(layer).__module__.split(".")[0] == "keras" and not isinstance(layer, layers.Lambda)
-    assert {tensor.name for tensor in network.inputs} <= {
-        "latent",
-        "image",
-        "label",
-        "category",
-        "continuous",
-        "source",
-    }
-    assert {tensor.dtype for tensor in keras.tree.flatten(network.outputs)} == {"float32"}
-
-
-def inputs_of(network):
-    ones, zeros = (
-        dict.fromkeys(("latent", "label", "category", "continuous"), np.ones),
-        dict.fromkeys(("image", "source"), np.zeros),
-    )
-    made = ones | zeros
-    return {t.name: made[t.name]((2, *t.shape[1:])).astype(t.dtype) for t in network.inputs}
-
-
-def test_its_exported_networks_are_plain_keras_models(course, tmp_path):
-    model = course.model
-    for name, network in model.exported_networks().items():
-        check_plain(network)
-        network.save(tmp_path / f"{name}.keras")
-        loaded = keras.saving.load_model(tmp_path / f"{name}.keras", custom_objects={})
-        fed = inputs_of(network)
-        fed = fed if len(fed) > 1 else next(iter(fed.values()))
-        for found, expected in zip(*(keras.tree.flatten(net(fed)) for net in (loaded, network)), strict=True):
-            np.testing.assert_array_equal(found, expected)
-    exported = model.exported_networks()
-    for name, average in model.averaged_networks.items():  # the average is what is exported
-        for found, expected in zip(exported[name].get_weights(), plain(average).get_weights(), strict=True):
-            np.testing.assert_array_equal(found, expected)
-
-
-@pytest.mark.parametrize("name,network", [(name, network) for name in NAMES for network in networks_of(name)])
-def test_initial_weights_and_steps_follow_from_the_seed(name, network):
-    first, same, other = (small(name, network, seed=seed) for seed in (4, 4, 5))
-    assert first.digest() == same.digest() != other.digest()
-    assert one_step(first) == one_step(same)
-    assert first.digest() == same.digest()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_in_mixed_precision_it_trains_and_gives_float32(name):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        model = small(name)
-        logs = one_step(model)
-        networks = model.exported_networks()
-    finally:
-        keras.config.set_dtype_policy(before)
-    assert all(math.isfinite(value) for value in logs.values())
-    assert any(layer.compute_dtype == "bfloat16" for network in networks.values() for layer in network.layers)
-    for network in networks.values():
-        check_plain(network)
-        assert {weight.dtype for weight in network.trainable_weights} <= {"float32"}
-    assert shown(model).dtype in (np.uint8, np.float32)
+@pytest.mark.parametrize(
+    "name,network", [(name, network) for name in NAMES for network in networks_of(name) if network != default_of(name)]
+)
+def test_another_network_follows_from_the_seed_too(name, network, tmp_path):
+    follows_from_the_seed(subject_of(name, tmp_path, network))
 
 
 @pytest.mark.parametrize("table", [models.MODELS, data.DATASETS], ids=["models", "datasets"])
@@ -374,13 +237,19 @@ def test_a_decoders_bias_may_start_at_the_mean_of_the_data():
         np.testing.assert_allclose(start[[0, 3, 4]], [0.001, 0.999, 0.25], rtol=0.02)
 
 
+def random_rows(model):
+    rng = np.random.default_rng(1)
+    return {name: tf.constant(random_values(field, 4, rng)) for name, field in model.fields.items()}
+
+
 def test_a_model_of_conditions_that_are_no_labels():
     fields = {"image": FIELDS["image"], "attributes": Field("vector", (4,))}
-    for network in networks_of("cgan"):
+    for network in ("dense", "conv"):
         size = {"width": 4} if network == "conv" else {}
         model = tfgen.build_model("cgan", fields=fields, condition="attributes", network=network, latent_dim=3, **size)
         assert model.conditions == ("attributes",) and model.num_classes is None
-        assert all(math.isfinite(value) for value in one_step(model).values())
+        logs = model.train_step(random_rows(model))
+        assert all(math.isfinite(value) for value in logs.values())
         vectors = np.eye(4, dtype=np.float32)[:2]
         images = model.sample(3, conditions={"attributes": vectors})
         same = model.sample(3, conditions={"attributes": vectors[0]})

@@ -29,6 +29,7 @@ COMMANDS = {
     "sample": ("tfgen.sample", "draw images from a trained run"),
     "translate": ("tfgen.translate", "make pictures of pictures with a trained run"),
     "evaluate": ("tfgen.evaluate", "measure how good a run or a file of samples is"),
+    "check": ("tfgen.check", "check that a model keeps what every model promises"),
     "launch": ("tfgen.launch", "train in several processes, restarted if one of them dies"),
     "latent": ("tfgen.latent.__main__", "explore the latents of a run: paths, arithmetic, projections, directions"),
     "report": ("tfgen.report.__main__", "write an HTML report on one run, or a comparison of several"),

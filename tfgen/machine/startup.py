@@ -23,6 +23,15 @@ def wake_devices() -> None:
     importlib.import_module("tensorflow").constant(0)
 
 
+def two_devices() -> None:
+    """Imports TensorFlow and makes two logical processors of the first one, for what needs replicas."""
+    tensorflow = importlib.import_module("tensorflow")
+    processor = tensorflow.config.list_physical_devices("CPU")[0]
+    logical = tensorflow.config.LogicalDeviceConfiguration
+    tensorflow.config.set_logical_device_configuration(processor, [logical(), logical()])
+    wake_devices()
+
+
 def start_tensorflow(wake: Callable[[], object] = wake_devices) -> None:
     """Imports TensorFlow and initialises its devices, without its messages on itself and on missing drivers.
 
