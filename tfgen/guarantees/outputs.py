@@ -70,8 +70,8 @@ def networks_are_plain_keras(subject: Subject) -> None:
     for name, network in model.exported_networks().items():
         for layer in network.layers:
             module = type(layer).__module__.split(".")[0]
-            plain = module == "keras" and not isinstance(layer, layers.Lambda)
-            require(plain, f"{name} holds {type(layer).__name__} of {module}: use layers that Keras has itself")
+            builtin = module == "keras" and not isinstance(layer, layers.Lambda)
+            require(builtin, f"{name} holds {type(layer).__name__} of {module}: use layers that Keras has itself")
         unnamed = [tensor.name for tensor in network.inputs if tensor.name.startswith(("keras_tensor", "input_layer"))]
         require(not unnamed, f"{name} has inputs without a name of their own: keras.Input(..., name=)")
         outputs = {tensor.dtype for tensor in keras.tree.flatten(network.outputs)}
