@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 import json
 import sys
 import types
@@ -25,7 +26,6 @@ from tfgen.recipes.recipe import Recipe, load_recipe, recipe_names
 
 NAMES = [name for name in models.MODELS._builtins if not hasattr(models.MODELS.get(name), "variant_of")]
 # read by what assembles every adversarial model, whatever its networks: tried on the first three of them
-SHARED = {field.name for group in (Adversarial, AdversarialOptimizer) for field in dataclasses.fields(group)}
 SHAPE = (16, 17, 1)
 IMAGES = {"image": Field("image", SHAPE), "label": Field("label", range=(0, 3)), "other": Field("vector", (3,))}
 POINTS = {"point": Field("point", (2,))}
@@ -125,13 +125,25 @@ def has_effect(name, option, value, context, points=False):
     return (description(model), model.digest()) != before or trained(model) != after
 
 
-def options_to_try(name):
-    parameters = option_parameters(models.MODELS.get(name))
-    shared = SHARED if "discriminator_steps" in parameters and name not in ("gan", "dcgan", "cgan") else set()
-    return [option for option in parameters if option not in shared]
+def cases():
+    """(model, option): those of a group on the first model that takes them, on the others as slow tests."""
+    seen = set()
+    for name in sorted(NAMES, key=lambda name: (name not in ("ae", "vae", "gan", "dcgan", "cgan"), name)):
+        builder = models.MODELS.get(name)
+        groups = [p.default for p in inspect.signature(builder).parameters.values() if isinstance(p.default, Options)]
+        declared = {field: owner(type(group), field) for group in groups for field in group.__dataclass_fields__}
+        for option in option_parameters(builder):
+            key = declared.get(option, name), option
+            yield pytest.param(name, option, marks=[pytest.mark.slow] if key in seen else [])
+            seen.add(key)
 
 
-@pytest.mark.parametrize("name,option", [(name, option) for name in NAMES for option in options_to_try(name)])
+def owner(group, field):
+    """The class that declares a field of an option group."""
+    return next(base for base in reversed(group.__mro__) if field in getattr(base, "__dataclass_fields__", {}))
+
+
+@pytest.mark.parametrize("name,option", list(cases()))
 def test_an_option_that_changes_nothing_is_refused(name, option):
     value = another_value(name, option)
     found = [has_effect(name, option, value, context) for context in contexts_of(name, option)]
