@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIMITS = {
     "flow_matching": 35,
     "own_vae_gan": 25,
-    "cyclegan": 35,
+    "own_cyclegan": 35,
     "conditional_vae": 10,
     "auxiliary_classifier": 20,
     "two_stage": 30,
@@ -135,7 +135,7 @@ def test_a_flow_takes_another_sampler_and_a_translator_translates():
     flow = built("flow_matching")
     coarse = flow.sample(3, sampler=tfgen.samplers.euler(2), label=1)
     assert not np.array_equal(coarse, flow.sample(3, label=1))
-    model = built("cyclegan")
+    model = built("own_cyclegan")
     np.testing.assert_array_equal(
         model.translate(arrays(0, 3)["image"])[1:], model.translate(arrays(0, 3)["image"][1:])
     )

@@ -43,8 +43,8 @@ class CycleGAN(tfgen.GenerativeModel):
         return terms
 
 
-@tfgen.register_model("cyclegan")
-def cyclegan(fields, *, width: int = 8, seed: int = 0):
+@tfgen.register_model("own_cyclegan")
+def own_cyclegan(fields, *, width: int = 8, seed: int = 0):
     """Translation between two domains of images."""
     parts = networks.translation(fields["image"].shape, width)
     model = CycleGAN(parts, fields={name: fields[name] for name in ("image", "other")}, seed=seed)
