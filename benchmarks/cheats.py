@@ -250,7 +250,9 @@ def of_run(work: pathlib.Path, folder: pathlib.Path) -> None:
     seed, steps = recipe.seed, int(run.model.step)
     data = pathlib.Path(recipe.dataset).stem.removeprefix("rigged_")
     row = {"data": data, "kind": "run", "samples": f"{recipe.model}, {steps} steps, seed {seed}", "count": len(samples)}
-    write_row(path, row | {"findings": findings(samples, RealData(source, None, Cache(work / "cache")))}, start)
+    split = "test" if "test" in source.splits else "validation"
+    real = RealData(source, None, Cache(work / "cache"), split)
+    write_row(path, row | {"findings": findings(samples, real)}, start)
 
 
 def write_row(path: pathlib.Path, row: dict[str, Any], start: float) -> None:
@@ -328,8 +330,9 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="write docs/cheats.md from the rows")
     given = parser.parse_args()
     measure(given.work, given.data, given.seeds, given.kind or ["cheating", "honest"], given.sets)
-    for folder in sorted(glob.glob(given.runs)) if given.runs else []:
-        of_run(given.work, pathlib.Path(folder))
+    for folder in map(pathlib.Path, sorted(glob.glob(given.runs or ""))):
+        if folder.is_dir():
+            of_run(given.work, folder)
     if given.table:
         table(given.work)
 

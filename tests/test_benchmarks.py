@@ -14,7 +14,7 @@ from keras import layers
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import machine, measuring, network, parts, run, tables, time_to_quality, turns  # noqa: E402
+from benchmarks import cheats, machine, measuring, network, parts, run, tables, time_to_quality, turns  # noqa: E402
 from benchmarks.measuring import Comparison  # noqa: E402
 from benchmarks.part import Part, Settings  # noqa: E402
 from benchmarks.turns import Child, Turnstile, Window  # noqa: E402
@@ -286,3 +286,22 @@ def test_both_sides_of_time_to_quality_train(tmp_path, monkeypatch, side):
         time_to_quality.train_tfgen(recipe, source, marks)
     steps = [row["steps"] for row in marks.rows]
     assert steps == sorted(steps) and steps[0] == 1
+
+
+def test_sets_of_held_out_images_are_disjoint_and_the_page_counts_those_with_a_finding(tmp_path, monkeypatch):
+    images = np.arange(3_500, dtype=np.int64)
+    data = cheats.Pool(images[:0], images[:0], images[:0], images)
+    seen = []
+    monkeypatch.setattr(
+        cheats, "findings", lambda samples, real: seen.append(samples) or ["copied"] * (1_000 in samples)
+    )
+    cheats.disjoint("strokes", data, None, 40, tmp_path / "strokes.json")
+    assert np.array_equal(np.concatenate(seen), images[:3_000]) and [len(samples) for samples in seen] == [1_000] * 3
+    assert json.loads((tmp_path / "strokes.json").read_text())["findings"] == ["set 1: copied"]
+    monkeypatch.setattr(cheats, "PAGE", tmp_path / "page.md")
+    cheats.PAGE.write_text("# By hand\n\n## The table\n\nstale")
+    cheats.table(tmp_path)
+    text = cheats.PAGE.read_text()
+    assert text.startswith("# By hand\n\n## The table\n\n### Cheating samples: 0 of 0") and "stale" not in text
+    assert "### Disjoint sets of held-out images, by which no threshold was chosen: 0 of 1 as they" in text
+    assert "| strokes | 3 disjoint sets of held-out images | 1,000 | set 1: copied |" in text
