@@ -96,7 +96,7 @@ def rates_too_high(model: "GenerativeModel") -> list[Remark]:
     """Returns the remarks on networks that move too far with the first update, relative to their weights.
 
     Adam, and all optimizers that divide a gradient by its size, move every weight by about the learning rate. In
-    healthy runs that is 0.01 to 0.1 of the root of the mean square of a network's weights.
+    the recipes that is 0.004 to 0.12 of the root of the mean square of a network's weights.
     """
     remarks: list[Remark] = []
     if int(model.step):

@@ -13,7 +13,9 @@ from tfgen.diagnosis.rules import RECENT, Past, Row, Rule
 from tfgen.families.adversarial.probes import DIRECTED
 from tfgen.families.adversarial.trials import CHANCE, CLEAR, EVEN, LEARNS, own_separation
 
-NARROW = 6  # directions: of 32 images healthy discriminators have 32, those of one unit 1, or 5 of maxout with 5 pieces
+# directions: at 32 images healthy discriminators have 23 to 32, those of one unit 1, or 5 of maxout with 5 pieces; one
+# that begins as a linear function, such as that of `r3gan`, has 1 before the first step and 23 after ten
+NARROW = 6
 FLAT = 0.15  # of its highest value, below which D's gradient has vanished
 DIVERSITIES = ("diversity", "nearest_diversity", "trained_diversity", "trained_nearest_diversity")
 
