@@ -3,6 +3,7 @@
     python -m tfgen.run --model=cyclegan
 
 Zhu et al. 2017: least squares in both domains, and 10 times the mean absolute error of the way there and back.
+No figures yet: this recipe has not been trained to its end.
 """
 
 import tfgen

@@ -3,7 +3,7 @@
     python -m tfgen.run --model=srgan
 
 Ledig et al. 2017: residual blocks, pixel shuffles, and a content loss by the maps of the shipped classifier in VGG's
-place.
+place. No figures yet: this recipe has not been trained to its end.
 """
 
 import tfgen
