@@ -597,14 +597,14 @@ held(
 )
 
 
-@promise("An option that has no effect is refused.")
-def _():
-    with pytest.raises(tfgen.UserError, match="momentum"):
-        tfgen.build_model("gan", image_shape=(16, 16, 1), optimizer="adam", momentum=0.5)
+held(
+    "`python -m tfgen.check --model=NAME` says which guarantees hold.",
+    "test_check.py::test_the_command_says_each_by_name_and_ends_with_1_for_a_failure",
+)
 
 
 held(
-    "Installed packages add all that, extractors and loggers by entry points `tfgen.models`,"
+    "Packages add all that, extractors and loggers by entry points `tfgen.models`,"
     " `tfgen.datasets`, `tfgen.extractors` and `tfgen.loggers`.",
     "test_plugins.py::test_a_plugin_is_built_by_name",
     "test_plugins.py::test_listing_imports_no_plugin",
