@@ -70,6 +70,8 @@ def network_text(network: keras.Model) -> str:
 
 def layer_text(layer: keras.Layer) -> str:
     """Returns a layer in words, or "" for one that changes shapes alone."""
+    if isinstance(layer, keras.Model):  # a network within another
+        return network_text(layer)
     kind, config = type(layer).__name__, layer.get_config()
     after = activation_text(config.get("activation"))
     if kind == "Dense":

@@ -135,4 +135,23 @@ CARDS = (
             "optimizer": "Adam on all layers at once, on batches of 100: conjugate gradients need large batches",
         },
     ),
+    Card(
+        "aae",
+        "Makhzani et al. 2016, appendix A",
+        MNIST,
+        (28, 28, 1),
+        {
+            "encoder": "1000 relu, 1000 relu, 8",
+            "decoder": "1000 relu, 1000 relu, 784, sigmoid",
+            "discriminator": "1000 relu, 1000 relu, 1 sigmoid",
+            "prior": "normal, of variance 25",
+            "optimizer": "SGD with momentum",
+            "batch size": "100",
+        },
+        {
+            "discriminator": f"leaky ReLU of slope 0.2, as in all discriminators here; {LAST}",
+            "prior": "variance 1, that of `vae`, so that both have the same latents",
+            "optimizer": "Adam, whose rates need no tuning for each of the three updates",
+        },
+    ),
 )
