@@ -17,7 +17,8 @@ LIGHT = (
     "tfgen.run",
     "tfgen.sample",
 )
-LIGHT += ("tfgen.models", "tfgen.data", "tfgen.evaluate", "tfgen.leaderboard", "tfgen.extractors")
+LIGHT += ("tfgen.models", "tfgen.data", "tfgen.evaluate", "tfgen.leaderboard", "tfgen.extractors", "tfgen.latent")
+LIGHT += ("tfgen.check",)
 
 
 def imports_of(path):
