@@ -63,7 +63,7 @@ def is_saved(subject: Subject) -> None:
     """`model.save` and `keras.saving.load_model` bring it back, and a checkpoint does too; both go on alike."""
     course = subject.course
     loaded = keras.saving.load_model(subject.folder / "model.keras")
-    require(type(loaded) is type(course.model), f"the file holds a {type(loaded).__name__}")
+    require(loaded.__class__ is course.model.__class__, f"the file holds a {loaded.__class__.__name__}")
     require(loaded.digest() == course.digest, "the weights in the file are others")
     require(loaded.fields == course.model.fields, f"the file has the fields {loaded.fields}")
     require(int(loaded.step) == FIRST, f"the file is of step {int(loaded.step)}, expected {FIRST}")
