@@ -4,8 +4,8 @@
 
 z: N(0, I) in 128 dimensions; hinge loss; five updates of D per update of G; Adam 2e-4 with beta_1 = 0 and beta_2 = 0.9;
 batches of 64, 50,000 updates of G. The paper reports an FID of 21.7. Different here: the rate is constant, where the
-paper's falls linearly; both networks have 128 channels (the paper's generator 256), and D one block at the last size, as
-many as halvings beside it.
+paper's falls linearly; both networks have 128 channels (the paper's generator 256), and D has one block at the last
+size.
 """
 
 import tfgen
