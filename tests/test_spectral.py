@@ -103,5 +103,8 @@ def test_the_features_are_what_the_logit_is_made_of():
     outputs, layer = view(x), network.layers[-1]
     np.testing.assert_allclose(outputs["features"] @ layer.kernel + layer.bias, network(x), rtol=1e-5)
     np.testing.assert_array_equal(outputs["logit"], network(x))
-    with pytest.raises(UserError, match="feature_matching needs a discriminator whose logit is a layer"):
-        networks.with_features(view)
+    assert networks.with_features(view) is view
+    image = keras.Input((8, 8, 1))
+    parts = [layers.Dense(1)(layers.Flatten()(image)) for _ in range(2)]
+    with pytest.raises(UserError, match="feature_matching needs a discriminator whose logit is a layer of one input"):
+        networks.with_features(keras.Model(image, layers.Add()(parts)))
