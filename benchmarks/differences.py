@@ -1,6 +1,6 @@
 """How often the paired interval of a difference covers it, over redraws of the real images and of both sets of samples.
 
-    python -m benchmarks.differences                # docs/differences.md, an hour on two cores
+    python -m benchmarks.differences                # docs/differences.md, half an hour on two cores
     python -m benchmarks.differences --redraws=40 --settings=gaussians --out=/tmp/differences.md
 
 Each redraw scores two models against the same real images as tfgen.evaluate does, and compares them. The truth is the
@@ -9,24 +9,34 @@ mean difference over all redraws. Models are known distributions, so that they c
 
 import argparse
 import concurrent.futures
+import dataclasses
 import pathlib
 
 import numpy as np
 import threadpoolctl
 
-METRICS = ("fd", "kid", "clipped_precision", "clipped_recall", "precision", "recall", "density", "coverage")
-COUNT = 1_000  # real images, and samples of each model
+from benchmarks.intervals import of_six_classes
+from tfgen.evaluation.real import Side, as_side
+
+METRICS = (
+    *("fd", "kid", "clipped_precision", "clipped_recall", "precision", "recall", "density", "coverage"),
+    *("authenticity", "smallest_class", "label_agreement"),
+)
+COUNT = 500  # real images, and samples of each model
+TRAIN = 1_000  # training images, the same for all redraws
 POOL = 19_000  # images that a side is drawn from, without replacement
+PARTS = [field.name for field in dataclasses.fields(Side)]
 LENGTH = 16  # of a Gaussian's feature vectors
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "differences.md"
 
 TEXT = """# Intervals of differences
 
 Two models that are scored against the same real images share the noise of these images, which cancels in their
-difference. A score's replicates r_1, ..., r_S are half of its difference between two random halves of the images. The
-splits of the real images are the same for both models, so that r^A - r^B is a replicate of the difference: its interval
-is -+ Student's t of S degrees of freedom times the root mean square of r^A - r^B. It is of these two trained models;
-of several seeds, differences between trainings are added (Welch), as on a leaderboard.
+difference. A score's replicates r_1, ..., r_S are half of its difference between two random halves of the images,
+scaled to its [standard error](intervals.md). The splits of the real images are the same for both models, so that
+r^A - r^B is a replicate of the difference: its interval is -+ Student's t of S degrees of freedom times the root mean
+square of r^A - r^B. It is of these two trained models; of several seeds, differences between trainings are added
+(Welch), as on a leaderboard.
 
 <!-- not run -->
 ```
@@ -34,23 +44,19 @@ python -m benchmarks.differences
 ```
 
 {redraws} redraws of {count:,} real images and of {count:,} samples of each model, from fixed seeds; the truth is the
-mean difference. Wanted: 92 to 98 %. “Unpaired” combines the intervals of both scores as if they were independent.
-Where `precision` and `clipped_precision` are covered less often, their variance falls more slowly than in proportion
-to 1 / N, as a few real images far from others hold many samples: what halves vary by is then less than the error."""
+mean difference. Wanted: 92 to 98 %, which 400 redraws show to about 2. “Unpaired” combines the intervals of both
+scores as if they were independent. `authenticity`, `smallest_class` and `label_agreement` do not depend on the real
+images: nothing cancels, and both intervals are of about the same width."""
 
 
 def gaussians(rng):
     """Unit normal real features; two models that are shifted, the second one farther."""
-    real = rng.normal(size=(COUNT, LENGTH))
-    a, b = rng.normal(size=(2, COUNT, LENGTH))
-    return real, a + 0.25, b + 0.35
+    return normal(rng, (1.0, 0.0), (1.0, 0.25), (1.0, 0.35))
 
 
 def equal(rng):
     """The same, of two models with one distribution: the difference is 0."""
-    real = rng.normal(size=(COUNT, LENGTH))
-    a, b = rng.normal(size=(2, COUNT, LENGTH))
-    return real, 0.9 * a + 0.2, 0.9 * b + 0.2
+    return normal(rng, (1.0, 0.0), (0.9, 0.2), (0.9, 0.2))
 
 
 def alike(rng):
@@ -66,17 +72,25 @@ def apart(rng):
 SETTINGS = {function.__name__: function for function in (gaussians, equal, alike, apart)}
 
 
+def normal(rng, *sides):
+    """Returns a training set, the same for all redraws, and a `Side` per (scale, shift), of six classes."""
+    train = of_six_classes(np.random.default_rng(0).normal(size=(TRAIN, LENGTH)), rng)
+    drawn = [scale * rng.normal(size=(COUNT, LENGTH)) + shift for scale, shift in sides]
+    return train, *(of_six_classes(features, rng) for features in drawn)
+
+
 def drawn_from(*names_and_rng):
-    """Returns COUNT rows of each pool of features."""
+    """Returns the training set and COUNT rows of each pool."""
     *names, rng = names_and_rng
     pools = np.load(pools_path())
-    return [pools[name][rng.choice(POOL, COUNT, replace=False)] for name in names]
+    side = lambda name: Side(*(pools[f"{name}/{part}"] for part in PARTS))  # noqa: E731
+    return side("train"), *(side(name).take(rng.choice(POOL, COUNT, replace=False)) for name in names)
 
 
 def pools_path():
     from tfgen.evaluation.cache import default_folder
 
-    return default_folder() / f"benchmark_differences_{POOL}.npz"
+    return default_folder() / f"benchmark_differences_{POOL}_{TRAIN}.npz"
 
 
 def write_pools():
@@ -87,28 +101,34 @@ def write_pools():
     from tfgen.evaluation.corruptions import blurred
     from tfgen.extractors import load_extractor
 
-    images = load_dataset("fashion_mnist").to_numpy("train")["image"]
-    images = images[np.random.default_rng(0).permutation(len(images))]
-    first, second, third = (images[start * POOL : (start + 1) * POOL] for start in range(3))
+    source, extractor, found = load_dataset("fashion_mnist"), load_extractor("fashion_mnist"), {}
+    data, test = source.to_numpy("train"), source.to_numpy("test")
+
+    def add(name, images, labels):
+        side = as_side(extractor, np.asarray(images, np.uint8), labels)
+        found.update({f"{name}/{part}": getattr(side, part) for part in PARTS})
+
+    rows = np.random.default_rng(0).permutation(len(data["image"]))
+    real, first, second = (rows[start * POOL : (start + 1) * POOL] for start in range(3))
     noisy = lambda part, sd: np.clip(part + np.random.default_rng(sd).normal(0, sd, part.shape), 0, 255)  # noqa: E731
-    made = {"real": first, "noise of 16": noisy(second, 16), "noise of 20": noisy(third, 20), "blur": blurred(third)}
-    extractor = load_extractor("fashion_mnist")
-    features = {name: extractor.features(np.asarray(part, np.uint8)) for name, part in made.items()}
+    add("train", test["image"][:TRAIN], test["label"][:TRAIN])
+    add("real", data["image"][real], data["label"][real])
+    add("noise of 16", noisy(data["image"][first], 16), data["label"][first])
+    add("noise of 20", noisy(data["image"][second], 20), data["label"][second])
+    add("blur", blurred(data["image"][second]), data["label"][second])
     pools_path().parent.mkdir(parents=True, exist_ok=True)
-    np.savez(pools_path(), **features)
+    np.savez(pools_path(), **found)
 
 
 def redraw(setting, seed):
     """Returns metric -> (difference, low, high, low and high of the unpaired interval) of one redraw."""
     from tfgen.evaluation import compare
-    from tfgen.evaluation.real import Side
     from tfgen.evaluation.samples import Contest, score_samples
 
-    real, *samples = SETTINGS[setting](np.random.default_rng(seed))
+    train, real, *samples = SETTINGS[setting](np.random.default_rng(seed))
     contents = []
     for fake in samples:
-        contest = Contest(Side(real), Side(fake), Side(real[:50]), Side(real[:50]), {})
-        scores, *_ = score_samples(contest, METRICS, say=lambda line: None)
+        scores, *_ = score_samples(Contest(real, fake, real, train, {}), METRICS, say=lambda line: None)
         metrics = {name: score.to_json() for name, score in scores.items()}
         contents.append({"metrics": metrics, "replicates": {n: list(score.replicates) for n, score in scores.items()}})
     paired = compare(*contents)

@@ -92,14 +92,18 @@ def drawn_from(draw, fake_scale: float, count: int = 50_000) -> Population:
     """Returns random features of six classes; `draw(rng, count)` are those of the real images."""
     rng = np.random.default_rng(0)
 
-    def side(number, scale):
-        features = scale * draw(rng, number)
-        powers = np.exp(features[:, :6] + [0.0, 0.3, 0.6, 0.9, 1.2, 1.5])
-        probabilities = powers / powers.sum(axis=1, keepdims=True)
-        labels = (probabilities.cumsum(axis=1) > rng.random((number, 1))).argmax(axis=1)
-        return Side(features.astype(np.float32), probabilities, labels)
+    sides = [
+        of_six_classes(scale * draw(rng, n), rng) for n, scale in ((count, 1.0), (count, fake_scale), (TRAIN, 1.0))
+    ]
+    return Population(*sides)
 
-    return Population(side(count, 1.0), side(count, fake_scale), side(TRAIN, 1.0))
+
+def of_six_classes(features: np.ndarray, rng: np.random.Generator) -> Side:
+    """Returns features [N, 6 or more] with probabilities that follow from them, and labels drawn by these."""
+    powers = np.exp(features[:, :6] + [0.0, 0.3, 0.6, 0.9, 1.2, 1.5])
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) > rng.random((len(features), 1))).argmax(axis=1)
+    return Side(features.astype(np.float32), probabilities, labels)
 
 
 POPULATIONS = {
