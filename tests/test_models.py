@@ -82,15 +82,23 @@ def kept(subject, guarantee):
         assert subject.course.model.sampler is None or "needs two devices" in str(reason)
 
 
-@pytest.mark.parametrize("guarantee", [g for g in GUARANTEES if not g.long], ids=lambda g: g.name)
+# All of them at once would take the fast suite past its limit.
+FIRST = ("ae", "vae", "gan", "dcgan", "cgan", "pix2pix")
+LATER = ("seed", "saving", "resume", "precision")  # of the other models: with the tests of plugins
+
+
+def cases():
+    """(model, guarantee); what takes long runs with the tests of plugins for the first models, else as a slow test."""
+    slow, plugins = pytest.mark.slow, pytest.mark.plugins
+    for name in NAMES:
+        for guarantee in GUARANTEES:
+            later = [slow] if guarantee.long and name not in FIRST else [slow, plugins]
+            fast = not guarantee.long and (name in FIRST or guarantee.name not in LATER)
+            yield pytest.param(name, guarantee, marks=[] if fast else later, id=f"{name}-{guarantee.name}")
+
+
+@pytest.mark.parametrize("subject,guarantee", list(cases()), indirect=["subject"])
 def test_it_keeps(subject, guarantee):
-    kept(subject, guarantee)
-
-
-@pytest.mark.slow
-@pytest.mark.plugins
-@pytest.mark.parametrize("guarantee", [g for g in GUARANTEES if g.long], ids=lambda g: g.name)
-def test_it_keeps_what_takes_long(subject, guarantee):
     kept(subject, guarantee)
 
 

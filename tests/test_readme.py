@@ -171,7 +171,7 @@ def _():
 
 # The rows of models that share a page: the harness over every model builds, trains, saves, exports and resumes them.
 HARNESS = (
-    "test_models.py::test_it_trains_and_its_logs_are_finite",
+    "test_models.py::test_it_keeps",
     "test_models.py::test_it_can_do_what_its_endpoints_say",
 )
 for row in [row for row in SENTENCES if row.startswith("| `") and "](docs/" in row]:

@@ -302,12 +302,12 @@ def infer_kind(name: str, array: Any) -> Kind:
     """Returns the kind of a field without a declaration, from name, shape and dtype."""
     if name == "label":
         return "label"
-    if array.ndim == 1 and array.dtype.kind in "OU":
-        return "text"
     if name == "point":
         return "point"
     if array.ndim == 4 or name == "image":
         return "image"
+    if array.ndim == 1 and array.dtype.kind in "OU":
+        return "text"
     return "tokens" if array.ndim == 2 and np.issubdtype(array.dtype, np.integer) else "vector"
 
 
