@@ -1,5 +1,6 @@
 """Every registered model, a new one too as soon as it has a name: build, train, save, load, resume, export."""
 
+import functools
 import inspect
 import math
 import typing
@@ -68,10 +69,16 @@ def subject_of(name, folder, network=None):
     return Subject(name, lambda fields, seed: small(name, network, seed), FIELDS, folder)
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def subject(request, tmp_path_factory):
-    """Each model, which is trained once for all guarantees."""
-    return subject_of(request.param, tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module")
+def examined(tmp_path_factory):
+    """A function: the name of a model -> the model under examination, trained once for all guarantees."""
+    return functools.cache(lambda name: subject_of(name, tmp_path_factory.mktemp(name)))
+
+
+@pytest.fixture(params=NAMES)
+def subject(request, examined):
+    """Each model."""
+    return examined(request.param)
 
 
 def kept(subject, guarantee):
