@@ -323,7 +323,7 @@ held(
     "test_data_folder.py::test_formats",
 )
 held(
-    "and interpolate, walk, traverse, project, ...",
+    "and walk, traverse, arithmetic, project, ...",
     "test_latent_actions.py::test_every_action_writes_a_picture_and_its_numbers",
 )
 held("processes, restarted when one dies", "test_launch.py::test_a_worker_that_dies_is_restarted_with_all_others")
