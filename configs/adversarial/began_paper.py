@@ -2,9 +2,9 @@
 
     python -m tfgen.run --config=began_paper
 
-z and codes of 64 numbers, U(-1, 1); 128 channels; gamma 0.5, lambda_k 0.001; Adam 1e-4 (beta_1 0.5, as in the code);
-batches of 16. Different here: the rate is constant, where the paper's is halved when the measure of convergence stalls;
-no skip connections.
+z and codes of 64 numbers, U(-1, 1); 128 channels; gamma 0.5, lambda_k 0.001; Adam 1e-4, its betas not stated; batches
+of 16. Different here: the rate is constant, where the paper's is halved when the measure of convergence stalls; no skip
+connections. The authors published no code.
 """
 
 import tfgen
@@ -22,8 +22,9 @@ def recipe():
             "prior": "uniform(-1, 1)",
             "width": 128,
             "gamma": 0.5,
+            "gain": 0.001,
             "learning_rate": 1e-4,
-            "beta_1": 0.5,
+            "beta_1": 0.9,
             "ema": None,
         },
     )

@@ -2,9 +2,11 @@
 
     python -m tfgen.run --config=pacgan_paper --data_dir=FOLDER_OF_MNIST
 
-z of 100 numbers, U(-1, 1); DCGAN's networks at 64 channels; Adam 2e-4, beta_1 0.5; batches of 64. Reported: 1000.0
-modes with a KL of 0.06 (DCGAN: 99.0 and 3.40), 26,000 samples. Two updates of G per update of D in the authors' code,
-one here.
+Settings of the authors' code (fjxmlzn/PacGAN, `VEEGAN_experiment`): z of 100 numbers, U(-1, 1); DCGAN's networks of 64
+to 512 channels, 5 x 5 kernels, from 2 x 2; weights N(0, 0.02^2); Adam 2e-4, beta_1 0.5; 50 epochs of 128,000 images in
+batches of 64 packs, which are 128 images here. Reported: 1000.0 modes with a KL of 0.06 (DCGAN: 99.0 and 3.40), 26,000
+samples. Different here: one update of G per update of D, where theirs makes two; maps grow to 32 x 32 and are cropped
+to the image, theirs from 2 x 2 over 4 x 4, 7 x 7 and 14 x 14.
 """
 
 import tfgen
@@ -14,7 +16,17 @@ def recipe():
     return tfgen.Recipe(
         model="pacgan",
         dataset="stacked_mnist",
-        batch_size=64,
+        batch_size=128,
         steps=100_000,
-        options={"latent_dim": 100, "learning_rate": 2e-4, "beta_1": 0.5, "width": 64, "ema": None},
+        options={
+            "packing": 2,
+            "latent_dim": 100,
+            "prior": "uniform(-1, 1)",
+            "width": 64,
+            "kernel_size": 5,
+            "depth": 4,
+            "learning_rate": 2e-4,
+            "beta_1": 0.5,
+            "ema": None,
+        },
     )

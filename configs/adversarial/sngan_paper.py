@@ -2,10 +2,12 @@
 
     python -m tfgen.run --config=sngan_paper
 
-z: N(0, I) in 128 dimensions; hinge loss; five updates of D per update of G; Adam 2e-4 with beta_1 = 0 and beta_2 = 0.9;
-batches of 64, 50,000 updates of G. The paper reports an FID of 21.7. Different here: the rate is constant, where the
-paper's falls linearly; both networks have 128 channels (the paper's generator 256), and D has one block at the last
-size.
+Of the paper and the authors' code (pfnet-research/sngan_projection, `sn_cifar10_unconditional.yml`): z: N(0, I) in 128
+dimensions; hinge loss; five updates of D per update of G; Adam 2e-4 with beta_1 = 0 and beta_2 = 0.9, its rate falling
+linearly to 0; batches of 64, 50,000 updates of G. The paper reports an FID of 21.7. Different here: the rate falls in
+100 stages; both networks have 128 channels (theirs: 256 in G); D halves the image three times with one block after that
+(theirs: twice, and two blocks); initial weights of all layers are Glorot's (theirs: larger by the square root of 2 in
+the blocks); an update of G sees 64 images (theirs: 128).
 """
 
 import tfgen
@@ -17,6 +19,8 @@ def recipe():
         dataset="cifar10",
         batch_size=64,
         steps=50_000,
+        # 500 updates of G each, on 95 % of 50,000 images
+        schedule={"name": "stages", "epochs": [3.37] * 100, "factors": [1 - i / 100 for i in range(100)]},
         options={
             "latent_dim": 128,
             "prior": "normal",

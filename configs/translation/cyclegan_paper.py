@@ -3,9 +3,11 @@
     python -m tfgen.run --config=cyclegan_paper --dataset=folder:horse2zebra
 
 Translators of 64 channels with nine residual blocks, patches of 70 pixels, least squares, 10 times the mean absolute
-error of the way there and back, Adam 2e-4 with beta_1 0.5, batches of 1, 200 epochs. Here discriminators see the newest
-translations (theirs see a buffer of the last 50), pictures are not jittered, and the rate is constant (theirs falls
-linearly over the last 100 epochs).
+error of the way there and back, D's loss halved, weights N(0, 0.02^2), Adam 2e-4 with beta_1 0.5, batches of 1, 200
+epochs, the rate falling to 0 in the last 100, in one step per epoch as in the authors' code (junyanz/CycleGAN). Here
+discriminators see the newest translations (theirs a buffer of the last 50), pictures are not jittered (theirs are crops
+of 256 pixels from 286), and are padded with zeros (theirs: by reflection); their code has by default half a weight of
+cycles on what a translator changes in pictures of its own target domain, which the paper has for paintings alone.
 """
 
 import tfgen
@@ -19,6 +21,11 @@ def recipe():
         mirror=True,
         batch_size=1,
         epochs=200,
+        schedule={
+            "name": "stages",
+            "epochs": [100, *[1] * 100],
+            "factors": [1.0, *(1 - i / 100 for i in range(1, 101))],
+        },
         options={
             "width": 64,
             "blocks": 9,
