@@ -24,7 +24,7 @@ from tfgen.recipes.recipe import Recipe
 # a variant, which is another model with other formulas, is tested in test_variants.py
 NAMES = [n for n in models.MODELS._builtins if not hasattr(models.MODELS.get(n), "variant_of")]
 SHAPE, CLASSES = (16, 17, 1), 3
-FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
+FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES)), "caption": Field("text")}
 SIZES = {
     "latent_dim": 3,
     "width": 4,
@@ -35,7 +35,7 @@ SIZES = {
     "filters": 4,
     "labelled": 3,
 }
-SIZES |= {"blocks": 1, "judge_width": 4, "hidden_units": 8}
+SIZES |= {"caption_units": 4, "blocks": 1, "judge_width": 4, "hidden_units": 8}
 
 
 def networks_of(name):
@@ -125,7 +125,7 @@ OUTPUTS = {
     "class_probability": (2, CLASSES),
 }
 KNOWN = {"generate", "sample", "sample_png", "encode", "reconstruct", "discriminate", "interpolate", "classify"}
-KNOWN |= {"translate", "translate_back"}
+KNOWN |= {"translate", "translate_back", "sample_text"}
 
 
 def latents(model):

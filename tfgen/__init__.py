@@ -45,7 +45,7 @@ _NAMES = {
     "UserError": "tfgen.errors",
 }
 _MODULES = {"augment", "latent", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors"}
-_MODULES |= {"samplers"}
+_MODULES |= {"samplers", "texts"}
 
 __all__ = sorted({*_NAMES, *_MODULES, "__version__"})
 

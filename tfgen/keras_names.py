@@ -36,6 +36,7 @@ CLASSES = {
     "tfgen.families.adversarial.bidirectional": ("BidirectionalModel",),
     "tfgen.families.adversarial.classifying": ("AuxiliaryClassifierModel", "Classifying", "ClassifyingModel"),
     "tfgen.families.adversarial.infogan": ("CodedPrior", "InfoModel"),
+    "tfgen.families.adversarial.matching": ("MatchingModel",),
     "tfgen.families.adversarial.model": ("AdversarialModel",),
     "tfgen.families.adversarial.packing": ("PackedModel",),
     "tfgen.families.adversarial.semi_supervised": ("SemiSupervisedModel", "SupervisedModel"),
@@ -52,6 +53,7 @@ CLASSES = {
     "tfgen.optimizers.schedules": ("Floor", "Warmup"),
     "tfgen.priors": ("Normal", "Spherical", "Uniform"),
     "tfgen.samplers": ("Euler", "Heun", "Latent", "Translation"),
+    "tfgen.texts": ("HashedNgrams",),
     "tfgen.training.model": ("GenerativeModel",),
 }
 

@@ -214,7 +214,7 @@ def _taker(examples, batch_size):
     if isinstance(examples, Arrays) and not any(map(_stays_in_file, examples.arrays.values())):
         return _array_taker(examples)
     fields = examples.fields()
-    dtypes = [tf.as_dtype(field.dtype) for field in fields.values()]
+    dtypes = [tensor_dtype(str(field.dtype)) for field in fields.values()]
 
     def decode(indices):
         batch = examples.gather(indices)
@@ -227,6 +227,11 @@ def _taker(examples, batch_size):
         return dict(zip(fields, tensors, strict=True))
 
     return take
+
+
+def tensor_dtype(name: str) -> tf.DType:
+    """Returns the dtype of tensors for a NumPy dtype's name; those of texts, Python objects there, are strings."""
+    return tf.string if name == "object" else tf.as_dtype(name)
 
 
 def _array_taker(examples):

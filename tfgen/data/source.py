@@ -287,6 +287,13 @@ def described(fields: Mapping[str, Field]) -> str:
     return ", ".join(parts)
 
 
+def content_of(values: np.ndarray) -> bytes:
+    """Returns the bytes of an array's values, for hashes; those of texts, where memory holds addresses alone."""
+    if values.dtype == object:
+        return repr(values.tolist()).encode()
+    return np.ascontiguousarray(values).tobytes()
+
+
 def infer_field(name: str, array: np.ndarray) -> Field:
     """Returns the `Field` of an array [N, ...], its kind inferred from name, shape and dtype."""
     kind, dtype = infer_kind(name, array), array.dtype.name

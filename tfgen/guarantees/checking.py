@@ -16,7 +16,7 @@ from tfgen.guarantees.subject import Broken, LeftOut, Subject
 from tfgen.guarantees.table import GUARANTEES, Guarantee
 from tfgen.recipes.recipe import default_recipe
 
-FIELDS = {"image": Field("image", (16, 16, 1)), "label": Field("label", range=(0, 3))}
+FIELDS = {"image": Field("image", (16, 16, 1)), "label": Field("label", range=(0, 3)), "caption": Field("text")}
 EXAMPLES = 64  # of a data set
 
 
@@ -56,7 +56,8 @@ def check_model(
     Args:
         name: of the model.
         options: of its builder, values or texts; others are those of its recipe.
-        dataset: whose fields and examples are used; by default made-up gray images of 16 x 16 pixels with 3 classes.
+        dataset: whose fields and examples are used; by default made-up gray images of 16 x 16 pixels with 3 classes
+            and captions.
         data_dir: folder of the data set.
         only: names of guarantees, or () for all.
         say: called with each finding as soon as it is known.

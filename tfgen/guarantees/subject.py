@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
 
 BATCH, STEPS = 4, 5  # of an epoch
+WORDS = ("a", "dark", "light", "bag", "coat", "über", "日本")
 FIRST, LAST = 3, 8  # steps: a training is interrupted within the first epoch, and ends within the second
 
 Build = Callable[[Mapping[str, Field], int], "GenerativeModel"]
@@ -152,4 +153,6 @@ def random_values(field: Field, count: int, rng: np.random.Generator) -> np.ndar
         return rng.integers(0, 256, shape, dtype=np.uint8)
     if field.dtype == "int64":
         return rng.integers(0, int(field.range[1]) if field.range else 2, shape)
+    if field.kind == "text":
+        return np.array([" ".join(rng.choice(WORDS, 3)) for _ in range(count)], object)
     return rng.random(shape, np.float32)

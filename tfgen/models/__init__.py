@@ -42,6 +42,10 @@ MODELS = Registry(
             "tfgen.models.projection_gan:projection_gan",
             "GAN with a projection discriminator and conditional batch norm (Miyato and Koyama 2018).",
         ),
+        "caption_gan": (
+            "tfgen.models.caption_gan:caption_gan",
+            "Images from captions, by a discriminator that knows wrong captions (Reed et al. 2016).",
+        ),
         "infogan": (
             "tfgen.models.infogan:infogan",
             "InfoGAN: discrete and continuous codes that images tell of (Chen et al. 2016).",

@@ -11,7 +11,7 @@ import keras
 
 from tfgen import augment as augments
 from tfgen import likelihoods, objectives
-from tfgen.data.source import Field, data_field
+from tfgen.data.source import Field, Kind, data_field
 from tfgen.errors import UserError, nearest
 from tfgen.families.adversarial.model import AdversarialModel
 from tfgen.families.variational.autoencoder import Autoencoder
@@ -71,23 +71,24 @@ def only(fields: dict[str, Field], *names: str) -> dict[str, Field]:
     return {name: fields[name] for name in names if name in fields}
 
 
-def condition_field(fields: dict[str, Field], name: str, model: str) -> Field:
+def condition_field(
+    fields: dict[str, Field], name: str, model: str, kinds: tuple[Kind, ...] = ("label", "vector")
+) -> Field:
     """Returns the field `name`, on which `model` is conditioned.
 
     Raises:
-        UserError: the data set does not have it, it is neither a label nor a vector, or the number of classes is
-            unknown.
+        UserError: the data set does not have it, it is of none of the `kinds`, or the number of classes is unknown.
     """
     if name not in fields:
         raise UserError(
             f"{model} needs the field {name!r} of every image, but the data set holds only {', '.join(fields)}"
             f"{nearest(name, fields) or '; choose a data set with labels, or an unconditional model'}"
         )
-    taken = [key for key, field in fields.items() if field.kind in ("label", "vector") and key != data_field(fields)]
+    taken = [key for key, field in fields.items() if field.kind in kinds and key != data_field(fields)]
     if name not in taken:
         raise UserError(
-            f"{model} takes a label or a vector as its condition, but {name!r} is of the kind {fields[name].kind}; "
-            f"the data set has {', '.join(taken) or 'neither'}"
+            f"{model} takes a {' or a '.join(kinds)} as its condition, but {name!r} is of the kind "
+            f"{fields[name].kind}; the data set has {', '.join(taken) or 'neither'}"
         )
     if fields[name].dtype == "int64" and not fields[name].range:
         raise UserError(f"{model} needs to know how many classes there are: give num_classes")

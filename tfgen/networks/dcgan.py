@@ -44,6 +44,13 @@ def as_map(condition: Condition, shape: Sequence[int], name: str) -> keras.Keras
     return layers.Reshape((*shape, 1))(x)
 
 
+def as_maps(condition: Condition, shape: Sequence[int]) -> keras.KerasTensor:
+    """Returns a condition's vector at every place of maps of `shape` (h, w): [B, h, w, D]."""
+    rows, columns = shape
+    repeated = layers.RepeatVector(rows * columns)(condition.vector)
+    return layers.Reshape((rows, columns, condition.vector.shape[-1]))(repeated)
+
+
 def channels_at(level: int, width: int, most: int | None = None) -> int:
     """Returns the channels of maps that have been halved `level` times more than those of `width` channels.
 
@@ -157,12 +164,14 @@ def downsampling_trunk(
     most: int | None = None,
     normalised: bool = False,
     deviation: bool = False,
+    condition: Condition | None = None,
 ) -> keras.KerasTensor:
     """Returns `depth` convolutions of stride 2 of x, with LeakyReLU of slope 0.2 and batch normalisation; flattened.
 
     The first convolution has `width` channels and no batch normalisation; the channels double with each. With
     `full_size` a 3 x 3 convolution of stride 1 comes first; the convolutions have spectral normalisation where
-    `normalised`, and the last maps their deviation over the batch beside them with `deviation`.
+    `normalised`, and the last maps their deviation over the batch beside them with `deviation`. A condition is repeated
+    at every place of the last maps, before a 1 x 1 convolution of as many channels (Reed et al. 2016, section 4.1).
     """
     sizes = [(3, 1)] * full_size + [(kernel_size, 2)] * depth
     for level, (size, stride) in enumerate(sizes):
@@ -175,6 +184,11 @@ def downsampling_trunk(
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         if dropout:
             x = layers.Dropout(dropout)(x)
+    if condition is not None:
+        x = layers.Concatenate()([x, as_maps(condition, x.shape[1:3])])
+        joined = layers.Conv2D(x.shape[-1] - condition.vector.shape[-1], 1, use_bias=not normalize, **weights(stddev))
+        x = spectral(joined, normalised)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(batch_norm(x, stddev) if normalize else x)
     return layers.Flatten()(with_deviation(x) if deviation else x)
 
 
@@ -194,6 +208,7 @@ def dcgan_discriminator(
     concatenated: bool = True,
     normalised: bool = False,
     deviation: bool = False,
+    late: bool = False,
 ) -> keras.Model:
     """Returns image [B, H, W, C] in [-1, 1] -> logit float32 [B, 1]: Radford et al. 2016, section 3.
 
@@ -216,14 +231,16 @@ def dcgan_discriminator(
         concatenated: whether the condition is concatenated with the image; without it the projection alone sees it.
         normalised: spectral normalisation of every layer that leads to the logit.
         deviation: the standard deviation of the last feature maps over the batch, as a further map.
+        late: the condition is concatenated with the last feature maps instead of the image.
     """
     most, depth = most_doublings(depth, full_size), halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
     x = image
-    if condition is not None and concatenated:
+    if condition is not None and concatenated and not late:
         x = layers.Concatenate()([x, as_map(condition, image_shape[:2], "condition_map")])
+    joined = condition if late else None
     x = downsampling_trunk(
-        x, width, kernel_size, depth, stddev, normalize, dropout, full_size, most, normalised, deviation
+        x, width, kernel_size, depth, stddev, normalize, dropout, full_size, most, normalised, deviation, joined
     )
     if hidden_units is not None:
         hidden = layers.Dense(hidden_units, **weights(stddev))

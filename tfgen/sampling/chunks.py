@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfgen.data.source import Examples
+from tfgen.data.source import Examples, content_of
 from tfgen.errors import UserError
 
 CHUNK = 250  # samples drawn at once
@@ -63,7 +63,7 @@ def conditions_digest(model: Any, num: int, given: dict | None = None, examples:
     for start in range(0, min(num, longest), CHUNK):  # after that they repeat
         rows = model.conditions_for(min(CHUNK, num - start), given, examples, start)
         for name in names:
-            found.update(name.encode() + np.ascontiguousarray(rows[name]).tobytes())
+            found.update(name.encode() + content_of(rows[name]))
     return found.hexdigest()
 
 

@@ -332,7 +332,10 @@ class Sampling:
     # Signatures.
 
     def sampling_endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
-        """Returns the signatures `sample` {seed} and, of images, `sample_png`; none for a model that cannot sample."""
+        """Returns the signatures `sample` {seed} and, of images, `sample_png`; none for a model that cannot sample.
+
+        A model conditioned on texts has `sample` under the name `sample_text`, too.
+        """
         if self.sampler is None:
             return {}
         inputs = (tf.TensorSpec([None], tf.int64, name="seed"), *map(self.spec, self.conditions))
@@ -347,6 +350,8 @@ class Sampling:
             }
 
         found = {"sample": Endpoint(sample, inputs)}
+        if any(spec.dtype == tf.string for spec in inputs):
+            found["sample_text"] = found["sample"]
         if self.data_dtype == "uint8" and self.data_shape[-1] in (1, 3, 4):
             found["sample_png"] = Endpoint(sample_png, inputs)
         return found

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.data.source import Examples, Field
+from tfgen.texts import TextEncoder
 from tfgen.training.averages import Averages
 from tfgen.training.epochs import Place
 from tfgen.training.phases import Phase, Stages
@@ -24,6 +25,7 @@ class Attributes:
         fields: name -> `Field`, what a batch holds.
         data_field: name of the field that the model makes.
         value_range: (low, high) of images inside the networks; None for a model without images.
+        text_encoder: turns texts into the vectors that the networks see; None: texts stay strings.
         seed: integer from which all noise and the order of the data derive.
         step: how many training steps have been done, an integer variable.
         states: name -> further variable.
@@ -40,6 +42,7 @@ class Attributes:
     fields: dict[str, Field]
     data_field: str
     value_range: tuple[float, ...] | None
+    text_encoder: TextEncoder | None
     seed: int
     step: keras.Variable
     states: dict[str, keras.Variable]

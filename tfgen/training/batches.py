@@ -46,7 +46,8 @@ class Batches(Attributes):
     def as_field(self, name: str, value: Any) -> tf.Tensor:
         """Returns one field as the networks see it, by its kind.
 
-        Images become float32 in `value_range`, labels int64 [B], tokens int64 [B, length], all else float32.
+        Images become float32 in `value_range`, labels int64 [B], tokens int64 [B, length], texts the vectors of the
+        model's `text_encoder` (without one they stay strings), all else float32.
         """
         field = self.fields[name]
         if tf.is_symbolic_tensor(value):
@@ -60,6 +61,8 @@ class Batches(Attributes):
             return self.to_value_range(self.as_unit_images(value))
         if field.kind == "label":
             return tf.reshape(tf.cast(value, tf.int64), [-1])
+        if field.kind == "text":
+            return value if self.text_encoder is None else self.text_encoder(value)
         return tf.cast(value, tf.int64 if field.kind == "tokens" else tf.float32)
 
     def as_unit_images(self, images: tf.Tensor) -> tf.Tensor:
@@ -102,9 +105,9 @@ class Batches(Attributes):
         return "uint8" if self.fields[self.data_field].kind == "image" else "float32"
 
     def spec(self, name: str) -> tf.TensorSpec:
-        """Returns the spec of a field in a signature: images float32 in [0, 1], labels int64 [B]."""
+        """Returns the spec of a field in a signature: images float32 in [0, 1], labels int64 [B], texts string [B]."""
         field = self.fields[name]
-        dtype = "int64" if field.kind in ("label", "tokens") else "float32"
+        dtype = {"label": "int64", "tokens": "int64", "text": "string"}.get(field.kind, "float32")
         return tf.TensorSpec([None, *field.shape], dtype, name=name)
 
     @property

@@ -221,7 +221,10 @@ class Doors(ReplicatedFit, Attributes):
                     if len(next(iter(checked.values()))):
                         yield {name: as_unit(value) for name, value in checked.items()}
 
-        spec = {name: tf.TensorSpec([None, *field.shape], kinds[name]) for name, field in self.fields.items()}
+        spec = {
+            name: tf.TensorSpec([None, *field.shape], pipeline.tensor_dtype(kinds[name]))
+            for name, field in self.fields.items()
+        }
         dataset = tf.data.Dataset.from_generator(batches, output_signature=spec).prefetch(2)
         return Checked(dataset, adapter and adapter.num_batches, adapter)
 

@@ -15,6 +15,7 @@ from tfgen.errors import UserError, shown
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.copying import copy_network
 from tfgen.noise import Noise
+from tfgen.texts import TextEncoder
 from tfgen.training import accumulation
 from tfgen.training.averages import Averages
 from tfgen.training.batches import Batches
@@ -47,6 +48,8 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
             float32 in [0, 1]. Other fields are not scaled.
         ema: decay of the moving average that is kept of the networks named in `averaged`, or None for none.
         averaged: names of the networks of which an average is kept.
+        text_encoder: of `tfgen.texts`, turns fields of texts into the vectors that the networks see; None: texts stay
+            strings, which no network takes.
         seed: integer from which all noise and the order of the data derive.
         name: of the model.
         **kwargs: of `keras.Model`.
@@ -71,6 +74,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         value_range: Sequence[float] = (0.0, 1.0),
         ema: Proportion | None = None,
         averaged: Sequence[str] | None = None,
+        text_encoder: TextEncoder | None = None,
         seed: Seed = 0,
         name: str | None = None,
         **kwargs: Any,
@@ -81,7 +85,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.data_field = makes or data_field(self.fields)
         has_images = any(field.kind == "image" for field in self.fields.values())
         self.value_range = _checked_range(value_range) if has_images else None
-        self.ema, self.seed = ema, int(seed)
+        self.ema, self.seed, self.text_encoder = ema, int(seed), text_encoder
         self.averaged_networks = {}
         if ema is not None:
             sampling = [self.sampling_network] if self.sampling_network else []

@@ -236,11 +236,15 @@ class AdversarialModel(Formulas, LatentModel):
             else:  # no probabilities
                 step.log(f"{name}_output", tf.reduce_mean(judged.logit))
         logits = on_real.logit, on_fake.logit
-        terms = {"discriminator_loss": self.loss_functions.discriminator_loss(*self.logits_of_loss(*logits, step))}
+        terms = {"discriminator_loss": self.discriminator_loss(on_real, on_fake, step)}
         if self.penalty is not None and self.penalty_interval == 1:
             terms["gradient_penalty"] = self.penalty_of(batch, real, fake, logits, step)
         self.observe(*logits, step)
         return {**terms, **self.more_terms("discriminator", batch, on_real, on_fake, step)}
+
+    def discriminator_loss(self, real: Judged, fake: Judged, step: Step) -> tf.Tensor:
+        """Returns D's loss, a scalar, of what it says of real and fake examples; `discriminator_terms` adds others."""
+        return self.loss_functions.discriminator_loss(*self.logits_of_loss(real.logit, fake.logit, step))
 
     def generator_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the terms that G minimises; D is held fixed."""
