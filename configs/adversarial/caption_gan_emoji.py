@@ -1,6 +1,6 @@
 """Emoji from their names, sized for two CPU cores.
 
-    python -m tfgen.run --model=caption_gan --dataset=emoji
+python -m tfgen.run --model=caption_gan --dataset=emoji
 """
 
 import tfgen

@@ -15,7 +15,7 @@ import tfgen
 
 
 def recipe():
-    halved = {"name": "stages", "epochs": [100, 200, 300, 400, 500], "factors": [0.5, 0.25, 0.125, 0.0625, 0.03125]}
+    halved = {"name": "stages", "epochs": 6 * [100], "factors": [0.5**i for i in range(6)]}
     return tfgen.Recipe(
         model="caption_gan",
         dataset="captions(tfds:oxford_flowers102)",

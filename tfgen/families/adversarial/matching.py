@@ -45,7 +45,9 @@ class MatchingModel(AdversarialModel):
         self.mismatch, self.interpolation = float(mismatch), float(interpolation)
         kinds = {self.fields[name].kind for name in self.conditions}
         if self.interpolation and not kinds <= {"vector", "text"}:
-            raise UserError(f"interpolation takes means of conditions, vectors or texts, got {', '.join(sorted(kinds))}")
+            raise UserError(
+                f"interpolation takes means of conditions, vectors or texts, got {', '.join(sorted(kinds))}"
+            )
         if self.interpolation and (self.loss_functions.needs_real or self.feature_matching):
             raise UserError(
                 "interpolation makes samples under means of conditions, of which there are no real images, and this "
