@@ -3,8 +3,8 @@
     python -m tfgen.run --model=caption_gan
     python -m tfgen.sample --run=RUN --caption="a dark ankle boot" --caption="a light bag" --num=20
 
-The networks of `cgan`; a caption is a vector of hashed n-grams, and D learns that a real image with another's caption is
-wrong (Reed et al. 2016). `caption_gan_paper` has the settings of the paper, `caption_gan_emoji` those for emoji.
+The networks of `cgan`; a caption is a vector of hashed n-grams, and D learns that a real image with another's caption
+is wrong (Reed et al. 2016). `caption_gan_paper` has the settings of the paper, `caption_gan_emoji` those for emoji.
 """
 
 import tfgen

@@ -22,9 +22,9 @@ class Captioning(Options):
     """How the networks take captions.
 
     Attributes:
-        text_encoder: turns captions into vectors; none other is needed where the data hold vectors
+        text_encoder: turns captions into vectors
         caption_units: size to which each network reduces the vector
-        conditional_norm: captions set gains and shifts of the generator's batch normalisation, instead of being its input
+        conditional_norm: captions set gains and shifts of the generator's batch normalisation, and are no input of it
         caption_at: where the discriminator sees the caption: a channel of the image, beside its last maps, or nowhere
             but in the projection
         mismatch: weight of real images with wrong captions, among all that the discriminator is to reject
