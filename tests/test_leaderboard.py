@@ -397,6 +397,31 @@ def test_a_share_does_not_leave_0_to_1():
     assert cells["recall"] == "0.9 (0.6 to 1)"
 
 
+def test_scores_that_only_some_models_have_are_columns_without_comparison():
+    own = {"ssim": {**scores(0.5)["fd"], "protocol": {"pairs": 3}}, "fd_train": scores(9.0)["fd"]}
+    runs = [Outcome("pairs", 0, "done", 1, scores(2.0) | own), Outcome("other", 0, "done", 1, scores(1.0))]
+    rows = summary(runs)
+    head, _, first, second = (line.split(" | ") for line in markdown(rows, runs, "c", True).splitlines()[:4])
+    place = head.index("ssim |")
+    assert head[-2] == "authenticity" and "fd_train" not in head
+    assert (first[0], first[place], second[place]) == ("| other", "- |", "0.5 |")
+    assert "ssim" not in rows[1]["from_best"]
+    lines = csv.DictReader(as_csv(rows, ["ssim"]).splitlines())
+    assert [line["ssim"] for line in lines] == ["", "0.5"]
+
+
+def test_runs_that_are_not_done_are_named_and_an_entry_without_any_has_an_empty_row(world, tmp_path):
+    world.values["gan-0"] = world.values["gan-1"] = "no memory"  # these two fail
+    assert board(tmp_path) == 2
+    text = (tmp_path / "board" / "leaderboard.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    assert rows[2] == ["gan", "0"] + [""] * (len(rows[0]) - 2)
+    assert "Not yet run: gan (seeds 0, 1). The same command goes on." in text
+    world.values |= {"gan-0": 3.0, "gan-1": 5.0}
+    assert board(tmp_path) == 0
+    assert "Not yet run" not in (tmp_path / "board" / "leaderboard.md").read_text()
+
+
 def test_samples_that_cheat_are_named_below_the_table():
     copied = dataclasses.replace(outcome("best", 1, 1.0), findings=["5 of 9 samples are copies", "4 are repeated"])
     rows = summary([outcome("best", 0, 1.0), copied, outcome("honest", 0, 2.0)])

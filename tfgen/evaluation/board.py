@@ -18,7 +18,7 @@ from typing import Any
 from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.evaluation.entries import Budget, Entry, read_entries, safe
-from tfgen.evaluation.ranking import Outcome, as_csv, markdown, summary, write_picture
+from tfgen.evaluation.ranking import Outcome, as_csv, markdown, own_scores, summary, write_picture
 from tfgen.evaluation.record import Record
 from tfgen.evaluation.stored import read_evaluation
 from tfgen.machine.children import fate, run_child
@@ -94,8 +94,8 @@ class Board:
             lock.take()
             # seeds outermost: an unfinished board compares all entries
             runs = [(self.record(entry, seed), entry, seed) for seed in range(self.seeds) for entry in self.entries]
-            failures, records = [], [record for record, *_ in runs]
-            self.write_table(records)
+            failures = []
+            self.write_table(runs)
             for record, entry, seed in runs:
                 if record.stage == "done":
                     continue
@@ -104,7 +104,7 @@ class Board:
                 except Failed as error:
                     failures.append(str(error))
                     print(error, flush=True)
-                self.write_table(records)
+                self.write_table(runs)
             self.write_samples()
         if failures:
             more = f"; and {len(failures) - 1} more failed" if failures[1:] else ""
@@ -176,15 +176,19 @@ class Board:
         code = run_child([sys.executable, "-m", module, *arguments], log)
         return code, log.read_text(encoding="utf-8", errors="replace")
 
-    def write_table(self, records: Sequence[Record]) -> None:
-        """Writes leaderboard.json, leaderboard.csv and leaderboard.md of the runs that are done."""
-        outcomes = [record.outcome for record in records if record.outcome is not None]
+    def write_table(self, runs: Sequence[tuple[Record, Entry, int]]) -> None:
+        """Writes leaderboard.json, leaderboard.csv and leaderboard.md of the runs that are done, naming the others."""
+        outcomes = [record.outcome for record, *_ in runs if record.outcome is not None]
+        missing: dict[str, list[int]] = {}
+        for record, entry, seed in runs:
+            if record.outcome is None:
+                missing.setdefault(entry.name, []).append(seed)
         rows = summary(outcomes)
         entries = [{**dataclasses.asdict(one), "replicates": {}} for one in outcomes]  # each run's record has them
         contents = {"command": self.command, "rows": rows, "entries": entries}
         write_text(self.folder / "leaderboard.json", json.dumps(contents, indent=1) + "\n")
-        write_text(self.folder / "leaderboard.csv", as_csv(rows))
-        table = markdown(rows, outcomes, self.command, self.budget.constant_rates)
+        write_text(self.folder / "leaderboard.csv", as_csv(rows, own_scores(outcomes)))
+        table = markdown(rows, outcomes, self.command, self.budget.constant_rates, missing)
         write_text(self.folder / "leaderboard.md", table)
 
     def write_samples(self, count: int = 12) -> None:

@@ -6,7 +6,7 @@ import io
 import math
 import pathlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ COLUMNS = (
     *("fd", "kid", "clipped_precision", "clipped_recall", "precision", "recall", "density", "coverage"),
     *("smallest_class", "authenticity"),
 )
+UNSHOWN = ("fd_infinity", "fd_train", "inception_score")  # of all models: the others say the same more surely
 WITHIN = "≈"  # marks a difference within its error
 
 
@@ -47,15 +48,21 @@ class Outcome:
     findings: list[str] = dataclasses.field(default_factory=list)
 
 
+def own_scores(outcomes: Sequence[Outcome]) -> list[str]:
+    """Returns the names of scores that only some models or data sets have, such as those of pairs and likelihoods."""
+    found = dict.fromkeys(name for one in outcomes for name in one.scores)
+    return [name for name in found if name not in (*COLUMNS, *UNSHOWN)]
+
+
 def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Returns a summary of the runs of each entry.
 
     Returns:
         One row per entry, the smallest Fréchet distance first: number of runs, of diverged runs, mean number of steps
         of the others, `run_steps` (seed, status and steps of each), `findings` (one per run and sentence, which begins
-        with the seed), (mean, half interval) of every score, and `from_best` and `from_above`, its differences from the
-        first row and from the row above: metric -> `value`, `low`, `high`, `within_error` (None without an interval)
-        and `interval`, what that is of.
+        with the seed), (mean, half interval) of every score, None where the entry has none, and `from_best` and
+        `from_above`, its differences from the first row and from the row above: metric -> `value`, `low`, `high`,
+        `within_error` (None without an interval) and `interval`, what that is of.
 
     Raises:
         UserError: two runs were measured by different protocols.
@@ -64,11 +71,11 @@ def summary(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         scored = [one for one in outcomes if name in one.scores]
         check_comparable([one.scores[name] for one in scored], [f"{name} of {one.model}-{one.seed}" for one in scored])
     rows: list[dict[str, Any]] = []
-    groups = {}
+    groups, names = {}, (*COLUMNS, *own_scores(outcomes))
     for model in dict.fromkeys(one.model for one in outcomes):
         runs = [one for one in outcomes if one.model == model]
         groups[model] = done = [one for one in runs if one.status == "done"]
-        scores = {name: interval([one.scores[name]["value"] for one in _measured(done, name)]) for name in COLUMNS}
+        scores = {name: interval([one.scores[name]["value"] for one in _measured(done, name)]) for name in names}
         steps = statistics.mean(one.steps for one in done) if done else 0
         counts = {"runs": len(runs), "diverged": len(runs) - len(done), "steps": steps}
         each = [{"seed": one.seed, "status": one.status, "steps": one.steps} for one in runs]
@@ -109,7 +116,13 @@ def interval(values: Sequence[float]) -> tuple[float, float | None] | None:
     return statistics.mean(values), student(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], command: str, constant_rates: bool) -> str:
+def markdown(
+    rows: Sequence[dict[str, Any]],
+    outcomes: Sequence[Outcome],
+    command: str,
+    constant_rates: bool,
+    missing: Mapping[str, Sequence[int]] | None = None,
+) -> str:
     """Returns the table in Markdown, with its command and its protocol.
 
     Args:
@@ -117,9 +130,12 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
         outcomes: the runs that the rows summarise.
         command: the command that repeats the board.
         constant_rates: whether learning rates were constant instead of those of each recipe.
+        missing: entry -> seeds of its runs that are not done; an entry without any run has an empty row.
     """
+    missing = missing or {}
     # boards of earlier versions lack some scores
     others = [name for name in COLUMNS[1:] if any(row[name] for row in rows)] or COLUMNS[1:]
+    others = [*others, *own_scores(outcomes)]
     head = ["model", "runs", "diverged", "steps", "fd", "from the best", "from the row above", *others]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
@@ -127,29 +143,33 @@ def markdown(rows: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], comman
         cells = [row["model"], row["runs"], row["diverged"], steps_of_runs(row), _cell("fd", row["fd"]), *compared]
         cells += [_cell(name, row[name]) + _mark(row["from_best"].get(name)) for name in others]
         lines.append(f"| {' | '.join(map(str, cells))} |")
+    for name in (name for name in missing if name not in {row["model"] for row in rows}):
+        lines.append(f"| {name} | 0 |{' |' * (len(head) - 2)}")
     fd, *floors = [_floor(outcomes, name) for name in ("fd", *others)]
     lines.append(f"| {' | '.join(['*real images*', '', '', '', fd, '', '', *floors])} |")
     lines += ["", *_of_findings(rows), f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
+    lines += _of_missing(missing)
     lines += _of_differences(rows)
     return "\n".join(lines)
 
 
-def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+def as_csv(rows: Sequence[dict[str, Any]], own: Sequence[str] = ()) -> str:
     """Returns the table as CSV: a line per entry, scores with half of their interval, and differences from the best.
 
     FD's difference from the row above and the findings come last. Cells are blank where there is nothing;
-    `NAME_within_error_of_best` is true, false, or blank without an interval.
+    `NAME_within_error_of_best` is true, false, or blank without an interval. `own` are further scores (`own_scores`).
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = [part for name in COLUMNS for part in (name, f"{name}_half_interval")]
+    scores = [*COLUMNS, *own]
+    names = [part for name in scores for part in (name, f"{name}_half_interval")]
     others = [*(("from_best", name) for name in COLUMNS), ("from_above", "fd")]
     for key, name in others:
         names += [f"{name}_{key}", f"{name}_{key}_low", f"{name}_{key}_high"]
         names.append(f"{name}_within_error_of_{key.removeprefix('from_')}")
     writer.writerow(["model", "runs", "diverged", "steps", "run_steps", *names, "findings"])
     for row in rows:
-        cells = [value for name in COLUMNS for value in row[name] or (None, None)]
+        cells = [value for name in scores for value in row[name] or (None, None)]
         for key, name in others:
             of_both = row[key].get(name, {})
             within = of_both.get("within_error")
@@ -236,6 +256,12 @@ def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
         f"{extractor['name']}@{extractor['version']} {extractor['sha256'][:8]}; "
         f"learning rates {'constant' if constant_rates else 'as in each recipe'}."
     )
+
+
+def _of_missing(missing: Mapping[str, Sequence[int]]) -> list[str]:
+    """Returns a line that names the runs which are not done; none where all are."""
+    runs = [f"{name} (seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))})" for name, seeds in missing.items()]
+    return [f"Not yet run: {', '.join(runs)}. The same command goes on.", ""] if runs else []
 
 
 def _of_findings(rows: Sequence[dict[str, Any]]) -> list[str]:
