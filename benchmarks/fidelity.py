@@ -3,11 +3,12 @@
     python -m benchmarks.fidelity            # writes the page
     python -m benchmarks.fidelity --check    # exit code 1 if the page is not that of the builders
 
-A property whose value here is not the published one needs a reason in `benchmarks/fidelity_cards.py`, and one that is
+A property whose value here is not the published one needs a reason in `benchmarks/fidelity_cards/`, and one that is
 equal may not have any: `deviations` raises otherwise.
 """
 
 import argparse
+import itertools
 import os
 import pathlib
 import sys
@@ -17,12 +18,32 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 from benchmarks.fidelity_cards import CARDS, Card
-from tfgen import models
+from tfgen import likelihoods, losses, models, priors
 from tfgen.data.source import Field
+from tfgen.networks.spectral import SpectralNormalization
+from tfgen.recipes.conversion import spell
 from tfgen.recipes.recipe import Recipe, load_recipe
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "fidelity.md"
 SHAPE, CLASSES = (28, 28, 1), 10  # of the default recipes' data
+SHAPES = (
+    "InputLayer Reshape Flatten Concatenate Cropping2D Identity Permute RepeatVector".split()
+)  # change nothing else
+CONVOLUTIONS = {"Conv2D": "conv", "Conv2DTranspose": "up", "DepthwiseConv2D": "depthwise"}
+LAYERS = {  # kind -> its word, and the setting that follows it
+    "LeakyReLU": ("leaky relu", "negative_slope"),
+    "Dropout": ("dropout", "rate"),
+    "GaussianNoise": ("noise", "stddev"),
+    "UpSampling2D": ("x2", "interpolation"),
+    "AveragePooling2D": ("mean of 2x2", None),
+    "MaxPooling2D": ("max of 2x2", None),
+    "GlobalAveragePooling2D": ("mean of all places", None),
+    "Rescaling": ("times", "scale"),
+    "BatchNormalization": ("bn", None),
+    "GroupNormalization": ("in", None),
+    "LayerNormalization": ("ln", None),
+    "ReLU": ("relu", None),
+}
 HEAD = """# Fidelity
 
 Each model as its paper has it, beside the recipe with the paper's settings (`--config=NAME_paper`) and the default
@@ -31,8 +52,10 @@ test compares this page with them. Rows with an asterisk differ from the paper; 
 default recipes are sized for two CPU cores; their files in `configs/` say why each setting is what it is.
 
 A network is written from input to output: `1200 relu` is a dense layer, `conv 5x5/2 128` a convolution with stride 2
-and 128 channels, `up 5x5/2 64` a transposed one, `max of 5` the largest of every 5 numbers, `bn` batch normalisation.
-Layers of two branches alternate.
+and 128 channels, `up 5x5/2 64` a transposed one, `max of 5` the largest of every 5 numbers, `x2` an enlargement of
+maps; `bn`, `in` and `ln` are normalisation over the batch, of each map and of each layer, `sn` before a layer is
+spectral normalisation of its kernel. `3 x (...)` is a sequence of layers three times. Layers of two branches alternate.
+Weights and formulas that are 0 or none have no row.
 """
 
 
@@ -46,14 +69,10 @@ def properties(recipe: Recipe, model: keras.Model) -> dict[str, str]:
     """Returns what a card states of a model, name -> text."""
     found = {name: network_text(network) for name, network in model.networks.items()}
     found["parameters"] = ", ".join(f"{name} {net.count_params():,}" for name, net in model.networks.items())
-    found["prior"] = "none" if model.prior is None else value_text(model.prior)
-    if model.likelihood is not None:
-        found["likelihood"] = value_text(model.likelihood)
-    if recipe.options.get("loss"):
-        found["loss"] = str(recipe.options["loss"])
+    found |= settings(model)
     found["initialisation"] = ", ".join(dict.fromkeys(initializers(model)))
     gains = dict.fromkeys(initializers(model, "gamma_initializer"))
-    found["gain of batch normalisation"] = ", ".join(gains) or "none"
+    found["gain of normalisation"] = ", ".join(gains) or "none"
     found["optimizer"] = "; ".join(dict.fromkeys(optimizer_texts(model)))
     found["schedule"] = schedule_text(recipe.schedule)
     found["batch size"] = str(recipe.batch_size)
@@ -63,35 +82,73 @@ def properties(recipe: Recipe, model: keras.Model) -> dict[str, str]:
     return found
 
 
+def settings(model: keras.Model) -> dict[str, str]:
+    """Returns what a model was constructed with besides networks, name -> text; what is off is left out."""
+    elsewhere = {*model.networks, "discriminator_steps", "ema", "fields", "name", "seed"}
+    found = {"prior": "none"}
+    for name, value in model.get_config().items():
+        if name not in elsewhere and value not in (None, False, 0, "none", "auto"):
+            made = keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+            found[name.replace("_", " ")] = setting_text(made)
+    return found
+
+
+def setting_text(value: object) -> str:
+    """Returns a value that a model was constructed with in words: -1 to 1, least_squares, uniform(-1, 1)."""
+    if isinstance(value, losses.Loss):
+        return next((name for name, known in vars(losses).items() if known == value), spell(value))
+    if isinstance(value, (list, tuple)):
+        return " to ".join(map(setting_text, value))
+    if isinstance(value, priors.Prior | likelihoods.Likelihood):
+        return value_text(value)
+    return f"{value:g}" if isinstance(value, float) else spell(value)
+
+
 def network_text(network: keras.Model) -> str:
     """Returns the layers of a network in words, those that only reshape left out."""
-    return ", ".join(text for text in map(layer_text, network.layers) if text)
+    return ", ".join(folded([text for text in map(layer_text, network.layers) if text]))
+
+
+def folded(texts: list[str], longest: int = 16) -> list[str]:
+    """Returns texts, of which several that follow each other again and again are given once: `3 x (a, b)`."""
+    best = (0, 0, 0, 1)  # texts that are saved, the earliest start among the best, size, times
+    for start, size in itertools.product(range(len(texts)), range(2, longest + 1)):
+        block, times = texts[start : start + size], 1
+        while texts[start + times * size : start + (times + 1) * size] == block:
+            times += 1
+        best = max(best, ((times - 1) * size, -start, size, times))
+    saved, start, size, times = best[0], -best[1], *best[2:]
+    if not saved:
+        return texts
+    before, after = texts[:start], texts[start + size * times :]
+    return [*folded(before), f"{times} x ({', '.join(texts[start : start + size])})", *folded(after)]
 
 
 def layer_text(layer: keras.Layer) -> str:
     """Returns a layer in words, or "" for one that changes shapes alone."""
     if isinstance(layer, keras.Model):  # a network within another
         return network_text(layer)
+    if isinstance(layer, SpectralNormalization):
+        return f"sn {layer_text(layer.layer)}"
     kind, config = type(layer).__name__, layer.get_config()
+    if kind in SHAPES:
+        return ""
     after = activation_text(config.get("activation"))
     if kind == "Dense":
         return f"{layer.units}{after}"
-    if kind in ("Conv2D", "Conv2DTranspose"):
+    if kind in CONVOLUTIONS:
         size, stride = layer.kernel_size, layer.strides[0]
-        word = "conv" if kind == "Conv2D" else "up"
-        return f"{word} {size[0]}x{size[1]}{f'/{stride}' if stride > 1 else ''} {layer.filters}{after}"
+        channels = f" {layer.filters}" if hasattr(layer, "filters") else ""
+        return f"{CONVOLUTIONS[kind]} {size[0]}x{size[1]}{f'/{stride}' if stride > 1 else ''}{channels}{after}"
     if kind == "Activation":
         return after.strip()
     if kind == "GlobalMaxPooling1D":
         return f"max of {layer.input.shape[1]}"
     if kind == "Embedding":
         return f"{'embedding' if layer.trainable else 'one-hot'} {layer.output_dim}"
-    settings = {"LeakyReLU": "negative_slope", "Dropout": "rate"}
-    names = {"LeakyReLU": "leaky relu", "BatchNormalization": "bn", "ReLU": "relu"}
-    if kind in ("InputLayer", "Reshape", "Flatten", "Concatenate", "Cropping2D", "Identity"):
-        return ""
-    value = f" {config[settings[kind]]:g}" if kind in settings else ""
-    return names.get(kind, kind.lower()) + value
+    name, setting = LAYERS.get(kind, (kind.lower(), None))
+    value = config[setting] if setting else None
+    return name + ("" if value is None else f" {value if isinstance(value, str) else f'{value:g}'}")
 
 
 def activation_text(name: object) -> str:
@@ -102,6 +159,7 @@ def activation_text(name: object) -> str:
 def initializers(model: keras.Model, kind: str = "kernel_initializer") -> list[str]:
     """Returns the initializers of all kernels, or of another `kind`, in words."""
     layers = [layer for network in model.networks.values() for layer in network.layers]
+    layers = [getattr(layer, "layer", layer) for layer in layers]  # within a wrapper
     return [initializer_text(getattr(layer, kind)) for layer in layers if getattr(layer, kind, None) is not None]
 
 
@@ -138,6 +196,9 @@ def schedule_text(schedule: object) -> str:
     """Returns a recipe's schedule of the learning rate in words."""
     if not isinstance(schedule, dict):
         return str(schedule or "constant")
+    if schedule["name"] == "stages":
+        parts = [f"{schedule[key][0]:.4g} to {schedule[key][-1]:.4g}" for key in ("epochs", "factors")]
+        return f"{len(schedule['epochs'])} stages of {parts[0]} epochs at {parts[1]} of the rate"
     rest = ", ".join(f"{key} {value:.10g}" for key, value in schedule.items() if key != "name")
     return f"{schedule['name']}, {rest}"
 

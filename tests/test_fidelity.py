@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import fidelity
 from benchmarks.fidelity_cards import CARDS
+from tfgen.models import MODELS
 
 QUICK = ("gan", "vae", "ae")
 PAGE = fidelity.PAGE.read_text(encoding="utf-8")
@@ -47,7 +48,50 @@ def test_a_change_of_a_builder_shows_in_the_card(monkeypatch):
     assert dataclasses.replace(card("vae"), reasons={}).published["encoder"] == "500 tanh, 20, 20"
 
 
-def test_every_card_is_of_a_model_with_both_recipes_and_has_a_section():
-    for known in CARDS:
-        assert f"\n## {known.model}\n" in PAGE
-        assert fidelity.load_recipe(f"{known.model}_paper").model == known.model
+def test_every_registered_model_has_a_card_and_every_card_a_section():
+    names = [known.model for known in CARDS]
+    assert len(set(names)) == len(names)
+    without = sorted(MODELS._builtins.keys() - set(names))
+    assert not without, f"no card in benchmarks/fidelity_cards for {', '.join(without)}"
+    sections = [line.removeprefix("## ") for line in PAGE.splitlines() if line.startswith("## ")]
+    assert sections == names, "python -m benchmarks.fidelity"
+    for name in names:
+        assert fidelity.load_recipe(f"{name}_paper").model == name
+
+
+@pytest.mark.parametrize(
+    ("texts", "folded"),
+    [
+        ("a a a", "a, a, a"),  # one layer is not worth it
+        ("a b a b c", "2 x (a, b), c"),
+        ("x a b c a b c a b c b c", "x, 3 x (a, b, c), b, c"),
+        ("p q p q a b c d a b c d", "2 x (p, q), 2 x (a, b, c, d)"),
+        ("a b b a", "a, b, b, a"),
+        ("", ""),
+    ],
+)
+def test_layers_that_follow_again_and_again_are_given_once(texts, folded):
+    assert ", ".join(fidelity.folded(texts.split())) == folded
+
+
+def test_formulas_and_weights_of_a_model_are_on_its_card_those_that_are_off_are_not():
+    recipe = fidelity.load_recipe("gan").replace(
+        options={"units": [4], "maxout_units": [3], "loss": "hinge", "penalty": "r1(3)", "weight_clip": 0.25}
+    )
+    found = fidelity.settings(fidelity.build(recipe, (16, 16, 1)))
+    assert found["loss"] == "hinge" and found["weight clip"] == "0.25" and found["value range"] == "-1 to 1"
+    assert found["penalty"] == "r1(weight=3.0, every=1)" and found["prior"] == "uniform(-1, 1)"
+    assert not {"augment", "selection", "feature matching", "seed", "generator"} & found.keys()
+
+
+def test_layers_within_wrappers_and_their_initial_weights_are_seen():
+    recipe = fidelity.load_recipe("sagan").replace(options={"width": 8})
+    found = fidelity.properties(recipe, fidelity.build(recipe, (16, 16, 1)))
+    assert found["generator"].startswith("sn 128, bn, relu, x2 nearest, sn conv 3x3 8, bn")
+    assert found["initialisation"] == "GlorotUniform" and found["loss"] == "hinge"
+
+
+def test_a_schedule_of_stages_has_its_ends():
+    rates = {"name": "stages", "epochs": [3, 1, 1], "factors": [1.0, 0.5, 0.25]}
+    assert fidelity.schedule_text(rates) == "3 stages of 3 to 1 epochs at 1 to 0.25 of the rate"
+    assert fidelity.schedule_text({"name": "exponential", "rate": 1.5}) == "exponential, rate 1.5"

@@ -2,9 +2,9 @@
 
     python -m tfgen.run --config=began_paper
 
-z and codes of 64 numbers, U(-1, 1); 128 channels; gamma 0.5, lambda_k 0.001; Adam 1e-4, its betas not stated; batches
-of 16. Different here: the rate is constant, where the paper's is halved when the measure of convergence stalls; no skip
-connections. The authors published no code.
+z and codes of 64 numbers, U(-1, 1); 128 channels, from 8 x 8; gamma 0.5, lambda_k 0.001; Adam 1e-4, its betas not
+stated; batches of 16. Different here: the rate is constant, where the paper's is halved when the measure of
+convergence stalls; no skip connections. The authors published no code.
 """
 
 import tfgen
@@ -21,6 +21,7 @@ def recipe():
             "latent_dim": 64,
             "prior": "uniform(-1, 1)",
             "width": 128,
+            "depth": 3,
             "gamma": 0.5,
             "gain": 0.001,
             "learning_rate": 1e-4,

@@ -23,8 +23,8 @@ def recipe():
         epochs=200,
         schedule={
             "name": "stages",
-            "epochs": [100, *[1] * 100],
-            "factors": [1.0, *(1 - i / 100 for i in range(1, 101))],
+            "epochs": [101, *[1] * 99],
+            "factors": [1.0, *(1 - i / 100 for i in range(1, 100))],
         },
         options={
             "width": 64,

@@ -5,8 +5,8 @@
 U-Net of 64 to 512 channels, dropout 0.5 in three layers (which stays on in translations), patches of 70 pixels, 100
 times the mean absolute error, weights N(0, 0.02^2), Adam at a constant 2e-4 with beta_1 0.5, batches of 1, 200 epochs,
 mirrored pictures: also the defaults of the authors' code (phillipi/pix2pix, `train.lua`). Here batch normalisation is
-instance normalisation, which it is for batches of 1, in the second and third layer of the U-Net's start at 1 and 0;
-pictures are not jittered (theirs are crops of 256 pixels from 286).
+instance normalisation, which it is for batches of 1, its gains beginning at 1; pictures are not jittered (theirs are
+crops of 256 pixels from 286).
 """
 
 import tfgen

@@ -5,7 +5,7 @@
 16 residual blocks of 64 channels, the content loss, 1e-3 of the adversarial loss, Adam 1e-4 with beta_1 0.9, batches of
 16, 200,000 updates. Here the content loss compares maps of a shipped classifier, which sees gray pictures of 28 x 28
 (theirs: the last maps of VGG19), so that the squared error of pixels stays beside it (theirs: none); the discriminator
-is DCGAN's, four halvings and a dense layer of 1024 (theirs: eight convolutions of 3 x 3 and that layer); pictures are
+is DCGAN's, of 4 x 4 kernels, without the paper's three convolutions of stride 1 between the halvings; pictures are
 cropped about their centre; the rate is constant (theirs: 1e-5 in the second half), and the generator is not trained by
 the squared error alone first (theirs: a million updates).
 """
@@ -23,7 +23,7 @@ def recipe():
         options={
             "width": 64,
             "blocks": 16,
-            "judge_width": 64,
+            "judge_width": 32,
             "hidden_units": 1024,
             "pixel_loss": "l2",
             "pixel_weight": 1.0,

@@ -1,0 +1,6 @@
+"""What the papers (and the authors' code, where a card says so) state of their models, and why ours differ."""
+
+from benchmarks.fidelity_cards import adversarial, autoencoders, conditional, translation
+from benchmarks.fidelity_cards.card import Card
+
+CARDS: tuple[Card, ...] = (*adversarial.CARDS, *conditional.CARDS, *autoencoders.CARDS, *translation.CARDS)
