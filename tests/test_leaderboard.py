@@ -410,6 +410,16 @@ def test_scores_that_only_some_models_have_are_columns_without_comparison():
     assert [line["ssim"] for line in lines] == ["", "0.5"]
 
 
+def test_a_board_of_points_has_their_scores_alone():
+    protocol = {"dataset": "ring", "fake": {"count": 2500}}
+    points = {"modes": {"value": 8.0, "low": None, "high": None, "floor": 8.0, "protocol": protocol}}
+    runs = [Outcome("gan", seed, "done", 9, points) for seed in (0, 1)]
+    lines = markdown(summary(runs), runs, "c", False).splitlines()
+    assert lines[0] == "| model | runs | diverged | steps | modes |"
+    assert lines[2:4] == ["| gan | 2 | 0 | 9, 9 | 8 ± 0 |", "| *real images* |  |  |  | *8* |"]
+    assert "Student's t; 2500 samples; learning rates as in each recipe." in "".join(lines)
+
+
 def test_runs_that_are_not_done_are_named_and_an_entry_without_any_has_an_empty_row(world, tmp_path):
     world.values["gan-0"] = world.values["gan-1"] = "no memory"  # these two fail
     assert board(tmp_path) == 2

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tfgen.domains import Count, check
 from tfgen.errors import UserError
 from tfgen.evaluation.entries import Budget, Entry, read_entries, safe
@@ -25,7 +27,10 @@ from tfgen.machine.children import fate, run_child
 from tfgen.runs.folder import Layout, Run
 from tfgen.runs.lock import FolderLock
 from tfgen.runs.resume import check_place
+from tfgen.runs.sampling import condition_examples
+from tfgen.sampling.chunks import drawn
 from tfgen.storage.atomic import remove, write_text
+from tfgen.storage.images import scatter
 
 
 class Board:
@@ -196,11 +201,20 @@ class Board:
         try:
             folders = {entry.name: self.folder / f"{safe(entry.name)}-0" for entry in self.entries}
             finished = {name: Run(path) for name, path in folders.items() if Layout(path).models.is_dir()}
-            samples = {name: run.model.sample(count, seed=0) for name, run in finished.items()}
+            samples = {name: shown(run, count) for name, run in finished.items()}
             if samples:
                 write_picture(self.folder / "leaderboard.png", samples)
         except Exception as error:  # a failure here must not end a finished board
             print(f"no leaderboard.png: {' '.join(str(error).split())}", flush=True)
+
+
+def shown(run: Run, count: int) -> np.ndarray:
+    """Returns what a row of leaderboard.png shows of a run: `count` samples, or one plot of many points."""
+    model = run.model
+    points = model.fields[model.data_field].kind == "point"
+    number = 2_500 if points else count
+    made, _ = drawn(model, number, examples=condition_examples(run, model, {}), seed=0)
+    return scatter(made, side=240)[None] if points else made
 
 
 class Failed(UserError):

@@ -2,11 +2,13 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import math
 import pathlib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -132,21 +134,23 @@ def markdown(
         constant_rates: whether learning rates were constant instead of those of each recipe.
         missing: entry -> seeds of its runs that are not done; an entry without any run has an empty row.
     """
-    missing = missing or {}
-    # boards of earlier versions lack some scores
-    others = [name for name in COLUMNS[1:] if any(row[name] for row in rows)] or COLUMNS[1:]
-    others = [*others, *own_scores(outcomes)]
-    head = ["model", "runs", "diverged", "steps", "fd", "from the best", "from the row above", *others]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for row in rows:
-        compared = [_difference_cell(row[key].get("fd")) for key in ("from_best", "from_above")]
-        cells = [row["model"], row["runs"], row["diverged"], steps_of_runs(row), _cell("fd", row["fd"]), *compared]
-        cells += [_cell(name, row[name]) + _mark(row["from_best"].get(name)) for name in others]
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    for name in (name for name in missing if name not in {row["model"] for row in rows}):
-        lines.append(f"| {name} | 0 |{' |' * (len(head) - 2)}")
-    fd, *floors = [_floor(outcomes, name) for name in ("fd", *others)]
-    lines.append(f"| {' | '.join(['*real images*', '', '', '', fd, '', '', *floors])} |")
+    missing, own = missing or {}, own_scores(outcomes)
+    # boards of earlier versions lack some scores, and those of points all of them
+    shown = [name for name in COLUMNS if any(row[name] for row in rows)] or list(COLUMNS[: 0 if own else None])
+    columns: dict[str, Callable[[dict[str, Any]], Any]]
+    columns = {"model": itemgetter("model"), "runs": itemgetter("runs"), "diverged": itemgetter("diverged")}
+    columns["steps"] = steps_of_runs
+    for name in (*shown, *own):
+        columns[name] = functools.partial(_scored, name)
+        if name == "fd":
+            columns["from the best"] = lambda row: _difference_cell(row["from_best"].get("fd"))
+            columns["from the row above"] = lambda row: _difference_cell(row["from_above"].get("fd"))
+    table = [[str(cell(row)) for cell in columns.values()] for row in rows]
+    known = {row["model"] for row in rows}
+    table += [[name, "0", *[""] * (len(columns) - 2)] for name in missing if name not in known]
+    table.append(["*real images*", *(_floor(outcomes, name) for name in [*columns][1:])])
+    lines = [f"| {' | '.join(cells)} |" for cells in ([*columns], *table)]
+    lines.insert(1, "|---" * len(columns) + "|")
     lines += ["", *_of_findings(rows), f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
     lines += _of_missing(missing)
     lines += _of_differences(rows)
@@ -223,6 +227,11 @@ def _difference_cell(of_both: dict[str, Any] | None) -> str:
     return f"{value} ({low} to {high}){_mark(of_both)}" if low else value
 
 
+def _scored(name: str, row: dict[str, Any]) -> str:
+    """Returns the cell of a score; FD's mark stands beside its differences, which are columns of their own."""
+    return _cell(name, row[name]) + ("" if name == "fd" else _mark(row["from_best"].get(name)))
+
+
 def _mark(of_both: dict[str, Any] | None) -> str:
     return f" {WITHIN}" if of_both and of_both["within_error"] else ""
 
@@ -245,16 +254,20 @@ def _floor(outcomes: Sequence[Outcome], name: str) -> str:
 
 def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
     """Returns a sentence on how the numbers were measured."""
-    scored = next((one.scores["fd"] for one in outcomes if "fd" in one.scores), None)
-    if scored is None:
+    protocols = [score["protocol"] for one in outcomes for score in one.scores.values()]
+    if not protocols:
         return "No run has been evaluated yet."
-    real, extractor = scored["protocol"]["real"], scored["protocol"]["extractor"]
+    with_images = next((protocol for protocol in protocols if "real" in protocol), None)
+    found = f"{(with_images or protocols[0])['fake']['count']} samples"
+    if with_images:
+        real, extractor = with_images["real"], with_images["extractor"]
+        found += (
+            f" against {real['count']} images of the {real['split']} split of {real['dataset']}; features of "
+            f"{extractor['name']}@{extractor['version']} {extractor['sha256'][:8]}"
+        )
     return (
-        f"Steps of each run; mean over the seeds and half of its 95 % interval by Student's t; "
-        f"{scored['protocol']['fake']['count']} samples against "
-        f"{real['count']} images of the {real['split']} split of {real['dataset']}; features of "
-        f"{extractor['name']}@{extractor['version']} {extractor['sha256'][:8]}; "
-        f"learning rates {'constant' if constant_rates else 'as in each recipe'}."
+        f"Steps of each run; mean over the seeds and half of its 95 % interval by Student's t; {found}; learning rates "
+        f"{'constant' if constant_rates else 'as in each recipe'}."
     )
 
 
