@@ -1,6 +1,6 @@
 """How often the 95 % interval of each score covers: redraws from known populations, scored as evaluations score them.
 
-    python -m benchmarks.intervals --redraws=400 --out=docs/intervals.md
+    python -m benchmarks.intervals --redraws=400 --out=docs/intervals.md     # blank cells alone: several sittings
     python -m benchmarks.intervals --rows=gauss:300x300 --scores=kid,recall --redraws=50
 
 A redraw takes N real images and M samples from a population, without replacement. What an interval should cover is the
@@ -136,10 +136,10 @@ def share_covered(rows: np.ndarray) -> float:
     return float(((rows[:, 1] <= mean) & (mean <= rows[:, 2])).mean())
 
 
-def row(name: str, n: int, m: int, shares: dict[str, float], names) -> str:
-    """Returns a line of the table."""
-    cells = [f"{100 * shares[score]:.1f}" if score in shares else "" for score in (*names, EACH_CLASS)]
-    return f"| {name} | {n} | {m} | " + " | ".join(cells) + " |"
+def row(key: str, cells: dict[str, str], names) -> str:
+    """Returns a line of the table; `key` is "population:real images x samples"."""
+    name, size = key.split(":")
+    return "| " + " | ".join([name, *size.split("x"), *(cells.get(score, "") for score in (*names, EACH_CLASS))]) + " |"
 
 
 def head(names) -> str:
@@ -148,10 +148,38 @@ def head(names) -> str:
     return "| " + " | ".join(titles) + " |\n" + "|---" * len(titles) + "|"
 
 
+def held(page: str) -> dict[str, dict[str, str]]:
+    """Returns the cells of a page's table that are not blank, those of each row by its key and their column."""
+    found = re.search("<!-- table -->\n(.*)<!-- end -->", page, flags=re.S)
+    lines = [line for line in found[1].splitlines() if line.startswith("|")] if found else []
+    (titles, _, *rows) = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines] or [[], []]
+    return {f"{name}:{n}x{m}": {t: c for t, c in zip(titles[3:], cells) if c} for name, n, m, *cells in rows}
+
+
 def write(path: pathlib.Path, table: str) -> None:
     """Puts the table into the page, between its marks."""
     page = path.read_text()
     path.write_text(re.sub("(<!-- table -->\n).*(<!-- end -->)", rf"\1\n{table}\n\n\2", page, flags=re.S))
+
+
+def fill(rows: dict[str, dict[str, str]], key: str, names, redraws: int) -> None:
+    """Measures the scores `names` of a row whose cells are blank."""
+    name, size = key.split(":")
+    n, m = map(int, size.split("x"))
+    blank = [score for score in names if score not in rows.setdefault(key, {})]
+    if not blank:
+        return
+    population = population_of(name)
+    if min(n, m) <= 2 * population.real.features.shape[1] + 2:
+        blank = [score for score in blank if score != "fd_infinity"]
+    shares = covered(population, n, m, redraws, blank)
+    rows[key] |= {score: f"{100 * share:.1f}" for score, share in shares.items()}
+
+
+@functools.cache
+def population_of(name: str) -> Population:
+    """Returns the population of this name, made once."""
+    return POPULATIONS[name]()
 
 
 def main():
@@ -159,21 +187,16 @@ def main():
     parser.add_argument("--rows", default=",".join(ROWS), help="population:real images x samples")
     parser.add_argument("--scores", default=",".join(SCORES))
     parser.add_argument("--redraws", type=int, default=400)
-    parser.add_argument("--out", type=pathlib.Path, help="the page that holds the table")
+    parser.add_argument("--out", type=pathlib.Path, help="the page that holds the table; what it has stays")
     args = parser.parse_args()
     names = args.scores.split(",")
-    lines = [head(names)]
-    print(lines[0], flush=True)
-    population_of = functools.cache(lambda name: POPULATIONS[name]())
-    for given in args.rows.split(","):
-        name, size = given.split(":")
-        n, m = map(int, size.split("x"))
-        population = population_of(name)
-        fits = [one for one in names if one != "fd_infinity" or min(n, m) > 2 * population.real.features.shape[1] + 2]
-        lines.append(row(name, n, m, covered(population, n, m, args.redraws, fits), names))
-        print(lines[-1], flush=True)
-    if args.out:
-        write(args.out, "\n".join(lines))
+    rows = held(args.out.read_text()) if args.out else {}
+    print(head(names), flush=True)
+    for key in args.rows.split(","):
+        fill(rows, key, names, args.redraws)
+        print(row(key, rows[key], names), flush=True)
+        if args.out:
+            write(args.out, "\n".join([head(SCORES), *(row(key, cells, SCORES) for key, cells in rows.items())]))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,28 @@ def test_coverage_is_counted_about_the_mean_over_redraws():
     rows = np.array([[1.0, 0.0, 2.5], [2.0, 2.1, 3.0], [3.0, 2.0, 4.0], [2.0, 1.0, 1.5]])  # value, low, high
     assert intervals.share_covered(rows) == 0.5
     assert intervals.share_covered(np.stack([rows, rows], axis=2)) == 0.5
-    assert intervals.row("a", 2, 3, {"fd": 0.5}, ["fd", "kid"]) == "| a | 2 | 3 | 50.0 |  |  |"
+    assert intervals.row("a:2x3", {"fd": "50.0"}, ["fd", "kid"]) == "| a | 2 | 3 | 50.0 |  |  |"
+
+
+def test_a_table_is_filled_over_several_sittings(monkeypatch, tmp_path):
+    page, asked = tmp_path / "page.md", []
+    page.write_text(f"above\n<!-- table -->\nold\n<!-- end -->\nbelow\n{chr(92)}1")
+    monkeypatch.setattr(intervals, "population_of", lambda name: small(count=1000))
+    monkeypatch.setattr(
+        intervals, "covered", lambda p, n, m, redraws, names: asked.append(names) or dict.fromkeys(names, 0.5)
+    )
+
+    def sitting(rows, scores):
+        monkeypatch.setattr(sys, "argv", ["", f"--rows={rows}", f"--scores={scores}", f"--out={page}"])
+        intervals.main()
+
+    sitting("gauss:40x30", "kid")
+    sitting("gauss:40x30,heavy:40x30", "fd,kid")
+    sitting("gauss:40x30,heavy:40x30", "fd,kid")
+    assert asked == [["kid"], ["fd"], ["fd", "kid"]]
+    both = {"fd": "50.0", "kid": "50.0"}
+    assert intervals.held(page.read_text()) == {"gauss:40x30": both, "heavy:40x30": both}
+    assert page.read_text().startswith("above\n") and page.read_text().endswith("\nbelow\n\\1")
 
 
 @pytest.mark.slow
