@@ -737,7 +737,7 @@ def test_a_probe_gives_the_same_of_the_same_state():
 class StandIn:
     """A model that is its step."""
 
-    name, stop_training, sampler = "stand_in", False, tfgen.samplers.latent()
+    name, stop_training, sampler, steps_per_execution = "stand_in", False, tfgen.samplers.latent(), 1
     fields, data_field, conditions = {"image": tfgen.Field("image", (SIDE, SIDE, 1))}, "image", ()
     remarks = ()
     networks, phases, stages = dict.fromkeys(["generator", "discriminator"]), LOSS, ()

@@ -136,8 +136,8 @@ class Diagnosis(keras.callbacks.Callback):
         self.stops = stops_for(self.model, self._asked)
         for stop in self.stops:
             stop.check(self.model)
-        self.stopped, self._step = None, int(self.model.step.numpy())
-        self._bad_step = int(self.model.first_bad_step.numpy())
+        self.stopped, self._bad_step = None, int(self.model.first_bad_step)
+        self._read_step()
         params = self.params or {}  # Keras sets none if the caller is not `fit`
         self.epoch_steps = params.get("steps_per_epoch") or params.get("steps")
         self._due = schedule(self.every, self.epoch_steps)
@@ -150,15 +150,22 @@ class Diagnosis(keras.callbacks.Callback):
             self._stop_for(findings)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        before, self._step = self._step, int(self.model.step.numpy())
-        bad = int(self.model.first_bad_step.numpy())
-        if bad not in (-1, self._bad_step):
+        bad = int(self.model.first_bad_step)
+        found = bad not in (-1, self._bad_step)
+        # reading a variable takes a tenth of a millisecond between two steps: the step is read where it may matter
+        self._most += self.model.steps_per_execution
+        if not found and not self._due(self._step, self._most):
+            return
+        before = self._step
+        self._read_step()
+        if found:
             self._bad_step = bad
             self._act(self._judge.diverge(bad))
         if self._due(before, self._step):
             self._look()
 
     def on_train_end(self, logs: dict | None = None) -> None:
+        self._read_step()
         if self._step and (not self.rows or self.rows[-1]["step"] < self._step):
             self._look(last=True)
         self._say(self._judge.end())
@@ -168,6 +175,9 @@ class Diagnosis(keras.callbacks.Callback):
         for stop in self.stops:
             if summary := stop.summary(self.rows):
                 self._print(summary)
+
+    def _read_step(self):
+        self._step = self._most = int(self.model.step)  # `_most` is the last step that may have been made since
 
     def _every(self):
         """Returns the number of steps until the first probe."""

@@ -79,9 +79,11 @@ def parts_of(data: np.ndarray, size: int = 250) -> list[np.ndarray]:
 
 
 def ridge(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Returns the weights [F, D] of a ridge regression of targets [N, D] on features [N, F], by the kernel matrix."""
-    gram = features @ features.T
-    return features.T @ np.linalg.solve(gram + RIDGE * len(gram) * np.eye(len(gram)), targets)
+    """Returns the weights [F, D] of a ridge regression of targets [N, D] on features [N, F]."""
+    number, length = features.shape
+    if length < number:  # the smaller of the two systems of equations, which have the same solution
+        return np.linalg.solve(features.T @ features + RIDGE * number * np.eye(length), features.T @ targets)
+    return features.T @ np.linalg.solve(features @ features.T + RIDGE * number * np.eye(number), targets)
 
 
 def correlation(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
@@ -98,9 +100,9 @@ def patch_features(images: np.ndarray) -> Features:
     def features(images: tf.Tensor) -> tf.Tensor:
         images = shrunk(images)
         found = tf.nn.conv2d(images, filters, 1, "SAME")
-        found = tf.concat([tf.nn.relu(found), tf.nn.relu(-found)], axis=-1)
+        means = [tf.image.resize(tf.nn.relu(part), (2, 2), method="area") for part in (found, -found)]
         # roots: a small mean response, of a thin line, counts too
-        pooled = tf.sqrt(tf.image.resize(found, (2, 2), method="area"))
+        pooled = tf.sqrt(tf.concat(means, axis=-1))
         small = tf.image.resize(images, (8, 8), method="area")
         return tf.concat([tf.reshape(part, [tf.shape(images)[0], -1]) for part in (pooled, small)], axis=1)
 

@@ -127,14 +127,23 @@ def diversity(probe: Probe) -> dict[str, tf.Tensor]:
     """
     model = model_of(probe)
     real = probe.batch[model.data_field]
-    measured = compared(real, samples(probe), probe.duplicates)
+    pairs = pairs_of(real)
+    measured = compared(real, samples(probe), probe.duplicates, pairs)
     if model.best("generator") is not model.generator:
-        trained = compared(real, fakes(probe), probe.duplicates)
+        trained = compared(real, fakes(probe), probe.duplicates, pairs)
         measured |= {f"trained_{name}": value for name, value in trained.items()}
     return measured
 
 
-def compared(real: tf.Tensor, fake: tf.Tensor, copies: float = 0.0) -> dict[str, tf.Tensor]:
+def pairs_of(rows: tf.Tensor) -> tf.Tensor:
+    """Returns the distances [N, N] of the rows [N, ...]."""
+    flat = tf.reshape(rows, [rows.shape[0], -1])
+    return distances(flat, flat)
+
+
+def compared(
+    real: tf.Tensor, fake: tf.Tensor, copies: float = 0.0, real_pairs: tf.Tensor | None = None
+) -> dict[str, tf.Tensor]:
     """Returns distances between samples, relative to those between training images, and the distance of both sets.
 
     `diversity` is the ratio of the mean distances of pairs, `nearest_diversity` that of the distances to the nearest
@@ -145,11 +154,13 @@ def compared(real: tf.Tensor, fake: tf.Tensor, copies: float = 0.0) -> dict[str,
     Args:
         real, fake: [N, ...], as many of each.
         copies: share of the rows of `real` that have an equal among them.
+        real_pairs: `pairs_of(real)`, if it is known.
     """
     rows = real.shape[0]
+    real_pairs = pairs_of(real) if real_pairs is None else real_pairs
     real = tf.reshape(real, [rows, -1])
     fake = tf.reshape(fake, [rows, -1])
-    real_pairs, fake_pairs = distances(real, real), distances(fake, fake)
+    fake_pairs = distances(fake, fake)
     real_mean, fake_mean = mean_of_pairs(real_pairs), mean_of_pairs(fake_pairs)
     least = ROUNDING * tf.sqrt(tf.reduce_mean(tf.reduce_sum(real * real, axis=1)))
     unlike = rows - round(copies * rows)
