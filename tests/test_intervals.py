@@ -35,6 +35,7 @@ def fewer_splits(monkeypatch):
 
 
 def test_400_redraws_are_covered(fewer_splits):
+    # seed 0, the first one tried; with seed 1 smallest_class covers 98.25 %
     found = intervals.covered(small(count=8000), 100, 100, 400, intervals.SCORES)
     assert set(found) == {*intervals.SCORES, intervals.EACH_CLASS}
     for name, share in found.items():
