@@ -76,14 +76,15 @@ def test_no_orphan_is_left(tmp_path, name, code):
 
 
 def test_a_child_that_does_not_listen_is_killed(tmp_path):
-    code = "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1); time.sleep(60)"
+    ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    # the child itself says when: a timer could fire before it has started
+    code = f"import os, signal, time; {ignore}; os.kill(os.getppid(), signal.SIGALRM); time.sleep(60)"
     log = tmp_path / "log"
 
     def interrupt(number, frame):
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 1.0)
     try:
         with pytest.raises(KeyboardInterrupt):
             run_child([sys.executable, "-c", code], log, grace=0.3)
