@@ -552,6 +552,7 @@ def test_a_collapsed_generator_is_named():
     assert "its samples differ among themselves over 1000 times less than real images" in str(collapsed)
 
 
+@pytest.mark.slow
 def test_a_large_beta_collapses_the_posterior(capsys):
     collapsed = watch(vae(beta=50.0, rate=3e-3), epochs=20, verbose=True)
     assert "posterior_collapse" in names(collapsed)
@@ -579,6 +580,7 @@ def test_a_loss_without_bound_has_diverged_and_is_said_once():
     assert "is not finite" in seen.findings[0].message
 
 
+@pytest.mark.slow
 def test_dead_units_are_named():
     model = gan()
     dense, logit = model.discriminator.layers[-2:]

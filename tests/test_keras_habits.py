@@ -348,7 +348,9 @@ def test_epochs_are_counted_anew_on_other_data_and_the_step_goes_on(images):
     assert int(model.step) == 5 + 3 + 6 + 5 + 5 + 5 + 2 + 10 + 2
 
 
-@pytest.mark.parametrize("how", ["stopped", "raised", "saved"])
+@pytest.mark.parametrize(
+    "how", ["saved", *(pytest.param(how, marks=pytest.mark.slow) for how in ("stopped", "raised"))]
+)
 def test_an_epoch_that_was_interrupted_is_trained_to_its_end_on_the_same_data_alone(how, images, tmp_path):
     expected, model = eager(gan()), eager(gan())
     fit(expected, images, 2)
