@@ -32,7 +32,7 @@ setup(
         "keras>=3.15",
         "numpy>=1.26",
         "absl-py>=2.0",
-        "pillow>=10.0",
+        "pillow>=10.1",
         "tensorflow-datasets>=4.9.10",
         "threadpoolctl>=3.0",
         "importlib_resources",  # tensorflow-datasets imports it without declaring it

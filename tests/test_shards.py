@@ -332,7 +332,7 @@ def test_stored_samples_are_an_array_that_is_decoded_bit_by_bit(runs, folder):
 def test_samples_of_an_evaluation_may_be_shards(runs, folder, monkeypatch):
     monkeypatch.setattr("tfgen.evaluation.real.CHUNK", 4)
     monkeypatch.setattr("tfgen.evaluation.files.CHUNK", 3)
-    samples, labels = read_samples(folder, 9)
+    samples, labels, _ = read_samples(folder, 9)
     images, seen = expected(runs, "cgan", 9), []
 
     def features(part):
@@ -361,7 +361,7 @@ def test_what_is_missing_or_damaged_is_said(runs, tmp_path):
 
 def test_points_are_read_whole(runs, tmp_path):
     assert sample(runs, "gan", "--num=5", "--format=npz", "--shards=2", f"--out={tmp_path / 's'}") == 0
-    points, labels = read_samples(tmp_path / "s")
+    points, labels, _ = read_samples(tmp_path / "s")
     assert labels is None and points.dtype == np.float32 and np.array_equal(points, expected(runs, "gan", 5))
 
 

@@ -16,7 +16,8 @@ COMMAND = cli.Command(
     "sample",
     "Draws images from a trained run.",
     "python -m tfgen.sample --run=runs/dcgan-fashion_mnist_mini --num=10000 --out=samples.npz\n"
-    "python -m tfgen.sample --run=runs/cgan-fashion_mnist_mini --label=sandal,bag --num=20 --out=samples.png",
+    "python -m tfgen.sample --run=runs/cgan-fashion_mnist_mini --label=sandal,bag --num=20 --out=samples.png\n"
+    'python -m tfgen.sample --run=RUN --caption="a dark bag" --caption="a light bag" --num=20 --out=samples.png',
 )
 COMMAND.path("run", None, "the run's folder")
 COMMAND.integer("num", 100, "number of images; they are the first ones of any larger number", minimum=1)
@@ -26,6 +27,11 @@ COMMAND.string(
     None,
     "classes of a conditional model, numbers or names, taken in turn: 3,5 or sandal,bag; a name with a comma in double "
     """quotes: --label='"a, b",c'; default: all in turn""",
+)
+COMMAND.multiple(
+    "caption",
+    "a text, of a model conditioned on texts; given several times, they are taken in turn; default: those of the run's "
+    "validation split",
 )
 COMMAND.path(
     "conditions",

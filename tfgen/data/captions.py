@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from tfgen.data import load_dataset
-from tfgen.data.filters import gray_of
+from tfgen.data.agreement import Agreement, Attribute
+from tfgen.data.measures import across_of, brightness_of, down_of, limit_between, size_of
 from tfgen.data.source import Arrays, Examples, Field, Indices, Source
 from tfgen.errors import UserError
 
-_CHUNK = 1024
 PLACED = ("scale", "x", "y")  # factors of drawings
 ATTRIBUTES = {
     "light": ("dark", "light"),
@@ -17,6 +17,7 @@ ATTRIBUTES = {
     "right": ("left", "right"),
     "low": ("top", "bottom"),
 }
+MEASURES = {"light": brightness_of, "large": size_of, "right": across_of, "low": down_of}
 
 
 class Captioned(Examples):
@@ -78,18 +79,10 @@ def captions(name: str, data_dir: str | None = None, image_size: tuple[int, int]
         splits[split] = _joined(examples, columns, said)
     stated = {key: [float(value) for value in limit] for key, limit in limits.items()}
     provenance = {**source.provenance, "captions": {"attributes": list(limits), "limits": stated}}
-    return dataclasses.replace(
+    made = dataclasses.replace(
         source, splits=splits, fields={**source.fields, **said}, provenance=provenance, scoring=None
     )
-
-
-def brightness_of(images: np.ndarray) -> np.ndarray:
-    """Returns the mean of the gray pixels above 0 of images uint8 [N, H, W, C], float64 [N] in 0..255; 0 of black."""
-    parts = []
-    for first in range(0, len(images), _CHUNK):
-        gray = gray_of(np.asarray(images[first : first + _CHUNK])).reshape(-1, images.shape[1] * images.shape[2])
-        parts.append(gray.sum(axis=1, dtype=np.float64) / np.maximum((gray > 0).sum(axis=1), 1))
-    return np.concatenate(parts)
+    return dataclasses.replace(made, agreement=_agreement(made, tuple(nouns), None if drawn else limits))
 
 
 def _brightness(source):
@@ -108,6 +101,24 @@ def _placed(source):
     limits = {"large": 0.75, "right": 0.5, "low": 0.5}
     values = {split: dict(zip(limits, rows.T, strict=True)) for split, rows in factors.items()}
     return values, {key: np.full(source.num_classes, limit) for key, limit in limits.items()}
+
+
+def _agreement(source, nouns, limits):
+    """Returns the check of pictures against captions; of drawings the limits are those that fit the training pictures.
+
+    Size and place of a drawing are known, and of a sample have to be measured.
+    """
+    train = source.splits["train"]
+    attributes = {}
+    for place, name in enumerate(source.provenance["captions"]["attributes"]):
+        if limits is None:
+            values, truths = MEASURES[name](train.column("image")), train.column("attributes")[:, place] > 0.5
+            of_class = [train.column("label") == label for label in range(len(nouns))]
+            fitted = np.array([limit_between(values[rows], truths[rows]) for rows in of_class])
+        else:
+            fitted = limits[name]
+        attributes[name] = Attribute(ATTRIBUTES[name], MEASURES[name], fitted)
+    return Agreement("caption", nouns, attributes)
 
 
 def _text(noun, keys, truths):

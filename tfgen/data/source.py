@@ -5,12 +5,15 @@ import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from tfgen.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from tfgen.data.agreement import Agreement
 
 ALIGNMENT = 64  # bytes; TensorFlow uses a NumPy buffer without a copy only at a multiple of this address
 
@@ -238,6 +241,7 @@ class Source:
         provenance: origin of the data (source, sha256, licence, notes), plain values for recipe.json.
         extractor: name of the feature extractor for such images, or None.
         scoring: metric of the samples where it is not based on features of images, or None.
+        agreement: checks whether pictures show what their captions ask for; None where nobody can tell.
     """
 
     name: str
@@ -247,6 +251,7 @@ class Source:
     provenance: dict = dataclasses.field(default_factory=dict)
     extractor: str | None = None
     scoring: Scoring | None = None
+    agreement: "Agreement | None" = None
 
     @property
     def num_classes(self) -> int | None:

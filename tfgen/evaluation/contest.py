@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ class Contest:
         seed: of bootstraps and subsets.
         other_classes: why the classifier's classes are not those of the data, or None if they are.
         general: whether the classifier is made for any picture, as the inception score takes it.
+        agreed: attribute -> whether each sample shows what its caption asks for, bool [M]; {} where nobody can tell.
+        agreed_real: the same of the reference images and their own captions.
     """
 
     real: Side
@@ -46,6 +49,8 @@ class Contest:
     seed: int = 0
     other_classes: str | None = None
     general: bool = False
+    agreed: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    agreed_real: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def nearest(self) -> tuple[np.ndarray, np.ndarray]:

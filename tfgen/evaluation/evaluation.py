@@ -16,6 +16,7 @@ from tfgen.data.source import Source
 from tfgen.data.unpaired import of_field
 from tfgen.errors import UserError
 from tfgen.evaluation import cheating, likelihoods
+from tfgen.evaluation.agreement import with_agreement
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.classes import other_classes, too_small
 from tfgen.evaluation.classification import check_labelled, classification_accuracy_score
@@ -119,6 +120,7 @@ def evaluate_samples(
     source: Source,
     settings: Settings,
     labels: np.ndarray | None = None,
+    captions: np.ndarray | None = None,
     *,
     subject: dict | None = None,
     picture: str | os.PathLike | None = None,
@@ -132,6 +134,7 @@ def evaluate_samples(
         source: `tfgen.data.Source`.
         settings: `Settings`.
         labels: the classes that they were generated for, int [N], or None.
+        captions: the texts that they were generated for, [N], or None.
         subject: plain values on where the samples come from, for evaluation.json.
         picture: path of a PNG of samples beside their nearest training images, or None.
         shown: splits from whose images the samples were made, by a model that translates.
@@ -153,7 +156,7 @@ def evaluate_samples(
             f"samples are compared by features of images, and {source.name} holds {held}: none of them is scored", say
         )
     else:
-        score_images(evaluation, samples, source, settings, labels, picture, say, shown)
+        score_images(evaluation, samples, source, settings, (labels, captions), picture, say, shown)
     return evaluation
 
 
@@ -162,13 +165,14 @@ def score_images(
     images: np.ndarray | StoredSamples,
     source: Source,
     settings: Settings,
-    labels: np.ndarray | None,
+    asked: tuple[np.ndarray | None, np.ndarray | None],
     picture: str | os.PathLike | None,
     say: Say,
     shown: Collection[str] = (),
 ) -> None:
-    """Adds the scores of images by their features; the other arguments as in `evaluate_samples`."""
+    """Adds the scores of images by their features; `asked` are labels and captions, all else as `evaluate_samples`."""
     check_samples(images, source)
+    labels, captions = asked
     if settings.cas:
         check_labelled(labels, source)  # now: a mistake after the other scores would lose them
     name = settings.extractor or default_extractor(source, say)
@@ -182,6 +186,11 @@ def score_images(
     else:
         fake = as_side(extractor, images, labels)
     contest = make_contest(fake, real, settings.seed)
+    if captions is not None and source.agreement is not None:
+        try:
+            contest = with_agreement(contest, source.agreement, images, captions, real)
+        except UserError as error:  # texts of the user's own
+            evaluation.note(f"caption agreement could not be measured: {error}", say)
     add_remarks(evaluation, contest, real.split, settings, say)
     evaluation.seconds["features"] = round(time.perf_counter() - start, 2)
     evaluation.add(*score_samples(contest, settings.metrics, say))
@@ -263,7 +272,8 @@ def evaluate_model(
         subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
     evaluation = Evaluation(subject)
     if model.sampler is not None:
-        samples, labels = draw(model, source, number_of_samples(source, settings), settings, conditions, say)
+        samples, rows = draw(model, source, number_of_samples(source, settings), settings, conditions, say)
+        labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
         # of two domains, samples are compared with pictures of the one that the model makes
         field = source.fields.get(model.data_field)
         other = model.data_field != "image" and field is not None and field.kind == "image"
@@ -271,7 +281,7 @@ def evaluate_model(
         # the source of a pair says much of its image
         shown = () if other or set(model.sources) <= set(conditions or {}) else (settings.split,)
         how: dict = {"subject": subject, "picture": picture, "shown": shown, "say": say}
-        evaluation = evaluate_samples(samples, real, settings, labels, **how)
+        evaluation = evaluate_samples(samples, real, settings, labels, captions, **how)
     say("the model's own scores on held-out examples")
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
     if "reconstruct" in model.endpoints():
@@ -304,15 +314,14 @@ def draw(
     settings: Settings,
     conditions: dict | None = None,
     say: Say = print,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns (samples 0, ..., num - 1 of the seed, their labels int64 [num] or None)."""
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Returns (samples 0, ..., num - 1 of the seed, their conditions by field name)."""
     # black and white data have to be compared with black and white samples, not with gray means
     stochastic = model.samples_stochastically
     say(f"sampling {num}{', pixels drawn from p(x|z)' if stochastic else ''}")
     examples = source.splits[settings.split]
     check_rows(model, conditions, examples, source.name)
-    made, rows = drawn(model, num, given=conditions, examples=examples, seed=settings.seed, stochastic=stochastic)
-    return made, None if model.label_field is None else rows.get(model.label_field)
+    return drawn(model, num, given=conditions, examples=examples, seed=settings.seed, stochastic=stochastic)
 
 
 def check_split(source: Source, split: str) -> None:

@@ -3,32 +3,44 @@
 import csv
 import hashlib
 import os
+from typing import NamedTuple
 
 import numpy as np
 
 from tfgen import faults
-from tfgen.data import folder, npz
+from tfgen.data import folder, metadata, npz
 from tfgen.data.arrays import check_images, check_labels
+from tfgen.data.checks import check_field
 from tfgen.errors import UserError, nearest
+from tfgen.sampling.shards.formats import LABELS
 from tfgen.sampling.shards.plan import MANIFEST
 from tfgen.sampling.shards.reading import CHUNK, StoredSamples
 from tfgen.storage.images import to_uint8
 from tfgen.storage.paths import expanded
 
 
-def read_samples(
-    path: str | os.PathLike, num: int | None = None
-) -> tuple[np.ndarray | StoredSamples, np.ndarray | None]:
-    """Reads samples.
+class Samples(NamedTuple):
+    """Samples, and what they were made for.
+
+    Attributes:
+        data: images uint8 [N, H, W, C], which stay in their files where these are shards, or points float32 [N, 2].
+        labels: int64 [N], or None.
+        captions: texts [N], or None.
+    """
+
+    data: np.ndarray | StoredSamples
+    labels: np.ndarray | None = None
+    captions: np.ndarray | None = None
+
+
+def read_samples(path: str | os.PathLike, num: int | None = None) -> Samples:
+    """Returns the `Samples` in files.
 
     Args:
-        path: FILE.npz with `images` [N, H, W, C], uint8 or float in [0, 1] (and `labels` int [N]), or with `points`
-            float [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`); or a folder of shards.
+        path: FILE.npz with `images` [N, H, W, C], uint8 or float in [0, 1] (and `labels` int [N], `captions`), or with
+            `points` float [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`; metadata.csv as data sets
+            have it); or a folder of shards.
         num: number of samples to read, from the first on, or None for all.
-
-    Returns:
-        (images uint8 [N, H, W, C] or points float32 [N, 2], labels int64 [N] or None). Images in shards stay in their
-        files, as `StoredSamples`.
 
     Raises:
         UserError: the path holds no samples, or is damaged.
@@ -36,9 +48,12 @@ def read_samples(
     path = expanded("--samples", path)
     if (path / MANIFEST).is_file():
         samples = StoredSamples(path, num)
-        return (samples, samples.labels) if samples.dtype == np.uint8 else (np.asarray(samples), None)
-    samples, labels = _from_folder(path) if path.is_dir() else _from_npz(path)
-    return samples[:num], None if labels is None else labels[:num]
+        if samples.dtype != np.uint8:
+            return Samples(np.asarray(samples))
+        return Samples(samples, samples.labels, samples.captions)
+    found = _from_folder(path) if path.is_dir() else _from_npz(path)
+    asked = (None if values is None else values[:num] for values in found[1:])
+    return Samples(found.data[:num], *asked)
 
 
 def _from_npz(path):
@@ -52,7 +67,7 @@ def _from_npz(path):
         points = np.asarray(points, np.float32)
         if points.ndim != 2 or not np.isfinite(points).all():
             raise UserError(f"{path}: expected finite points [N, 2], got shape {points.shape}")
-        return points, None
+        return Samples(points)
     if "images" not in arrays:
         close = nearest("images", arrays)
         raise UserError(f"{path}: expected an array 'images', got {', '.join(sorted(arrays)) or 'none'}{close}")
@@ -60,16 +75,22 @@ def _from_npz(path):
     if not len(images):
         raise UserError(f"{path}: expected at least one image, got none")
     labels = check_labels(f"{path}: labels", arrays["labels"]) if "labels" in arrays else None
-    if labels is not None and len(labels) != len(images):
-        raise UserError(f"{path}: expected as many labels as images, got {len(labels)} and {len(images)}")
-    return images if images.dtype == np.uint8 else to_uint8(images), labels
+    captions = check_field(f"{path}: captions", arrays["captions"], "text") if "captions" in arrays else None
+    for name, values in {"labels": labels, "captions": captions}.items():
+        if values is not None and len(values) != len(images):
+            raise UserError(f"{path}: expected as many {name} as images, got {len(values)} and {len(images)}")
+    return Samples(images if images.dtype == np.uint8 else to_uint8(images), labels, captions)
 
 
 def _from_folder(path):
     pictures, images, stored = folder.read_all(path)
     if images is None:
         images = stored.gather(np.arange(len(stored)))["image"]
-    return images, _labels(path / "labels.csv", [picture.path for picture in pictures])
+    names = [picture.path for picture in pictures]
+    said = metadata.read(path, names)
+    known = metadata.CAPTION in said.values and set(names) <= set(said.paths)
+    captions = said.of(names)[metadata.CAPTION] if known else None
+    return Samples(images, _labels(path / LABELS, names), captions)
 
 
 def _labels(path, names):

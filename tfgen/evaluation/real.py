@@ -66,6 +66,9 @@ class RealData:
         limit: the largest number of reference images.
         seed: of their choice, where the split has more.
 
+    Attributes:
+        rows: the indices int64 [M] of the reference images in their split.
+
     Raises:
         UserError: the data have no images, or no such split.
     """
@@ -85,12 +88,12 @@ class RealData:
         self.source, self.extractor, self.cache, self.split, self.seed = source, extractor, cache, split, seed
         self._whole: dict[str, Side] = {}
         self._prints: dict[str, str] = {}
-        self._rows = chosen(len(source.splits[split]), limit, seed)
+        self.rows = chosen(len(source.splits[split]), limit, seed)
 
     @property
     def reference(self) -> Side:
         """The `Side` that samples are compared with."""
-        return self.whole(self.split).take(self._rows)
+        return self.whole(self.split).take(self.rows)
 
     def training(self, count: int | None = None) -> Side:
         """Returns the `Side` of the training images, all or a choice of `count`."""
@@ -150,11 +153,11 @@ class RealData:
         real = {
             "dataset": self.source.name,
             "split": self.split,
-            "count": len(self._rows),
+            "count": len(self.rows),
             "image_shape": list(self.source.fields["image"].shape),
             "sha256": self.fingerprint(),
         }
-        if len(self._rows) < len(self.source.splits[self.split]):
+        if len(self.rows) < len(self.source.splits[self.split]):
             real["seed"] = self.seed  # by which they were chosen: other seeds are other images
         return {"version": 1, "real": real, "extractor": self.extractor.describe()}
 

@@ -27,6 +27,7 @@ from tfgen.metrics.replicates import scaled
 from tfgen.metrics.score import SHARE, Z95, Score, around, clipped, share
 
 Found = tuple[dict[str, Score], dict]
+CAPTIONS = "caption_agreement"
 
 
 # The function of every family: contest -> (metric -> Score, details).
@@ -143,6 +144,21 @@ def agreement(contest: Contest) -> Found:
     return {"label_agreement": share_of_samples(contest, agreed, floor=floor, protocol=contest.stated())}, {}
 
 
+def captions(contest: Contest) -> Found:
+    """Returns `caption_agreement`, the proportion of samples that show all that their captions ask for.
+
+    `caption_agreement_NAME` is the proportion of those that show what is asked for of one attribute.
+    """
+    stated = contest.stated(attributes=list(contest.agreed))
+    whole, whole_real = (np.logical_and.reduce(list(cases.values())) for cases in (contest.agreed, contest.agreed_real))
+    pairs = {CAPTIONS: (whole, whole_real)}
+    pairs |= {f"{CAPTIONS}_{name}": (cases, contest.agreed_real[name]) for name, cases in contest.agreed.items()}
+    return {
+        name: share_of_samples(contest, cases, floor=float(np.mean(real)), protocol=stated)
+        for name, (cases, real) in pairs.items()
+    }, {}
+
+
 def conditional(contest: Contest) -> Found:
     """Returns `fd_per_class`, the mean over classes."""
     fake, real, floor = contest.fake, contest.real, contest.floor
@@ -162,7 +178,8 @@ class Family:
     Attributes:
         function: computes the scores, as above.
         gives: names of the scores.
-        classes, labels: whether it needs class probabilities, and labels on both sides.
+        classes, labels, asked: whether it needs class probabilities, labels on both sides, and samples of captions
+            that can be checked. Further scores than `gives` are parts of the first.
         own: whether the classes have to be those of the data.
         long: whether it takes longer than the others.
     """
@@ -171,6 +188,7 @@ class Family:
     gives: tuple[str, ...]
     classes: bool = False
     labels: bool = False
+    asked: bool = False
     own: bool = False
     long: bool = False
 
@@ -184,6 +202,7 @@ FAMILIES = (
     Family(classes, ("smallest_class",), classes=True, own=True),
     Family(memorisation, ("authenticity", "fd_train"), long=True),
     Family(agreement, ("label_agreement",), classes=True, own=True, labels=True),
+    Family(captions, (CAPTIONS,), asked=True),
     Family(conditional, ("fd_per_class",), labels=True),
 )
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)

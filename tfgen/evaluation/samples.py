@@ -69,7 +69,7 @@ def score_samples(
                 say(f"  {', '.join(chosen)}: left out: {error}")
                 continue
             seconds[family.function.__name__] = took
-            scores |= {name: score for name, score in found.items() if name in chosen}
+            scores |= {name: score for name, score in found.items() if name in chosen or name not in family.gives}
             details |= more
             say(f"  {', '.join(chosen)}: {took:.1f} s")
     return scores, details, seconds
@@ -98,6 +98,8 @@ def _missing(contest, family):
         return f"a classifier of these classes: {contest.other_classes}"
     if family.labels and (contest.fake.labels is None or contest.real.labels is None):
         return "labels of the samples and of the real images"
+    if family.asked and not contest.agreed:
+        return "samples of captions, and data whose captions can be checked, as captions(fashion_mnist_mini)"
     return None
 
 

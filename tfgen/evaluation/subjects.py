@@ -81,9 +81,11 @@ def evaluate_file(
     given_out, out = out, destination(out, Layout(path if path.is_dir() else path.parent).evaluation)
     source = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
     startup.start_tensorflow()
-    found, labels = read_samples(path, settings.num)
-    subject = {"samples": str(samples), "sha256": digest(found)}
-    evaluation = evaluate_samples(found, source, settings, labels, subject=subject, picture=picture_beside(out, source))
+    found = read_samples(path, settings.num)
+    subject = {"samples": str(samples), "sha256": digest(found.data)}
+    evaluation = evaluate_samples(
+        *found[:1], source, settings, *found[1:], subject=subject, picture=picture_beside(out, source)
+    )
     return evaluation, written(evaluation, out, settings, merge=not given_out)
 
 

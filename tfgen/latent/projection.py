@@ -207,7 +207,7 @@ def _read(path):
                 return np.asarray(picture.convert("RGB"))[None]
         except faults.PICTURE as error:
             raise UserError(f"--images: {path} cannot be read as a picture: {reason(error)}") from None
-    found, _ = read_samples(found)
+    found = read_samples(found).data
     found = np.asarray(found)
     if found.ndim != 4:
         raise UserError(f"--images: {path} holds points; expected pictures")

@@ -21,6 +21,8 @@ SHARE: Limits = (0.0, 1.0)
 SHARES = (
     *("clipped_precision", "clipped_recall", "precision", "recall", "coverage"),
     *("smallest_class", "authenticity", "label_agreement", "test_accuracy", "supervised_accuracy"),
+    *("caption_agreement", "caption_agreement_class", "caption_agreement_light", "caption_agreement_large"),
+    *("caption_agreement_right", "caption_agreement_low"),
 )
 Z95 = 1.96  # standard errors to either side of a 95 % interval
 

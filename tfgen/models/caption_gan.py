@@ -28,6 +28,7 @@ class Captioning(Options):
         caption_at: where the discriminator sees the caption: a channel of the image, beside its last maps, or nowhere
             but in the projection
         mismatch: weight of real images with wrong captions, among all that the discriminator is to reject
+        hardness: how much wrong captions that resemble the right one are preferred; 0: any other is as likely
         interpolation: weight of samples under means of two captions in the generator's loss
     """
 
@@ -36,6 +37,7 @@ class Captioning(Options):
     conditional_norm: bool = False
     caption_at: Literal["image", "maps", "projection"] = "maps"
     mismatch: Share = 0.5
+    hardness: NotNegative = 0.0
     interpolation: NotNegative = 0.0
 
 
@@ -71,6 +73,10 @@ def caption_gan(
         field = Field("vector", (encoder.size,))
     captioning.idle("on vectors, which are taken as they are", "text_encoder")
 
+    captioning.idle("with mismatch=0 and interpolation=0, where no other caption is drawn", "hardness")
+    draws = captioning.mismatch > 0 or captioning.interpolation > 0
+    hardness = captioning.hardness if draws else 0.0
+
     def given() -> Condition:
         return reduced(make_condition(condition, field), captioning.caption_units)
 
@@ -92,6 +98,7 @@ def caption_gan(
         kind=kind,
         text_encoder=encoder,
         mismatch=captioning.mismatch,
+        hardness=hardness,
         interpolation=captioning.interpolation,
     )
 

@@ -12,6 +12,7 @@ from tfgen.report.figures import SIDE, figure, img
 from tfgen.report.markup import Markup, joined, paragraph, table
 from tfgen.sampling.chunks import drawn
 from tfgen.sampling.grids import MAX_CLASSES, paired, stacked
+from tfgen.sampling.lettering import distinct
 from tfgen.storage import images
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS, ROWS = 10, 6
 POINTS = 2500
+LOOKED_AT = 200  # examples, for different captions
 
 
 # Each function: (evidence, seed) -> Markup, or None where the model cannot draw it.
@@ -27,6 +29,8 @@ POINTS = 2500
 def samples(evidence: Evidence, seed: int) -> Markup | None:
     """Draws a row of samples per class if there are few classes, else a sheet of samples."""
     model = evidence.run.model
+    if has_captions(model):
+        return caption_strips(evidence, seed)
     sources = any(model.fields[name].kind == "image" for name in model.conditions)
     return class_strips(evidence, seed) if has_classes(model) and not sources else sample_sheet(evidence, seed)
 
@@ -70,12 +74,29 @@ def class_strips(evidence: Evidence, seed: int) -> Markup:
     labels = np.repeat(np.arange(rows), columns)
     given = {str(model.label_field): labels}
     made, _ = drawn(model, len(labels), given=given, examples=rows_of(evidence), seed=seed)
-    cells = []
-    for index in range(rows):
-        name = evidence.class_name(index)
-        cells.append([name, img(images.grid(made[labels == index], columns), f"{columns} samples of the class {name}")])
+    names = [evidence.class_name(index) for index in range(rows)]
     said = paragraph(f"Each row: samples that were asked for this class, none chosen, of seed {seed}.")
-    return joined(said, table(["class", "samples"], cells, class_="strips"))
+    return joined(said, strips("class", names, made, columns))
+
+
+def caption_strips(evidence: Evidence, seed: int) -> Markup:
+    """Draws a row of samples for each of the first captions of the held-out examples."""
+    model, (examples, split) = evidence.run.model, evidence.held_out
+    columns, field = columns_of(model), str(model.text_field)
+    texts = distinct(examples.gather(np.arange(min(len(examples), LOOKED_AT)))[field])[:COLUMNS]
+    made, _ = drawn(model, len(texts) * columns, given={field: np.repeat(np.array(texts, object), columns)}, seed=seed)
+    said = paragraph(f"Each row: samples of a caption of the {split} split, none chosen, of seed {seed}.")
+    return joined(said, strips("caption", texts, made, columns))
+
+
+def strips(what: str, names: list[str], made: np.ndarray, columns: int) -> Markup:
+    """Returns a table of a row of `columns` samples, one after the other in `made`, for each of the names."""
+    rows = made.reshape(len(names), columns, *made.shape[1:])
+    pictures = [
+        img(images.grid(row, columns), f"{columns} samples of the {what} {name}")
+        for row, name in zip(rows, names, strict=True)
+    ]
+    return table([what, "samples"], [list(pair) for pair in zip(names, pictures, strict=True)], class_="strips")
 
 
 def interpolation(evidence: Evidence, seed: int) -> Markup | None:
@@ -129,6 +150,12 @@ def has_classes(model: "GenerativeModel") -> bool:
     """Returns whether the model makes images of a given class, of few enough classes to show each."""
     images_alone = model.sampler is not None and model.fields[model.data_field].kind == "image"
     return images_alone and model.label_field is not None and (model.num_classes or math.inf) <= MAX_CLASSES
+
+
+def has_captions(model: "GenerativeModel") -> bool:
+    """Returns whether the model makes images of texts alone."""
+    images_alone = model.sampler is not None and model.fields[model.data_field].kind == "image"
+    return images_alone and model.text_field is not None and model.conditions == (model.text_field,)
 
 
 def rows_of(evidence: Evidence) -> Examples | None:

@@ -8,7 +8,7 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Request:
         seed: of the sequence of samples.
         label: classes, taken in turn, of a model conditioned on labels, as `tfgen.data.classes` reads them: "3,5",
             or by name; None: all in turn.
+        caption: texts, taken in turn, of a model conditioned on texts; (): rows of the validation split.
         conditions: FILE.npz of arrays by field name, whose rows are taken in turn; None: all classes in turn, and rows
             of the validation split of the run's data for other conditions.
         stochastic: whether to draw pixels from p(x|z) instead of returning its mean.
@@ -48,6 +49,7 @@ class Request:
     num: int = 100
     seed: int = 0
     label: str | None = None
+    caption: Sequence[str] = ()
     conditions: str | None = None
     stochastic: bool = False
     sampler: str | None = None
@@ -80,7 +82,13 @@ class Draw:
 
     def labels(self, first: int, end: int) -> np.ndarray | None:
         """Returns the classes of samples first, ..., end - 1, int64; None if the model has none."""
-        name = self.model.label_field
+        return self._asked(self.model.label_field, first, end)
+
+    def captions(self, first: int, end: int) -> np.ndarray | None:
+        """Returns the texts of samples first, ..., end - 1; None if the model has none."""
+        return self._asked(self.model.text_field, first, end)
+
+    def _asked(self, name: str | None, first: int, end: int) -> np.ndarray | None:
         if name is None:
             return None
         return self.model.conditions_for(end - first, self.given, self.examples, first)[name]
@@ -111,7 +119,7 @@ def sample_run(folder: str | os.PathLike, request: Request, out: str | os.PathLi
     draw = opened(run, request)
     write = writers.writer_for(out, draw.model.fields[draw.model.data_field])
     samples = said(draw.chunks(0, request.num), request.num)
-    write(out, samples, draw.shape(request.num), draw.labels(0, request.num))
+    write(out, samples, draw.shape(request.num), draw.labels(0, request.num), draw.captions(0, request.num))
     return out
 
 
@@ -136,9 +144,28 @@ def opened(run: Run, request: Request) -> Draw:
     given = {} if request.conditions is None else read_conditions(request.conditions)
     startup.start_tensorflow()
     model = run.model
-    given = model.with_label(label, given)
+    given = with_captions(model, request.caption, model.with_label(label, given))
     sampler = sampler_of(model, request.sampler, request.sampling_steps, request.guidance)
     return Draw(model, request, given, condition_examples(run, model, given), sampler)
+
+
+def with_captions(model: GenerativeModel, captions: Sequence[str], given: dict) -> dict:
+    """Returns the conditions `given`, and captions, if any, under the name of the field of texts.
+
+    Raises:
+        UserError: the model is not conditioned on one text, or a caption is blank.
+    """
+    if not captions:
+        return given
+    if model.text_field is None:
+        kinds = [f"{name}, a {model.fields[name].kind}" for name in model.conditions]
+        known = f"its conditions are {'; '.join(kinds)}" if kinds else "it is not conditional"
+        raise UserError(f"{model.name} takes no captions: {known}; leave out --caption")
+    if model.text_field in given:
+        raise UserError(f"give --caption or {model.text_field!r} in --conditions, not both")
+    if not all(text.strip() for text in captions):
+        raise UserError(f"--caption expects a text such as 'a red heart', got {list(captions)}")
+    return {**given, model.text_field: list(captions)}
 
 
 def condition_examples(run: Run, model: GenerativeModel, given: dict) -> Examples | None:
@@ -191,10 +218,11 @@ def sampler_of(
 def default_name(run: Run, request: Request, kind: str | None = None) -> pathlib.Path:
     """Returns a path in the run's samples folder, named after the request; `kind` is the format of shards, or None."""
     name = f"seed{request.seed}_{request.num}"
-    for flag in ("label", "conditions", "sampler", "sampling_steps", "guidance"):
+    for flag in ("label", "caption", "conditions", "sampler", "sampling_steps", "guidance"):
         value = getattr(request, flag)
-        if value is not None:
+        if value not in (None, (), []):
             text = pathlib.Path(value).stem if flag == "conditions" else str(value)
+            text = ", ".join(value) if flag == "caption" else text
             name += f"_{flag}" + _in_a_name(text)
     name += "_stochastic" if request.stochastic else ""
     if kind:

@@ -82,10 +82,16 @@ def recipe_of(draw: Draw) -> dict:
         cycle = range(model.num_classes) if given is None and model.num_classes else given
         cycle = draw.labels(0, request.num) if cycle is None else cycle
         classes = [int(c) for c in np.atleast_1d(np.asarray(cycle))]
+    captions: list[str] | None = None
+    if model.text_field is not None:
+        given = draw.given.get(model.text_field)
+        period = len(draw.examples or ()) if given is None else len(np.atleast_1d(given))
+        captions = np.asarray(draw.captions(0, min(period, request.num))).tolist()
     return {
         "weights": model.digest(),
         "seed": request.seed,
         "label": classes,
+        "captions": captions,
         "conditions": conditions_digest(model, request.num, draw.given, draw.examples),
         "sampler": None if draw.sampler is None else repr(draw.sampler),
         "stochastic": request.stochastic,
@@ -103,7 +109,8 @@ def make_shards(plan: Plan, draw: Draw, worker: int = 0, number: int = 1) -> Non
         start, (first, end) = time.perf_counter(), plan.bounds(shard)
         samples = (made for made, _ in draw.chunks(first, end))
         with written_once(plan.path(shard)) as partial:
-            formats.write_shard(partial, plan.format, samples, draw.shape(end - first), draw.labels(first, end), first)
+            asked = {"labels": draw.labels(first, end), "captions": draw.captions(first, end)}
+            formats.write_shard(partial, plan.format, samples, draw.shape(end - first), first=first, **asked)
         rate = (end - first) / (time.perf_counter() - start)
         print(f"worker {worker}: {plan.path(shard).name} ({rate:.0f} a second), {done}/{len(missing)}", file=sys.stderr)
 
@@ -125,5 +132,5 @@ def arguments(
         "shards": shards,
     }
     given = [f"--{name}={value}" for name, value in values.items() if value is not None]
-    given += [f"--plugin={name}" for name in plugins]
+    given += [f"--caption={text}" for text in request.caption] + [f"--plugin={name}" for name in plugins]
     return [*given, f"--out={out}", *(["--stochastic"] if request.stochastic else [])]

@@ -85,6 +85,12 @@ class Sampling:
         return labels[0] if len(labels) == 1 else None
 
     @property
+    def text_field(self) -> str | None:
+        """The name of the one condition that is a text, or None."""
+        texts = [name for name in self.conditions if self.fields[name].kind == "text"]
+        return texts[0] if len(texts) == 1 else None
+
+    @property
     def num_classes(self) -> int | None:
         """The number of classes of a model conditioned on labels, if known."""
         field = self.fields.get(self.label_field or "")

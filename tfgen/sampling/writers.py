@@ -9,6 +9,7 @@ import numpy as np
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.sampling.grids import class_columns, enlarged
+from tfgen.sampling.lettering import caption_rows, rows_fit
 from tfgen.sampling.shards import formats
 from tfgen.storage import images
 from tfgen.storage.atomic import replacing, write_text
@@ -48,7 +49,7 @@ def check(out: pathlib.Path, num: int, field: Field) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; --out must be FILE.npz, FILE.png or a folder")
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    foreign = sorted(names - {formats.file_name(i) for i in range(num)} - {"labels.csv"})
+    foreign = sorted(names - {formats.file_name(i) for i in range(num)} - {formats.LABELS, formats.METADATA})
     if foreign:
         raise UserError(
             f"{out} holds {foreign[0]!r}, which these {num} images would not replace; give an empty or a new folder"
@@ -82,43 +83,73 @@ def check_format(name: str, out: pathlib.Path, field: Field) -> None:
         formats.array_record()
 
 
-def writer_for(out: pathlib.Path, field: Field) -> Callable[[pathlib.Path, Chunks, tuple, np.ndarray | None], None]:
-    """Returns the function that writes samples of `field` to `out`."""
+def writer_for(out: pathlib.Path, field: Field) -> Callable[..., None]:
+    """Returns the function that writes samples of `field` to `out`: (out, chunks, shape, labels, captions)."""
     picture = write_grid if field.kind == "image" else write_scatter
     return {".npz": write_npz, ".png": picture}.get(kind(out), write_folder)
 
 
-def write_npz(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes `images` uint8 [num, H, W, C], or `points` float32 [num, D], and `labels` int64 [num].
+def write_npz(
+    out: pathlib.Path,
+    chunks: Chunks,
+    shape: tuple[int, ...],
+    labels: np.ndarray | None = None,
+    captions: np.ndarray | None = None,
+) -> None:
+    """Writes `images` uint8 [num, H, W, C], or `points` float32 [num, D], `labels` int64 [num] and `captions` [num].
 
     Memory does not grow with num, the first entry of `shape`: chunks are written one by one.
     """
     with replacing(out) as partial:
-        formats.write_npz(partial, chunks, shape, labels)
+        formats.write_npz(partial, chunks, shape, labels, captions)
 
 
-def write_grid(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes one PNG of about ten columns; each of them holds one class where classes come in turn."""
+def write_grid(
+    out: pathlib.Path,
+    chunks: Chunks,
+    shape: tuple[int, ...],
+    labels: np.ndarray | None = None,
+    captions: np.ndarray | None = None,
+) -> None:
+    """Writes one PNG of about ten columns; each of them holds one class where classes come in turn.
+
+    Of captions that repeat, and are few enough, each has a row, and is written to the left of it.
+    """
+    if captions is not None and rows_fit(captions):
+        images.save_png(out, caption_rows(np.concatenate(list(chunks)), list(captions)))
+        return
     period = _period(labels) if labels is not None else 1
     columns = class_columns(period) if 1 < period <= MAX_COLUMNS else None
     images.save_png(out, enlarged(images.grid(np.concatenate(list(chunks)), columns), shape[1:]))
 
 
-def write_scatter(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
+def write_scatter(
+    out: pathlib.Path,
+    chunks: Chunks,
+    shape: tuple[int, ...],
+    labels: np.ndarray | None = None,
+    captions: np.ndarray | None = None,
+) -> None:
     """Writes one PNG with a dot per point."""
     images.save_png(out, images.scatter(np.concatenate(list(chunks))))
 
 
-def write_folder(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes 000000.png, 000001.png, ..., and with labels also labels.csv (`file`, `label`)."""
+def write_folder(
+    out: pathlib.Path,
+    chunks: Chunks,
+    shape: tuple[int, ...],
+    labels: np.ndarray | None = None,
+    captions: np.ndarray | None = None,
+) -> None:
+    """Writes 000000.png, 000001.png, ..., and the tables of `formats.tables_beside`."""
     index = 0
     for chunk in chunks:
         for image in chunk:
             images.save_png(out / formats.file_name(index), image)
             index += 1
-    if labels is not None:
-        names = [formats.file_name(index) for index in range(len(labels))]
-        write_text(out / "labels.csv", formats.labels_text(names, labels))
+    names = [formats.file_name(number) for number in range(index)]
+    for file, text in formats.tables_beside(names, labels, captions).items():
+        write_text(out / file, text)
 
 
 def _period(labels):

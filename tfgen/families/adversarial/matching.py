@@ -23,6 +23,7 @@ class MatchingModel(AdversarialModel):
         generator: `latent` and the conditions -> image.
         discriminator: `image` and the conditions -> logit.
         mismatch: weight of wrong pairs among all that D is to reject; 0: none are shown.
+        hardness: of wrong pairs: 0 draws any other condition of the batch, more prefers those near the right one.
         interpolation: weight of G's loss of samples under means of two examples' conditions, equation 5 of the paper,
             which has 1; 0: none. The conditions have to be vectors, or texts.
         **options: of `AdversarialModel`.
@@ -38,11 +39,12 @@ class MatchingModel(AdversarialModel):
         discriminator: keras.Model,
         *,
         mismatch: Share = 0.5,
+        hardness: NotNegative = 0.0,
         interpolation: NotNegative = 0.0,
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, **options)
-        self.mismatch, self.interpolation = float(mismatch), float(interpolation)
+        self.mismatch, self.hardness, self.interpolation = float(mismatch), float(hardness), float(interpolation)
         kinds = {self.fields[name].kind for name in self.conditions}
         if self.interpolation and not kinds <= {"vector", "text"}:
             raise UserError(
@@ -87,20 +89,31 @@ class MatchingModel(AdversarialModel):
     def other_conditions(self, batch: Fields, step: Step) -> Fields:
         """Returns, for each example, the conditions of another one of the whole batch, drawn among those that differ.
 
-        Of equal conditions, as of two light bags, a wrong pair would be a right one.
+        Of equal conditions, as of two light bags, a wrong pair would be a right one. The probability of another's is
+        proportional to exp(hardness cos), cos of the angle between both.
         """
         own = {name: batch[name] for name in self.conditions}
         everyones = {name: step.gather(values) for name, values in own.items()}
-        differ = tf.reduce_any([differing(own[name], everyones[name]) for name in own], axis=0)
-        chances = step.noise.uniform("others", tf.shape(differ))
-        chosen = tf.argmax(tf.where(differ, chances, -1.0), axis=1)
+        differ, alike = zip(*(compared(own[name], everyones[name]) for name in own), strict=True)
+        differs = tf.reduce_any(differ, axis=0)
+        uniform = step.noise.uniform("others", tf.shape(differs))
+        # the largest of scores with Gumbel noise is a draw from their softmax
+        scores = self.hardness * tf.reduce_mean(alike, axis=0) - tf.math.log(-tf.math.log(uniform))
+        chosen = tf.argmax(tf.where(differs, scores, scores.dtype.min), axis=1)
         return {name: tf.gather(values, chosen) for name, values in everyones.items()}
 
 
-def differing(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    """Returns bool [A, B]: whether row i of a [A, ...] and row j of b [B, ...] are different."""
+def compared(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns whether rows of a [A, ...] and of b [B, ...] differ, bool [A, B], and how alike they are, float32 [A, B].
+
+    The latter is the cosine of their angle; 0 of labels.
+    """
     if a.dtype.is_integer:
-        return tf.not_equal(a[:, None], b[None, :])
+        differ = tf.not_equal(a[:, None], b[None, :])
+        return differ, tf.zeros(tf.shape(differ))
     a, b = (tf.reshape(x, [tf.shape(x)[0], -1]) for x in (a, b))
-    squares = tf.reduce_sum(a * a, axis=1)[:, None] + tf.reduce_sum(b * b, axis=1)[None, :]
-    return squares - 2.0 * tf.matmul(a, b, transpose_b=True) > ALIKE * squares
+    product = tf.matmul(a, b, transpose_b=True)
+    lengths = [tf.reduce_sum(x * x, axis=1) for x in (a, b)]
+    squares = lengths[0][:, None] + lengths[1][None, :]
+    cosine = tf.math.divide_no_nan(product, tf.sqrt(lengths[0][:, None] * lengths[1][None, :]))
+    return squares - 2.0 * product > ALIKE * squares, cosine

@@ -13,6 +13,7 @@ from tfgen.errors import UserError
 from tfgen.storage.images import encode_png
 
 Chunks = Iterable[np.ndarray]
+LABELS, METADATA = "labels.csv", "metadata.csv"  # tables beside pictures
 
 # One record per chunk, as TFDS and Grain need it for random access; PNG cannot be compressed any further.
 _ARRAY_RECORD_OPTIONS = "group_size:1,uncompressed"
@@ -25,6 +26,7 @@ def write_shard(
     shape: tuple[int, ...],
     labels: np.ndarray | None = None,
     first: int = 0,
+    captions: np.ndarray | None = None,
 ) -> None:
     """Writes one shard at `path`.
 
@@ -35,18 +37,21 @@ def write_shard(
         shape: (number, H, W, C) of all chunks together.
         labels: int64 [number], or None.
         first: index of the first image in the whole sequence.
+        captions: texts [number], or None.
 
     Raises:
         UserError: the package of the format is missing, or its file cannot be written.
     """
     if kind == "npz":
-        write_npz(path, chunks, shape, labels)
+        write_npz(path, chunks, shape, labels, captions)
     else:
-        {"array_record": write_array_record, "png": write_pictures}[kind](path, chunks, labels, first)
+        {"array_record": write_array_record, "png": write_pictures}[kind](path, chunks, labels, first, captions)
 
 
-def write_array_record(path: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int) -> None:
-    """Writes an ArrayRecord of serialised `tf.train.Example`: `image` (PNG bytes), `index` and, if any, `label`.
+def write_array_record(
+    path: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int, captions: np.ndarray | None = None
+) -> None:
+    """Writes an ArrayRecord of serialised `tf.train.Example`: `image` (PNG bytes), `index`, and `label` and `caption`.
 
     TFDS stores the features {"image": Image(), "index": Scalar(int64), "label": ClassLabel()} in the same way.
     """
@@ -64,6 +69,9 @@ def write_array_record(path: pathlib.Path, chunks: Chunks, labels: np.ndarray | 
             features = {"image": tf.train.Feature(bytes_list=picture), "index": value(first + index)}
             if labels is not None:
                 features["label"] = value(int(labels[index]))
+            if captions is not None:
+                text = tf.train.BytesList(value=[captions[index].encode()])
+                features["caption"] = tf.train.Feature(bytes_list=text)
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
         writer.close()
     except RuntimeError as error:  # the only exception of the library
@@ -86,19 +94,30 @@ def array_record() -> types.ModuleType:
     return array_record_module
 
 
-def write_pictures(folder: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int) -> None:
-    """Writes INDEX.png, at least six digits, in `folder`, and with labels also labels.csv (`file`, `label`)."""
+def write_pictures(
+    folder: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int, captions: np.ndarray | None = None
+) -> None:
+    """Writes INDEX.png, at least six digits, in `folder`, and the tables of `tables_beside`."""
     folder.mkdir(parents=True)
     names = []
     for index, image in _numbered(chunks):
         names.append(file_name(first + index))
         (folder / names[-1]).write_bytes(encode_png(image))
-    if labels is not None:
-        (folder / "labels.csv").write_text(labels_text(names, labels), encoding="utf-8")
+    for file, text in tables_beside(names, labels, captions).items():
+        (folder / file).write_text(text, encoding="utf-8")
 
 
-def write_npz(path: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels: np.ndarray | None = None) -> None:
-    """Writes `images` uint8 [number, H, W, C], or `points` float32 [number, 2], and `labels` int64 [number]."""
+def write_npz(
+    path: pathlib.Path,
+    chunks: Chunks,
+    shape: tuple[int, ...],
+    labels: np.ndarray | None = None,
+    captions: np.ndarray | None = None,
+) -> None:
+    """Writes `images` uint8 [number, H, W, C], or `points` float32 [number, 2], and what they were asked for.
+
+    That is `labels` int64 [number] and `captions`, texts [number].
+    """
     name, kind_of_number = ("images", "|u1") if len(shape) == 4 else ("points", "<f4")
     with zipfile.ZipFile(path, "w") as archive:
         with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
@@ -106,9 +125,11 @@ def write_npz(path: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], labels
             np.lib.format.write_array_header_1_0(file, header)
             for chunk in chunks:
                 file.write(chunk.astype(kind_of_number, copy=False).tobytes())
-        if labels is not None:
-            with archive.open("labels.npy", "w") as file:
-                np.lib.format.write_array(file, np.asarray(labels, np.int64))
+        asked = {"labels": (labels, np.int64), "captions": (captions, np.str_)}
+        for name, (values, kind) in asked.items():
+            if values is not None:
+                with archive.open(f"{name}.npy", "w") as file:
+                    np.lib.format.write_array(file, np.asarray(values, kind), allow_pickle=False)
 
 
 def file_name(index: int) -> str:
@@ -116,12 +137,19 @@ def file_name(index: int) -> str:
     return f"{index:06d}.png"
 
 
-def labels_text(names: list[str], labels: np.ndarray) -> str:
-    """Returns the text of labels.csv: a row `file,label` per picture."""
-    text = io.StringIO()
-    rows = [(name, int(label)) for name, label in zip(names, labels, strict=True)]
-    csv.writer(text, lineterminator="\n").writerows([("file", "label"), *rows])
-    return text.getvalue()
+def tables_beside(names: list[str], labels: np.ndarray | None, captions: np.ndarray | None) -> dict[str, str]:
+    """Returns file -> text of the tables beside pictures, of what is known: labels.csv (`file`, `label`), metadata.csv.
+
+    The latter (`file_name`, `caption`) is what a folder of pictures says of them as a data set.
+    """
+    kept = {LABELS: (("file", "label"), labels), METADATA: (("file_name", "caption"), captions)}
+    found = {}
+    for file, (head, values) in kept.items():
+        if values is not None:
+            text = io.StringIO()
+            csv.writer(text, lineterminator="\n").writerows([head, *zip(names, values, strict=True)])
+            found[file] = text.getvalue()
+    return found
 
 
 def _numbered(chunks):

@@ -112,6 +112,9 @@ def read_manifest(folder: str | os.PathLike) -> dict:
             raise ValueError(f"its shape is {manifest['shape']}")
         if cycle is not None and not (cycle and all(isinstance(label, int) and abs(label) < 2**62 for label in cycle)):
             raise ValueError(f"its labels are {cycle}")
+        texts = manifest.get("captions")
+        if texts is not None and not (isinstance(texts, list) and texts and all(isinstance(t, str) for t in texts)):
+            raise ValueError("its captions are no texts")
     except FileNotFoundError:
         raise UserError(f"{folder} holds no {MANIFEST}, so it is not a folder of shards") from None
     except faults.TEXT as error:

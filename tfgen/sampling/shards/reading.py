@@ -28,6 +28,7 @@ class StoredSamples:
         shape: (N, H, W, C), or (N, D) of points.
         dtype: uint8 of images, float32 of points.
         labels: int64 [N], or None.
+        captions: texts [N], or None.
         plan: the division into shards.
 
     Raises:
@@ -51,8 +52,8 @@ class StoredSamples:
         self._ends = np.array([self.plan.bounds(shard)[1] for shard in range(self.plan.shards)])
         # (number, reader) of the shard that was read last
         self._open: tuple[int, Callable[[np.ndarray, int], np.ndarray]] | None = None
-        cycle = manifest["label"]
-        self.labels = None if cycle is None else np.array(cycle, np.int64)[np.arange(len(self)) % len(cycle)]
+        self.labels = self._in_turn(manifest["label"], np.int64)
+        self.captions = self._in_turn(manifest.get("captions"), object)  # earlier versions had none
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -75,6 +76,9 @@ class StoredSamples:
         """Yields all images in order, `CHUNK` at once."""
         for start in range(0, len(self), CHUNK):
             yield self[start : min(start + CHUNK, len(self))]
+
+    def _in_turn(self, cycle, dtype):
+        return None if cycle is None else np.array(cycle, dtype)[np.arange(len(self)) % len(cycle)]
 
     def _read(self, shard, rows):
         path, first = self.plan.path(shard), self.plan.bounds(shard)[0]

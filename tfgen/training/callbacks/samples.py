@@ -12,6 +12,7 @@ from tfgen.data.source import Examples
 from tfgen.errors import UserError
 from tfgen.sampling.chunks import drawn
 from tfgen.sampling.grids import class_rows, enlarged, paired, stacked
+from tfgen.sampling.lettering import caption_rows, distinct
 from tfgen.storage import images
 
 POINTS = 2500  # in a picture of points
@@ -20,10 +21,10 @@ POINTS = 2500  # in a picture of points
 class SampleGrid(keras.callbacks.Callback):
     """A callback that writes `epoch_0001.png`, `epoch_0002.png`, ..., and `progress.gif` at the end of training.
 
-    The picture has one class per row if the model is conditioned on labels, and each sample below its condition if it
-    is conditioned on images. If the model cannot sample, it shows originals, each above its reconstruction; for a model
-    of points, `POINTS` samples over the data. Models of other data, such as vectors, have no picture. The first picture
-    that fails is reported, and training continues.
+    The picture has one class per row if the model is conditioned on labels, one caption per row if on texts, and each
+    sample below its condition if it is conditioned on images. If the model cannot sample, it shows originals, each
+    above its reconstruction; for a model of points, `POINTS` samples over the data. Models of other data, such as
+    vectors, have no picture. The first picture that fails is reported, and training continues.
 
     Args:
         folder: of the pictures.
@@ -106,12 +107,22 @@ class SampleGrid(keras.callbacks.Callback):
         elif label is not None and self.model.num_classes and self.model.conditions == (label,):
             labels, columns = class_rows(self.model.num_classes, self.n, columns)
             number, given = len(labels), {label: labels}
+        elif self.model.conditions == (self.model.text_field,) and self.examples is not None:
+            return self._captioned(self.model.text_field)
         sources = self.model.sources
         number = max(1, number // (2 + (not given))) if sources else number
         made, rows = drawn(self.model, number, given=given, examples=self.examples, seed=self.seed)
         if not sources:
             return enlarged(images.grid(made, columns), made.shape[1:])
         return enlarged(stacked(self._beside(rows[sources[0]], made, given), columns), made.shape[1:])
+
+    def _captioned(self, name):
+        """Returns a sheet of a row for each of the first captions of the held-out examples."""
+        texts = distinct(self.examples.column(name))
+        rows, columns = class_rows(len(texts), self.n, self.columns)
+        given = [texts[row] for row in rows]
+        made, _ = drawn(self.model, len(given), given={name: given}, seed=self.seed)
+        return caption_rows(made, given)
 
     def _beside(self, sources, made, given):
         """Returns the rows of a sheet: sources, translations, and below them what the model has for comparison."""
