@@ -31,6 +31,7 @@ class StandIn:
     def __init__(self, num_classes=None, can_sample=True, source=False):
         self.num_classes, self.sampler = num_classes, "latent" if can_sample else None
         self.label_field = "label" if num_classes else None
+        self.text_field = None
         self.conditions = (("label",) if num_classes else ()) + (("x",) if source else ())
         self.step = tf.Variable(0, dtype=tf.int64)
         self.first_bad_step = tf.Variable(-1, dtype=tf.int64)

@@ -11,6 +11,6 @@ import tfgen
 
 
 def recipe():
-    options = {"caption_at": "image"}
+    options = {"caption_at": "image", "hardness": 5.0}
     data = "captions(fashion_mnist_mini)"
     return tfgen.load_recipe("cgan").replace(model="caption_gan", dataset=data, options=options)

@@ -89,8 +89,8 @@ class MatchingModel(AdversarialModel):
     def other_conditions(self, batch: Fields, step: Step) -> Fields:
         """Returns, for each example, the conditions of another one of the whole batch, drawn among those that differ.
 
-        Of equal conditions, as of two light bags, a wrong pair would be a right one. The probability of another's is
-        proportional to exp(hardness cos), cos of the angle between both.
+        Of equal conditions, as of two light bags, a wrong pair would be a right one. The probability of others is
+        proportional to exp(hardness alike), `alike` in [-1, 1] as `compared` has it.
         """
         own = {name: batch[name] for name in self.conditions}
         everyones = {name: step.gather(values) for name, values in own.items()}
@@ -106,14 +106,15 @@ class MatchingModel(AdversarialModel):
 def compared(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns whether rows of a [A, ...] and of b [B, ...] differ, bool [A, B], and how alike they are, float32 [A, B].
 
-    The latter is the cosine of their angle; 0 of labels.
+    The latter is the cosine of their angle after the numbers were standardised over b, so that what few have in common,
+    such as a noun, counts for more than what many have; 0 of labels.
     """
     if a.dtype.is_integer:
         differ = tf.not_equal(a[:, None], b[None, :])
         return differ, tf.zeros(tf.shape(differ))
     a, b = (tf.reshape(x, [tf.shape(x)[0], -1]) for x in (a, b))
-    product = tf.matmul(a, b, transpose_b=True)
-    lengths = [tf.reduce_sum(x * x, axis=1) for x in (a, b)]
-    squares = lengths[0][:, None] + lengths[1][None, :]
-    cosine = tf.math.divide_no_nan(product, tf.sqrt(lengths[0][:, None] * lengths[1][None, :]))
-    return squares - 2.0 * product > ALIKE * squares, cosine
+    squares = tf.reduce_sum(a * a, axis=1)[:, None] + tf.reduce_sum(b * b, axis=1)[None, :]
+    differ = squares - 2.0 * tf.matmul(a, b, transpose_b=True) > ALIKE * squares
+    mean, spread = tf.reduce_mean(b, axis=0), tf.math.reduce_std(b, axis=0)
+    a, b = (tf.math.l2_normalize(tf.math.divide_no_nan(x - mean, spread), axis=1) for x in (a, b))
+    return differ, tf.matmul(a, b, transpose_b=True)
