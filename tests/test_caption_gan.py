@@ -199,6 +199,11 @@ def test_texts_are_known_by_what_they_say():
         (lambda model: model_of(mismatch=1.5), r"mismatch must lie in \[0, 1\], got 1.5"),
         (lambda model: model_of(condition="label"), "needs the field 'label' of every image"),
         (lambda model: model_of(interpolation=1, loss="relativistic"), "of which there are no real images"),
+        (lambda model: model.compile(jit_compile=True), "XLA compiles nothing with texts, such as the captions here"),
+        (
+            lambda model: tfgen.AdversarialModel(*model.networks.values(), latent_dim=3, fields=model.fields),
+            "'caption' is a text, and networks take numbers: give text_encoder=",
+        ),
         (
             lambda model: tfgen.build_model("caption_gan", (8, 8, 1), 3, condition="label"),
             "caption_gan takes a text or a vector as its condition, but 'label' is of the kind label; .*has caption",

@@ -61,6 +61,9 @@ class Compiled(Attributes):
         for key in _NOT_OURS:
             if kwargs.pop(key, None) is not None:
                 raise UserError(f"{self.name} has the {key} of its phases: leave {key} out of compile")
+        texts = [name for name, field in self.fields.items() if field.kind == "text"]
+        if texts and kwargs.get("jit_compile"):
+            raise UserError(f"XLA compiles nothing with texts, such as the {texts[0]}s here: leave out jit_compile")
         accumulation.check(accumulate, self.needs_whole_batch)
         parsed = parse_stages(stages)
         check_stages(parsed, self.phases, self.name)

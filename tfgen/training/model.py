@@ -60,7 +60,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         remarks: (name, sentence) of what was noticed of the networks when the model was made.
 
     Raises:
-        UserError: `ema` is not in [0, 1).
+        UserError: `ema` is not in [0, 1), or a condition is a text and there is no `text_encoder`.
     """
 
     likelihood: Likelihood | None = None
@@ -83,6 +83,12 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.networks = networks
         self.fields = as_fields(fields)
         self.data_field = makes or data_field(self.fields)
+        texts = [name for name in self.conditions if self.fields[name].kind == "text"]
+        if texts and text_encoder is None:
+            raise UserError(
+                f"the condition {texts[0]!r} is a text, and networks take numbers: give text_encoder=, such as "
+                "tfgen.texts.hashed_ngrams(), whose vectors the networks are to take"
+            )
         has_images = any(field.kind == "image" for field in self.fields.values())
         self.value_range = _checked_range(value_range) if has_images else None
         self.ema, self.seed, self.text_encoder = ema, int(seed), text_encoder
