@@ -26,7 +26,7 @@ from tfgen.families.adversarial.trials import BlindnessTrial
 from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.families.variational.rules import LATENT_RULES
 from tfgen.noise import Noise
-from tfgen.runs.folder import Layout
+from tfgen.runs.layout import Layout
 from tfgen.runs.watching import callbacks_of
 from tfgen.training.checkpoints import Checkpoints
 

@@ -15,7 +15,7 @@ import tfgen
 from tfgen.errors import UserError
 from tfgen.models import MODELS
 from tfgen.models.common import Optimizer, compiled
-from tfgen.runs.folder import Layout
+from tfgen.runs.layout import Layout
 from tfgen.sampling.chunks import drawn
 
 SHAPE = (16, 16, 1)

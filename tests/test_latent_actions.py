@@ -362,7 +362,7 @@ def test_truncation_gives_up_diversity(space):
 
 class FakeRun:
     def __init__(self, model, folder):
-        from tfgen.runs.folder import Layout
+        from tfgen.runs.layout import Layout
 
         self.model, self.folder, self.paths, self.class_names = model, folder, Layout(folder), NAMES
         self.recipe = tfgen.Recipe("dcgan")

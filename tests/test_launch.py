@@ -157,7 +157,7 @@ def test_training_commands_are_told_that_they_are_several():
 
 def test_a_restart_goes_on_with_what_the_launch_began(monkeypatch, tmp_path):
     """--resume=never sets an older run aside, and not the one of the worker that has died."""
-    from tfgen.runs.folder import Layout
+    from tfgen.runs.layout import Layout
     from tfgen.runs.resume import restarted
 
     paths = Layout(tmp_path)

@@ -13,8 +13,8 @@ from tfgen.data.pipeline import step_indexed
 from tfgen.errors import UserError
 from tfgen.models import MODELS
 from tfgen.noise import stream_key
-from tfgen.runs.folder import Layout
 from tfgen.runs.job import set_up
+from tfgen.runs.layout import Layout
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.phases import Phase, check_stages, parse_stages, running, spans, updates_of
 

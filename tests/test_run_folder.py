@@ -20,7 +20,7 @@ from processes import busy
 import tfgen
 from tfgen.errors import UserError
 from tfgen.runs import job
-from tfgen.runs.folder import Layout
+from tfgen.runs.layout import Layout
 from tfgen.runs.lock import FolderLock
 from tfgen.storage import locks
 from tfgen.storage.origin import Origin, Stamp, stamp_of, steps_of

@@ -11,7 +11,8 @@ import tfgen
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.recipes.recipe import Recipe
-from tfgen.runs.folder import Layout, Run, read_history, save_record
+from tfgen.runs.folder import Run, read_history, save_record
+from tfgen.runs.layout import Layout
 
 FIELDS = {"image": Field("image", (16, 16, 1))}
 OPTIONS = {"network": "dense", "units": [8], "latent_dim": 2}

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from factories import BATCH, CLASSES, LABELLED, LATENT, SHAPE, ae, fitted, gan, labelled_gan, vae
+from factories import BATCH, CLASSES, LABELLED, LATENT, SHAPE, ae, fitted, gan, generator, labelled_gan, vae
 from keras import layers
 
 from tfgen import samplers
@@ -113,6 +113,18 @@ def test_discriminate_images_takes_unit_images_in_inference_mode(trained, photos
     x = photos(3, SHAPE) / np.float32(255.0)
     expected = trained.discriminator(2.0 * x - 1.0, training=False)
     np.testing.assert_allclose(trained.discriminate_images(x), expected, atol=1e-5)
+
+
+def test_a_discriminator_of_patches_answers_with_their_mean(photos):
+    """As PatchGAN's does in a model of pairs; its signature takes the conditions that it names, and no others."""
+    image = keras.Input(SHAPE, name="image")
+    patches = lambda: keras.Model(image, layers.Conv2D(1, 3, name="logit")(image), name="discriminator")  # noqa: E731
+    model = gan(nets=(generator, patches))
+    x = photos(3, SHAPE) / np.float32(255.0)
+    each = model.discriminator(2.0 * x - 1.0, training=False)
+    assert each.shape == (3, 4, 3, 1)
+    np.testing.assert_allclose(model.discriminate_images(x), np.mean(each, axis=(1, 2)), atol=1e-6)
+    assert [spec.name for spec in model.endpoints()["discriminate"].inputs] == ["image"]
 
 
 # Conditions of several kinds at once.

@@ -62,6 +62,16 @@ def test_without_an_adversarial_weight_there_is_no_discriminator():
         pix2pix(adversarial_weight=0, pixel_weight=0)
 
 
+def test_discriminators_of_pairs_take_the_source_where_they_see_it():
+    inputs = {}
+    for name in ("pix2pix", "srgan"):
+        model = tfgen.build_model(name, fields=PAIRS, **TINY[name])
+        inputs[name] = [spec.name for spec in model.endpoints()["discriminate"].inputs]
+        given = {"source": pictures(2, (8, 8, 1))} if name == "pix2pix" else None
+        assert model.discriminate_images(pictures(2, (8, 8, 3)), conditions=given).shape == (2, 1)
+    assert inputs == {"pix2pix": ["image", "source"], "srgan": ["image"]}
+
+
 def test_the_terms_are_those_of_the_equation():
     """With a discriminator that knows nothing, log 2; and the weighted mean differences."""
     model = pix2pix(pixel_weight=10, adversarial_weight=2, loss="non_saturating")

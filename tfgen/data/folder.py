@@ -73,22 +73,7 @@ def load(
     pictures, images, stored = read_all(path, image_size, memory_limit, outside, kind)
     if unpaired.has_domains([picture.path for picture in pictures]):
         return _domains(path, pictures, images, stored, image_size)
-    root, in_memory = stored.root, images is not None
-    found = arranged([picture.path for picture in pictures])
-    found.remarks += said.remarks
-    for remark in found.remarks:
-        log.warning("%s: %s", root, remark)
-    stored.label(found.labels, found.names)
-    stored.attach(said.of([picture.path for picture in pictures]), said.fields)
-    stored.divide(found.splits)
-    fields = stored.fields()
-    whole: Examples = stored if images is None else Arrays({"image": images, **stored.columns}, fields)
-    notes = [*_notes(pictures, stored.channels, image_size, found.names, in_memory), *found.remarks]
-    notes += [f"attributes: {', '.join(said.attributes)}"] if said.attributes else []
-    log.info("%s: %s", root, "; ".join(notes))
-    provenance = {"source": str(root.resolve()), "sha256": {"listing": _listing_digest(root, pictures)}, "notes": notes}
-    views = {split: whole.select(rows) for split, rows in found.splits.items()}
-    return Source(f"folder:{path}", fields, views, found.names, provenance)
+    return _classes(path, pictures, images, stored, image_size, said)
 
 
 def _outside(root, paths):
@@ -96,6 +81,23 @@ def _outside(root, paths):
     if unpaired.has_domains(paths):
         return {path: "beside the folders of domains" for path in paths if unpaired.domain_of(path) is None}
     return outside_of_splits(root, paths)
+
+
+def _classes(path, pictures, images, stored, image_size, said):
+    """Returns the `Source` of pictures in folders of classes, perhaps of splits, with what the metadata say."""
+    found = arranged([picture.path for picture in pictures])
+    found.remarks += said.remarks
+    for remark in found.remarks:
+        log.warning("%s: %s", stored.root, remark)
+    stored.label(found.labels, found.names)
+    stored.attach(said.of([picture.path for picture in pictures]), said.fields)
+    stored.divide(found.splits)
+    fields = stored.fields()
+    whole: Examples = stored if images is None else Arrays({"image": images, **stored.columns}, fields)
+    notes = [*_notes(pictures, stored.channels, image_size, found.names, images is not None), *found.remarks]
+    notes += [f"attributes: {', '.join(said.attributes)}"] if said.attributes else []
+    views = {split: whole.select(rows) for split, rows in found.splits.items()}
+    return Source(f"folder:{path}", fields, views, found.names, _provenance(stored.root, pictures, notes))
 
 
 def _domains(path, pictures, images, stored, image_size):
@@ -113,11 +115,17 @@ def _domains(path, pictures, images, stored, image_size):
     fields, whole = stored.fields(), stored if images is None else Arrays({"image": images}, stored.fields())
     notes = _notes(pictures, stored.channels, image_size, None, images is not None)
     notes.append("two domains without pairs: " + ", ".join(f"{s} {len(p[0])} and {len(p[1])}" for s, p in rows.items()))
-    log.info("%s: %s", stored.root, "; ".join(notes))
-    digest = {"listing": _listing_digest(stored.root, pictures)}
-    provenance = {"source": str(stored.root.resolve()), "sha256": digest, "notes": notes}
-    splits = unpaired.splits(dict.fromkeys(rows, whole), rows)
-    return Source(f"folder:{path}", {"image": fields["image"], "other": fields["image"]}, splits, None, provenance)
+    splits, fields = (
+        unpaired.splits(dict.fromkeys(rows, whole), rows),
+        dict.fromkeys(("image", "other"), fields["image"]),
+    )
+    return Source(f"folder:{path}", fields, splits, None, _provenance(stored.root, pictures, notes))
+
+
+def _provenance(root, pictures, notes):
+    """Logs the notes on a folder, and returns its provenance."""
+    log.info("%s: %s", root, "; ".join(notes))
+    return {"source": str(root.resolve()), "sha256": {"listing": _listing_digest(root, pictures)}, "notes": notes}
 
 
 def read_all(

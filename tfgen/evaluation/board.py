@@ -24,7 +24,8 @@ from tfgen.evaluation.ranking import Outcome, as_csv, markdown, own_scores, summ
 from tfgen.evaluation.record import Record
 from tfgen.evaluation.stored import read_evaluation
 from tfgen.machine.children import fate, run_child
-from tfgen.runs.folder import Layout, Run
+from tfgen.runs.folder import Run
+from tfgen.runs.layout import Layout
 from tfgen.runs.lock import FolderLock
 from tfgen.runs.resume import check_place
 from tfgen.runs.sampling import condition_examples

@@ -11,7 +11,7 @@ from tfgen import faults
 from tfgen.errors import UserError
 from tfgen.evaluation.ranking import Outcome, summary
 from tfgen.recipes.recipe import Recipe
-from tfgen.runs.folder import Layout
+from tfgen.runs.layout import Layout
 from tfgen.storage.atomic import write_text
 from tfgen.storage.tables import load_json
 

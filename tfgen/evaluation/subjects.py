@@ -12,7 +12,8 @@ from tfgen.evaluation.files import digest, read_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.stored import keep
 from tfgen.machine import startup
-from tfgen.runs.folder import Layout, load_run
+from tfgen.runs.folder import load_run
+from tfgen.runs.layout import Layout
 from tfgen.runs.sampling import read_conditions
 
 

@@ -76,18 +76,38 @@ def project(
         raise UserError(f"{space.model.name} has no encoder: steps must be at least 1, got {steps}")
     pictures, conditions = _pictures(space, images, num)
     found = projected(space, pictures, conditions, starts, steps, seed)
-    train = space.source.splits["train"]
-    rows = np.random.default_rng(0).permutation(len(train))[:10_000]
-    real = train.gather(rows)[space.model.data_field].astype(np.float32) / 255.0
+    real = _training_images(space)
     mean, deviation = real.mean(axis=0), real.std(axis=0)
-    of_mean = _errors(images_of(np.broadcast_to(mean, pictures.shape)), pictures)
     noise = images_of(mean + deviation * np.random.default_rng(seed).standard_normal((NOISES, *mean.shape)))
     given = {name: values[np.arange(NOISES) % len(values)] for name, values in conditions.items()}
     of_noise = projected(space, noise, given, starts, steps, seed)
-    noise_mean = float(_errors(images_of(np.broadcast_to(mean, noise.shape)), noise).mean())
-    error = mean_of(found.errors, POSITIVE) if len(pictures) > 1 else float(found.errors[0])
-    mean_error, noise_error = float(of_mean.mean()), float(of_noise.errors.mean())
-    values = {
+    values = _values(found, of_noise, _errors_of(mean, pictures), _errors_of(mean, noise))
+    settings: dict[str, Any] = {
+        "num": len(pictures),
+        "starts": starts,
+        "steps": steps,
+        "seed": seed,
+        "encoder": space.encodes,
+    }
+    settings["images"] = str(images) if isinstance(images, (str, os.PathLike)) else "held-out images"
+    return Exploration(
+        "project", _picture(pictures, noise, found, of_noise), values, _lines(values, len(pictures)), settings
+    )
+
+
+def _training_images(space):
+    """Returns up to 10,000 training images, float32 in [0, 1]."""
+    train = space.source.splits["train"]
+    rows = np.random.default_rng(0).permutation(len(train))[:10_000]
+    return train.gather(rows)[space.model.data_field].astype(np.float32) / 255.0
+
+
+def _values(found: Projected, of_noise: Projected, mean_errors: np.ndarray, noise_mean_errors: np.ndarray) -> dict:
+    """Returns what is told of pictures and of noise, beside the errors of the mean image for both."""
+    error = mean_of(found.errors, POSITIVE) if len(found.errors) > 1 else float(found.errors[0])
+    mean_error, noise_error = float(mean_errors.mean()), float(of_noise.errors.mean())
+    noise_mean = float(noise_mean_errors.mean())
+    return {
         "error": error,
         "mean_image": mean_error,
         "noise": noise_error,
@@ -98,26 +118,24 @@ def project(
         "of_one_start": float(found.starts[:, 0].mean()),
         "latents": found.latents,
     }
-    lines = (
-        f"mean squared error of {len(pictures)} pictures {found.errors.mean():.4f}, of the mean image "
-        f"{mean_error:.4f}: a share of {values['ratio']:.3f}",
-        f"of {NOISES} pictures of noise {noise_error:.4f}, of the mean image {noise_mean:.4f}: "
+
+
+def _lines(values, count):
+    return (
+        f"mean squared error of {count} pictures {values['errors'].mean():.4f}, of the mean image "
+        f"{values['mean_image']:.4f}: a share of {values['ratio']:.3f}",
+        f"of {NOISES} pictures of noise {values['noise']:.4f}, of the mean image {values['mean_image_of_noise']:.4f}: "
         f"{values['ratio_of_noise']:.3f}",
     )
-    settings: dict[str, Any] = {
-        "num": len(pictures),
-        "starts": starts,
-        "steps": steps,
-        "seed": seed,
-        "encoder": space.encodes,
-    }
-    settings["images"] = str(images) if isinstance(images, (str, os.PathLike)) else "held-out images"
+
+
+def _picture(pictures, noise, found, of_noise):
+    """Returns pictures and some of noise, above those that the model makes nearest to them."""
     above, below = (
-        np.concatenate([real_[:SHOWN], noise_[:4]])
-        for real_, noise_ in ((pictures, noise), (found.pictures, of_noise.pictures))
+        np.concatenate([real[:SHOWN], of_nothing[:4]])
+        for real, of_nothing in ((pictures, noise), (found.pictures, of_noise.pictures))
     )
-    picture = grids.enlarged(grids.paired(above, below, 10), below.shape[1:])
-    return Exploration("project", picture, values, lines, settings)
+    return grids.enlarged(grids.paired(above, below, 10), below.shape[1:])
 
 
 def projected(
@@ -178,6 +196,11 @@ def descended(
 def images_of(pictures: np.ndarray) -> np.ndarray:
     """Returns pictures in [0, 1] as uint8; values outside are cut off."""
     return images.to_uint8(np.clip(pictures, 0.0, 1.0))
+
+
+def _errors_of(mean, targets):
+    """Returns the errors of one picture in [0, 1] for all targets uint8 [N, H, W, C], float64 [N]."""
+    return _errors(images_of(np.broadcast_to(mean, targets.shape)), targets)
 
 
 def _errors(made, targets):

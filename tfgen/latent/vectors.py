@@ -58,14 +58,7 @@ def arithmetic(
     trials = (4 if expression is None else 200) if trials is None else trials
     checked(num=num, codes=codes, trials=trials)
     judge = Judge(space, extractor)
-    if expression is None:
-        if target is not None:
-            raise UserError("target is what an expression should give: give expression= too")
-        wanted = list(_pairs(judge.classes))
-    else:
-        found = terms(expression, judge.names, judge.classes)
-        goal = reduced(found) if target is None else concept(target, judge.names, judge.classes)
-        wanted = [(found, goal)]
+    wanted = _wanted(judge, expression, target)
     pool = Pool(space, judge, num, codes, seed)
     if expression is not None:
         pool.check(wanted[0][0], expression)
@@ -85,6 +78,21 @@ def arithmetic(
     if not expression:
         settings |= {"pairs": len(possible), "pairs_without_examples": len(wanted) - len(possible)}
     return Exploration("arithmetic", _picture(results, codes), values, lines, settings)
+
+
+def _wanted(judge: Judge, expression: str | None, target: str | None) -> list[tuple[Sequence[Term], Concept]]:
+    """Returns (terms, expected concept) of an expression, or of all pairs of classes.
+
+    Raises:
+        UserError: an expression that cannot be read, or a target without one.
+    """
+    if expression is None:
+        if target is not None:
+            raise UserError("target is what an expression should give: give expression= too")
+        return list(_pairs(judge.classes))
+    found = terms(expression, judge.names, judge.classes)
+    goal = reduced(found) if target is None else concept(target, judge.names, judge.classes)
+    return [(found, goal)]
 
 
 def _pairs(classes):

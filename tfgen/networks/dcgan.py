@@ -192,6 +192,24 @@ def downsampling_trunk(
     return layers.Flatten()(with_deviation(x) if deviation else x)
 
 
+def logit_of(
+    x: keras.KerasTensor, condition: Condition | None, projection: int, stddev: float | None, normalised: bool
+) -> keras.KerasTensor:
+    """Returns psi(x), a linear map of features x [B, D] to a logit float32 [B, 1]; with a condition y' V x + psi(x).
+
+    Miyato and Koyama 2018, equation 3, the inner product in `projection` dimensions.
+    """
+    score = layers.Dense(1, dtype="float32", name="logit" if condition is None else "score", **weights(stddev))
+    logit = spectral(score, normalised)(x)
+    if condition is None:
+        return logit
+    features = spectral(layers.Dense(projection), normalised)(x)
+    towards = layers.Dense(projection, use_bias=False, **weights(0.1))
+    direction = spectral(towards, normalised)(condition.vector)
+    agreement = layers.Dot(1, dtype="float32")([features, direction])
+    return layers.Add(dtype="float32", name="logit")([logit, agreement])
+
+
 def dcgan_discriminator(
     image_shape: Sequence[int],
     width: int = 64,
@@ -245,15 +263,7 @@ def dcgan_discriminator(
     if hidden_units is not None:
         hidden = layers.Dense(hidden_units, **weights(stddev))
         x = layers.LeakyReLU(negative_slope=0.2)(spectral(hidden, normalised)(x))
-    projects = condition is not None and projection > 0
-    score = layers.Dense(1, dtype="float32", name="score" if projects else "logit", **weights(stddev))
-    logit = spectral(score, normalised)(x)
-    if condition is not None and projects:
-        features = spectral(layers.Dense(projection), normalised)(x)
-        towards = layers.Dense(projection, use_bias=False, **weights(0.1))
-        direction = spectral(towards, normalised)(condition.vector)
-        agreement = layers.Dot(1, dtype="float32")([features, direction])
-        logit = layers.Add(dtype="float32", name="logit")([logit, agreement])
+    logit = logit_of(x, condition if projection > 0 else None, projection, stddev, normalised)
     more = {name: layers.Dense(size, dtype="float32", name=name)(x) for name, size in (heads or {}).items()}
     outputs = {"logit": logit, **more} if more else logit
     return keras.Model(network_inputs(image, condition), outputs, name="discriminator")

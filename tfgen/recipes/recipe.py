@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import hashlib
 import json
 import pathlib
 import re
@@ -14,6 +13,7 @@ from typing import Any, ClassVar, Self
 import registry
 from tfgen import faults
 from tfgen.errors import UserError, nearest, shown
+from tfgen.recipes.comparison import changed, digest
 from tfgen.recipes.fields import (
     DISTRIBUTIONS,
     PRECISIONS,
@@ -208,22 +208,13 @@ class Recipe:
 
     def changed_by(self, other: Self) -> list[str]:
         """Returns the names that `differences` is about, those of options with `OPTION` before them."""
-        old, new = compared(self), compared(other)
-        return [
-            name
-            for name in {**old, **new}
-            if _canonical(old.get(name)) != _canonical(new.get(name)) or (name in old) != (name in new)
-        ]
+        return changed(compared(self), compared(other))
 
     @property
     def identity(self) -> str:
         """16 hexadecimal digits, the same for two recipes exactly where `differences` finds none."""
-        defaults = {name: _canonical(field.default) for name, field in self.__dataclass_fields__.items()}
-        values = {name: _canonical(value) for name, value in compared(self).items()}
-        # without the defaults: a field that a later version adds leaves the identities of earlier runs as they are
-        stated = {name: value for name, value in values.items() if name not in defaults or value != defaults[name]}
-        text = json.dumps(stated, sort_keys=True, default=repr)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        defaults = {name: field.default for name, field in self.__dataclass_fields__.items()}
+        return digest(compared(self), defaults)
 
     def _marked(self, given: Iterable[str], config: "tuple[pathlib.Path, Recipe] | None" = None) -> Self:
         recipe = copy.copy(self)
@@ -334,26 +325,3 @@ def compared(recipe: Recipe) -> dict[str, Any]:
     """Returns what makes a recipe that recipe: its options as `option NAME`, and the fields that may not change."""
     fields = {name: value for name, value in recipe.values().items() if not rows()[name].changes}
     return {**{f"{OPTION}{name}": value for name, value in fields.pop("options").items()}, **fields}
-
-
-def _canonical(value: Any) -> Any:
-    """Returns equal values for two spellings of a value: "64" and 64, "uniform(-1,1)" and "uniform(-1, 1)"."""
-    if isinstance(value, (list, tuple)):
-        return [_canonical(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _canonical(item) for name, item in value.items()}
-    if isinstance(value, (int, float)) and abs(value) < 1e300:
-        return float(value)
-    if not isinstance(value, str):
-        return value
-    text = re.sub(r"\s", "", value)
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    words = {"true": 1.0, "false": 0.0, "none": None, "null": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    if "," in text and "(" not in text.strip("()"):
-        return [_canonical(item) for item in text.strip("()[]").split(",") if item]
-    return text

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.report.evidence import Evidence, gather
-from tfgen.runs.folder import Layout
+from tfgen.runs.layout import Layout
 from tfgen.storage.atomic import write_text
 from tfgen.storage.paths import whole
 

@@ -22,8 +22,9 @@ from tfgen.models import check_options, settle
 from tfgen.optimizers.schedules import apply_schedule, parse_schedule
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs import batch_size
-from tfgen.runs.folder import Layout, Run, add_to_record, origin_of, save_record
+from tfgen.runs.folder import Run, add_to_record, origin_of, save_record
 from tfgen.runs.interrupts import interruptible
+from tfgen.runs.layout import Layout
 from tfgen.runs.lock import FolderLock
 from tfgen.runs.naming import default_workdir
 from tfgen.runs.provenance import provenance

@@ -14,7 +14,8 @@ from tfgen.distribution.launcher import LAUNCHED
 from tfgen.errors import UserError
 from tfgen.optimizers.schedules import parse_schedule, spans_all_steps
 from tfgen.recipes.recipe import Recipe
-from tfgen.runs.folder import Layout, Run, origin_of
+from tfgen.runs.folder import Run, origin_of
+from tfgen.runs.layout import Layout
 from tfgen.storage.atomic import put_aside
 from tfgen.storage.origin import Origin, path_of, stamp_of, steps_of
 from tfgen.storage.paths import whole

@@ -9,7 +9,8 @@ from tfgen.errors import UserError
 from tfgen.export.keras_files import read_keras_file
 from tfgen.extractors.hashes import sha256_of
 from tfgen.recipes.recipe import Recipe
-from tfgen.runs.folder import Layout, Run
+from tfgen.runs.folder import Run
+from tfgen.runs.layout import Layout
 from tfgen.runs.resume import recorded
 from tfgen.storage.origin import STATE, path_of, steps_of
 from tfgen.storage.paths import expanded

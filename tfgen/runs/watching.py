@@ -14,7 +14,7 @@ from tfgen.loggers.base import Boards, LoggedRun, make_loggers
 from tfgen.machine.startup import STARTED
 from tfgen.metrics import kernel_distance
 from tfgen.recipes.recipe import Recipe
-from tfgen.runs.folder import Layout
+from tfgen.runs.layout import Layout
 from tfgen.storage.tables import read_table
 from tfgen.training.callbacks import HistoryCSV, SampleGrid, StopAfter, StopAfterCPU, StopOnNonFinite, TensorBoard
 from tfgen.training.callbacks.guarded import OURS, Guarded, guarded

@@ -190,13 +190,7 @@ class StepIndexedFit(Doors):
         Raises:
             UserError: fewer examples than one step needs, or a batch that replicas cannot share equally.
         """
-        check_divisible(batch_size, self.distribute_strategy.num_replicas_in_sync)
-        batch_size *= self.parts
-        if len(examples) < batch_size:
-            raise UserError(f"one step takes {batch_size} images, got only {len(examples)}; lower batch_size")
-        self.check_held_out(held_out, batch_size // self.parts)
-        self.take_class_names(examples)
-        self.prepare(examples, held_out)
+        batch_size = self._ready(examples, held_out, batch_size)
         aligned = steps_per_epoch is None
         per_epoch = pipeline.steps_per_epoch(examples, batch_size) if steps_per_epoch is None else steps_per_epoch
         verbose = kwargs.pop("verbose", "auto")
@@ -204,15 +198,8 @@ class StepIndexedFit(Doors):
         joined = self._joined(kwargs.pop("callbacks", None), verbose, epochs, per_epoch, to_come, examples)
         self.stop_training, self._offset = False, offset
         try:
-            joined.begin()  # a callback such as BackupAndRestore may change the step, and the epoch to begin with
-            initial_epoch = initial_epoch if self._initial_epoch is None else self._initial_epoch
-            self._initial_epoch = None
-            end = None if last_step is None else last_step + offset
-            place = int(self.step) + offset
-            segments = list(epoch_segments(place, per_epoch, initial_epoch, epochs, end, aligned))
-            joined.describe(segments)
             # one call of Keras' `fit` per segment, since all epochs of a call have as many steps
-            for first, last, batches in segments:
+            for first, last, batches in self._begun(joined, per_epoch, initial_epoch, epochs, last_step, aligned):
                 if self.stop_training:
                     break
                 self._epoch_steps = batches
@@ -223,6 +210,35 @@ class StepIndexedFit(Doors):
         finally:
             self.place = Place(data, offset, int(self.step))
         return self.history
+
+    def _ready(self, examples: Examples, held_out: Examples | None, batch_size: int) -> int:
+        """Checks what a training needs and prepares the model for it; returns the images per step."""
+        check_divisible(batch_size, self.distribute_strategy.num_replicas_in_sync)
+        needed = batch_size * self.parts
+        if len(examples) < needed:
+            raise UserError(f"one step takes {needed} images, got only {len(examples)}; lower batch_size")
+        self.check_held_out(held_out, batch_size)
+        self.take_class_names(examples)
+        self.prepare(examples, held_out)
+        return needed
+
+    def _begun(
+        self,
+        joined: JoinedCallbacks,
+        per_epoch: int,
+        initial_epoch: int,
+        epochs: int,
+        last_step: int | None,
+        aligned: bool,
+    ) -> list[tuple[int, int, int]]:
+        """Begins the callbacks; returns the segments to train, (first epoch, epoch after the last, steps of each)."""
+        joined.begin()  # a callback such as BackupAndRestore may change the step, and the epoch to begin with
+        initial_epoch = initial_epoch if self._initial_epoch is None else self._initial_epoch
+        self._initial_epoch = None
+        end, place = None if last_step is None else last_step + self._offset, int(self.step) + self._offset
+        segments = list(epoch_segments(place, per_epoch, initial_epoch, epochs, end, aligned))
+        joined.describe(segments)
+        return segments
 
     def _joined(
         self,

@@ -85,10 +85,7 @@ class BidirectionalModel(AdversarialModel):
     ) -> Fields:
         """Returns D's outputs on pairs (x, E(x)), in inference mode, float32 by name."""
         latent = self.encode(data, networks=networks)["latent"]
-        fields = {self.data_field: self.as_field(self.data_field, data), "latent": latent}
-        outputs = self.infer("discriminator", fields, networks)
-        outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
-        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+        return self.answers({self.data_field: self.as_field(self.data_field, data), "latent": latent}, networks)
 
     def trials(self) -> list:
         """Returns none: a fresh discriminator would see images without their latents."""

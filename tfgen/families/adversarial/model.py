@@ -17,14 +17,13 @@ from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
 from tfgen.families.adversarial.formulas import Formulas
 from tfgen.families.adversarial.trials import BlindnessTrial
+from tfgen.families.discriminating import Discriminating
 from tfgen.families.latent import LatentModel, fields_of
 from tfgen.losses import Loss, Selection
 from tfgen.networks.building import build, output_shape
-from tfgen.networks.calling import input_names
 from tfgen.networks.endings import warn_of_bounded_logits, warn_of_other_range
 from tfgen.penalties import Penalty
 from tfgen.priors import Prior
-from tfgen.sampling.endpoints import Endpoint
 from tfgen.training.charts import Chart
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
@@ -43,7 +42,7 @@ class Judged:
         return self.outputs["logit"]
 
 
-class AdversarialModel(Formulas, LatentModel):
+class AdversarialModel(Discriminating, Formulas, LatentModel):
     """A GAN: `discriminator_steps` updates of D, each on fresh real images, then one of G.
 
     Args:
@@ -273,47 +272,6 @@ class AdversarialModel(Formulas, LatentModel):
         made = tf.cast(self.run_sampling_network(latents, conditions, networks), tf.float32)
         low, high = self.value_range or (0.0, 1.0)  # points have no range
         return {"image": (made - low) / (high - low)}
-
-    def discriminate_images(
-        self,
-        images: Any,
-        label: Any = None,
-        conditions: dict[str, Any] | None = None,
-        networks: Networks | None = None,
-    ) -> tf.Tensor:
-        """Returns D's logits float32 [B, 1].
-
-        Args:
-            images: uint8, or float [B, H, W, C] in [0, 1]; or points.
-            label: shorthand for the condition that is a label.
-            conditions: field name -> values [B, ...].
-            networks: name -> network, used instead of the model's own.
-        """
-        return self.outputs_on(images, self.with_label(label, conditions), networks)["logit"]
-
-    def outputs_on(
-        self, data: Any, conditions: dict[str, Any] | None = None, networks: Networks | None = None
-    ) -> Fields:
-        """Returns D's outputs in inference mode, float32 by name: `logit` [B, 1] and any others."""
-        fields = {self.data_field: self.as_field(self.data_field, data), **self.judged_with(conditions)}
-        outputs = self.infer("discriminator", fields, networks)
-        outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
-        return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
-
-    def judged_with(self, conditions: dict[str, Any] | None) -> Fields:
-        """Returns the conditions as D sees them."""
-        return self.condition_fields(conditions, "discriminator") if self.conditions else {}
-
-    def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
-        """Returns those of the base, and `discriminate` {image} -> {logit, probability} and D's other outputs."""
-
-        def discriminate(**fields: tf.Tensor) -> Fields:
-            outputs = self.outputs_on(fields.pop(self.data_field), fields, networks)
-            return {**outputs, "probability": tf.sigmoid(outputs["logit"])}
-
-        named = input_names(self.discriminator)
-        inputs = (self.spec(self.data_field), *(self.spec(name) for name in self.conditions if name in named))
-        return {**super().endpoints(networks), "discriminate": Endpoint(discriminate, inputs)}
 
     def probes(self) -> list[Callable]:
         """Returns probes of D's answers and gradients, and of the diversity and the range of samples."""

@@ -63,7 +63,5 @@ class PackedModel(AdversarialModel):
         self, data: Any, conditions: dict[str, Any] | None = None, networks: Networks | None = None
     ) -> Fields:
         examples = self.as_field(self.data_field, data)
-        outputs = self.infer("discriminator", {self.data_field: self.packed(examples)}, networks)
-        outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
-        found = {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+        found = self.answers({self.data_field: self.packed(examples)}, networks)
         return self.unpacked(found, tf.shape(examples)[0])

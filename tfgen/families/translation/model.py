@@ -12,6 +12,7 @@ from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
 from tfgen.domains import NotNegative, Proportion, Seed
 from tfgen.errors import UserError
+from tfgen.families.discriminating import Discriminating
 from tfgen.families.translation import charts, probes, rules, scores
 from tfgen.losses import Loss
 from tfgen.networks.dropping import run_with_dropout
@@ -68,7 +69,7 @@ class TranslationModel(GenerativeModel):
         return rules.RULES
 
 
-class PairedTranslation(TranslationModel):
+class PairedTranslation(Discriminating, TranslationModel):
     """pix2pix and SRGAN: an adversarial loss beside distances of pixels and of features (Isola et al. 2017, eq. 4).
 
     Args:
@@ -183,43 +184,6 @@ class PairedTranslation(TranslationModel):
             terms["content_loss"] = self.content_weight * feature_distance(*pair)
         return terms
 
-    def discriminate_images(
-        self,
-        images: Any,
-        label: Any = None,
-        conditions: dict[str, Any] | None = None,
-        networks: Networks | None = None,
-    ) -> tf.Tensor:
-        """Returns D's logits of images beside their sources, means over patches, float32 [B, 1].
-
-        Args:
-            images: uint8, or float [B, H, W, C] in [0, 1].
-            label: None: there is none.
-            conditions: field name -> values [B, ...], the sources.
-            networks: name -> network, used instead of the model's own.
-
-        Raises:
-            UserError: there is no discriminator, or no source.
-        """
-        if "discriminator" not in self.networks:
-            raise UserError(f"{self.name} has no discriminator: its adversarial_weight is 0")
-        given = self.condition_fields(self.with_label(label, conditions))
-        fields = {self.data_field: self.as_field(self.data_field, images), **given}
-        return patch_mean(tf.cast(self.infer("discriminator", fields, networks), tf.float32))
-
-    def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
-        """Returns those of the base, and `discriminate` {image, ...} -> {logit, probability}, means over patches."""
-        found = super().endpoints(networks)
-        if "discriminator" not in self.networks:
-            return found
-
-        def discriminate(**fields: tf.Tensor) -> Fields:
-            logit = self.discriminate_images(fields.pop(self.data_field), conditions=fields, networks=networks)
-            return {"logit": logit, "probability": tf.sigmoid(logit)}
-
-        inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
-        return {**found, "discriminate": Endpoint(discriminate, inputs)}
-
     def counterparts(self, batch: Fields, made: np.ndarray) -> np.ndarray | None:
         """Returns the real images of the pairs, which are shown below translations."""
         return batch.get(self.data_field)
@@ -227,11 +191,6 @@ class PairedTranslation(TranslationModel):
     def scores(self, held_out: Any, settings: Any) -> tuple[dict, dict]:
         """Returns the scores of pairs beside their floors."""
         return scores.paired_scores(self, held_out, settings)
-
-
-def patch_mean(logit: tf.Tensor) -> tf.Tensor:
-    """Returns the mean over patches of logits [B, ...], [B, 1]."""
-    return tf.reduce_mean(tf.reshape(logit, [tf.shape(logit)[0], -1]), axis=1, keepdims=True)
 
 
 def pixel_distance(kind: str, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,105 @@
+"""The layout of a run's folder: the names of its files."""
+
+import dataclasses
+import os
+import pathlib
+
+from tfgen.storage.origin import path_of, steps_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The paths of a run's folder; no other module holds their names."""
+
+    folder: pathlib.Path
+
+    @property
+    def recipe(self) -> pathlib.Path:
+        """The resolved recipe, with versions and provenance."""
+        return self.folder / "recipe.json"
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """There while a process trains in the folder."""
+        return self.folder / ".lock"
+
+    @property
+    def history(self) -> pathlib.Path:
+        """Losses and metrics, one row per epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def diagnosis(self) -> pathlib.Path:
+        """Measurements of the diagnosis, one row per probe."""
+        return self.folder / "diagnosis.csv"
+
+    @property
+    def findings(self) -> pathlib.Path:
+        """Findings of the diagnosis."""
+        return self.folder / "diagnosis.json"
+
+    @property
+    def tensorboard(self) -> pathlib.Path:
+        """Folder of TensorBoard's event files."""
+        return self.folder / "tensorboard"
+
+    @property
+    def loggers(self) -> pathlib.Path:
+        """Names that trackers of `--logger` have given to this run."""
+        return self.folder / "loggers.json"
+
+    @property
+    def checkpoints(self) -> pathlib.Path:
+        """Folder of the latest checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def samples(self) -> pathlib.Path:
+        """Folder of pictures and files of samples."""
+        return self.folder / "samples"
+
+    @property
+    def models(self) -> pathlib.Path:
+        """Folder of the `.keras` files."""
+        return self.folder / "models"
+
+    @property
+    def trainer(self) -> pathlib.Path:
+        """The model with its optimizers."""
+        return self.models / "trainer.keras"
+
+    @property
+    def savedmodel(self) -> pathlib.Path:
+        """Folder of the SavedModel, in TensorFlow Serving's layout."""
+        return self.folder / "export" / "1"
+
+    @property
+    def evaluation(self) -> pathlib.Path:
+        """Scores of an evaluation."""
+        return self.folder / "evaluation.json"
+
+    @property
+    def nearest(self) -> pathlib.Path:
+        """Samples beside their nearest training images, from an evaluation."""
+        return self.folder / "nearest.png"
+
+    @property
+    def film(self) -> pathlib.Path:
+        """Animation of the samples after each epoch."""
+        return self.samples / "progress.gif"
+
+    @property
+    def latent(self) -> pathlib.Path:
+        """Folder of what was found in the latents."""
+        return self.folder / "latent"
+
+    @property
+    def report(self) -> pathlib.Path:
+        """The HTML report."""
+        return self.folder / "report.html"
+
+    def weights(self) -> list[pathlib.Path]:
+        """Returns what there is of checkpoints, `.keras` files and the SavedModel."""
+        found = [path_of(self.checkpoints, step) for step in steps_of(self.checkpoints)]
+        found += sorted(path for path in self.models.glob("*.keras") if not path.name.startswith("."))
+        return [*found, *([self.savedmodel] if os.path.lexists(self.savedmodel) else [])]
