@@ -417,7 +417,8 @@ def test_a_vae_is_scored_by_its_samples_and_its_likelihood(source, extractor):
     import tfgen
 
     model = tfgen.build_model("vae", image_shape=SHAPE, network="dense", units=(8,), latent_dim=2, binarize="static")
-    scores = quick(model, source).scores
+    own = ("fd", "reconstruction_error", *model.score_names)
+    scores = quick(model, source, metrics=own).scores
     expected = {
         "fd",
         "reconstruction_error",
@@ -433,9 +434,43 @@ def test_a_vae_is_scored_by_its_samples_and_its_likelihood(source, extractor):
     assert scores["nll"].value <= -scores["elbo"].value + 1 and scores["nll"].protocol["parameters"]["k"] == 5
     assert scores["bits_per_dimension"].value == pytest.approx(scores["nll"].value / (256 * np.log(2)))
     gray = tfgen.build_model("vae", image_shape=SHAPE, network="dense", units=(8,), latent_dim=2)
-    assert {"cross_entropy", "kl"} < set(quick(gray, source).scores).difference({"nll", "elbo"})
+    assert {"cross_entropy", "kl"} < set(quick(gray, source, metrics=own).scores).difference({"nll", "elbo"})
     plain = tfgen.build_model("ae", image_shape=SHAPE, network="dense", units=(8,), latent_dim=2)
-    assert set(quick(plain, source).scores) == {"reconstruction_error"}
+    assert set(quick(plain, source, metrics=("reconstruction_error",)).scores) == {"reconstruction_error"}
+
+
+def test_what_is_not_asked_for_is_not_computed(source, extractor, monkeypatch):
+    """Of the model's own scores as of those of samples; a plugin's scores without names are left out too."""
+    import tfgen
+    from tfgen.evaluation import evaluation as module
+    from tfgen.evaluation import sample_scores
+
+    def never(*_, **__):
+        raise AssertionError("computed, and not asked for")
+
+    options = {"image_shape": SHAPE, "network": "dense", "units": (8,), "latent_dim": 2, "binarize": "static"}
+    model = tfgen.build_model("vae", **options)
+    for name in ("reconstruct", "log_weights", "encode"):
+        monkeypatch.setattr(model, name, never)
+    for other in ("precision_recall", "inception_score"):
+        monkeypatch.setattr(sample_scores.metrics, other, never)
+    evaluation = quick(model, source, metrics=("fd",))
+    assert set(evaluation.scores) == {"fd"} and "notes" not in evaluation.details
+    monkeypatch.setattr(module, "draw", never)
+    again = tfgen.build_model("vae", **options)
+    monkeypatch.setattr(again, "reconstruct", never)
+    assert set(quick(again, source, metrics=("active_units",)).scores) == {"active_units"}
+    with pytest.raises(UserError, match="unknown metric 'active_unit'; did you mean 'active_units'"):
+        quick(again, source, metrics=("active_unit",))
+
+
+def test_every_score_of_a_model_has_its_name(source, extractor):
+    import tfgen
+
+    for name, sizes in {"vae": {"network": "dense", "units": (8,)}, "acgan": {"width": 2}}.items():
+        model = tfgen.build_model(name, image_shape=SHAPE, num_classes=4, latent_dim=2, **sizes)
+        found = quick(model, source, metrics=model.score_names).scores
+        assert set(found) <= set(model.score_names) and found
 
 
 def test_black_and_white_data_get_black_and_white_samples(source):

@@ -176,7 +176,7 @@ def test_the_logit_is_the_log_of_the_sum_of_the_classes(network):
 # The supervised classifier.
 
 
-def test_both_accuracies_stand_side_by_side():
+def test_both_accuracies_stand_side_by_side(monkeypatch):
     images, labels = data()
     model = built(labelled=30, noise=0.0, hidden_noise=0.0, hidden=[8], learning_rate=0.02)
     model.fit(images, labels, batch_size=20, epochs=30, verbose=0)
@@ -190,6 +190,10 @@ def test_both_accuracies_stand_side_by_side():
     assert own.value > 0.8 and other.value > 0.8 and own.protocol == other.protocol
     assert own.protocol["parameters"] == {"labelled": 30, "steps": 90} and own.protocol["real"]["count"] == 90
     assert model.digest() == digest
+    monkeypatch.setattr(type(model), "supervised", lambda self: pytest.fail("trained, and not asked for"))
+    settings = types.SimpleNamespace(seed=0, metrics=("test_accuracy",))
+    assert list(model.scores(held, settings)[0]) == ["test_accuracy"] and set(model.score_names) == set(scores)
+    monkeypatch.undo()
     twin = model.supervised()
     assert int(twin.step) == 90 and int(twin.optimizers["discriminator"].iterations) == 90
     assert twin.networks["discriminator"].count_params() == model.discriminator.count_params()

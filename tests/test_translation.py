@@ -213,7 +213,9 @@ def test_mistakes_are_one_line(run, flags, sentence, capsys):
 
 def test_scores_of_pairs_stand_beside_their_floors(run, tmp_path):
     source = tfgen.load_run(run).source()
-    found = evaluate_model(tfgen.load_run(run).model, source, Settings(num=60, nll_images=60, metrics=["fd"]), say=str)
+    found = evaluate_model(
+        tfgen.load_run(run).model, source, Settings(num=60, nll_images=60, metrics=["fd", *scores.SCORES]), say=str
+    )
     made = json.loads(json.dumps(found.to_json()))
     for name in scores.SCORES:
         score = made["metrics"][name]
@@ -255,7 +257,7 @@ def test_samples_of_two_domains_are_compared_with_the_domain_that_is_made():
     source = tfgen.data.Source("two", fields, splits, extractor="fashion_mnist")
     assert data.unpaired.of_field(source, "other").to_numpy("test")["image"].max() < 32
     model = tfgen.build_model("cyclegan", fields=fields, **TINY["cyclegan"])
-    found = evaluate_model(model, source, Settings(num=30, metrics=["fd"]), say=str)
+    found = evaluate_model(model, source, Settings(num=30, metrics=["fd", *scores.CYCLES]), say=str)
     assert {"fd", "forth_cycle_error", "back_cycle_error"} <= set(found.scores)
 
 

@@ -29,7 +29,9 @@ COMMAND.integer("num", None, "samples; default: as many as there are test images
 COMMAND.integer("seed", 0, "of samples, choices and draws", minimum=0)
 COMMAND.choice("split", "test", "which real images to compare with", ("test", "validation"))
 COMMAND.string("extractor", None, "fashion_mnist, mnist, lite0, fid:PATH, keras:PATH, ...; default: the data set's")
-COMMAND.string("metrics", None, "some of the sample metrics only: fd,kid; default: all that fit")
+COMMAND.string(
+    "metrics", None, "some scores only, all others cost nothing: fd,kid,test_accuracy; default: all that fit"
+)
 COMMAND.integer("nll_k", 100, "samples of z per image in the bound on log p(x)", minimum=1)
 COMMAND.integer("nll_images", 500, "test images in likelihoods and reconstructions; 0: all", minimum=0)
 COMMAND.boolean("cas", False, "train the classifiers of the classification accuracy score")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import json
 import os
@@ -23,12 +24,13 @@ from tfgen.evaluation.classification import check_labelled, classification_accur
 from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, Side, as_side, chosen
-from tfgen.evaluation.reconstructions import reconstruction_distance
+from tfgen.evaluation.reconstructions import reconstruction_scores
+from tfgen.evaluation.sample_scores import SAMPLE_METRICS, check_names
 from tfgen.evaluation.samples import CONTROLS, controls, score_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.workers import side_of_shards
 from tfgen.extractors import default_extractor, load_extractor
-from tfgen.metrics.score import Score, table
+from tfgen.metrics.score import Score, asked, table
 from tfgen.sampling.chunks import check_rows, drawn, stated_conditions
 from tfgen.sampling.shards.reading import StoredSamples
 from tfgen.storage.atomic import write_text
@@ -143,6 +145,7 @@ def evaluate_samples(
     Raises:
         UserError: too few samples, shapes that differ, an unknown metric or extractor.
     """
+    check_names(settings.metrics)
     evaluation = Evaluation(subject or {})
     scoring = source.scoring
     if scoring is not None:
@@ -266,12 +269,14 @@ def evaluate_model(
         UserError: as in `evaluate_samples`; there is no such split.
     """
     check_split(source, settings.split)
+    own = reconstruction_scores(model, source)
+    check_names(settings.metrics, [*own, *model.score_names])
     subject = {"model": model.name, "step": int(model.step), "weights": model.digest(), **(subject or {})}
     subject["seed"] = settings.seed
     if model.conditions:
         subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
     evaluation = Evaluation(subject)
-    if model.sampler is not None:
+    if model.sampler is not None and asked(settings, *SAMPLE_METRICS):
         samples, rows = draw(model, source, number_of_samples(source, settings), settings, conditions, say)
         labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
         # of two domains, samples are compared with pictures of the one that the model makes
@@ -281,16 +286,16 @@ def evaluate_model(
         # the source of a pair says much of its image
         shown = () if other or set(model.sources) <= set(conditions or {}) else (settings.split,)
         how: dict = {"subject": subject, "picture": picture, "shown": shown, "say": say}
-        evaluation = evaluate_samples(samples, real, settings, labels, captions, **how)
-    say("the model's own scores on held-out examples")
+        evaluation = evaluate_samples(samples, real, settings.of_samples(), labels, captions, **how)
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
-    if "reconstruct" in model.endpoints():
-        reconstructed = lambda: likelihoods.score_reconstructions(model, held(settings.nll_images), settings)  # noqa: E731
-        evaluation.attempt("reconstructions", reconstructed, say)
-        if settings.metrics is None and source.scoring is None and model.fields[model.data_field].kind == "image":
-            distance = lambda: reconstruction_distance(model, source, settings)  # noqa: E731
-            evaluation.attempt("the distance of reconstructions", distance, say)
-    evaluation.attempt("the model's own scores", lambda: model.scores(held(settings.nll_images), settings), say)
+    if asked(settings, *own, *model.score_names):
+        say("the model's own scores on held-out examples")
+    for name, (what, measure) in own.items():
+        if asked(settings, name):
+            evaluation.attempt(what, functools.partial(measure, model, source, settings), say)
+    # without names, as a plugin's may be, all are asked for where no others are
+    if asked(settings, *model.score_names):
+        evaluation.attempt("the model's own scores", lambda: model.scores(held(settings.nll_images), settings), say)
     if settings.ais:
         say(f"annealed importance sampling of {settings.ais} examples")
         annealed = lambda: likelihoods.score_annealed(model, held(settings.ais), settings)  # noqa: E731

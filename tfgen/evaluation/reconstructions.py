@@ -1,11 +1,13 @@
-"""The Fréchet distance of reconstructions from the images that they are reconstructions of."""
+"""Scores of reconstructions: their error, and their Fréchet distance from the images that they are of."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfgen import metrics
 from tfgen.data.source import Source
+from tfgen.evaluation import likelihoods
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.contest import BOTH, FEW, INFLUENCE
 from tfgen.evaluation.real import RealData, as_side, chosen
@@ -18,12 +20,28 @@ from tfgen.storage.images import to_uint8
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
 
+Found = tuple[dict[str, Score], dict]
+Measure = Callable[["GenerativeModel", Source, Settings], Found]  # -> (scores, details)
 CHUNK = 250  # images that are reconstructed at once
 
 
-def reconstruction_distance(
-    model: "GenerativeModel", source: Source, settings: Settings
-) -> tuple[dict[str, Score], dict]:
+def reconstruction_scores(model: "GenerativeModel", source: Source) -> dict[str, tuple[str, Measure]]:
+    """Returns name -> (what is measured, how) of the scores of reconstructions; none of a model that makes none."""
+    if "reconstruct" not in model.endpoints():
+        return {}
+    found: dict[str, tuple[str, Measure]] = {"reconstruction_error": ("reconstructions", reconstruction_error)}
+    if source.scoring is None and model.fields[model.data_field].kind == "image":
+        found["reconstruction_fd"] = "the distance of reconstructions", reconstruction_distance
+    return found
+
+
+def reconstruction_error(model: "GenerativeModel", source: Source, settings: Settings) -> Found:
+    """Returns (`reconstruction_error`, no details), of `settings.nll_images` held-out images."""
+    held = likelihoods.held_out(model, source, settings, settings.nll_images)
+    return likelihoods.score_reconstructions(model, held, settings)
+
+
+def reconstruction_distance(model: "GenerativeModel", source: Source, settings: Settings) -> Found:
     """Returns (`reconstruction_fd`, no details).
 
     As many held-out images as there are samples are reconstructed, and compared with all of the split, as samples are;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -123,17 +123,23 @@ def classes(contest: Contest) -> Found:
 
 
 def memorisation(contest: Contest) -> Found:
-    """Returns `authenticity`, and `fd_train`, the Fréchet distance to the training images, which are held fixed."""
-    train, fake, real = contest.train.features, contest.fake.features, contest.real.features
+    """Returns `authenticity`."""
+    train, real = contest.train.features, contest.real.features
     stated, authentic = contest.stated(train_count=len(train)), metrics.authentic(train, *contest.nearest)
-    authenticity = share_of_samples(contest, authentic, floor=metrics.authenticity(train, real), protocol=stated)
-    floor = metrics.frechet_distance(train, real)
+    floor = metrics.authenticity(train, real)
+    return {"authenticity": share_of_samples(contest, authentic, floor=floor, protocol=stated)}, {}
+
+
+def frechet_to_training(contest: Contest) -> Found:
+    """Returns `fd_train`, the Fréchet distance to the training images, which are held fixed."""
+    train, fake, real = contest.train.features, contest.fake.features, contest.real.features
+    stated, floor = contest.stated(train_count=len(train)), metrics.frechet_distance(train, real)
     if min(len(train), len(fake)) < influences.FEWEST:
         to_train = Score(metrics.frechet_distance(train, fake), None, None, floor, stated | {"interval": FEW})
     else:
         found = metrics.frechet_spread(train, fake, fixed_real=True, seed=contest.seed)
         to_train = spread(contest, found, SAMPLES, floor, stated)
-    return {"authenticity": authenticity, "fd_train": to_train}, {}
+    return {"fd_train": to_train}, {}
 
 
 def agreement(contest: Contest) -> Found:
@@ -200,7 +206,8 @@ FAMILIES = (
     Family(neighbours, ("clipped_precision", "clipped_recall", "precision", "recall", "density", "coverage")),
     Family(inception, ("inception_score",), classes=True),
     Family(classes, ("smallest_class",), classes=True, own=True),
-    Family(memorisation, ("authenticity", "fd_train"), long=True),
+    Family(memorisation, ("authenticity",), long=True),
+    Family(frechet_to_training, ("fd_train",)),
     Family(agreement, ("label_agreement",), classes=True, own=True, labels=True),
     Family(captions, (CAPTIONS,), asked=True),
     Family(conditional, ("fd_per_class",), labels=True),
@@ -208,9 +215,10 @@ FAMILIES = (
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
 
 
-def check_names(names: Iterable[str] | None) -> None:
-    """Raises UserError for an unknown metric, with the nearest name."""
+def check_names(names: Iterable[str] | None, own: Sequence[str] = ()) -> None:
+    """Raises UserError for a name that is no metric of samples, and no score of the model's `own`."""
+    known = [*SAMPLE_METRICS, *own]
     for name in names or ():
-        if name not in SAMPLE_METRICS:
-            close = nearest(name, SAMPLE_METRICS) or f"; expected some of {', '.join(SAMPLE_METRICS)}"
+        if name not in known:
+            close = nearest(name, known) or f"; expected some of {', '.join(known)}"
             raise UserError(f"unknown metric {name!r}{close}")

@@ -4,7 +4,7 @@ import dataclasses
 
 from tfgen import domains
 from tfgen.domains import Count, Natural, Seed
-from tfgen.evaluation.sample_scores import check_names
+from tfgen.evaluation.sample_scores import SAMPLE_METRICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Settings:
         seed: of samples, choices, bootstraps and draws.
         split: the real images that samples are compared with; "test" for final scores only.
         extractor: a name, or None for that of the data set.
-        metrics: names of sample metrics, or None for all that fit.
+        metrics: names of the scores to compute, of samples or of the model itself, or None for all that fit; what is
+            not named costs nothing.
         nll_k, nll_images: samples of z per image in the likelihood bound, and number of held-out images (0: all).
         cas: whether to train the two classifiers of the classification accuracy score.
         ais: number of images for annealed importance sampling; 0: none.
@@ -27,7 +28,7 @@ class Settings:
         plugins: modules that these processes import first.
 
     Raises:
-        UserError: an unknown metric, a number outside of its domain.
+        UserError: a number outside of its domain.
     """
 
     num: Count | None = None
@@ -46,4 +47,9 @@ class Settings:
 
     def __post_init__(self):
         domains.check_all(vars(self), domains.annotations_of(type(self)))
-        check_names(self.metrics)
+
+    def of_samples(self) -> "Settings":
+        """Returns the same settings with the names of sample metrics alone."""
+        if self.metrics is None:
+            return self
+        return dataclasses.replace(self, metrics=tuple(name for name in self.metrics if name in SAMPLE_METRICS))

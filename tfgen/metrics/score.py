@@ -81,6 +81,12 @@ class HeldOut:
         return {**self.protocol, "parameters": parameters}
 
 
+def asked(settings: Any, *names: str) -> bool:
+    """Returns whether one of these scores is asked for: whether `settings.metrics` names it, or names none at all."""
+    metrics = getattr(settings, "metrics", None)
+    return metrics is None or not set(names).isdisjoint(metrics)
+
+
 def around(value: float, standard_error: float, limits: Limits = ANY, **more: Any) -> Score:
     """Returns the `Score` of an estimate with a normal error: value -+ 1.96 standard errors, within `limits`."""
     low, high = clipped(value - Z95 * standard_error, value + Z95 * standard_error, limits)

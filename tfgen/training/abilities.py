@@ -210,11 +210,17 @@ class Abilities(Sampling, Attributes):
         """Returns the charts that a report draws of the columns of history.csv and diagnosis.csv."""
         return ()
 
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of all scores that `scores` may give, by which an evaluation can be asked for some of them."""
+        return ()
+
     def scores(self, held_out: Any, settings: Any) -> tuple[dict, dict]:
         """Returns scores besides those of samples: name -> `Score`, and name -> details.
 
         Args:
             held_out: `HeldOut` examples.
-            settings: of an evaluation, `seed` and `nll_k` among them.
+            settings: of an evaluation, `seed` and `nll_k` among them; `tfgen.metrics.score.asked(settings, name)` says
+                whether a score that takes long is asked for.
         """
         return {}, {}

@@ -54,6 +54,11 @@ class ClassifyingModel(Classifying, AdversarialModel):
         """Returns those of the base, and the chart of classes."""
         return (*super().charts(), *charts.CLASSES)
 
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """That of `test_accuracy`."""
+        return ("test_accuracy",)
+
     def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
         """Returns `test_accuracy`, of all images of the split."""
         return scores.test_accuracy(self, held_out), {}

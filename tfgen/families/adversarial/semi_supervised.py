@@ -15,7 +15,7 @@ from tfgen.families.adversarial import rules, scores
 from tfgen.families.adversarial.classifying import Classifying, ClassifyingModel, accuracy, cross_entropy
 from tfgen.families.adversarial.fresh import reinitialised
 from tfgen.families.adversarial.model import Judged
-from tfgen.metrics.score import HeldOut
+from tfgen.metrics.score import HeldOut, asked
 from tfgen.noise import stream_key
 from tfgen.storage.images import to_uint8
 from tfgen.training.phases import Phase
@@ -133,13 +133,20 @@ class SemiSupervisedModel(ClassifyingModel):
         twin.fit(known["labelled_images"], known["labels"], size, steps_per_epoch=max(int(self.step), 1), verbose=0)
         return twin
 
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Those of both accuracies."""
+        return ("test_accuracy", "supervised_accuracy")
+
     def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
         """Returns `test_accuracy`, and `supervised_accuracy` of the same classifier without the unlabelled images."""
         if "label" not in held_out.source.fields:
             return {}, {}
+        models = {"test_accuracy": lambda: self, "supervised_accuracy": self.supervised}
         return {
-            name: scores.accuracy_score(held_out, model, labelled=self.labelled, steps=int(self.step))
-            for name, model in {"test_accuracy": self, "supervised_accuracy": self.supervised()}.items()
+            name: scores.accuracy_score(held_out, make(), labelled=self.labelled, steps=int(self.step))
+            for name, make in models.items()
+            if asked(settings, name)
         }, {}
 
 

@@ -169,6 +169,11 @@ class CycleTranslation(TranslationModel):
 
         return {**super().endpoints(networks), "translate_back": Endpoint(translate_back, (self.spec("other"),))}
 
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Those of both ways, and of what a classifier sees."""
+        return (*scores.CYCLES, *scores.SEEN)
+
     def scores(self, held_out: Any, settings: Any) -> tuple[dict, dict]:
         """Returns the errors of the ways there and back, and shares of translations seen in the other domain."""
         return scores.cycle_scores(self, held_out, settings)

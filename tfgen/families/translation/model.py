@@ -188,6 +188,11 @@ class PairedTranslation(Discriminating, TranslationModel):
         """Returns the real images of the pairs, which are shown below translations."""
         return batch.get(self.data_field)
 
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Those of pairs."""
+        return tuple(scores.SCORES)
+
     def scores(self, held_out: Any, settings: Any) -> tuple[dict, dict]:
         """Returns the scores of pairs beside their floors."""
         return scores.paired_scores(self, held_out, settings)

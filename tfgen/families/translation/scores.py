@@ -9,7 +9,7 @@ from PIL import Image
 from tfgen import metrics
 from tfgen.extractors import default_extractor, load_extractor
 from tfgen.metrics.pairs import scales_of
-from tfgen.metrics.score import POSITIVE, SHARE, HeldOut, Limits, Score, mean_of
+from tfgen.metrics.score import POSITIVE, SHARE, HeldOut, Limits, Score, asked, mean_of
 
 MOST_DECIBELS = 100.0  # of a pair in a mean; an equal pair has infinitely many
 Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -23,6 +23,8 @@ SCORES: dict[str, tuple[Pairs, Limits]] = {
     "multiscale_structural_similarity": (metrics.multiscale_structural_similarity, SHARE),
     "mean_absolute_error": (metrics.mean_absolute_error, POSITIVE),
 }
+CYCLES = ("forth_cycle_error", "back_cycle_error")
+SEEN = ("translated_class", "translated_back_class")
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "nearest": Image.Resampling.NEAREST}
 
 
@@ -47,14 +49,17 @@ def paired_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[st
     first, scores = next(iter(floors)), {}
     table: dict[str, dict[str, float]] = {name: {} for name in floors}
     for name, (measure, limits) in SCORES.items():
+        if not asked(settings, name):
+            continue
         for floor, images in floors.items():
             table[floor][name] = float(measure(images, real).mean())
         protocol = held_out.stated(floor=first, **stated.get(name, {}))
         scores[name] = mean_of(measure(made, real), limits, floor=table[first][name], protocol=protocol)
-    extractor = load_extractor(getattr(settings, "extractor", None) or default_extractor(held_out.source))
-    reference = extractor.features(real)
-    for floor, images in floors.items():
-        table[floor]["fd"] = metrics.frechet_distance(reference, extractor.features(images))
+    if asked(settings, "fd"):
+        extractor = load_extractor(getattr(settings, "extractor", None) or default_extractor(held_out.source))
+        reference = extractor.features(real)
+        for floor, images in floors.items():
+            table[floor]["fd"] = metrics.frechet_distance(reference, extractor.features(images))
     return scores, {"floors": table}
 
 
@@ -72,19 +77,21 @@ def cycle_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str
     """
     images, others = held_out.fields["image"], held_out.fields["other"]
     made, made_back = model.translate(images), model.translate(others, reverse=True)
-    cycles = {
-        "forth_cycle_error": metrics.mean_absolute_error(model.translate(made, reverse=True), images),
-        "back_cycle_error": metrics.mean_absolute_error(model.translate(made_back), others),
-    }
-    scores = {name: mean_of(values, POSITIVE, protocol=held_out.stated()) for name, values in cycles.items()}
+    scores = {}
+    for name, pictures, start, reverse in zip(CYCLES, (made, made_back), (images, others), (True, False), strict=True):
+        if asked(settings, name):
+            errors = metrics.mean_absolute_error(model.translate(pictures, reverse=reverse), start)
+            scores[name] = mean_of(errors, POSITIVE, protocol=held_out.stated())
     classes = held_out.source.provenance.get("classes")
+    if not asked(settings, *SEEN):
+        return scores, {}
     extractor = load_extractor(getattr(settings, "extractor", None) or default_extractor(held_out.source))
     if classes is None or held_out.source.extractor != extractor.name or extractor.classes is None:
         return scores, {}
     protocol = held_out.stated(extractor=extractor.describe())
     for name, pictures, real, wanted in (
-        ("translated_class", made, others, classes[1]),
-        ("translated_back_class", made_back, images, classes[0]),
+        (SEEN[0], made, others, classes[1]),
+        (SEEN[1], made_back, images, classes[0]),
     ):
         seen, floor = (extractor.probabilities(values).argmax(axis=1) == wanted for values in (pictures, real))
         scores[name] = mean_of(seen, SHARE, floor=float(floor.mean()), protocol=protocol)

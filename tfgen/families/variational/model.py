@@ -184,6 +184,11 @@ class VariationalModel(AutoencodingModel):
         """Returns the rules by which a diagnosis judges reconstructions and latents."""
         return rules.LATENT_RULES
 
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Those of likelihood bounds and latents."""
+        return scores.NAMES
+
     def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
         """Returns the scores of likelihood bounds and latents, and their details."""
         return scores.likelihood_scores(self, held_out, settings)

@@ -8,7 +8,11 @@ import math
 from typing import Any
 
 from tfgen import metrics
-from tfgen.metrics.score import SHARE, HeldOut, Score, mean_of
+from tfgen.metrics.score import SHARE, HeldOut, Score, asked, mean_of
+
+PARTS = ("elbo", "cross_entropy", "reconstruction", "kl")
+BOUNDS = ("nll", "bits_per_dimension")
+NAMES = (*PARTS, *BOUNDS, "active_units", "mig")
 
 
 def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:
@@ -18,12 +22,15 @@ def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dic
     `mig` if the data have known factors. If p(x|z) is not a likelihood of the data, `cross_entropy` and `kl` are in
     place of the first five.
     """
-    scores = {**elbo_scores(model, held_out, settings), **bound_scores(model, held_out, settings)}
-    conditions = held_out.conditions(model.conditions)
-    units = metrics.active_units(model, held_out.data, seed=settings.seed, conditions=conditions)
-    protocol = stated(model, held_out, settings, threshold=0.01, of=model.latent_dim) | {"interval": "none: a count"}
-    scores["active_units"] = Score(int(units), protocol=protocol)
-    if "factors" not in held_out.source.fields:
+    scores = elbo_scores(model, held_out, settings) if asked(settings, *PARTS) else {}
+    scores |= bound_scores(model, held_out, settings) if asked(settings, *BOUNDS) else {}
+    if asked(settings, "active_units"):
+        conditions = held_out.conditions(model.conditions)
+        units = metrics.active_units(model, held_out.data, seed=settings.seed, conditions=conditions)
+        more = {"interval": "none: a count"}
+        protocol = stated(model, held_out, settings, threshold=0.01, of=model.latent_dim) | more
+        scores["active_units"] = Score(int(units), protocol=protocol)
+    if "factors" not in held_out.source.fields or not asked(settings, "mig"):
         return scores, {}
     gap = metrics.mig(model, held_out.source, held_out.split, seed=settings.seed)
     protocol = stated(model, held_out, settings, bins=20) | {
@@ -53,6 +60,8 @@ def bound_scores(model: Any, held_out: HeldOut, settings: Any) -> dict[str, Scor
     conditions = held_out.conditions(model.conditions)
     bound = metrics.importance_weighted_bound(model, held_out.data, k, seed, conditions=conditions)
     nll = mean_of(-bound, protocol=stated(model, held_out, settings, k=k, unit="nats, an upper bound"))
+    if not asked(settings, "bits_per_dimension"):
+        return {"nll": nll}
     dequantized = not likelihood.discrete
     if dequantized:
         noisy = metrics.dequantize(held_out.data, seed)
