@@ -69,6 +69,12 @@ def test_values_worked_out_by_hand(name):
     assert generator(name) == pytest.approx(GENERATOR[name], abs=1e-5)
 
 
+def test_a_critics_losses_have_both_sides_and_their_signs():
+    """Means of 1 and 4, of which none vanishes."""
+    assert discriminator("wasserstein", fake=[3.0, 5.0]) == pytest.approx(4.0 - 1.0)
+    assert generator("wasserstein", fake=[3.0, 5.0]) == generator("hinge", fake=[3.0, 5.0]) == pytest.approx(-4.0)
+
+
 @pytest.mark.parametrize("name", CROSS_ENTROPY)
 def test_cross_entropy_is_the_published_formula_of_probabilities(name):
     real, fake = [-3.0, 0.5, 1.5], [2.0, -0.25, 4.0]

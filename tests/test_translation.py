@@ -272,3 +272,80 @@ def test_rules_of_translations():
     assert rules.does_not_come_back(Row(forth_cycle_error=0.3, back_cycle_error=0.1), Past())
     assert not rules.does_not_come_back(Row(forth_cycle_error=0.1, back_cycle_error=0.1), Past())
     assert rules.stands_still(Row(forth_change=0.001, back_change=0.0), past) and not rules.stands_still(Row(), past)
+
+
+def remembering(start=None, **row):
+    """A past of one row, `start` before the first step."""
+    past = Past()
+    if start:
+        past.start = Row(**start)
+    past.add(Row(**row))
+    return past
+
+
+def errors(held_out, train):
+    return {"held_out_error": held_out, "train_error": train}
+
+
+def cycles(forth, back):
+    return {"forth_cycle_error": forth, "back_cycle_error": back}
+
+
+def changes(forth, back):
+    return {"forth_change": forth, "back_change": back}
+
+
+BEFORE = remembering(step=100, held_out_error=0.1)
+
+
+@pytest.mark.parametrize(
+    "rule, past, broken, kept",
+    [
+        (rules.makes_the_mean, Past(), [{"explained": 0.04}, {"explained": -3.0}], [{"explained": 0.06}]),
+        # more than 1.5 times the error of training pictures, and 1.15 times the best of held-out ones
+        (
+            rules.overfits,
+            BEFORE,
+            [errors(0.12, 0.079), errors(0.16, 0.1)],
+            [errors(0.12, 0.081), errors(0.114, 0.01), errors(0.14, 0.1)],
+        ),
+        (rules.does_not_come_back, Past(), [cycles(0.26, 0.0), cycles(0.0, 0.26)], [cycles(0.24, 0.24)]),
+        # half of the greater error before the first step, where that is above a quarter
+        (
+            rules.does_not_come_back,
+            remembering(start=cycles(0.4, 0.8), step=1),
+            [cycles(0.41, 0.0), cycles(0.0, 0.41)],
+            [cycles(0.39, 0.39)],
+        ),
+        (
+            rules.does_not_come_back,
+            remembering(start=cycles(0.2, 0.1), step=1),
+            [cycles(0.26, 0.2)],
+            [cycles(0.24, 0.24)],
+        ),
+        (
+            rules.stands_still,
+            Past(),
+            [changes(0.004, 0.004)],
+            [changes(0.006, 0.0), changes(0.0, 0.006), changes(0.4, 0.4)],
+        ),
+    ],
+)
+def test_a_rule_of_translations_has_its_threshold_on_both_sides(rule, past, broken, kept):
+    assert [rule(Row(**row), past) for row in broken] == [True] * len(broken)
+    assert [rule(Row(**row), past) for row in kept] == [False] * len(kept)
+
+
+def test_messages_of_translations_have_the_numbers_of_both_sides():
+    assert "explain 0% of" in rules.say_makes_the_mean(Row(explained=-0.2), Past())
+    assert "explain 3% of" in rules.say_makes_the_mean(Row(explained=0.03), Past())
+    said = rules.say_overfits(Row(**errors(0.13, 0.05)), BEFORE)
+    assert "0.130 on held-out pictures, 0.100 at step 100, and 0.050 on training pictures" in said
+    assert "0.31 from A and 0.12 from B" in rules.say_does_not_come_back(Row(**cycles(0.31, 0.12)), Past())
+    assert "by 0.10% and 0.20% of the range" in rules.say_stands_still(Row(**changes(0.001, 0.002)), Past())
+    assert {rule.name for rule in (*rules.RULES, *rules.CYCLE_RULES)} == {
+        "translates_to_the_mean",
+        "translation_overfits",
+        "cycle_is_lost",
+        "translation_stands_still",
+    }
