@@ -25,7 +25,7 @@ from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, Side, as_side, chosen
 from tfgen.evaluation.reconstructions import reconstruction_scores
-from tfgen.evaluation.sample_scores import SAMPLE_METRICS, check_names
+from tfgen.evaluation.sample_scores import CAPTIONS, SAMPLE_METRICS, check_names
 from tfgen.evaluation.samples import CONTROLS, controls, score_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.workers import side_of_shards
@@ -168,14 +168,14 @@ def score_images(
     images: np.ndarray | StoredSamples,
     source: Source,
     settings: Settings,
-    asked: tuple[np.ndarray | None, np.ndarray | None],
+    wanted: tuple[np.ndarray | None, np.ndarray | None],
     picture: str | os.PathLike | None,
     say: Say,
     shown: Collection[str] = (),
 ) -> None:
-    """Adds the scores of images by their features; `asked` are labels and captions, all else as `evaluate_samples`."""
+    """Adds the scores of images by their features; `wanted` are labels and captions, all else as `evaluate_samples`."""
     check_samples(images, source)
-    labels, captions = asked
+    labels, captions = wanted
     if settings.cas:
         check_labelled(labels, source)  # now: a mistake after the other scores would lose them
     name = settings.extractor or default_extractor(source, say)
@@ -189,7 +189,7 @@ def score_images(
     else:
         fake = as_side(extractor, images, labels)
     contest = make_contest(fake, real, settings.seed)
-    if captions is not None and source.agreement is not None:
+    if captions is not None and source.agreement is not None and asked(settings, CAPTIONS):
         try:
             contest = with_agreement(contest, source.agreement, images, captions, real)
         except UserError as error:  # texts of the user's own
