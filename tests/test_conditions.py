@@ -197,7 +197,8 @@ def test_conditions_are_for_runs(capsys):
 def test_scores_that_fail_are_a_note_and_the_others_stay(runs, monkeypatch):
     run, said = load_run(runs / "vector"), []
     monkeypatch.setattr(type(run.model), "scores", lambda self, held_out, settings: 1 / 0)
-    settings = Settings(num=60, controls=False, metrics=("fd",), extractor="fashion_mnist")
+    monkeypatch.setattr(type(run.model), "score_names", ("own",))
+    settings = Settings(num=60, controls=False, metrics=("fd", "own"), extractor="fashion_mnist")
     evaluation = evaluate_model(run.model, run.source(), settings, say=said.append)
     note = "the model's own scores could not be measured: division by zero"
     assert list(evaluation.scores) == ["fd"] and evaluation.to_json()["details"]["notes"] == [note]
