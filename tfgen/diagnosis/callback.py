@@ -150,15 +150,14 @@ class Diagnosis(keras.callbacks.Callback):
             self._stop_for(findings)
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        bad = int(self.model.first_bad_step)
-        found = bad not in (-1, self._bad_step)
-        # reading a variable takes a tenth of a millisecond between two steps: the step is read where it may matter
+        # reading a variable between two steps takes a tenth of a millisecond: only where something may have happened
         self._most += self.model.steps_per_execution
-        if not found and not self._due(self._step, self._most):
+        if not self._due(self._step, self._most) and shows_no_fault(logs):
             return
         before = self._step
         self._read_step()
-        if found:
+        bad = int(self.model.first_bad_step)
+        if bad not in (-1, self._bad_step):
             self._bad_step = bad
             self._act(self._judge.diverge(bad))
         if self._due(before, self._step):
@@ -305,6 +304,11 @@ class Diagnosis(keras.callbacks.Callback):
     def _write_findings(self):
         findings = [dataclasses.asdict(finding) for finding in self.findings]
         write_text(self.folder / "diagnosis.json", json.dumps(findings, indent=2) + "\n")
+
+
+def shows_no_fault(logs: Mapping[str, Any] | None) -> bool:
+    """Returns whether there are logs, which are means over an epoch so far, and all of them are finite numbers."""
+    return bool(logs) and all(isinstance(value, float) and math.isfinite(value) for value in logs.values())
 
 
 def schedule(every: int | None, steps_per_epoch: int | None) -> Callable[[int, int], bool]:

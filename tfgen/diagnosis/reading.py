@@ -82,8 +82,15 @@ def ridge(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Returns the weights [F, D] of a ridge regression of targets [N, D] on features [N, F]."""
     number, length = features.shape
     if length < number:  # the smaller of the two systems of equations, which have the same solution
-        return np.linalg.solve(features.T @ features + RIDGE * number * np.eye(length), features.T @ targets)
-    return features.T @ np.linalg.solve(features @ features.T + RIDGE * number * np.eye(number), targets)
+        return solved(features.T @ features, RIDGE * number, features.T @ targets)
+    return features.T @ solved(features @ features.T, RIDGE * number, targets)
+
+
+def solved(gram: np.ndarray, added: float, values: np.ndarray) -> np.ndarray:
+    """Returns the solution X, float64, of (gram + added I) X = values."""
+    # by TensorFlow: the threads of NumPy's solver wait for each other at full speed where processors are busy
+    matrix = tf.constant(gram + added * np.eye(len(gram)))
+    return np.asarray(tf.linalg.solve(matrix, tf.constant(values, tf.float64)))
 
 
 def correlation(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -31,10 +31,9 @@ class Fresh:
         self.model, self.name, self.seed = model, name, seed
         self.network = reinitialised(model.discriminator if network is None else network, stream_key("fresh", seed))
         self.optimizer = self.made_optimizer()
-        # graphs: even of ten updates they take less time than operations one by one
+        # a graph: even of ten updates it takes less time than operations one by one, but not of a few looks
         learn = tf.function(self._update, autograph=False, reduce_retracing=True)
         self._learn = differentiating([self.network, model.generator], learn)
-        self._measure = tf.function(self._reached, autograph=False, reduce_retracing=True)
 
     def made_optimizer(self) -> keras.optimizers.Optimizer:
         """Returns the optimizer of its network."""
@@ -74,6 +73,7 @@ class Fresh:
         """
         rows = np.random.default_rng(self.seed)
         unseen = held_out.gather(rows.permutation(len(held_out))[:size])
+        unseen = {name: tf.constant(value) for name, value in unseen.items()}
         for step in range(steps):
             self._learn(train.gather(rows.integers(0, len(train), batch_size)), tf.constant(step, tf.int64))
             if step % every == every - 1:
@@ -83,7 +83,7 @@ class Fresh:
         return self._measured(unseen, steps)
 
     def _measured(self, unseen, index):
-        reached = self._measure(unseen, tf.constant(index, tf.int64))
+        reached = self._reached(unseen, tf.constant(index, tf.int64))
         return {name: float(value) for name, value in reached.items()}
 
     def _judged(self, batch, images):

@@ -25,6 +25,13 @@ def seen(probe: Probe) -> tuple[Step, dict]:
     return probe.step.on("validation"), probe.unseen
 
 
+def posterior(probe: Probe) -> dict:
+    """Returns the parameters of q(z|x) of the examples of `seen`, the same tensors for all probes."""
+    model: Any = probe.model
+    step, batch = seen(probe)
+    return step.once("probed posterior", lambda: model.posterior(model.prepared(batch, step)[1], step))
+
+
 def mean_image(model: Any, examples: Examples, size: int = 1000) -> tf.Tensor:
     """Returns the mean of prepared images, float32 [H, W, C]: the best constant reconstruction.
 
@@ -70,8 +77,8 @@ def latents(probe: Probe) -> dict[str, tf.Tensor]:
     """
     model: Any = probe.model
     step, batch = seen(probe)
-    posterior = model.posterior(model.prepared(batch, step)[1], step)
-    mean, log_var = posterior["z_mean"], posterior["z_log_var"]
+    encoded = posterior(probe)
+    mean, log_var = encoded["z_mean"], encoded["z_log_var"]
     active = tf.math.reduce_variance(mean, axis=0) > ACTIVE_VARIANCE
     sd = tf.exp(0.5 * log_var)
     measured = {
@@ -91,9 +98,7 @@ def latents(probe: Probe) -> dict[str, tf.Tensor]:
 def aggregate(probe: Probe) -> dict[str, tf.Tensor]:
     """Returns `aggregate_distance`, the energy distance of z ~ q(z), the mean of q(z|x) over images, and z ~ p(z)."""
     model: Any = probe.model
-    step, batch = seen(probe)
-    prepared = model.prepared(batch, step)[1]
-    z = model.draw(model.posterior(prepared, step), step.scope("aggregate"), 1)[0]
+    z = model.draw(posterior(probe), seen(probe)[0].scope("aggregate"), 1)[0]
     prior = model.latents_from_seeds(tf.range(tf.shape(z)[0], dtype=tf.int64))
     return {"aggregate_distance": energy_distance(z, prior)}
 
