@@ -780,7 +780,7 @@ def drive(monkeypatch):
     monkeypatch.setattr("tfgen.diagnosis.callback.Probe", Measured)
     rows = []
 
-    def run(seen, start, stop, measured, bad=None):
+    def run(seen, start, stop, measured, bad=None, logs=lambda step: None):
         rows[:] = measured
         model = StandIn(start)
         seen.set_model(model)
@@ -790,13 +790,30 @@ def drive(monkeypatch):
             model.step.assign(step)
             if step == bad:
                 model.first_bad_step.assign(step)
-            seen.on_train_batch_end(step)
+            seen.on_train_batch_end(step, logs(step))
             if model.stop_training:
                 break
         seen.on_train_end()
         return int(model.step)
 
     return run
+
+
+@pytest.mark.parametrize("shown, ends", [(13, 13), (99, 20)])  # in the logs of that step; only at the next probe
+def test_a_bad_step_is_read_where_logs_show_it_and_at_probes(drive, shown, ends):
+    seen = tfgen.Diagnosis(every=10, stop="divergence", verbose=False)
+    rows = [{"loss": 1.0}] * 4
+    logs = lambda step: {"loss": math.nan if step >= shown else 1.0}  # noqa: E731
+    assert drive(seen, 0, 40, rows, bad=13, logs=logs) == ends
+    assert [finding.step for finding in seen.findings if "the loss of step 13" in finding.message] == [13]
+
+
+def test_steps_without_a_fault_or_a_probe_read_no_variable(drive, monkeypatch):
+    read, seen = [], tfgen.Diagnosis(every=10, verbose=False)
+    own = seen._read_step
+    monkeypatch.setattr(seen, "_read_step", lambda: (own(), read.append(seen._step)))
+    drive(seen, 0, 40, [{"loss": 1.0}] * 4, logs=lambda step: {"loss": 1.0})
+    assert read == [0, 10, 20, 30, 40, 40] and [row["step"] for row in seen.rows] == [10, 20, 30, 40]
 
 
 def test_a_resumed_training_leaves_the_same_files(tmp_path, drive, capsys):

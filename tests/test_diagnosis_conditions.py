@@ -12,7 +12,7 @@ from tfgen.diagnosis.conditions import ConditionProbe, condition_probes, differi
 from tfgen.diagnosis.distances import energy_distance
 from tfgen.diagnosis.judge import judge
 from tfgen.diagnosis.probes import Probe
-from tfgen.diagnosis.reading import reader_of
+from tfgen.diagnosis.reading import reader_of, ridge
 from tfgen.diagnosis.rules import Past, Row
 from tfgen.families.variational.rules import LATENT_RULES
 
@@ -180,3 +180,14 @@ def test_codes_are_judged(row, found, words):
 def test_samples_of_many_passes_are_fewer():
     passes = [sampler.passes for sampler in (tfgen.samplers.latent(), tfgen.samplers.euler(20), tfgen.samplers.heun(8))]
     assert passes == [1, 20, 16]
+
+
+@pytest.mark.parametrize("number, length", [(4, 2), (2, 4)])  # each of the two systems of equations
+def test_ridge_regression_of_axes_by_hand(number, length):
+    features = np.zeros((number, length), np.float32)
+    features[0, 0], features[1, 1] = 1.0, 2.0
+    targets = np.zeros((number, 1), np.float32)
+    targets[:2, 0] = 3.0, 5.0
+    weights = ridge(features, targets)  # of axis i: x y / (x^2 + 0.1 N)
+    expected = [3.0 / (1.0 + 0.1 * number), 10.0 / (4.0 + 0.1 * number)]
+    np.testing.assert_allclose(weights[:, 0], [*expected, 0.0, 0.0][:length], rtol=1e-6)
