@@ -145,6 +145,29 @@ def test_p_follows_the_held_out_images():
     assert found["overfitting"] == pytest.approx(0.125) and found["p"] == pytest.approx(0.2)
 
 
+def test_p_falls_below_the_target_though_d_takes_all_real_images_for_real():
+    made = augment.adaptive(0.6, images=40)
+    states = {**start(made), "p": State(0.5)}
+    # r = 0.25 after one batch, 0.4375 after two, 0.578, then 0.684 > 0.6
+    found = [adapted(made, states, [1.0] * 4, [0.0] * 4)["p"] for _ in range(4)]
+    assert found == pytest.approx([0.4, 0.3, 0.2, 0.3])
+
+
+def test_held_out_images_move_p_by_no_more_than_a_unit_where_d_does_not_tell_the_sides_apart():
+    made = augment.adaptive(0.1, images=10, drive="held_out")
+    for side in (-1.0, 1.0):  # both averages are 0: their difference divides nothing
+        found = adapted(made, start(made), [side, side], held_out=True)
+        assert found["overfitting"] == pytest.approx(-0.25 * side)
+
+
+def test_each_step_has_a_coin_of_its_own():
+    made = augment.adaptive(policy="color,cutout").at({"p": State(0.5)})
+    after = made(tf.ones([600, 4, 4, 1]), noise()).numpy()
+    coloured, cut = (after.max(axis=(1, 2, 3)) != 1.0), (after == 0.0).any(axis=(1, 2, 3))
+    for one, other in ((coloured, cut), (coloured, ~cut), (~coloured, cut), (~coloured, ~cut)):
+        assert (one & other).mean() == pytest.approx(0.25, abs=0.08)
+
+
 def test_each_step_is_applied_with_the_probability_that_the_state_has():
     made = augment.adaptive(policy="mirror,cutout")
     none = made.at({"p": State(0.0)})(IMAGES, noise())

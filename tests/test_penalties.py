@@ -128,6 +128,8 @@ def test_consistency_is_the_squared_change_of_the_answer_under_a_shift():
     assert found == pytest.approx(2.0 * np.mean(np.square(changes)), rel=0.1)
     both = float(penalties.consistency(2.0, fake_weight=1.0)(total, 0.0 * images, images, noise()))
     assert both == pytest.approx(np.mean(np.square(changes)), rel=0.1)
+    both = float(penalties.consistency(2.0, fake_weight=1.0)(total, images, images, noise()))
+    assert both == pytest.approx(3.0 * np.mean(np.square(changes)), rel=0.1)
 
 
 def test_consistency_takes_answers_that_there_are():
@@ -147,6 +149,48 @@ def test_lecam_pulls_answers_to_the_averages_of_the_other_side():
     # a_R = (1 + 3) / 2 = 2, a_F = (-1 - 1) / 2 = -1; (3^2 + 5^2) / 2 + (2^2 + 4^2) / 2 = 17 + 10
     assert float(penalties.lecam(0.5, decay=0.5).of(seen)) == pytest.approx(0.5 * 27.0)
     assert [float(state) for state in states.values()] == [2.0, -1.0]
+
+
+def lecam_seen(real, fake, **more):
+    """(`Seen` of logits, states) with anchors of 1 and -1."""
+    states = {"anchor_real": tf.Variable(1.0), "anchor_fake": tf.Variable(-1.0)}
+    variables = {name: types.SimpleNamespace(value=state) for name, state in states.items()}
+    assign = lambda state, value: state.value.assign(value)  # noqa: E731
+    return penalties.Seen(linear, REAL, FAKE, noise(), real, fake, states=variables, assign=assign, **more), states
+
+
+def test_lecams_averages_are_of_all_replicas_and_have_no_gradient():
+    real, fake = tf.Variable([[2.0], [4.0]]), tf.Variable([[0.0], [-2.0]])
+    seen, states = lecam_seen(real, fake, gather=lambda rows: tf.concat([rows, rows + 4.0], axis=0))
+    with tf.GradientTape() as tape:
+        value = penalties.lecam(1.0, decay=0.75).of(seen)
+    # means of all rows: 5 and 1; a_R = 0.75 + 1.25 = 2, a_F = -0.75 + 0.25 = -0.5
+    assert [float(state) for state in states.values()] == [2.0, -0.5]
+    # 2 (D(x) - a_F) / 2 and 2 (D(G(z)) - a_R) / 2
+    for gradient, expected in zip(tape.gradient(value, [real, fake]), ([2.5, 4.5], [-2.0, -4.0]), strict=True):
+        np.testing.assert_allclose(gradient[:, 0], expected, rtol=1e-6)
+
+
+def test_parts_of_a_total_have_noise_and_states_of_their_own():
+    images = []
+    spy = lambda x: images.append(x.numpy()) or linear(x)  # noqa: E731
+    penalties.total(penalties.dragan(), penalties.dragan())(spy, REAL, FAKE, noise())
+    assert not np.array_equal(*images)
+    both = penalties.total(penalties.lecam(decay=0.5), penalties.lecam(decay=0.75))
+    states = {name: tf.Variable(0.0) for name in both.states}
+    variables = {name: types.SimpleNamespace(value=state) for name, state in states.items()}
+    assign = lambda state, value: state.value.assign(value)  # noqa: E731
+    logits = tf.constant([[4.0]]), tf.constant([[-8.0]])
+    both.of(penalties.Seen(linear, REAL, FAKE, noise(), *logits, states=variables, assign=assign))
+    found = {name: float(state) for name, state in states.items()}
+    assert found == {"0_anchor_real": 2.0, "0_anchor_fake": -4.0, "1_anchor_real": 1.0, "1_anchor_fake": -2.0}
+
+
+def test_consistency_moves_real_and_generated_images_apart():
+    images, seen = tf.random.stateless_normal([50, 8, 8, 1], [1, 2]), []
+    spy = lambda x: seen.append(x.numpy()) or total(x)  # noqa: E731
+    penalties.consistency(1.0, 1.0).of(penalties.Seen(spy, images, images, noise(), total(images), total(images)))
+    assert len(seen) == 2 and not np.array_equal(*seen)
 
 
 def test_a_total_adds_its_parts_and_keeps_their_states_apart():

@@ -39,7 +39,7 @@ def built(labelled=6, **options):
 # The choice of labels.
 
 
-@pytest.mark.parametrize("count", [3, 6, 7, 10])
+@pytest.mark.parametrize("count", [3, 6, 7, 8, 10])
 def test_labels_are_chosen_evenly_and_from_the_seed(count):
     labels = np.repeat(np.arange(CLASSES), [5, 20, 40])
     rows = evenly_chosen(labels, count, CLASSES, 1)
@@ -95,6 +95,26 @@ def test_the_labels_of_the_chosen_images_are_kept_and_those_of_all_others_have_n
     for one, given in ((model, labels[:20]), (of_floats, 0 * labels[:20])):
         one.train_step({"image": tf.constant(images[:20]), "label": tf.constant(given)})
     assert model.digest() == of_floats.digest()
+
+
+def test_the_choice_follows_from_the_models_seed():
+    images, labels = data()
+    chosen = []
+    for seed in (0, 0, 1):
+        model = built(seed=seed)
+        model.prepare(model.as_examples(images, labels), None)
+        chosen.append(model.states["labelled_images"].numpy().tobytes())
+    assert chosen[0] == chosen[1] != chosen[2]
+
+
+def test_a_labelled_batch_has_all_labelled_images_alike_each_with_its_label():
+    model = prepared(*data())
+    kept, own = model.states["labelled_images"].numpy(), model.states["labels"].numpy()
+    known = model.labelled_batch({"image": tf.zeros([1200, *SHAPE])}, model.inference_step(Noise(0, 0)))
+    drawn = np.round(known["image"].numpy() * 255).astype(np.uint8)
+    rows = np.array([np.flatnonzero((kept == image).all(axis=(1, 2, 3)))[0] for image in drawn])
+    np.testing.assert_array_equal(known["label"], own[rows])
+    np.testing.assert_allclose(np.bincount(rows, minlength=6) / 1200, 1 / 6, atol=0.05)
 
 
 def test_batches_cannot_be_chosen_from():

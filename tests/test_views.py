@@ -7,7 +7,7 @@ from PIL import Image
 
 from registry import UnknownName
 from tfgen import data
-from tfgen.data import filters, views
+from tfgen.data import filters, unpaired, views
 from tfgen.data.pipeline import step_indexed
 from tfgen.errors import UserError
 
@@ -145,6 +145,28 @@ def test_domains_take_classes_by_name_with_blanks_and_commas(pictures):
         expected = [rows["image"][rows["label"] == label] for label in (0, 1)]
         assert len(part) == len(expected[0]) and np.array_equal(part.to_numpy()["image"], expected[0])
         assert np.array_equal(part.parts()[1].to_numpy()["other"], expected[1])
+
+
+def test_domains_know_their_classes_and_need_two_pictures_of_each(pictures):
+    source = data.load_dataset("domains(pictures, shoe, a red bag)")
+    assert source.provenance["classes"] == [2, 0] and source.class_names is None
+    few = {"x_train": arrays(41)["x_train"], "y_train": np.where(np.arange(41) == 7, 1, 0), "class_names": ["a", "b"]}
+    few |= {"x_valid": few["x_train"][:4], "y_valid": few["y_train"][:4]}
+    data.register_dataset("few")(lambda: few)
+    with pytest.raises(UserError, match="at least 2 training pictures of 'b', got 1"):
+        data.load_dataset("domains(few, a, b)")
+
+
+def test_a_domain_that_is_smaller_is_taken_in_turn_and_a_split_needs_both():
+    rows = {
+        split: unpaired.Arrays({"image": np.arange(9, dtype=np.uint8)[:, None, None, None]}) for split in ("a", "b")
+    }
+    examples = {"train": rows["a"], "validation": rows["a"], "test": rows["b"]}
+    parts = {"train": ([0, 1, 2, 3, 4], [6, 7, 8]), "validation": ([5], [5]), "test": ([0, 1], [])}
+    made = unpaired.splits(examples, parts)
+    assert list(made) == ["train", "validation"] and len(made["train"]) == 5
+    batch = made["train"].gather(np.arange(5))
+    assert batch["image"].ravel().tolist() == [0, 1, 2, 3, 4] and batch["other"].ravel().tolist() == [6, 7, 8, 6, 7]
 
 
 def test_two_folders_are_two_domains(tmp_path, caplog):
