@@ -5,6 +5,7 @@ Each limit lies far from what the usual data sets show: of MNIST, Fashion-MNIST,
 by 0.24 to 0.30 (standard deviation).
 """
 
+import collections
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -72,23 +73,21 @@ def remarks_on(examples: Examples, fields: Mapping[str, Field], data_field: str)
 def look_at(examples: Examples, fields: Mapping[str, Field], data_field: str) -> Seen:
     """Returns what is seen of some examples, the same ones whenever it is called."""
     named = [name for name, field in fields.items() if field.kind == "label"]
-    images: list[np.ndarray] = []
-    counts: dict[int, int] = {}
+    pixels: list[np.ndarray] = []
+    counts: collections.Counter[int] = collections.Counter()
     labels: dict[str, list[np.ndarray]] = {name: [] for name in named}
     rows = chosen_rows(examples, fields[data_field])
-    shown = set(rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(np.int64)].tolist())
+    shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), LOOKED_AT)).astype(np.int64)]
     for part in blocks(rows):
         values = examples.gather(part)
-        for row, image in zip(part.tolist(), values[data_field], strict=True):
-            key = hash(image.tobytes())
-            counts[key] = counts.get(key, 0) + 1
-            if row in shown:
-                images.append(brightness(image))
+        images = np.asarray(values[data_field])
+        counts.update(hash(image.tobytes()) for image in images)
+        pixels.append(brightness(images[np.isin(part, shown)]))
         for name in named:
             labels[name].append(np.asarray(values[name]).reshape(-1))
     repeats = np.array(sorted(counts.values(), reverse=True), np.int64)
     joined = {name: np.concatenate(parts) for name, parts in labels.items()}
-    return Seen(len(examples), np.stack(images), repeats, joined, len(rows) == len(examples))
+    return Seen(len(examples), np.concatenate(pixels), repeats, joined, len(rows) == len(examples))
 
 
 def chosen_rows(examples: Examples, field: Field) -> np.ndarray:
@@ -108,11 +107,11 @@ def blocks(rows: np.ndarray, size: int = 1000) -> Iterator[np.ndarray]:
         yield rows[first : first + size]
 
 
-def brightness(image: np.ndarray) -> np.ndarray:
-    """Returns at most `PIXELS` pixels of an image [H, W, C], float32 in [0, 1], each the largest of its channels."""
-    pixels = image.max(axis=-1).reshape(-1)
-    pixels = pixels[:: -(-len(pixels) // PIXELS)]
-    return pixels.astype(np.float32) / (255.0 if image.dtype == np.uint8 else 1.0)
+def brightness(images: np.ndarray) -> np.ndarray:
+    """Returns at most `PIXELS` pixels of each image [N, H, W, C], float32 in [0, 1], the largest of the channels."""
+    pixels = images.max(axis=-1).reshape(len(images), -1)
+    pixels = pixels[:, :: -(-pixels.shape[1] // PIXELS)]
+    return pixels.astype(np.float32) / (255.0 if images.dtype == np.uint8 else 1.0)
 
 
 # The remarks, each (name, sentence) or None.
