@@ -7,7 +7,7 @@ import pytest
 
 from tfgen.errors import UserError
 from tfgen.evaluation import Evaluation
-from tfgen.evaluation.differences import AT_AN_END, PAIRED, UNKNOWN, UNPAIRED, compare, within_error
+from tfgen.evaluation.differences import AT_AN_END, OF_SAMPLES, PAIRED, UNKNOWN, UNPAIRED, compare, within_error
 from tfgen.metrics.differences import independent_limits, mean_difference, student
 from tfgen.metrics.score import Score, check_comparable, mean_of, share
 
@@ -163,6 +163,21 @@ def test_shares_and_what_is_missing(a, b, one, other, expected):
     found = compare(contents({"recall": a}, recall=one), contents({"recall": b}, recall=other))["recall"]
     kind = found.protocol["interval"]
     assert (found.low, found.high, kind) == (*map(pytest.approx, expected[:2]), expected[2])
+
+
+@pytest.mark.parametrize("replicates", [{}, {"authenticity": [0.1, -0.1]}])  # whether there are any or not
+@pytest.mark.parametrize(
+    "drawn, kind", [("drawing samples: binomial (Wilson)", OF_SAMPLES), ("drawing both sides: x", None)]
+)
+def test_scores_of_samples_alone_are_compared_as_independent(replicates, drawn, kind):
+    protocol = {**PROTOCOL, "interval": drawn}
+    one, other = (
+        contents(replicates, protocol=protocol, authenticity=limits) for limits in ((0.5, 0.3, 0.6), (0.4, 0.3, 0.7))
+    )
+    found = compare(one, other)["authenticity"]
+    assert found.protocol["interval"] == (kind or (PAIRED if replicates else UNPAIRED))
+    if kind:
+        assert (found.low, found.high) == pytest.approx((0.1 - np.hypot(0.2, 0.3), 0.1 + np.hypot(0.1, 0.1)))
 
 
 def test_a_score_without_a_value_has_no_difference():

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfgen.errors import UserError, nearest
+from tfgen.evaluation.contest import SAMPLES
 from tfgen.evaluation.evaluation import Evaluation
 from tfgen.metrics.differences import independent_limits, mean_difference
 from tfgen.metrics.score import ANY, SHARES, Score, check_comparable, clipped, without_interval
@@ -13,6 +14,7 @@ PAIRED = "paired: both met the same real images, whose noise cancels (replicates
 OF_TRAININGS = "over trainings (Student's t, unequal variances), and over the real images that all of them met"
 TRAININGS_ALONE = "over trainings alone (Student's t, unequal variances): replicates are missing"
 UNPAIRED = "unpaired, from the intervals of both as if independent: replicates are missing; evaluate both anew"
+OF_SAMPLES = "from the intervals of both: they are of drawing samples, of which two runs have none in common"
 AT_AN_END = "unpaired, as one of both is at an end of its range, where replicates do not vary"
 UNKNOWN = "none: neither replicates nor intervals of both"
 
@@ -23,7 +25,8 @@ def compare(
     """Returns the difference a - b of every metric that both evaluations have.
 
     The interval is paired: what the real images give to both scores alike cancels, so that it is mostly narrower than
-    those of the two scores. It is of these two runs, not of others that are trained anew by their recipes. Evaluations
+    those of the two scores. Scores of the samples alone have nothing in common that could cancel: the interval follows
+    from those of both. It is of these two runs, not of others that are trained anew by their recipes. Evaluations
     without replicates, as earlier versions wrote them, have the wider interval of independent scores; the protocol's
     `interval` says which it is. A difference lies within the error if `within_error` of it is True.
 
@@ -75,7 +78,9 @@ def difference(
     if len(a) == len(b) == 1:
         independent = _of_intervals(a[0], b[0])
         kind = PAIRED
-        if not groups:
+        if independent and str(a[0]["protocol"].get("interval")).startswith(SAMPLES):
+            limits, kind = independent, OF_SAMPLES
+        elif not groups:
             limits, kind = independent, UNPAIRED if independent else UNKNOWN
         # replicates of a share at an end of its range do not vary, though other images could give another share
         elif independent and not all(any(group[0]) for group in groups):
