@@ -73,7 +73,7 @@ class Agreement:
         words = f" {' '.join(re.findall(r'[^ .,!?]+', text.lower()))} "
         named = [number for number, noun in enumerate(self.nouns) if f" {noun} " in words]
         if not named:
-            raise UserError(f"{shown(text)} names no class of the data, as {self.nouns[0]!r}: it cannot be checked")
+            raise UserError(f"{shown(text)} names no class of the data, such as {self.nouns[0]!r}")
         said = {}
         for name, attribute in self.attributes.items():
             there = [f" {word} " in words for word in attribute.words]
