@@ -1,6 +1,6 @@
 """How often the paired interval of a difference covers it, over redraws of the real images and of both sets of samples.
 
-    python -m benchmarks.differences                # docs/differences.md, half an hour on two cores
+    python -m benchmarks.differences                # docs/differences.md, ten minutes of one core
     python -m benchmarks.differences --redraws=40 --settings=gaussians --out=/tmp/differences.md
 
 Each redraw scores two models against the same real images as tfgen.evaluate does, and compares them. The truth is the
@@ -45,8 +45,9 @@ python -m benchmarks.differences
 
 {redraws} redraws of {count:,} real images and of {count:,} samples of each model, from fixed seeds; the truth is the
 mean difference. Wanted: 92 to 98 %, which 400 redraws show to about 2. “Unpaired” combines the intervals of both
-scores as if they were independent. `authenticity`, `smallest_class` and `label_agreement` do not depend on the real
-images: nothing cancels, and both intervals are of about the same width."""
+scores as if they were independent. `authenticity`, `smallest_class` and `label_agreement` are of the samples alone, of
+which two models have none in common: nothing cancels, and the interval of their difference is the unpaired one. (By
+replicates, that of `smallest_class` would cover 90 % on Fashion-MNIST: a minimum over classes is skewed.)"""
 
 
 def gaussians(rng):
