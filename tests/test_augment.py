@@ -158,6 +158,10 @@ def test_held_out_images_move_p_by_no_more_than_a_unit_where_d_does_not_tell_the
     for side in (-1.0, 1.0):  # both averages are 0: their difference divides nothing
         found = adapted(made, start(made), [side, side], held_out=True)
         assert found["overfitting"] == pytest.approx(-0.25 * side)
+    assert adapted(made, start(made), [0.0, 0.0], held_out=True)["overfitting"] == 0.0
+    # D takes generated images for more real than training images, and these for more real than held-out ones
+    states = {**start(made), "train": State(-1.0), "fake": State(1.0)}
+    assert adapted(made, states, [-2.0], held_out=True)["overfitting"] == pytest.approx(0.25)
 
 
 def test_each_step_has_a_coin_of_its_own():
