@@ -197,6 +197,7 @@ def test_texts_are_known_by_what_they_say():
         (lambda model: model.fit(examples()["image"], batch_size=8), "'caption' is missing: got image"),
         (lambda model: model.fit(examples()["image"], [3] * 16, batch_size=8), "caption: expected texts"),
         (lambda model: model_of(mismatch=1.5), r"mismatch must lie in \[0, 1\], got 1.5"),
+        (lambda model: model_of(caption_at="projection", projection=0), "caption_at=projection needs a projection"),
         (lambda model: model_of(condition="label"), "needs the field 'label' of every image"),
         (lambda model: model_of(interpolation=1, loss="relativistic"), "of which there are no real images"),
         (lambda model: model.compile(jit_compile=True), "XLA compiles nothing with texts, such as the captions here"),

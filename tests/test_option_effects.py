@@ -37,6 +37,7 @@ OPTIMIZERS = [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd",
 VALUES = {"condition": "other", "final_momentum": 0.7, "momentum": 0.6, "loss": "hinge", "penalty": "r1"}
 VALUES |= {"ema": 0.9, "augment": "translate", "kl_warmup_steps": 10, "label_smoothing": 0.1, "likelihood": "gaussian"}
 VALUES |= {
+    "text_encoder": "hashed_ngrams(32)",
     "dropout": 0.25,
     "weight_clip": 0.01,
     "momentum_steps": 10,
@@ -103,6 +104,7 @@ def trained(model):
     for name, field in model.fields.items():
         shape = (4 * model.parts, *field.shape)
         values = random.integers(0, 3, shape) if field.kind == "label" else random.random(shape, np.float32)
+        values = np.array(["a bag", "a coat"] * len(values), object)[: len(values)] if field.kind == "text" else values
         batch[name] = tf.constant((255 * values).astype(np.uint8) if field.kind == "image" else values)
     return {name: float(value) for name, value in model.train_step(batch).items()}, model.digest()
 

@@ -9,6 +9,7 @@ from keras import layers
 from tfgen import texts
 from tfgen.data.source import Field
 from tfgen.domains import NotNegative, Share, Size
+from tfgen.errors import UserError
 from tfgen.families.adversarial.matching import MatchingModel
 from tfgen.models.common import adversarial_model, condition_field, image_shape_of, make_condition, only
 from tfgen.models.gan import VALUE_RANGES, Projected, conv_networks
@@ -71,6 +72,8 @@ def caption_gan(
     if field.kind == "text":
         encoder = captioning.text_encoder
         field = Field("vector", (encoder.size,))
+    if captioning.caption_at == "projection" and not conv.projection:
+        raise UserError("caption_at=projection needs a projection, in which alone D sees captions: give projection=128")
     captioning.idle("on vectors, which are taken as they are", "text_encoder")
 
     captioning.idle("with mismatch=0 and interpolation=0, where no other caption is drawn", "hardness")
