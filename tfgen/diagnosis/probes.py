@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfgen.data.source import Examples
 from tfgen.diagnosis.conditions import condition_probes
 from tfgen.diagnosis.general import loss_column
-from tfgen.networks.calling import differentiating
+from tfgen.machine.remapper import as_traced
 from tfgen.noise import Noise
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Step
@@ -143,7 +143,7 @@ class Measure:
             self._names = tuple(measured)
             return tf.stack(list(measured.values())) if measured else tf.zeros([0])
 
-        self._function = differentiating(probe.model.networks.values(), tf.function(stacked, autograph=False))
+        self._function = as_traced(tf.function(stacked, autograph=False))
 
     def __call__(self) -> dict[str, float]:
         """Returns the measurements by name."""
