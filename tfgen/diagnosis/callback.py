@@ -44,7 +44,7 @@ class Diagnosis(keras.callbacks.Callback):
 
     A probe takes place about every 150 steps, and every 300 after the first thousand: at the ends of epochs, within
     long ones and after several short ones. It does not change the training: a run without it has the same bits. It
-    takes about 1 % of the training time, and the first measurement, whose graph is built, as long as 50 steps.
+    takes about 1 % of the training time, and the first measurement, whose graph is built, about as long as 50 steps.
 
     Args:
         train_images: images that the model is trained on: an array, a dict of fields or `Examples`; by default those
