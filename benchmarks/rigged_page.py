@@ -86,7 +86,7 @@ COSTED = (
 COLUMNS = (  # in diagnosis.csv, of which models, meaning
     ("NETWORK_weights", "all", "Euclidean norm of the weights of a network that is trained"),
     ("NETWORK_gradient", "all", "norm of the gradient of its loss"),
-    ("NETWORK_dead", "all", "share of its weight tensors whose gradient is exactly 0"),
+    ("NETWORK_dead", "all", "share of its kernels whose gradient is exactly 0"),
     ("loss, PHASE_loss", "all", "loss on 64 training images; of a game, one of each player"),
     (
         "condition_effect",
@@ -199,7 +199,7 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
     (
         "NETWORK_dead_units",
         "all",
-        "a fifth of the weight tensors or more receive no gradient at all",
+        "a fifth of the kernels or more receive no gradient at all",
         "a lower learning rate, leaky_relu, smaller initial weights",
     ),
     (

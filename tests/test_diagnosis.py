@@ -588,15 +588,23 @@ def test_dead_units_are_named():
     dense.set_weights([dense.get_weights()[0], np.full(32, -1e3, np.float32)])  # 0 for every image
     logit.set_weights([logit.get_weights()[0], np.ones(1, np.float32)])  # off the loss's lowest point
     row = Probe(model, model.as_examples(TRAIN), size=16)()
-    assert (
-        row["discriminator_dead"] == 0.75 and row["generator_dead"] == 1.0
-    )  # all but the last bias; it passes on nothing
+    assert row["discriminator_dead"] == row["generator_dead"] == 1.0  # what gives 0 passes on nothing
     healthy = Probe(gan(norm=True, dropout=0.3), model.as_examples(TRAIN), size=16)()
     assert healthy["discriminator_dead"] == healthy["generator_dead"] == 0.0
     networks = ae()
     assert Probe(networks, networks.as_examples(TRAIN), size=16)()["encoder_dead"] == 0.0  # its variance is not used
     (finding,) = judge(rows_of(3, discriminator_dead=0.75), rules_of(model))
-    assert finding.name == "discriminator_dead_units" and "of 75% of its weight tensors is exactly 0" in finding.message
+    assert finding.name == "discriminator_dead_units" and "of 75% of its kernels is exactly 0" in finding.message
+
+
+@pytest.mark.parametrize("options", [{"loss": tfgen.losses.relativistic}, {"penalty": tfgen.penalties.r1(0.5, 2)}])
+def test_biases_whose_gradients_cancel_are_no_dead_units(options):
+    model = gan(**options)  # the last bias is in no difference of logits; no bias is in a gradient by the image
+    row = Probe(model, model.as_examples(TRAIN), size=16)()
+    assert row["discriminator_dead"] == row["generator_dead"] == 0.0
+    alone = Probe(gan(), model.as_examples(TRAIN), size=16)()
+    lazy = "penalty" in options
+    assert lazy == (row["discriminator_gradient"] == pytest.approx(alone["discriminator_gradient"], rel=1e-4))
 
 
 # What is not in training.

@@ -107,7 +107,7 @@ def dead_units(network: str) -> Rule:
 
     def message(row: Row, past: Past) -> str:
         return (
-            f"dead units in the {network}: the gradient of {row[column]:.0%} of its weight tensors is exactly 0: "
+            f"dead units in the {network}: the gradient of {row[column]:.0%} of its kernels is exactly 0: "
             "ReLUs that give 0 for every image, saturated activations, or a loss that is flat; what usually helps: a "
             "lower learning rate, leaky_relu, smaller initial weights, or to train anew with another seed"
         )

@@ -222,9 +222,12 @@ def half_squares(tensors: list) -> tf.Tensor:
 def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
     """Returns `PHASE_loss` (`loss` of a single phase), and the norm of each network's gradient, `NETWORK_gradient`.
 
-    `NETWORK_dead` is the share of its weight tensors to which no gradient comes, not even of rounding.
+    Of a network that several phases train, as one of the loss and one of a lazy penalty, it is that of the first.
+    `NETWORK_dead` is the share of its kernels to which no gradient comes in any phase, not even of rounding. Biases
+    and gains do not count: those of a relativistic loss, of a penalty and before a normalisation cancel exactly.
     """
     model, measured, trained = probe.model, {}, trained_networks(probe)
+    reached: dict[str, list] = {}
     for phase in probe.phases:
         seen = probe.batch if phase.split == "train" else probe.unseen
         variables = {name: trained[name] for name in phase.trains if name in trained}
@@ -237,8 +240,25 @@ def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
             loss = tf.add_n(list(phase.checked(phase.terms(batch, step)).values()))
         for name, gradients in tape.gradient(loss, variables).items():
             halves = half_squares(gradients)  # a gradient that is None belongs to an output not used
-            measured[f"{name}_gradient"] = tf.sqrt(2.0 * tf.reduce_sum(halves))
-            zero = tf.cast(tf.equal(halves, 0.0), tf.float32)
-            measured[f"{name}_dead"] = tf.math.divide_no_nan(tf.reduce_sum(zero), tf.cast(tf.size(zero), tf.float32))
+            measured.setdefault(f"{name}_gradient", tf.sqrt(2.0 * tf.reduce_sum(halves)))
+            reached.setdefault(name, []).append(of_kernels(variables[name], gradients))
         measured[loss_column(phase, model.phases)] = loss
-    return measured
+    return measured | {f"{name}_dead": dead_share(masks) for name, masks in reached.items()}
+
+
+def of_kernels(variables: list, gradients: list) -> tf.Tensor:
+    """Returns (whether a gradient was asked for, whether it is not 0) of each kernel, bool [number, 2].
+
+    A network without any tensor of two axes or more, of a model of one's own, has all of its tensors instead.
+    """
+    pairs = list(zip(variables, gradients, strict=True))
+    kernels = [pair for pair in pairs if pair[0].shape.rank >= 2] or pairs
+    given = [gradient is not None for _, gradient in kernels]
+    alive = [half_squares([gradient])[0] > 0.0 if gradient is not None else False for _, gradient in kernels]
+    return tf.stack([tf.constant(given), tf.stack(alive)], axis=1)
+
+
+def dead_share(masks: list) -> tf.Tensor:
+    """Returns the share of kernels that no phase reaches, among those that any is to reach, a scalar; 0 without any."""
+    given, alive = tf.unstack(tf.cast(tf.reduce_any(tf.stack(masks), axis=0), tf.float32), axis=1)
+    return tf.math.divide_no_nan(tf.reduce_sum(given - alive), tf.reduce_sum(given))
