@@ -226,7 +226,8 @@ def gradient_norms(probe: "Probe") -> dict[str, tf.Tensor]:
     `NETWORK_dead` is the share of its kernels to which no gradient comes in any phase, not even of rounding. Biases
     and gains do not count: those of a relativistic loss, of a penalty and before a normalisation cancel exactly.
     """
-    model, measured, trained = probe.model, {}, trained_networks(probe)
+    model, trained = probe.model, trained_networks(probe)
+    measured: dict[str, tf.Tensor] = {}
     reached: dict[str, list] = {}
     for phase in probe.phases:
         seen = probe.batch if phase.split == "train" else probe.unseen
