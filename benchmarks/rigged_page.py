@@ -27,7 +27,8 @@ for fewer; at the end of training two are enough). `--stop=divergence` ends a ru
 
 CPU seconds of whole trainings by the default recipes, on one thread, and what the diagnosis adds to them; its first
 measurement builds a graph. The machine was busy with other work: the first measurement of `cgan` took 1.5 to 2.3 s from
-run to run, and another training of it had 2.9 %. A trial of a discriminator at chance, of which these four trainings had none, takes 0.7 to 0.9 s.
+run to run, and another training of it had 2.9 %. A trial of a discriminator at chance, of which these four trainings
+had none, takes 0.7 to 0.9 s.
 
 ```text
 python -m benchmarks.diagnosis_cost --models=dcgan,cgan,vae,gan
