@@ -135,7 +135,10 @@ def test_samples_take_strings(trained):
     np.testing.assert_array_equal(made[[0, 3]], trained.sample(4, conditions={"caption": CAPTIONS[0]})[[0, 3]])
     as_bytes = np.array([text.encode() for text in CAPTIONS[:3]])
     np.testing.assert_array_equal(made, trained.sample(4, conditions={"caption": as_bytes}))
-    assert (made[1] != trained.sample(4, conditions={"caption": CAPTIONS[0]})[1]).any()
+    # after two steps, differences in uint8 depend on rounding
+    latent, vectors = tf.ones([2, 3]), trained.as_field("caption", np.array(CAPTIONS[:2], object))
+    one, other = trained.generator({"latent": latent, "caption": vectors})
+    assert float(tf.reduce_max(tf.abs(one - other))) > 1e-6
     given = {"seed": tf.range(4, dtype=tf.int64), "caption": tf.constant([*CAPTIONS[:3], CAPTIONS[0]])}
     np.testing.assert_array_equal(trained.endpoints()["sample_text"].function(**given)["image"], made)
 

@@ -40,6 +40,7 @@ CLASSES = {
     "tfgen.families.adversarial.model": ("AdversarialModel",),
     "tfgen.families.adversarial.packing": ("PackedModel",),
     "tfgen.families.adversarial.semi_supervised": ("SemiSupervisedModel", "SupervisedModel"),
+    "tfgen.families.discriminating": ("Discriminating",),
     "tfgen.families.latent": ("LatentModel",),
     "tfgen.families.translation.cycle": ("CycleTranslation",),
     "tfgen.families.translation.model": ("PairedTranslation", "TranslationModel"),
