@@ -28,7 +28,7 @@ SHAPES = {"celeb_a": (64, 64, 3), "stacked_mnist": (28, 28, 3)}
 
 
 def arrays(dataset, count=COUNT):
-    """Random numbers in the form of a data set: points, or images and labels."""
+    """Random numbers in the form of a data set: points, or images, labels and captions."""
     rng = np.random.default_rng(0)
     if dataset in ("ring", "grid"):
         return {"point": rng.normal(size=(count, 2)).astype(np.float32)}, {"point": Field("point", (2,))}
@@ -37,6 +37,9 @@ def arrays(dataset, count=COUNT):
     images = rng.integers(0, 256, (count, *shape), dtype=np.uint8)
     images = np.where(images > 127, np.uint8(255), np.uint8(0)) if dataset.startswith("binarized") else images
     values = {"image": images, "label": rng.integers(0, CLASSES, count)}
+    if dataset == "emoji" or dataset.startswith(("captions(", "folder:")):
+        values["caption"] = np.array([f"a thing of class {label}" for label in values["label"]], object)
+        fields["caption"] = Field("text")
     if "(" in dataset or dataset.startswith("folder:"):  # views, and two domains
         for name, size in {"source": (7, 7, 1), "other": shape}.items():
             values[name] = rng.integers(0, 256, (count, *size), dtype=np.uint8)

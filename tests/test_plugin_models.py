@@ -35,6 +35,9 @@ LIMITS = {
 }
 OPTIONS = {"two_stage": {"first_steps": 4}}
 names = pytest.mark.parametrize("name", LIMITS)
+# with the tests of plugins run the others, each a kind of its own; these two only with the slow ones
+LONG = ("conditional_vae", "own_cyclegan")
+killed = [pytest.param(name, marks=[] if name in LONG else pytest.mark.plugins) for name in LIMITS]
 
 
 def code_lines(path):
@@ -196,8 +199,7 @@ def kill_after_a_checkpoint(command, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.plugins
-@names
+@pytest.mark.parametrize("name", killed)
 def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_reported(name, data, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(*training(name, data, whole))
