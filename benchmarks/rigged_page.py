@@ -26,8 +26,8 @@ for fewer; at the end of training two are enough). `--stop=divergence` ends a ru
 ## What it costs
 
 CPU seconds of whole trainings by the default recipes, on one thread, and what the diagnosis adds to them; its first
-measurement builds a graph. The machine was busy with other work: the first measurement of `cgan` took 1.5 to 2.3 s from
-run to run, and another training of it had 2.9 %. A trial of a discriminator at chance, of which these four trainings
+measurement builds a graph. Other work ran beside them; beside more of it, the first measurement of `cgan`
+took 2.2 s, and all of it 3.1 %. A trial of a discriminator at chance, of which these four trainings
 had none, takes 0.7 to 0.9 s.
 
 ```text
@@ -69,7 +69,7 @@ COMMAND = "python -m benchmarks.rigged --work=runs/rigged --out=docs/diagnosis -
 
 COSTS = (  # of `benchmarks.diagnosis_cost`
     ("`dcgan`", "2,664", "138.2", "1.51", "1.98 (13)", "0.09", "2.6 %", "1.2 %"),
-    ("`cgan`", "4,144", "154.5", "2.16", "2.48 (18)", "0.14", "3.1 %", "1.2 %"),
+    ("`cgan`", "4,144", "172.1", "1.70", "2.45 (18)", "0.14", "2.6 %", "1.1 %"),
     ("`vae`", "2,960", "102.4", "0.87", "1.06 (14)", "0.10", "2.0 %", "1.0 %"),
     ("`gan`", "8,880", "209.3", "1.31", "1.26 (34)", "0.03", "1.2 %", "0.6 %"),
 )
