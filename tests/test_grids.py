@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfgen.sampling.asked import Asked
 from tfgen.sampling.grids import class_columns, enlarged
 from tfgen.sampling.writers import write_grid
 
@@ -30,7 +31,7 @@ def test_small_tiles_are_enlarged(shape, times):
 def test_a_hundred_samples_of_few_classes_are_no_ribbon(tmp_path, classes):
     labels = np.arange(100) % classes
     images = np.repeat(labels.astype(np.uint8) * 40, 28 * 28).reshape(100, 28, 28, 1)
-    write_grid(tmp_path / "g.png", [images], images.shape, labels)
+    write_grid(tmp_path / "g.png", [images], images.shape, Asked(labels))
     with Image.open(tmp_path / "g.png") as picture:
         width, height = picture.size
         pixels = np.asarray(picture)

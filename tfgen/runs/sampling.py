@@ -21,6 +21,7 @@ from tfgen.errors import UserError, nearest
 from tfgen.machine import startup
 from tfgen.runs.folder import Run, load_run
 from tfgen.sampling import writers
+from tfgen.sampling.asked import NOTHING, Asked
 from tfgen.sampling.chunks import check_rows, chunks
 from tfgen.tables import progress
 
@@ -80,18 +81,13 @@ class Draw:
         how = {"seed": self.request.seed, "stochastic": self.request.stochastic, "sampler": self.sampler}
         return chunks(self.model, first, end, given=self.given, examples=self.examples, **how)
 
-    def labels(self, first: int, end: int) -> np.ndarray | None:
-        """Returns the classes of samples first, ..., end - 1, int64; None if the model has none."""
-        return self._asked(self.model.label_field, first, end)
-
-    def captions(self, first: int, end: int) -> np.ndarray | None:
-        """Returns the texts of samples first, ..., end - 1; None if the model has none."""
-        return self._asked(self.model.text_field, first, end)
-
-    def _asked(self, name: str | None, first: int, end: int) -> np.ndarray | None:
-        if name is None:
-            return None
-        return self.model.conditions_for(end - first, self.given, self.examples, first)[name]
+    def asked(self, first: int, end: int) -> Asked:
+        """Returns what samples first, ..., end - 1 are asked for."""
+        names = (self.model.label_field, self.model.text_field)
+        if names == (None, None):  # conditions of other kinds, such as pictures, are not read for this
+            return NOTHING
+        made = self.model.conditions_for(end - first, self.given, self.examples, first)
+        return Asked(*(made.get(name or "") for name in names))
 
     def shape(self, number: int) -> tuple[int, ...]:
         """Returns the shape of `number` samples."""
@@ -119,7 +115,7 @@ def sample_run(folder: str | os.PathLike, request: Request, out: str | os.PathLi
     draw = opened(run, request)
     write = writers.writer_for(out, draw.model.fields[draw.model.data_field])
     samples = said(draw.chunks(0, request.num), request.num)
-    write(out, samples, draw.shape(request.num), draw.labels(0, request.num), draw.captions(0, request.num))
+    write(out, samples, draw.shape(request.num), draw.asked(0, request.num))
     return out
 
 

@@ -80,13 +80,13 @@ def recipe_of(draw: Draw) -> dict:
     if model.label_field is not None:
         given = draw.given.get(model.label_field)
         cycle = range(model.num_classes) if given is None and model.num_classes else given
-        cycle = draw.labels(0, request.num) if cycle is None else cycle
+        cycle = draw.asked(0, request.num).labels if cycle is None else cycle
         classes = [int(c) for c in np.atleast_1d(np.asarray(cycle))]
     captions: list[str] | None = None
     if model.text_field is not None:
         given = draw.given.get(model.text_field)
         period = len(draw.examples or ()) if given is None else len(np.atleast_1d(given))
-        captions = np.asarray(draw.captions(0, min(period, request.num))).tolist()
+        captions = np.asarray(draw.asked(0, min(period, request.num)).captions).tolist()
     return {
         "weights": model.digest(),
         "seed": request.seed,
@@ -109,8 +109,8 @@ def make_shards(plan: Plan, draw: Draw, worker: int = 0, number: int = 1) -> Non
         start, (first, end) = time.perf_counter(), plan.bounds(shard)
         samples = (made for made, _ in draw.chunks(first, end))
         with written_once(plan.path(shard)) as partial:
-            asked = {"labels": draw.labels(first, end), "captions": draw.captions(first, end)}
-            formats.write_shard(partial, plan.format, samples, draw.shape(end - first), first=first, **asked)
+            count = end - first
+            formats.write_shard(partial, plan.format, samples, draw.shape(count), draw.asked(first, end), first)
         rate = (end - first) / (time.perf_counter() - start)
         print(f"worker {worker}: {plan.path(shard).name} ({rate:.0f} a second), {done}/{len(missing)}", file=sys.stderr)
 

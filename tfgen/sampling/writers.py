@@ -8,6 +8,7 @@ import numpy as np
 
 from tfgen.data.source import Field
 from tfgen.errors import UserError
+from tfgen.sampling.asked import NOTHING, Asked
 from tfgen.sampling.grids import class_columns, enlarged
 from tfgen.sampling.lettering import caption_rows, rows_fit
 from tfgen.sampling.shards import formats
@@ -84,63 +85,39 @@ def check_format(name: str, out: pathlib.Path, field: Field) -> None:
 
 
 def writer_for(out: pathlib.Path, field: Field) -> Callable[..., None]:
-    """Returns the function that writes samples of `field` to `out`: (out, chunks, shape, labels, captions)."""
+    """Returns the function that writes samples of `field` to `out`: (out, chunks, shape, asked)."""
     picture = write_grid if field.kind == "image" else write_scatter
     return {".npz": write_npz, ".png": picture}.get(kind(out), write_folder)
 
 
-def write_npz(
-    out: pathlib.Path,
-    chunks: Chunks,
-    shape: tuple[int, ...],
-    labels: np.ndarray | None = None,
-    captions: np.ndarray | None = None,
-) -> None:
-    """Writes `images` uint8 [num, H, W, C], or `points` float32 [num, D], `labels` int64 [num] and `captions` [num].
+def write_npz(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], asked: Asked = NOTHING) -> None:
+    """Writes `images` uint8 [num, H, W, C], or `points` float32 [num, D], and what they were asked for, by its names.
 
     Memory does not grow with num, the first entry of `shape`: chunks are written one by one.
     """
     with replacing(out) as partial:
-        formats.write_npz(partial, chunks, shape, labels, captions)
+        formats.write_npz(partial, chunks, shape, asked)
 
 
-def write_grid(
-    out: pathlib.Path,
-    chunks: Chunks,
-    shape: tuple[int, ...],
-    labels: np.ndarray | None = None,
-    captions: np.ndarray | None = None,
-) -> None:
+def write_grid(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], asked: Asked = NOTHING) -> None:
     """Writes one PNG of about ten columns; each of them holds one class where classes come in turn.
 
     Of captions that repeat, and are few enough, each has a row, and is written to the left of it.
     """
-    if captions is not None and rows_fit(captions):
-        images.save_png(out, caption_rows(np.concatenate(list(chunks)), list(captions)))
+    if asked.captions is not None and rows_fit(asked.captions):
+        images.save_png(out, caption_rows(np.concatenate(list(chunks)), list(asked.captions)))
         return
-    period = _period(labels) if labels is not None else 1
+    period = _period(asked.labels) if asked.labels is not None else 1
     columns = class_columns(period) if 1 < period <= MAX_COLUMNS else None
     images.save_png(out, enlarged(images.grid(np.concatenate(list(chunks)), columns), shape[1:]))
 
 
-def write_scatter(
-    out: pathlib.Path,
-    chunks: Chunks,
-    shape: tuple[int, ...],
-    labels: np.ndarray | None = None,
-    captions: np.ndarray | None = None,
-) -> None:
+def write_scatter(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], asked: Asked = NOTHING) -> None:
     """Writes one PNG with a dot per point."""
     images.save_png(out, images.scatter(np.concatenate(list(chunks))))
 
 
-def write_folder(
-    out: pathlib.Path,
-    chunks: Chunks,
-    shape: tuple[int, ...],
-    labels: np.ndarray | None = None,
-    captions: np.ndarray | None = None,
-) -> None:
+def write_folder(out: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], asked: Asked = NOTHING) -> None:
     """Writes 000000.png, 000001.png, ..., and the tables of `formats.tables_beside`."""
     index = 0
     for chunk in chunks:
@@ -148,7 +125,7 @@ def write_folder(
             images.save_png(out / formats.file_name(index), image)
             index += 1
     names = [formats.file_name(number) for number in range(index)]
-    for file, text in formats.tables_beside(names, labels, captions).items():
+    for file, text in formats.tables_beside(names, asked).items():
         write_text(out / file, text)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from tfgen.errors import UserError
+from tfgen.sampling.asked import NOTHING, Asked
 from tfgen.storage.images import encode_png
 
 Chunks = Iterable[np.ndarray]
@@ -24,9 +25,8 @@ def write_shard(
     kind: str,
     chunks: Chunks,
     shape: tuple[int, ...],
-    labels: np.ndarray | None = None,
+    asked: Asked = NOTHING,
     first: int = 0,
-    captions: np.ndarray | None = None,
 ) -> None:
     """Writes one shard at `path`.
 
@@ -35,22 +35,19 @@ def write_shard(
         kind: "array_record", "png" or "npz".
         chunks: images uint8 [n, H, W, C] (for npz also points float32 [n, 2]).
         shape: (number, H, W, C) of all chunks together.
-        labels: int64 [number], or None.
+        asked: what they were asked for.
         first: index of the first image in the whole sequence.
-        captions: texts [number], or None.
 
     Raises:
         UserError: the package of the format is missing, or its file cannot be written.
     """
     if kind == "npz":
-        write_npz(path, chunks, shape, labels, captions)
+        write_npz(path, chunks, shape, asked)
     else:
-        {"array_record": write_array_record, "png": write_pictures}[kind](path, chunks, labels, first, captions)
+        {"array_record": write_array_record, "png": write_pictures}[kind](path, chunks, asked, first)
 
 
-def write_array_record(
-    path: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int, captions: np.ndarray | None = None
-) -> None:
+def write_array_record(path: pathlib.Path, chunks: Chunks, asked: Asked, first: int) -> None:
     """Writes an ArrayRecord of serialised `tf.train.Example`: `image` (PNG bytes), `index`, and `label` and `caption`.
 
     TFDS stores the features {"image": Image(), "index": Scalar(int64), "label": ClassLabel()} in the same way.
@@ -67,10 +64,10 @@ def write_array_record(
         for index, image in _numbered(chunks):
             picture = tf.train.BytesList(value=[encode_png(image)])
             features = {"image": tf.train.Feature(bytes_list=picture), "index": value(first + index)}
-            if labels is not None:
-                features["label"] = value(int(labels[index]))
-            if captions is not None:
-                text = tf.train.BytesList(value=[captions[index].encode()])
+            if asked.labels is not None:
+                features["label"] = value(int(asked.labels[index]))
+            if asked.captions is not None:
+                text = tf.train.BytesList(value=[asked.captions[index].encode()])
                 features["caption"] = tf.train.Feature(bytes_list=text)
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
         writer.close()
@@ -94,26 +91,18 @@ def array_record() -> types.ModuleType:
     return array_record_module
 
 
-def write_pictures(
-    folder: pathlib.Path, chunks: Chunks, labels: np.ndarray | None, first: int, captions: np.ndarray | None = None
-) -> None:
+def write_pictures(folder: pathlib.Path, chunks: Chunks, asked: Asked, first: int) -> None:
     """Writes INDEX.png, at least six digits, in `folder`, and the tables of `tables_beside`."""
     folder.mkdir(parents=True)
     names = []
     for index, image in _numbered(chunks):
         names.append(file_name(first + index))
         (folder / names[-1]).write_bytes(encode_png(image))
-    for file, text in tables_beside(names, labels, captions).items():
+    for file, text in tables_beside(names, asked).items():
         (folder / file).write_text(text, encoding="utf-8")
 
 
-def write_npz(
-    path: pathlib.Path,
-    chunks: Chunks,
-    shape: tuple[int, ...],
-    labels: np.ndarray | None = None,
-    captions: np.ndarray | None = None,
-) -> None:
+def write_npz(path: pathlib.Path, chunks: Chunks, shape: tuple[int, ...], asked: Asked = NOTHING) -> None:
     """Writes `images` uint8 [number, H, W, C], or `points` float32 [number, 2], and what they were asked for.
 
     That is `labels` int64 [number] and `captions`, texts [number].
@@ -125,8 +114,8 @@ def write_npz(
             np.lib.format.write_array_header_1_0(file, header)
             for chunk in chunks:
                 file.write(chunk.astype(kind_of_number, copy=False).tobytes())
-        asked = {"labels": (labels, np.int64), "captions": (captions, np.str_)}
-        for name, (values, kind) in asked.items():
+        beside = {"labels": (asked.labels, np.int64), "captions": (asked.captions, np.str_)}
+        for name, (values, kind) in beside.items():
             if values is not None:
                 with archive.open(f"{name}.npy", "w") as file:
                     np.lib.format.write_array(file, np.asarray(values, kind), allow_pickle=False)
@@ -137,12 +126,12 @@ def file_name(index: int) -> str:
     return f"{index:06d}.png"
 
 
-def tables_beside(names: list[str], labels: np.ndarray | None, captions: np.ndarray | None) -> dict[str, str]:
+def tables_beside(names: list[str], asked: Asked) -> dict[str, str]:
     """Returns file -> text of the tables beside pictures, of what is known: labels.csv (`file`, `label`), metadata.csv.
 
     The latter (`file_name`, `caption`) is what a folder of pictures says of them as a data set.
     """
-    kept = {LABELS: (("file", "label"), labels), METADATA: (("file_name", "caption"), captions)}
+    kept = {LABELS: (("file", "label"), asked.labels), METADATA: (("file_name", "caption"), asked.captions)}
     found = {}
     for file, (head, values) in kept.items():
         if values is not None:
