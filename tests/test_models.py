@@ -110,8 +110,8 @@ def test_it_keeps(subject, guarantee):
 
 
 CAPABILITIES = {
-    "encode": lambda model, x, given: model.encode(x),
-    "reconstruct": lambda model, x, given: {"image": model.reconstruct(x)},
+    "encode": lambda model, x, given: model.encode(x, conditions=given),
+    "reconstruct": lambda model, x, given: {"image": model.reconstruct(x, conditions=given)},
     "discriminate": lambda model, x, given: {"logit": model.discriminate_images(x, conditions=given)},
     "generate": lambda model, x, given: {"image": model.decode_latents(latents(model), given)},
     "classify": lambda model, x, given: {f"class_{name}": value for name, value in model.classify(x).items()},

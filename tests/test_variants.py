@@ -8,7 +8,7 @@ from factories import gan, generator
 from keras import layers
 
 import tfgen
-from tfgen import losses, models, penalties
+from tfgen import losses, models, objectives, penalties
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.families.adversarial.balanced import BalancedModel
@@ -31,6 +31,11 @@ FORMULAS = {
     },
     "dragan": {"loss_functions": losses.non_saturating, "penalty": penalties.dragan(10.0)},
     "ragan": {"loss_functions": losses.relativistic_average},
+    "beta_vae": {"objective": objectives.elbo(4.0)},
+    "beta_tc_vae": {"objective": objectives.beta_tc(6.0)},
+    "info_vae": {"objective": objectives.info_vae(0.0, 1000.0)},
+    "iwae": {"objective": objectives.iwae(), "samples": 5},
+    "miwae": {"objective": objectives.miwae(8), "samples": 16},
 }
 
 

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import Any
 
 # Packages of formulas: the lines of their __init__.py say which classes they have.
-_FORMULAS = ("augment", "losses", "penalties")
-_BASES = {"Augment", "Penalty", "Seen", "Selection"}  # of which no object is saved
+_FORMULAS = ("augment", "losses", "objectives", "penalties")
+_BASES = {"Augment", "Codes", "Objective", "Penalty", "Seen", "Selection"}  # of which no object is saved
 
 
 def _named_in(package: str) -> tuple[str, ...]:
@@ -47,9 +47,9 @@ CLASSES = {
     "tfgen.families.variational.adversarial": ("AdversarialAutoencoder", "VariationalGAN"),
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
     "tfgen.families.variational.model": ("VariationalModel",),
+    "tfgen.families.variational.regularized": ("RegularizedAutoencoder", "WassersteinAutoencoder"),
     "tfgen.likelihoods": ("Bernoulli", "DiscretizedLogistic", "Gaussian"),
     "tfgen.networks.spectral": ("SpectralNormalization",),
-    "tfgen.objectives": ("Elbo", "ImportanceWeighted"),
     "tfgen.optimizers.fused": ("FusedAdam", "RampedSGD"),
     "tfgen.optimizers.schedules": ("Floor", "Warmup"),
     "tfgen.priors": ("Normal", "Spherical", "Uniform"),

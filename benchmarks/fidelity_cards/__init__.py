@@ -1,6 +1,12 @@
 """What the papers (and the authors' code, where a card says so) state of their models, and why ours differ."""
 
-from benchmarks.fidelity_cards import adversarial, autoencoders, conditional, translation
+from benchmarks.fidelity_cards import adversarial, autoencoders, conditional, translation, variational
 from benchmarks.fidelity_cards.card import Card
 
-CARDS: tuple[Card, ...] = (*adversarial.CARDS, *conditional.CARDS, *autoencoders.CARDS, *translation.CARDS)
+CARDS: tuple[Card, ...] = (
+    *adversarial.CARDS,
+    *conditional.CARDS,
+    *autoencoders.CARDS,
+    *variational.CARDS,
+    *translation.CARDS,
+)

@@ -19,6 +19,35 @@ MODELS = Registry(
     {
         "ae": ("tfgen.models.vae:ae", "Plain autoencoder: the baseline that reconstructs and cannot generate."),
         "vae": ("tfgen.models.vae:vae", "Variational autoencoder (Kingma and Welling 2014)."),
+        "beta_vae": (
+            "tfgen.models.vae_objectives:beta_vae",
+            "beta-VAE: a VAE with a larger weight on the divergence from the prior (Higgins et al. 2017).",
+        ),
+        "beta_tc_vae": (
+            "tfgen.models.vae_objectives:beta_tc_vae",
+            "beta-TCVAE: of the divergence from the prior, the total correlation alone weighs more (Chen et al. 2018).",
+        ),
+        "info_vae": (
+            "tfgen.models.vae_objectives:info_vae",
+            "InfoVAE: a discrepancy of all codes and the prior beside the divergence of each (Zhao et al. 2019).",
+        ),
+        "iwae": (
+            "tfgen.models.vae_objectives:iwae",
+            "Importance-weighted autoencoder: a tighter bound, of several draws per image (Burda et al. 2016).",
+        ),
+        "miwae": (
+            "tfgen.models.vae_objectives:miwae",
+            "Multiply importance-weighted autoencoder: the mean of several such bounds (Rainforth et al. 2018).",
+        ),
+        "cvae": ("tfgen.models.cvae:cvae", "Conditional VAE: images of a chosen class (Sohn et al. 2015)."),
+        "wae": (
+            "tfgen.models.wae:wae",
+            "Wasserstein autoencoder: the codes of all images together follow the prior (Tolstikhin et al. 2018).",
+        ),
+        "rae": (
+            "tfgen.models.rae:rae",
+            "Regularised autoencoder: small codes and a smooth decoder in place of noise (Ghosh et al. 2020).",
+        ),
         "gan": ("tfgen.models.gan:gan", "Generative adversarial network with dense networks (Goodfellow et al. 2014)."),
         "dcgan": ("tfgen.models.gan:dcgan", "Deep convolutional GAN (Radford et al. 2016)."),
         "srgan": (

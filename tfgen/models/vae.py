@@ -12,6 +12,7 @@ from tfgen.likelihoods import Likelihood
 from tfgen.models.common import autoencoder_model, image_shape_of, only, variational_model
 from tfgen.models.options import Autoencoding, ConvNetwork, DenseNetwork, Optimizer, Variational
 from tfgen.networks import conv_decoder, conv_encoder, dense_decoder, dense_encoder
+from tfgen.networks.conditions import Condition
 
 
 def normal_weights(stddev: float | None) -> dict[str, Any]:
@@ -24,7 +25,13 @@ def normal_weights(stddev: float | None) -> dict[str, Any]:
 
 
 def coder_networks(
-    shape: tuple[int, ...], latent_dim: int, network: str, dense: DenseNetwork, conv: ConvNetwork, *outputs: str
+    shape: tuple[int, ...],
+    latent_dim: int,
+    network: str,
+    dense: DenseNetwork,
+    conv: ConvNetwork,
+    *outputs: str,
+    condition: Callable[[], Condition] | None = None,
 ) -> Callable[[Likelihood], tuple[keras.Model, keras.Model]]:
     """Returns `f(likelihood) -> (encoder, decoder)`.
 
@@ -35,20 +42,25 @@ def coder_networks(
         dense: options of dense networks.
         conv: options of convolutional networks.
         *outputs: names of the encoder's outputs.
+        condition: makes a condition for each of the two, or None.
     """
     (conv if network == "dense" else dense).idle(f"with network={network}")
+
+    def given() -> dict[str, Any]:
+        # to each network its own: they cannot share one
+        return {} if condition is None else {"condition": condition()}
 
     def dense_networks(likelihood: Likelihood) -> tuple[keras.Model, keras.Model]:
         start, units = normal_weights(dense.stddev), tuple(dense.units)
         # read only where it has an effect, so that it is refused where it has none
         activation = dense.activation if units else "linear"
-        encoder = dense_encoder(shape, latent_dim, units, activation, outputs, **start)
-        return encoder, dense_decoder(shape, latent_dim, likelihood, units[::-1], activation, **start)
+        encoder = dense_encoder(shape, latent_dim, units, activation, outputs, **given(), **start)
+        return encoder, dense_decoder(shape, latent_dim, likelihood, units[::-1], activation, **given(), **start)
 
     def conv_networks(likelihood: Likelihood) -> tuple[keras.Model, keras.Model]:
         size: dict[str, Any] = {"width": conv.width, "kernel_size": conv.kernel_size, "depth": conv.depth}
-        encoder = conv_encoder(shape, latent_dim, **size, outputs=outputs)
-        return encoder, conv_decoder(shape, latent_dim, likelihood, **size)
+        encoder = conv_encoder(shape, latent_dim, **size, outputs=outputs, **given())
+        return encoder, conv_decoder(shape, latent_dim, likelihood, **size, **given())
 
     return {"dense": dense_networks, "conv": conv_networks}[network]
 

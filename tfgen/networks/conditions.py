@@ -49,3 +49,8 @@ def network_inputs(
 ) -> keras.KerasTensor | dict[str, keras.KerasTensor]:
     """Returns the inputs of a network: the primary input alone, or both inputs by name."""
     return primary if condition is None else {primary.name: primary, condition.input.name: condition.input}
+
+
+def joined(x: keras.KerasTensor, condition: Condition | None) -> keras.KerasTensor:
+    """Returns x [B, D] with the condition's vector beside it, or x alone without a condition."""
+    return x if condition is None else layers.Concatenate()([x, condition.vector])

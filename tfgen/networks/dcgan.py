@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from tfgen.likelihoods import Likelihood
-from tfgen.networks.conditions import Condition, network_inputs
+from tfgen.networks.conditions import Condition, joined, network_inputs
 from tfgen.networks.deviation import with_deviation
 from tfgen.networks.shapes import grid, halvings, margins
 from tfgen.networks.spectral import spectral
@@ -276,14 +276,18 @@ def conv_encoder(
     kernel_size: int = 4,
     depth: int | None = None,
     outputs: Sequence[str] = ("z_mean", "z_log_var"),
+    condition: Condition | None = None,
 ) -> keras.Model:
-    """Returns image [B, H, W, C] in [0, 1] -> a dict of `outputs`, each float32 [B, latent_dim]."""
+    """Returns image [B, H, W, C] in [0, 1] -> a dict of `outputs`, each float32 [B, latent_dim].
+
+    A condition joins the features that the convolutions give.
+    """
     most, depth = most_doublings(depth), halvings(image_shape) if depth is None else depth
     image = keras.Input(image_shape, name="image")
     x = downsampling_trunk(image, width, kernel_size, depth, None, normalize=False, most=most)
-    x = layers.Dense(8 * width, activation="relu")(x)
+    x = layers.Dense(8 * width, activation="relu")(joined(x, condition))
     heads = {name: layers.Dense(latent_dim, dtype="float32", name=name)(x) for name in outputs}
-    return keras.Model(image, heads, name="encoder")
+    return keras.Model(network_inputs(image, condition), heads, name="encoder")
 
 
 def conv_decoder(
@@ -293,13 +297,14 @@ def conv_decoder(
     width: int = 32,
     kernel_size: int = 4,
     depth: int | None = None,
+    condition: Condition | None = None,
 ) -> keras.Model:
-    """Returns latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
+    """Returns latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]; a condition joins it."""
     most, depth = most_doublings(depth), halvings(image_shape) if depth is None else depth
     latent = keras.Input((latent_dim,), name="latent")
     rows, columns = grid(image_shape, depth)
     channels = channels_at(max(depth - 1, 0), width, most)
-    x = layers.Dense(8 * width, activation="relu")(latent)
+    x = layers.Dense(8 * width, activation="relu")(joined(latent, condition))
     x = layers.Dense(rows * columns * channels, activation="relu")(x)
     x = layers.Reshape((rows, columns, channels))(x)
     for level in range(depth - 1, 0, -1):
@@ -310,4 +315,4 @@ def conv_decoder(
         y = layers.Conv2DTranspose(image_shape[-1], kernel_size, 2 if depth > 0 else 1, "same", name=f"raw_{name}")(x)
         return cropped(y, image_shape, depth)
 
-    return keras.Model(latent, likelihood.heads(raw), name="decoder")
+    return keras.Model(network_inputs(latent, condition), likelihood.heads(raw), name="decoder")

@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from tfgen.likelihoods import Likelihood
-from tfgen.networks.conditions import Condition, network_inputs
+from tfgen.networks.conditions import Condition, joined, network_inputs
 
 
 def hidden_layers(
@@ -57,13 +57,14 @@ def dense_encoder(
     units: Sequence[int] = (500,),
     activation: str = "tanh",
     outputs: Sequence[str] = ("z_mean", "z_log_var"),
+    condition: Condition | None = None,
     **kwargs: Any,
 ) -> keras.Model:
-    """Returns image [B, H, W, C] -> a dict of `outputs`, each float32 [B, latent_dim]."""
+    """Returns image [B, H, W, C] -> a dict of `outputs`, each float32 [B, latent_dim]; a condition joins the image."""
     image = keras.Input(image_shape, name="image")
-    x = hidden_layers(layers.Flatten()(image), units, activation, **kwargs)
+    x = hidden_layers(joined(layers.Flatten()(image), condition), units, activation, **kwargs)
     heads = {name: layers.Dense(latent_dim, dtype="float32", name=name, **kwargs)(x) for name in outputs}
-    return keras.Model(image, heads, name="encoder")
+    return keras.Model(network_inputs(image, condition), heads, name="encoder")
 
 
 def dense_decoder(
@@ -72,16 +73,17 @@ def dense_decoder(
     likelihood: Likelihood,
     units: Sequence[int] = (500,),
     activation: str = "tanh",
+    condition: Condition | None = None,
     **kwargs: Any,
 ) -> keras.Model:
-    """Returns latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]."""
+    """Returns latent [B, latent_dim] -> the likelihood's outputs, each float32 [B, H, W, C]; a condition joins it."""
     latent = keras.Input((latent_dim,), name="latent")
-    x = hidden_layers(latent, units, activation, **kwargs)
+    x = hidden_layers(joined(latent, condition), units, activation, **kwargs)
 
     def raw(name: str) -> keras.KerasTensor:
         return layers.Reshape(image_shape)(layers.Dense(math.prod(image_shape), name=f"raw_{name}", **kwargs)(x))
 
-    return keras.Model(latent, likelihood.heads(raw), name="decoder")
+    return keras.Model(network_inputs(latent, condition), likelihood.heads(raw), name="decoder")
 
 
 def dense_generator(

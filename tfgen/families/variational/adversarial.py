@@ -68,10 +68,6 @@ class AdversarialAutoencoder(Autoencoder):
         """Returns D's logits [B, 1] of codes [B, D]."""
         return tf.cast(step.run("discriminator", {"latent": codes}), tf.float32)
 
-    def code(self, batch: Fields, step: Step) -> tf.Tensor:
-        """Returns the codes of a batch, float32 [B, D]."""
-        return next(iter(self.codes(self.prepared(batch, step)[1], step).values()))
-
     def discriminator_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns -E[log D(z)] - E[log(1 - D(E(x)))], z ~ p(z)."""
         codes = self.code(batch, step)

@@ -244,6 +244,10 @@ class Autoencoder(AutoencodingModel):
             "a plain autoencoder cannot generate: its codes follow no known distribution; reconstruct, or train a vae"
         )
 
+    def code(self, batch: Fields, step: Step) -> tf.Tensor:
+        """Returns the codes of a batch, float32 [B, D]."""
+        return next(iter(self.codes(self.prepared(batch, step)[1], step).values()))
+
     def reconstruction_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns -log p(x|z) at z = encoder(x), in nats, averaged over images."""
         x, batch = self.prepared(batch, step)

@@ -1,7 +1,7 @@
 """VariationalModel: an encoder q(z|x) and a decoder p(x|z) (Kingma and Welling 2014)."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -15,10 +15,28 @@ from tfgen.families.variational import probes, rules, scores
 from tfgen.families.variational.autoencoder import AutoencodingModel
 from tfgen.metrics.score import HeldOut
 from tfgen.noise import Noise
-from tfgen.objectives import Objective
+from tfgen.objectives import Codes, Objective
 from tfgen.priors import Prior
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
+
+
+class Drawn(NamedTuple):
+    """Draws of z ~ q(z|x) for a batch of B images.
+
+    Attributes:
+        x: images as the likelihood takes them, float32 [B, H, W, C] in [0, 1].
+        batch: the prepared batch, its conditions among them.
+        posterior: the parameters of q(z|x).
+        z: float32 [L, B, D].
+        samples: L.
+    """
+
+    x: tf.Tensor
+    batch: Fields
+    posterior: Fields
+    z: tf.Tensor
+    samples: int
 
 
 class VariationalModel(AutoencodingModel):
@@ -35,7 +53,7 @@ class VariationalModel(AutoencodingModel):
         **kwargs: `value_range`, `ema`, `seed`, `fields`, `networks` and `name`, as of `AutoencodingModel`.
 
     Raises:
-        UserError: `samples` is below 1.
+        UserError: `samples` is below 1, or the objective cannot do with it.
     """
 
     prior: Prior
@@ -53,6 +71,12 @@ class VariationalModel(AutoencodingModel):
     ) -> None:
         super().__init__(encoder, decoder, **kwargs)
         self.prior, self.objective, self.samples, self.data_bias = prior, objective, int(samples), bool(data_bias)
+        objective.check_samples(self.samples)
+        if objective.needs_whole_batch and type(self).log_densities is not VariationalModel.log_densities:
+            raise UserError(
+                f"{self.name} has log_densities of its own, and the objective {type(objective).__name__} is also of "
+                "the draws of z behind them: override densities, or take another objective"
+            )
         if not objective.weighs_kl:
             self.remarks += (("kl_without_weight", rules.KL_WITHOUT_WEIGHT),)
 
@@ -60,6 +84,11 @@ class VariationalModel(AutoencodingModel):
     def phases(self) -> list[Phase]:
         """One update of encoder and decoder."""
         return [Phase("elbo", ("encoder", "decoder"), "elbo", self.elbo_terms)]
+
+    @property
+    def needs_whole_batch(self) -> str | None:
+        """That of the objective."""
+        return self.objective.needs_whole_batch
 
     def prepare(self, train: Examples, held_out: Examples | None) -> None:
         """Sets the decoder's output bias, before the first step of a model with `data_bias`."""
@@ -128,9 +157,17 @@ class VariationalModel(AutoencodingModel):
 
         Training, likelihood bounds and scores all use it. `batch` holds images as the networks see them.
         """
+        return self.densities(self.drawn(batch, step, samples), step)
+
+    def drawn(self, batch: Fields, step: Step, samples: int) -> Drawn:
+        """Returns L draws z ~ q(z|x) of a batch, and what they are of."""
         x, batch = self.prepared(batch, step)
         posterior = self.posterior(batch, step)
-        z = self.draw(posterior, step, samples)
+        return Drawn(x, batch, posterior, self.draw(posterior, step, samples), samples)
+
+    def densities(self, drawn: Drawn, step: Step) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+        """Returns what `log_densities` does, of given draws."""
+        x, batch, posterior, z, samples = drawn
         conditions = repeated({n: v for n, v in batch.items() if n != self.data_field}, samples)
         decoded = self.decode(tf.reshape(z, [-1, self.latent_dim]), conditions, step)
         log_px = self.likelihood.log_prob(repeated({"x": x}, samples)["x"], decoded)
@@ -139,11 +176,26 @@ class VariationalModel(AutoencodingModel):
 
     def elbo_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the objective's terms on a batch of images in `value_range`."""
-        log_px, log_pz, log_qz, kl = self.log_densities(batch, step, self.samples)
-        terms = self.objective(log_px, log_pz, log_qz, kl, step.index)
+        if self.objective.needs_whole_batch:
+            drawn = self.drawn(batch, step, self.samples)
+            densities, more = self.densities(drawn, step), self.objective.of_codes(self.gathered(drawn, step))
+        else:
+            densities, more = self.log_densities(batch, step, self.samples), {}
+        log_px, log_pz, log_qz, kl = densities
+        terms = {**self.objective(log_px, log_pz, log_qz, kl, step.index), **more}
         if "kl" not in terms:
             step.log("kl", tf.reduce_mean(log_qz - log_pz if kl is None else kl))
         return terms
+
+    def gathered(self, drawn: Drawn, step: Step) -> Codes:
+        """Returns the codes of all replicas' rows, with the first draw of each image."""
+        z = step.gather(drawn.z[0])
+
+        def prior() -> tf.Tensor:
+            return step.gather(step.noise.draw("prior", tf.shape(drawn.z[0]), self.prior.sample))
+
+        mean, log_var = (step.gather(drawn.posterior[name]) for name in ("z_mean", "z_log_var"))
+        return Codes(z, mean, log_var, prior)
 
     # Beyond training.
 
@@ -156,7 +208,7 @@ class VariationalModel(AutoencodingModel):
     def chain_prior(self) -> Prior:
         """The prior p(z) of the chains that estimate p(x)."""
         # chains sample from `prior`, and a hook may have replaced its density
-        for name in ("log_prior", "log_densities", "latents_from_seeds"):
+        for name in ("log_prior", "log_densities", "densities", "latents_from_seeds"):
             if getattr(type(self), name) is not getattr(VariationalModel, name):
                 raise UserError(f"{self.name} has a {name} of its own: chains know only that of its prior")
         return self.prior
@@ -182,7 +234,8 @@ class VariationalModel(AutoencodingModel):
 
     def rules(self) -> tuple[Rule, ...]:
         """Returns the rules by which a diagnosis judges reconstructions and latents."""
-        return rules.LATENT_RULES
+        # a posterior without noise is no fault of an objective that does not ask for any
+        return tuple(r for r in rules.LATENT_RULES if r.name != "no_noise" or self.objective.rewards_noise)
 
     @property
     def score_names(self) -> tuple[str, ...]:

@@ -1,0 +1,144 @@
+"""Cards of variational models beyond `vae`: other objectives, posteriors and priors."""
+
+from benchmarks.fidelity_cards.card import MNIST, Card
+
+DRAWINGS = "For drawings with known factors; here `shapes`, 32 x 32 gray, in place of dSprites, 64 x 64."
+STATIC = "For MNIST in its fixed binarisation, 28 x 28 gray."
+BURDA = "200 tanh, 200 tanh, 50, 50"
+BURDA_DECODER = "200 tanh, 200 tanh, 784, sigmoid"
+BURDA_SCHEDULE = "8 stages of 1 to 2187 epochs at 1 to 0.1 of the rate"
+DRAWN_DECODER = "1200 tanh, 1200 tanh, 1200 tanh, 4096, sigmoid"
+NO_NORM = "that of `vae`: no batch normalisation"
+
+CARDS = (
+    Card(
+        "beta_vae",
+        "Higgins et al. 2017, appendix A",
+        DRAWINGS,
+        (32, 32, 1),
+        {
+            "encoder": "1200 relu, 1200 relu, 10, 10",
+            "decoder": DRAWN_DECODER,
+            "prior": "normal",
+            "likelihood": "bernoulli(none)",
+            "objective": "elbo(beta=4.0, warmup_steps=0)",
+            "optimizer": "Adagrad 0.01",
+        },
+        {"decoder": "the encoder's layers in reverse, as in all dense autoencoders here"},
+    ),
+    Card(
+        "beta_tc_vae",
+        "Chen et al. 2018, section 6 and appendix",
+        DRAWINGS,
+        (32, 32, 1),
+        {
+            "encoder": "1200 relu, 1200 relu, 10, 10",
+            "decoder": DRAWN_DECODER,
+            "prior": "normal",
+            "likelihood": "bernoulli(none)",
+            "objective": "beta_tc(beta=6.0)",
+            "batch size": "2048",
+        },
+        {
+            "decoder": "the encoder's layers in reverse, as in all dense autoencoders here",
+            "estimate": "minibatch-weighted as in the paper, without the size of the data set, a constant",
+        },
+    ),
+    Card(
+        "info_vae",
+        "Zhao et al. 2019",
+        MNIST,
+        (28, 28, 1),
+        {"prior": "normal"},
+        {
+            "kernel": "its width follows from the number of latents, 2 D; the authors' code divides by D again",
+            "networks": "convolutions, those of `vae`",
+        },
+    ),
+    Card(
+        "iwae",
+        "Burda et al. 2016, section 5",
+        STATIC,
+        (28, 28, 1),
+        {
+            "encoder": BURDA,
+            "decoder": BURDA_DECODER,
+            "prior": "normal",
+            "samples": "50",
+            "likelihood": "bernoulli(static)",
+            "initialisation": "GlorotUniform",
+            "schedule": BURDA_SCHEDULE,
+            "batch size": "20",
+        },
+        {"draws": "1, 5 and 50 in the paper's table; the recipe has the largest number"},
+    ),
+    Card(
+        "miwae",
+        "Rainforth et al. 2018, section 5",
+        STATIC,
+        (28, 28, 1),
+        {
+            "encoder": BURDA,
+            "decoder": BURDA_DECODER,
+            "prior": "normal",
+            "objective": "miwae(groups=8)",
+            "samples": "64",
+            "batch size": "20",
+        },
+        {"data": "the fixed binarisation, so that its figure stands beside those of `vae` and `iwae`"},
+    ),
+    Card(
+        "cvae",
+        "Sohn et al. 2015, section 5.1",
+        MNIST,
+        (28, 28, 1),
+        {
+            "prior": "normal, its mean and variance by a network of the condition",
+            "likelihood": "bernoulli(none)",
+        },
+        {
+            "prior": "the same for all classes, so that a latent means the same in each",
+            "likelihood": "pixels binarised at every step, so that bounds are those of a probability",
+            "condition": "the class; the paper's is a quarter or more of the picture",
+        },
+    ),
+    Card(
+        "wae",
+        "Tolstikhin et al. 2018, section 4 and appendix C",
+        MNIST,
+        (28, 28, 1),
+        {
+            "encoder": "conv 4x4/2 128, bn, relu, conv 4x4/2 256, bn, relu, conv 4x4/2 512, bn, relu, conv 4x4/2 1024, "
+            "bn, relu, 8",
+            "prior": "normal",
+            "likelihood": "squared error",
+            "scale": "10",
+            "kernel": "imq",
+            "batch size": "100",
+        },
+        {
+            "encoder": NO_NORM,
+            "likelihood": "a Gaussian of variance 1/2, whose negative logarithm is the squared error and a constant",
+        },
+    ),
+    Card(
+        "rae",
+        "Ghosh et al. 2020, section 5 and appendix",
+        MNIST,
+        (28, 28, 1),
+        {
+            "encoder": "conv 4x4/2 128, bn, relu, conv 4x4/2 256, bn, relu, conv 4x4/2 512, bn, relu, conv 4x4/2 1024, "
+            "bn, relu, 16",
+            "prior": "none",
+            "likelihood": "squared error",
+            "code weight": "0.0001",
+            "decoder weight": "1e-07",
+            "batch size": "100",
+        },
+        {
+            "encoder": NO_NORM,
+            "likelihood": "a Gaussian of variance 1/2, whose negative logarithm is the squared error and a constant",
+            "gradient": "the squared norm of the whole Jacobian, estimated along one random direction",
+        },
+    ),
+)
