@@ -48,6 +48,7 @@ CLASSES = {
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
     "tfgen.families.variational.model": ("VariationalModel",),
     "tfgen.families.variational.regularized": ("RegularizedAutoencoder", "WassersteinAutoencoder"),
+    "tfgen.families.variational.vamp": ("VampModel",),
     "tfgen.likelihoods": ("Bernoulli", "DiscretizedLogistic", "Gaussian"),
     "tfgen.networks.spectral": ("SpectralNormalization",),
     "tfgen.optimizers.fused": ("FusedAdam", "RampedSGD"),

@@ -39,6 +39,10 @@ MODELS = Registry(
             "tfgen.models.vae_objectives:miwae",
             "Multiply importance-weighted autoencoder: the mean of several such bounds (Rainforth et al. 2018).",
         ),
+        "vamp_vae": (
+            "tfgen.models.vamp_vae:vamp_vae",
+            "VAE whose prior is the mean of its posteriors at learned images (Tomczak and Welling 2018).",
+        ),
         "cvae": ("tfgen.models.cvae:cvae", "Conditional VAE: images of a chosen class (Sohn et al. 2015)."),
         "wae": (
             "tfgen.models.wae:wae",

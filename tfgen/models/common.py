@@ -20,6 +20,7 @@ from tfgen.models.options import (
     Adversarial,
     AdversarialOptimizer,
     Autoencoding,
+    Bounded,
     ConvAdversaries,
     ConvNetwork,
     DenseAdversaries,
@@ -153,12 +154,14 @@ def variational_model(
     networks: Callable[[likelihoods.Likelihood], tuple[keras.Model, ...]],
     fields: dict[str, Field],
     *,
-    variational: Variational,
+    variational: Bounded,
     optimization: Optimizer,
     kind: type[VariationalModel] = VariationalModel,
     **more: Any,
 ) -> VariationalModel:
     """Builds a compiled variational model; arguments as in `autoencoder_model`."""
+    if isinstance(variational, Variational):  # of others the prior is part of the model
+        more["prior"] = variational.prior
     return autoencoder_model(
         name,
         networks,
@@ -166,7 +169,6 @@ def variational_model(
         autoencoding=variational,
         optimization=optimization,
         kind=kind,
-        prior=variational.prior,
         objective=objective_of(variational),
         samples=variational.samples,
         **more,
@@ -197,7 +199,7 @@ def autoencoder_model(
     likelihood = likelihood_of(autoencoding)
     with seeded(autoencoding.seed):
         built = networks(likelihood)
-    if isinstance(autoencoding, Variational):
+    if isinstance(autoencoding, Bounded):
         more["data_bias"] = data_bias_of(autoencoding, likelihood, built)
     seed, ema = autoencoding.seed, autoencoding.ema
     model = kind(*built, likelihood=likelihood, ema=ema, seed=seed, fields=fields, name=name, **more)
@@ -214,7 +216,7 @@ def likelihood_of(options: Autoencoding) -> likelihoods.Likelihood:
     return likelihood
 
 
-def objective_of(options: Variational) -> objectives.Objective:
+def objective_of(options: Bounded) -> objectives.Objective:
     """Returns the objective, by default the ELBO that `beta` and `kl_warmup_steps` describe."""
     if options.objective is None:
         return objectives.elbo(options.beta, options.kl_warmup_steps)
@@ -222,7 +224,7 @@ def objective_of(options: Variational) -> objectives.Objective:
     return options.objective
 
 
-def data_bias_of(options: Variational, likelihood: likelihoods.Likelihood, networks: tuple[keras.Model, ...]) -> bool:
+def data_bias_of(options: Bounded, likelihood: likelihoods.Likelihood, networks: tuple[keras.Model, ...]) -> bool:
     """Returns whether the decoder's output starts at the mean of the data; only a dense decoder's can."""
     heads = {f"raw_{name}" for name in likelihood.parameters[:1]}
     if any(layer.name in heads and isinstance(layer, keras.layers.Dense) for layer in networks[1].layers):
@@ -282,6 +284,7 @@ __all__ = [
     "Adversarial",
     "AdversarialOptimizer",
     "Autoencoding",
+    "Bounded",
     "ConvAdversaries",
     "ConvNetwork",
     "DenseAdversaries",

@@ -169,11 +169,10 @@ class Autoencoding(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class Variational(Autoencoding):
-    """Options of every `VariationalModel`.
+class Bounded(Autoencoding):
+    """Options of every model that is trained on a bound of log p(x), whatever its prior.
 
     Attributes:
-        prior: p(z), the distribution of the code
         objective: what is minimised; none: the ELBO with beta and kl_warmup_steps
         beta: weight of the KL divergence in the ELBO
         kl_warmup_steps: steps over which beta rises from 0
@@ -181,12 +180,22 @@ class Variational(Autoencoding):
         data_bias: a dense decoder's output starts at the mean of the data
     """
 
-    prior: priors.Prior = priors.normal()
     objective: objectives.Objective | None = None
     beta: NotNegative = 1.0
     kl_warmup_steps: Natural = 0
     samples: Count = 1
     data_bias: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Variational(Bounded):
+    """Options of every `VariationalModel` whose prior is a value.
+
+    Attributes:
+        prior: p(z), the distribution of the code
+    """
+
+    prior: priors.Prior = priors.normal()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -169,3 +169,12 @@ def code_discriminator(latent_dim: int, units: Sequence[int] = (256, 256)) -> ke
     for count in units:
         x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(count)(x))
     return keras.Model(latent, layers.Dense(1, dtype="float32", name="logit")(x), name="discriminator")
+
+
+def picture_table(shape: Sequence[int], count: int) -> keras.Model:
+    """Returns component int64 [B], numbers below `count` -> image float32 [B, *shape] in (0, 1), learned as logits."""
+    component = keras.Input((), dtype="int64", name="component")
+    start = keras.initializers.RandomNormal(0.0, 1.0)
+    x = layers.Embedding(count, math.prod(shape), embeddings_initializer=start, name="pictures")(component)
+    x = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model(component, layers.Reshape(shape, name="image")(x), name="pseudo_inputs")

@@ -34,7 +34,7 @@ class AutoencodingModel(LatentModel):
             parameters}, each [B, H, W, C]; a bare tensor is taken as the likelihood's first parameter.
         likelihood: p(x|z), of `tfgen.likelihoods`.
         value_range: (low, high) of the images that the encoder sees.
-        ema: decay of the moving averages of both networks, or None for no average.
+        ema: decay of the moving averages of the networks `kept`, or None for no average.
         seed: integer from which all noise and the order of the data derive.
         fields: what a batch holds; by default read off the networks' inputs.
         networks: further networks of a subclass, by name.
@@ -45,6 +45,7 @@ class AutoencodingModel(LatentModel):
 
     default_optimizers = {"elbo": {"learning_rate": 1e-3}}
     sampling_network = "decoder"
+    kept: tuple[str, ...] = ("encoder", "decoder")  # networks of which `ema` keeps an average
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class AutoencodingModel(LatentModel):
             fields=fields or fields_of([encoder, decoder], shape),
             value_range=value_range,
             ema=ema,
-            averaged=("encoder", "decoder"),
+            averaged=self.kept,
             seed=seed,
             **kwargs,
         )

@@ -167,12 +167,16 @@ class VariationalModel(AutoencodingModel):
 
     def densities(self, drawn: Drawn, step: Step) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
         """Returns what `log_densities` does, of given draws."""
-        x, batch, posterior, z, samples = drawn
+        log_px, kl = self.log_likelihoods(drawn, step), self.kl(drawn.posterior)
+        return log_px, self.log_prior(drawn.z), self.log_posterior(drawn.z, drawn.posterior), kl
+
+    def log_likelihoods(self, drawn: Drawn, step: Step) -> tf.Tensor:
+        """Returns log p(x|z) [L, B] in nats."""
+        x, batch, _, z, samples = drawn
         conditions = repeated({n: v for n, v in batch.items() if n != self.data_field}, samples)
         decoded = self.decode(tf.reshape(z, [-1, self.latent_dim]), conditions, step)
         log_px = self.likelihood.log_prob(repeated({"x": x}, samples)["x"], decoded)
-        log_px, kl = tf.reshape(log_px, [samples, tf.shape(x)[0]]), self.kl(posterior)
-        return log_px, self.log_prior(z), self.log_posterior(z, posterior), kl
+        return tf.reshape(log_px, [samples, tf.shape(x)[0]])
 
     def elbo_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the objective's terms on a batch of images in `value_range`."""
@@ -189,13 +193,13 @@ class VariationalModel(AutoencodingModel):
 
     def gathered(self, drawn: Drawn, step: Step) -> Codes:
         """Returns the codes of all replicas' rows, with the first draw of each image."""
-        z = step.gather(drawn.z[0])
-
-        def prior() -> tf.Tensor:
-            return step.gather(step.noise.draw("prior", tf.shape(drawn.z[0]), self.prior.sample))
-
+        z = drawn.z[0]
         mean, log_var = (step.gather(drawn.posterior[name]) for name in ("z_mean", "z_log_var"))
-        return Codes(z, mean, log_var, prior)
+        return Codes(step.gather(z), mean, log_var, lambda: step.gather(self.draw_prior(tf.shape(z)[0], step)))
+
+    def draw_prior(self, count: tf.Tensor, step: Step) -> tf.Tensor:
+        """Returns z ~ p(z), float32 [count, D], for objectives that compare codes with it."""
+        return step.noise.draw("prior", [count, self.latent_dim], self.prior.sample)
 
     # Beyond training.
 
