@@ -32,7 +32,7 @@ IN_NAMESPACE = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', 
 QUICK = ["quick", "gan_adam", "streamed", "coupled", "coupled_step"]
 COMPLETE = [  # of each kind of model, loss and input
     *("dcgan", "dcgan_adam", "critic", "noisy", "r1", "shared", "cgan", "gan", "gan_adam", "vae", "vae_adam", "ae"),
-    *("total_correlation", "discrepancy", "wasserstein", "smooth"),
+    *("total_correlation", "discrepancy", "wasserstein", "smooth", "factors", "vamp", "two_stages"),
     *("streamed", "dataset", "clipped", "accumulated", "coupled", "coupled_step"),
     *("spectral", "whole_batch", "averages", "packed", "balanced"),
 ]

@@ -45,6 +45,26 @@ CARDS = (
         },
     ),
     Card(
+        "factor_vae",
+        "Kim and Mnih 2018, section 5 and appendix A",
+        DRAWINGS,
+        (32, 32, 1),
+        {
+            "discriminator": "5 layers of 1000, leaky relu 0.2, 2",
+            "prior": "normal",
+            "likelihood": "bernoulli(none)",
+            "tc weight": "35",
+            "optimizer": "elbo: Adam 0.0001, beta_1 0.9, beta_2 0.999; discriminator: Adam 0.0001, beta_1 0.5, "
+            "beta_2 0.9",
+            "batch size": "64",
+        },
+        {
+            "discriminator": "one logit in place of two, the difference of them",
+            "networks": "the convolutions of `vae`",
+            "permuted codes": "of the same batch, of which a second one is not needed; the paper takes another",
+        },
+    ),
+    Card(
         "info_vae",
         "Zhao et al. 2019",
         MNIST,
@@ -104,6 +124,24 @@ CARDS = (
             "decoder": "as in the encoder",
             "learned images": "training images at first, and between 0 and 1 by a sigmoid in place of a cut, which has "
             "no slope outside",
+        },
+    ),
+    Card(
+        "two_stage_vae",
+        "Dai and Wipf 2019, section 5 and appendix",
+        MNIST,
+        (28, 28, 1),
+        {
+            "second_encoder": "1024 relu, 1024 relu, 1024 relu, 64, 64",
+            "prior": "normal",
+            "likelihood": "gaussian of one learned variance",
+            "batch size": "64",
+        },
+        {
+            "likelihood": "a variance per pixel",
+            "second decoder": "its variance is a function of u; the paper's is one number",
+            "networks": "the convolutions of `vae`",
+            "rates": "constant; the paper halves them every 150 to 300 epochs",
         },
     ),
     Card(

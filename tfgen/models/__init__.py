@@ -39,6 +39,14 @@ MODELS = Registry(
             "tfgen.models.vae_objectives:miwae",
             "Multiply importance-weighted autoencoder: the mean of several such bounds (Rainforth et al. 2018).",
         ),
+        "factor_vae": (
+            "tfgen.models.factor_vae:factor_vae",
+            "FactorVAE: a discriminator of codes measures their total correlation (Kim and Mnih 2018).",
+        ),
+        "two_stage_vae": (
+            "tfgen.models.two_stage_vae:two_stage_vae",
+            "Two-stage VAE: a second VAE learns the codes of the first (Dai and Wipf 2019).",
+        ),
         "vamp_vae": (
             "tfgen.models.vamp_vae:vamp_vae",
             "VAE whose prior is the mean of its posteriors at learned images (Tomczak and Welling 2018).",

@@ -177,4 +177,19 @@ def picture_table(shape: Sequence[int], count: int) -> keras.Model:
     start = keras.initializers.RandomNormal(0.0, 1.0)
     x = layers.Embedding(count, math.prod(shape), embeddings_initializer=start, name="pictures")(component)
     x = layers.Activation("sigmoid", dtype="float32")(x)
-    return keras.Model(component, layers.Reshape(shape, name="image")(x), name="pseudo_inputs")
+    return keras.Model(component, layers.Reshape(shape, dtype="float32", name="image")(x), name="pseudo_inputs")
+
+
+def code_coders(latent_dim: int, units: Sequence[int] = (256, 256)) -> tuple[keras.Model, keras.Model]:
+    """Returns two dense networks, `code` -> {`mean`, `log_var`} and `latent` -> the same, each float32 [B, latent_dim].
+
+    The input joins the last hidden layer, as in the second stage of Dai and Wipf 2019.
+    """
+
+    def normal(name: str, of: str) -> keras.Model:
+        given = keras.Input((latent_dim,), name=of)
+        x = layers.Concatenate()([hidden_layers(given, units, "relu"), given])
+        heads = {head: layers.Dense(latent_dim, dtype="float32", name=head)(x) for head in ("mean", "log_var")}
+        return keras.Model(given, heads, name=name)
+
+    return normal("second_encoder", "code"), normal("second_decoder", "latent")

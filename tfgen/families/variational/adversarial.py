@@ -1,4 +1,4 @@
-"""Autoencoders with a discriminator: of codes (Makhzani et al. 2016), or of images (Larsen et al. 2016)."""
+"""Autoencoders with a discriminator: of codes (Makhzani 2016; Kim and Mnih 2018), or of images (Larsen et al. 2016)."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tfgen import losses, priors
 from tfgen.domains import NotNegative
 from tfgen.families.variational import probes
 from tfgen.families.variational.autoencoder import Autoencoder
-from tfgen.families.variational.model import VariationalModel
+from tfgen.families.variational.model import Drawn, VariationalModel
 from tfgen.priors import Prior
 from tfgen.samplers import Sampler, latent
 from tfgen.training.phases import Phase
@@ -177,3 +177,69 @@ class VariationalGAN(VariationalModel):
             step.log(f"{name}_score", tf.reduce_mean(tf.sigmoid(logit)))
         both = LOSS.discriminator_loss(real, of_copies) + LOSS.discriminator_loss(real, of_samples)
         return {"discriminator_loss": 0.5 * both}
+
+
+class FactorModel(VariationalModel):
+    """FactorVAE: a discriminator of codes measures their total correlation, which has a weight of its own.
+
+    -ELBO + gamma E[log D(z) / (1 - D(z))], z ~ q(z|x), where D tells codes from codes whose dimensions were permuted
+    among the images, each by itself (Kim and Mnih 2018, equation 2 and algorithm 2).
+
+    Args:
+        encoder: as of `VariationalModel`.
+        decoder: as of `VariationalModel`.
+        discriminator: `latent` -> logit [B, 1].
+        tc_weight: gamma.
+        **options: of `VariationalModel`.
+    """
+
+    default_optimizers = {
+        "elbo": {"learning_rate": 1e-3},
+        "discriminator": {"learning_rate": 1e-3, "beta_1": 0.5, "beta_2": 0.9},
+    }
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        discriminator: keras.Model,
+        *,
+        tc_weight: NotNegative = 10.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(encoder, decoder, networks={"discriminator": discriminator}, **options)
+        self.tc_weight = tc_weight
+
+    @property
+    def phases(self) -> list[Phase]:
+        """Encoder and decoder, then the discriminator."""
+        return [*super().phases, Phase("discriminator", ("discriminator",), "discriminator", self.discriminator_terms)]
+
+    @property
+    def needs_whole_batch(self) -> str | None:
+        """That of the permutation."""
+        return super().needs_whole_batch or "codes are permuted among all images of a batch"
+
+    def judge(self, codes: tf.Tensor, step: Step) -> tf.Tensor:
+        """Returns log D(z) / (1 - D(z)), float32 [B, 1], of codes [B, D]."""
+        return tf.cast(step.run("discriminator", {"latent": codes}), tf.float32)
+
+    def code_terms(self, drawn: Drawn, step: Step) -> Fields:
+        """Returns those of the base, and gamma times the total correlation by D's ratio of densities."""
+        total = tf.reduce_mean(self.judge(drawn.z[0], step))
+        return {**super().code_terms(drawn, step), "weighted_tc": self.tc_weight * total}
+
+    def discriminator_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns -E[log D(z)] - E[log(1 - D(permuted z))]."""
+        own = self.drawn(batch, step, 1).z[0]
+        # of all replicas' rows, and the same on each
+        codes, order = step.gather(own), tf.argsort(step.gather(step.noise.uniform("order", tf.shape(own))), axis=0)
+        real, permuted = self.judge(codes, step), self.judge(permuted_codes(codes, order), step)
+        step.log("code_score", tf.reduce_mean(tf.sigmoid(real)))
+        step.log("permuted_score", tf.reduce_mean(tf.sigmoid(permuted)))
+        return {"discriminator_loss": LOSS.discriminator_loss(real, permuted)}
+
+
+def permuted_codes(codes: tf.Tensor, order: tf.Tensor) -> tf.Tensor:
+    """Returns z [N, D] whose number (i, d) is codes[order[i, d], d]: the product of the marginals."""
+    return tf.transpose(tf.gather(tf.transpose(codes), tf.transpose(order), batch_dims=1))

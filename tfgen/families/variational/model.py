@@ -1,7 +1,7 @@
 """VariationalModel: an encoder q(z|x) and a decoder p(x|z) (Kingma and Welling 2014)."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -19,6 +19,9 @@ from tfgen.objectives import Codes, Objective
 from tfgen.priors import Prior
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
+
+# log p(x|z), log p(z), log q(z|x) [L, B], and KL(q || p) [B] or None
+Densities: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]
 
 
 class Drawn(NamedTuple):
@@ -150,9 +153,7 @@ class VariationalModel(AutoencodingModel):
         kl = self.prior.kl(posterior["z_mean"], posterior["z_log_var"])
         return None if kl is None else tf.reduce_sum(kl, axis=-1)
 
-    def log_densities(
-        self, batch: Fields, step: Step, samples: int
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    def log_densities(self, batch: Fields, step: Step, samples: int) -> Densities:
         """Returns log p(x|z), log p(z), log q(z|x) [L, B] of L draws z ~ q(z|x), and KL(q || p) [B] or None; in nats.
 
         Training, likelihood bounds and scores all use it. `batch` holds images as the networks see them.
@@ -165,7 +166,7 @@ class VariationalModel(AutoencodingModel):
         posterior = self.posterior(batch, step)
         return Drawn(x, batch, posterior, self.draw(posterior, step, samples), samples)
 
-    def densities(self, drawn: Drawn, step: Step) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    def densities(self, drawn: Drawn, step: Step) -> Densities:
         """Returns what `log_densities` does, of given draws."""
         log_px, kl = self.log_likelihoods(drawn, step), self.kl(drawn.posterior)
         return log_px, self.log_prior(drawn.z), self.log_posterior(drawn.z, drawn.posterior), kl
@@ -180,16 +181,22 @@ class VariationalModel(AutoencodingModel):
 
     def elbo_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the objective's terms on a batch of images in `value_range`."""
-        if self.objective.needs_whole_batch:
-            drawn = self.drawn(batch, step, self.samples)
-            densities, more = self.densities(drawn, step), self.objective.of_codes(self.gathered(drawn, step))
-        else:
-            densities, more = self.log_densities(batch, step, self.samples), {}
+        if type(self).log_densities is not VariationalModel.log_densities:
+            return self.bound_terms(self.log_densities(batch, step, self.samples), step)
+        drawn = self.drawn(batch, step, self.samples)
+        return {**self.bound_terms(self.densities(drawn, step), step), **self.code_terms(drawn, step)}
+
+    def bound_terms(self, densities: Densities, step: Step) -> Fields:
+        """Returns the objective's terms of the log densities of draws."""
         log_px, log_pz, log_qz, kl = densities
-        terms = {**self.objective(log_px, log_pz, log_qz, kl, step.index), **more}
+        terms = self.objective(log_px, log_pz, log_qz, kl, step.index)
         if "kl" not in terms:
             step.log("kl", tf.reduce_mean(log_qz - log_pz if kl is None else kl))
         return terms
+
+    def code_terms(self, drawn: Drawn, step: Step) -> Fields:
+        """Returns further terms, of the codes that were drawn: those of the objective, which are of a whole batch."""
+        return self.objective.of_codes(self.gathered(drawn, step)) if self.objective.needs_whole_batch else {}
 
     def gathered(self, drawn: Drawn, step: Step) -> Codes:
         """Returns the codes of all replicas' rows, with the first draw of each image."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfgen import priors
 from tfgen.data.source import Examples
 from tfgen.errors import UserError
-from tfgen.families.variational.model import Drawn, VariationalModel
+from tfgen.families.variational.model import Densities, Drawn, VariationalModel
 from tfgen.networks.calling import input_names
 from tfgen.priors import Prior, Shape
 from tfgen.samplers import normal_rows, rows_from_seeds
@@ -78,7 +78,7 @@ class VampModel(VariationalModel):
         log_q = priors.normal_log_prob(z[:, :, None], at["z_mean"], at["z_log_var"])  # [L, B, K, D]
         return tf.reduce_logsumexp(tf.reduce_sum(log_q, axis=-1), axis=-1) - np.log(self.components).astype(np.float32)
 
-    def densities(self, drawn: Drawn, step: Step) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]:
+    def densities(self, drawn: Drawn, step: Step) -> Densities:
         """Returns those of the base, with the mixture's log p(z); its divergence has no closed form."""
         log_qz = self.log_posterior(drawn.z, drawn.posterior)
         return self.log_likelihoods(drawn, step), self.log_mixture(drawn.z, step), log_qz, None
