@@ -117,6 +117,19 @@ def test_hard_pairs_are_those_that_resemble_the_right_one():
     assert shares[1] == 1.0 and shares[0] < 0.4  # the other shade of the same thing
 
 
+def test_how_often_a_resembling_caption_is_drawn():
+    # 300 rows each of three vectors: from the first one, the second is chosen in exp(h s) of exp(h s) + exp(h t) cases
+    vectors = np.repeat(np.float32([[1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]), 300, axis=0)
+    batch = {"image": tf.zeros([900, 8, 8, 1]), "caption": tf.constant(vectors)}
+    alike = compared(batch["caption"][:1], batch["caption"])[1][0].numpy()
+    for hardness in (0.0, 1.5):
+        model = reading(hardness=hardness)
+        others = model.other_conditions(batch, step_of(model))["caption"][:300].numpy()
+        odds = np.exp(hardness * alike[[300, 600]])
+        share, expected = np.mean((others == vectors[300]).all(axis=1)), odds[0] / odds.sum()
+        assert abs(share - expected) < 3.5 * math.sqrt(expected * (1 - expected) / 300)
+
+
 def test_means_of_captions_are_a_term_of_the_generator():
     model = model_of(interpolation=2.0)
     batch = model.as_batch(examples(8))

@@ -52,6 +52,11 @@ def test_texts_without_a_letter_are_zero(text):
     np.testing.assert_array_equal(texts.hashed_ngrams()(tf.constant([text])), np.zeros((1, 256)))
 
 
+def test_bytes_that_are_no_text_part_words():
+    rows = texts.hashed_ngrams()(tf.constant([b"a red\xffheart", b"a red heart"])).numpy()
+    np.testing.assert_array_equal(rows[0], rows[1])
+
+
 def test_rows_are_the_same_alone_in_a_graph_and_after_saving(round_trip):
     encode = texts.hashed_ngrams(32, 3, 2)
     given = tf.constant(["a light bag", "", "日本 an über-shirt", "x"])

@@ -7,7 +7,7 @@ import keras
 
 from tfgen import priors
 from tfgen.data.source import Field
-from tfgen.domains import Size
+from tfgen.domains import NotNegative, Size
 from tfgen.families.variational.adversarial import AdversarialAutoencoder
 from tfgen.likelihoods import Likelihood
 from tfgen.models.common import autoencoder_model, image_shape_of, only
@@ -30,6 +30,19 @@ class Codes(Options):
     hidden: tuple[Size, ...] = (256, 256)
 
 
+@dataclasses.dataclass(frozen=True)
+class CodesOptimizer(Optimizer):
+    """The optimizers of an autoencoder and of the game of its codes, which may differ in their learning rates.
+
+    Attributes:
+        encoder_learning_rate: of the encoder against the discriminator of codes; none: learning_rate
+        discriminator_learning_rate: of the discriminator of codes; none: learning_rate
+    """
+
+    encoder_learning_rate: NotNegative | None = None
+    discriminator_learning_rate: NotNegative | None = None
+
+
 def aae(
     fields: dict[str, Field],
     *,
@@ -38,7 +51,7 @@ def aae(
     conv: ConvNetwork = ConvNetwork(width=32, kernel_size=4),
     codes: Codes = Codes(),
     autoencoding: Autoencoding = Autoencoding(),
-    optimization: Optimizer = Optimizer(),
+    optimization: CodesOptimizer = CodesOptimizer(),
     kind: type[AdversarialAutoencoder] = AdversarialAutoencoder,
 ) -> AdversarialAutoencoder:
     """Adversarial autoencoder: a discriminator makes codes follow the prior (Makhzani et al. 2016).
