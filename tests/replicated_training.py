@@ -54,6 +54,11 @@ CASES = {
     "balanced": ("began", {"width": 2, "latent_dim": 3, "gain": 0.1, **SGD, "learning_rate": 1e-3}, {}),
     "shared": ("dcgan", {**CONV, **SGD, "shared_pass": True}, {}),
     "cgan": ("cgan", {**CONV, **SGD}, {}),
+    "captions": (
+        "caption_gan",
+        {**CONV, **SGD, "learning_rate": 2e-3, "caption_units": 4, "hardness": 5.0, "interpolation": 1.0},
+        {},
+    ),
     "gan": ("gan", {**DENSE, **SGD, "normalize": True}, {}),
     "gan_adam": ("gan", DENSE, {}),
     "vae": (
@@ -144,7 +149,9 @@ class Streamed(Examples):
 def examples():
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (5 * BATCH * 3 + 1, 16, 16, 1), dtype=np.uint8)
-    return Arrays({"image": images, "label": random.integers(0, 3, len(images))})
+    texts = np.array([f"a {shade} {noun}" for shade in ("dark", "light") for noun in ("bag", "coat", "dress")], object)
+    captions = random.choice(texts, len(images))
+    return Arrays({"image": images, "label": random.integers(0, 3, len(images)), "caption": captions})
 
 
 def numbers(model):

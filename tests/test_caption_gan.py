@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -230,6 +231,27 @@ def test_mistakes_are_said(trained, call, sentence):
     with pytest.raises(UserError, match=sentence) as caught:
         call(trained)
     assert "\n" not in str(caught.value)
+
+
+def test_options_reach_the_model():
+    given = {"mismatch": 0.3, "hardness": 2.0, "interpolation": 0.1}
+    model = model_of(**given)
+    assert {name: getattr(model, name) for name in given} == given
+
+
+@pytest.mark.parametrize("place,channels,joined", [("image", 2, 1), ("maps", 1, 1), ("projection", 1, 0)])
+def test_where_the_discriminator_sees_the_caption(place, channels, joined):
+    network = model_of(caption_at=place, projection=4).discriminator
+    first = next(layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D))
+    joins = [layer for layer in network.layers if isinstance(layer, keras.layers.Concatenate)]
+    assert (first.kernel.shape[2], len(joins)) == (channels, joined)
+
+
+@pytest.mark.parametrize("conditional_norm", [False, True])
+def test_where_the_generator_sees_the_caption(conditional_norm):
+    network = model_of(conditional_norm=conditional_norm).generator
+    joins = [layer for layer in network.layers if isinstance(layer, keras.layers.Concatenate)]
+    assert bool(joins) != conditional_norm
 
 
 def test_a_batch_of_pairs_is_not_accumulated():

@@ -31,7 +31,8 @@ SGD, ADAM, COUPLED = 1e-4, 1e-2, 1e-5  # of the distance trained; what is said t
 IN_NAMESPACE = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 QUICK = ["quick", "gan_adam", "streamed", "coupled", "coupled_step"]
 COMPLETE = [  # of each kind of model, loss and input
-    *("dcgan", "dcgan_adam", "critic", "noisy", "r1", "shared", "cgan", "gan", "gan_adam", "vae", "vae_adam", "ae"),
+    *("dcgan", "dcgan_adam", "critic", "noisy", "r1", "shared", "cgan", "captions"),
+    *("gan", "gan_adam", "vae", "vae_adam", "ae"),
     *("total_correlation", "discrepancy", "wasserstein", "smooth", "factors", "vamp", "two_stages"),
     *("streamed", "dataset", "clipped", "accumulated", "coupled", "coupled_step"),
     *("spectral", "whole_batch", "averages", "packed", "balanced"),

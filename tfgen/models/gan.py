@@ -92,7 +92,7 @@ def conv_networks(
     generator = dcgan_generator(shape, latent_dim, **made, condition=condition())
     discriminator = dcgan_discriminator(
         judged_shape or shape,
-        **size,
+        **{**size, "width": conv.discriminator_width or conv.width},
         **normalize,
         dropout=conv.dropout,
         hidden_units=conv.hidden_units,

@@ -37,6 +37,7 @@ class ConvAdversaries(ConvNetwork):
     """DCGAN's generator and discriminator (Radford et al. 2016).
 
     Attributes:
+        discriminator_width: width of the discriminator; none: width
         stddev: standard deviation of the initial weights; none: Keras' own initializers
         normalize: batch normalisation in the discriminator
         dropout: rate in the discriminator
@@ -47,6 +48,7 @@ class ConvAdversaries(ConvNetwork):
         output: the generator's last activation, and with it the range of the images
     """
 
+    discriminator_width: Size | None = None
     stddev: NotNegative | None = 0.02
     normalize: bool = True
     dropout: Proportion = 0.0
