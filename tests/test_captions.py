@@ -6,6 +6,7 @@ import pytest
 from tfgen import data
 from tfgen.data import captions
 from tfgen.data.pipeline import step_indexed
+from tfgen.data.source import Arrays, Field
 from tfgen.errors import UserError
 
 
@@ -31,6 +32,15 @@ def test_garments_are_dark_or_light_beside_others_of_their_class():
             for label in range(10):
                 assert abs(light[values["label"] == label].mean() - 0.5) < 0.01
     assert "a dark ankle boot" in values["caption"] and "a light t-shirt" in values["caption"]
+
+
+def test_columns_belong_to_the_rows_of_a_view_in_any_order():
+    images = np.arange(4, dtype=np.uint8).repeat(64).reshape(4, 8, 8, 1)
+    view = Arrays({"image": images}).select(np.array([3, 0, 2]))
+    columns = {"caption": np.array(["three", "zero", "two"], object)}
+    joined = captions._joined(view, columns, {"caption": Field("text")})
+    rows = joined.gather(np.array([1, 2, 0]))
+    assert rows["caption"].tolist() == ["zero", "two", "three"] and rows["image"][:, 0, 0, 0].tolist() == [0, 2, 3]
 
 
 def test_drawings_are_described_by_their_factors():
