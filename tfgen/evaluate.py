@@ -25,6 +25,11 @@ COMMAND.path(
     None,
     "FILE.npz: arrays by field name, whose rows the samples of a run take in turn; default: rows of the split",
 )
+COMMAND.string(
+    "prior",
+    None,
+    "gmm:10, normal or two_stage, as of tfgen.sample: of the samples of a run that encodes; default: the model's own",
+)
 COMMAND.integer("num", None, "samples; default: as many as there are test images, 10000 at most", minimum=1)
 COMMAND.integer("seed", 0, "of samples, choices and draws", minimum=0)
 COMMAND.choice("split", "test", "which real images to compare with", ("test", "validation"))
@@ -56,6 +61,8 @@ def main(values: flags.FlagValues) -> None:
         )
     if values.conditions and not values.run:
         raise UserError("--conditions is for samples that a run makes: give --run=FOLDER")
+    if values.prior and not values.run:
+        raise UserError("--prior is for samples that a run makes: give --run=FOLDER")
     plugins.import_plugins(values.plugin)
     from tfgen.evaluation import Settings, subjects
     from tfgen.evaluation.cache import default_folder
@@ -67,7 +74,8 @@ def main(values: flags.FlagValues) -> None:
     settings = Settings(metrics=names, cache=cache, plugins=tuple(values.plugin), **given)
     data: dict[str, Any] = {name: values[name].value for name in ("dataset", "data_dir", "image_size")}
     if values.run:
-        evaluation, out = subjects.evaluate_run(values.run, settings, values.out, conditions=values.conditions, **data)
+        data |= {"conditions": values.conditions, "prior": values.prior}
+        evaluation, out = subjects.evaluate_run(values.run, settings, values.out, **data)
     else:
         evaluation, out = subjects.evaluate_file(values.samples, settings, values.out, **data)
     print(evaluation.text())

@@ -50,6 +50,7 @@ CLASSES = {
     "tfgen.families.variational.regularized": ("RegularizedAutoencoder", "WassersteinAutoencoder"),
     "tfgen.families.variational.two_stage": ("TwoStageModel",),
     "tfgen.families.variational.vamp": ("VampModel",),
+    "tfgen.fitted": ("Mixture", "TwoStage"),
     "tfgen.likelihoods": ("Bernoulli", "DiscretizedLogistic", "Gaussian"),
     "tfgen.networks.spectral": ("SpectralNormalization",),
     "tfgen.optimizers.fused": ("FusedAdam", "RampedSGD"),

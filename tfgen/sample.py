@@ -41,6 +41,12 @@ COMMAND.path(
 COMMAND.string("sampler", None, "latent, euler or heun; default: the model's own")
 COMMAND.integer("sampling_steps", None, "steps of euler and heun", minimum=1)
 COMMAND.number("guidance", None, "strength of the conditions of euler and heun; 1: none beyond the model's own")
+COMMAND.string(
+    "prior",
+    None,
+    "gmm:10, normal or two_stage: fitted to the codes of the training images of a model that encodes, kept in "
+    "RUN/priors with a SavedModel; default: the model's own prior",
+)
 COMMAND.boolean("stochastic", False, "draw pixels from p(x|z) instead of its mean (variational models)")
 COMMAND.path("out", None, "FILE.npz, FILE.png (a grid) or a folder for one PNG per image; default: in RUN/samples")
 COMMAND.choice("format", None, "write a folder of shards in this format; the same command resumes it", [*SUFFIXES])

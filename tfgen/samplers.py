@@ -11,7 +11,9 @@ import keras
 import tensorflow as tf
 
 from tfgen.domains import Count
+from tfgen.errors import UserError
 from tfgen.noise import stream_key
+from tfgen.priors import Prior
 from tfgen.values import Value, serializable
 
 
@@ -40,11 +42,24 @@ class Sampler(Value):
         """
         raise NotImplementedError
 
+    def latents(self, model: Any, seeds: tf.Tensor, networks: Mapping[str, keras.Model] | None = None) -> tf.Tensor:
+        """Returns the latents float32 [B, D] that `draw` decodes; arguments as there.
+
+        Raises:
+            UserError: the sampler has none.
+        """
+        raise UserError(f"{self!r} draws no latents: leave out stochastic")
+
 
 @serializable
 @dataclasses.dataclass(frozen=True)
 class Latent(Sampler):
-    """One pass of the decoder or generator: x = G(z), z ~ p(z)."""
+    """One pass of the decoder or generator: x = G(z), z ~ p(z), or z of a prior that was fitted to codes."""
+
+    prior: Prior | None = None
+
+    def __repr__(self) -> str:
+        return f"Latent({'' if self.prior is None else self.prior!r})"
 
     def draw(
         self,
@@ -53,7 +68,12 @@ class Latent(Sampler):
         conditions: Mapping[str, tf.Tensor] | None,
         networks: Mapping[str, keras.Model] | None = None,
     ) -> tf.Tensor:
-        return model.decode_latents(model.latents_from_seeds(seeds, networks), conditions, networks)
+        return model.decode_latents(self.latents(model, seeds, networks), conditions, networks)
+
+    def latents(self, model: Any, seeds: tf.Tensor, networks: Mapping[str, keras.Model] | None = None) -> tf.Tensor:
+        if self.prior is None:
+            return model.latents_from_seeds(seeds, networks)
+        return rows_from_seeds(seeds, "latent", [model.latent_dim], self.prior.sample)
 
 
 @serializable
@@ -182,9 +202,12 @@ def normal_rows(seeds: tf.Tensor, shape: Sequence[int], name: str) -> tf.Tensor:
     return rows_from_seeds(seeds, name, shape, lambda s, full: tf.random.stateless_normal(full, s, alg="philox"))
 
 
-def latent() -> Latent:
-    """Returns the sampler that makes one pass of the decoder or generator."""
-    return Latent()
+def latent(prior: Prior | None = None) -> Latent:
+    """Returns the sampler that makes one pass of the decoder or generator, from latents of `prior` instead of its own.
+
+    `tfgen.latent.fit_prior` fits a prior to the codes of images.
+    """
+    return Latent(prior)
 
 
 def translation(dropout: bool = False) -> Translation:

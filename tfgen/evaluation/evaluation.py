@@ -36,6 +36,7 @@ from tfgen.sampling.shards.reading import StoredSamples
 from tfgen.storage.atomic import write_text
 
 if TYPE_CHECKING:
+    from tfgen.samplers import Sampler
     from tfgen.training.model import GenerativeModel
 
 NUM_SAMPLES = 10_000
@@ -253,6 +254,7 @@ def evaluate_model(
     settings: Settings,
     *,
     conditions: dict | None = None,
+    sampler: Sampler | None = None,
     subject: dict | None = None,
     picture: str | os.PathLike | None = None,
     say: Say = print,
@@ -263,6 +265,7 @@ def evaluate_model(
         model: a compiled `GenerativeModel`.
         conditions: field name -> values, which the samples take in turn; conditions that are not given are all classes
             in turn, or rows of the split that samples are compared with.
+        sampler: of the samples, instead of the model's own.
         (the others as in `evaluate_samples`)
 
     Raises:
@@ -273,11 +276,14 @@ def evaluate_model(
     check_names(settings.metrics, [*own, *model.score_names])
     subject = {"model": model.name, "step": int(model.step), "weights": model.digest(), **(subject or {})}
     subject["seed"] = settings.seed
+    if sampler is not None:
+        subject["sampler"] = repr(sampler)
     if model.conditions:
         subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
     evaluation = Evaluation(subject)
-    if model.sampler is not None and asked(settings, *SAMPLE_METRICS):
-        samples, rows = draw(model, source, number_of_samples(source, settings), settings, conditions, say)
+    if (sampler or model.sampler) is not None and asked(settings, *SAMPLE_METRICS):
+        count = number_of_samples(source, settings)
+        samples, rows = draw(model, source, count, settings, conditions, say, sampler)
         labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
         # of two domains, samples are compared with pictures of the one that the model makes
         field = source.fields.get(model.data_field)
@@ -319,6 +325,7 @@ def draw(
     settings: Settings,
     conditions: dict | None = None,
     say: Say = print,
+    sampler: Sampler | None = None,
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Returns (samples 0, ..., num - 1 of the seed, their conditions by field name)."""
     # black and white data have to be compared with black and white samples, not with gray means
@@ -326,7 +333,8 @@ def draw(
     say(f"sampling {num}{', pixels drawn from p(x|z)' if stochastic else ''}")
     examples = source.splits[settings.split]
     check_rows(model, conditions, examples, source.name)
-    return drawn(model, num, given=conditions, examples=examples, seed=settings.seed, stochastic=stochastic)
+    how: dict = {"seed": settings.seed, "stochastic": stochastic, "sampler": sampler}
+    return drawn(model, num, given=conditions, examples=examples, **how)
 
 
 def check_split(source: Source, split: str) -> None:

@@ -14,7 +14,8 @@ from tfgen.evaluation.stored import keep
 from tfgen.machine import startup
 from tfgen.runs.folder import load_run
 from tfgen.runs.layout import Layout
-from tfgen.runs.sampling import read_conditions
+from tfgen.runs.priors import folder_name
+from tfgen.runs.sampling import read_conditions, under_prior
 
 
 def evaluate_run(
@@ -26,16 +27,19 @@ def evaluate_run(
     data_dir: str | None = None,
     image_size: str | None = None,
     conditions: str | os.PathLike | None = None,
+    prior: str | None = None,
 ) -> tuple[Evaluation, pathlib.Path]:
     """Evaluates a run and writes evaluation.json.
 
     Args:
         folder: of the run.
         settings: `Settings`.
-        out: FILE.json; by default evaluation.json in the run's folder, whose scores of the same weights by the same
-            settings are kept.
+        out: FILE.json; by default evaluation.json in the run's folder, with a prior in that of the prior, whose scores
+            of the same weights by the same settings are kept.
         dataset, data_dir, image_size: the data to compare with; by default those of the run.
         conditions: FILE.npz of arrays by field name, whose rows the samples take in turn; by default rows of the split.
+        prior: of the samples, gmm:10, normal or two_stage, fitted to the codes of the training images; by default the
+            model's own.
 
     Returns:
         (the evaluation, the path of the file).
@@ -45,15 +49,18 @@ def evaluate_run(
     """
     run = load_run(folder)
     given = None if conditions is None else read_conditions(conditions)
-    given_out, out = out, destination(out, run.paths.evaluation)
+    default = (
+        run.paths.evaluation if prior is None else run.paths.prior(folder_name(prior)).with_name("evaluation.json")
+    )
+    given_out, out = out, destination(out, default)
     source = run.source(dataset, data_dir, image_size)
     startup.start_tensorflow()
-    subject = {"run": str(run.folder), "recipe": run.recipe.to_json()}
+    sampler = None if prior is None else under_prior(run, prior)
+    subject = {"run": str(run.folder), "recipe": run.recipe.to_json(), **({"prior": prior} if prior else {})}
     if conditions is not None:
         subject["conditions_file"] = {"path": str(conditions), "sha256": _file_digest(conditions)}
-    evaluation = evaluate_model(
-        run.model, source, settings, conditions=given, subject=subject, picture=picture_beside(out, source)
-    )
+    how: dict = {"subject": subject, "picture": picture_beside(out, source)}
+    evaluation = evaluate_model(run.model, source, settings, conditions=given, sampler=sampler, **how)
     return evaluation, written(evaluation, out, settings, merge=not given_out)
 
 

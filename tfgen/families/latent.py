@@ -22,6 +22,8 @@ class LatentModel(GenerativeModel):
 
     Attributes:
         prior: p(z), of `tfgen.priors`; None for latents without a known distribution.
+        fitted_prior: a prior that was fitted to codes after training and takes the place of p(z) in sampling, or None;
+            no part of the model's files.
         latent_dim: size of z.
         likelihood: p(x|z), of `tfgen.likelihoods`; None where the model has none.
     """
@@ -29,11 +31,12 @@ class LatentModel(GenerativeModel):
     prior: Prior | None = None
     latent_dim: int
     likelihood: Likelihood | None = None
+    fitted_prior: Prior | None = None
 
     @property
     def sampler(self) -> samplers.Sampler | None:
-        """The default sampler: one pass of the sampling network."""
-        return samplers.latent()
+        """The default sampler: one pass of the sampling network, from a latent of the fitted prior if there is one."""
+        return samplers.latent(self.fitted_prior)
 
     def latents_from_seeds(self, seeds: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
         """Returns latents float32 [B, latent_dim], row i from the integer seeds[i] (int64 [B]) alone."""
@@ -101,7 +104,8 @@ class LatentModel(GenerativeModel):
             latent_a: tf.Tensor, latent_b: tf.Tensor, fraction: tf.Tensor, **conditions: tf.Tensor
         ) -> Fields:
             # along the prior's own path: on a straight line latents of a normal prior would be too short
-            return generate(self.known_prior.between(latent_a, latent_b, fraction), **conditions)
+            prior = self.fitted_prior or self.known_prior
+            return generate(prior.between(latent_a, latent_b, fraction), **conditions)
 
         return {
             **super().endpoints(networks),

@@ -2,6 +2,7 @@
 
     space = tfgen.latent.Space(run.model, run.source)
     found = tfgen.latent.interpolate(space, rows=4, seed=1)          # found.picture, found.values
+    prior = tfgen.latent.fit_prior(model, images, "gmm:10")          # sampler=tfgen.samplers.latent(prior)
     tfgen.latent.explore_run("runs/dcgan", "arithmetic", {"expression": "dark bag - light bag + light dress"})
 
 Names are imported on use: importing this package starts no TensorFlow.
@@ -20,14 +21,22 @@ ACTIONS = {
     "truncation": "truncating",
     "directions": "directing",
 }
-_NAMES = {**ACTIONS, "Space": "space", "Exploration": "exploration", "Judge": "judging", "explore_run": "exploring"}
+_NAMES = {
+    **ACTIONS,
+    "fit_prior": "tfgen.runs.priors",
+    "Space": "space",
+    "Exploration": "exploration",
+    "Judge": "judging",
+    "explore_run": "exploring",
+}
 
 __all__ = sorted(_NAMES)
 
 
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
-        return getattr(importlib.import_module(f"tfgen.latent.{_NAMES[name]}"), name)
+        place = _NAMES[name] if "." in _NAMES[name] else f"tfgen.latent.{_NAMES[name]}"
+        return getattr(importlib.import_module(place), name)
     raise AttributeError(f"module 'tfgen.latent' has no attribute {name!r}")
 
 

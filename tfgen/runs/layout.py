@@ -93,6 +93,14 @@ class Layout:
         """Folder of what was found in the latents."""
         return self.folder / "latent"
 
+    def prior(self, name: str) -> pathlib.Path:
+        """File of a prior that was fitted to codes."""
+        return self.folder / "priors" / name / "prior.npz"
+
+    def prior_export(self, name: str) -> pathlib.Path:
+        """Folder of the SavedModel that samples from such a prior."""
+        return self.folder / "priors" / name / "export" / "1"
+
     @property
     def report(self) -> pathlib.Path:
         """The HTML report."""

@@ -20,6 +20,7 @@ from tfgen.data.source import Examples
 from tfgen.errors import UserError, nearest
 from tfgen.machine import startup
 from tfgen.runs.folder import Run, load_run
+from tfgen.runs.priors import parsed, prior_of
 from tfgen.sampling import writers
 from tfgen.sampling.asked import NOTHING, Asked
 from tfgen.sampling.chunks import check_rows, chunks
@@ -45,6 +46,7 @@ class Request:
         stochastic: whether to draw pixels from p(x|z) instead of returning its mean.
         sampler: a name in `tfgen.samplers`; None: the model's own.
         sampling_steps, guidance: of that sampler; None: its defaults.
+        prior: gmm:10, normal or two_stage, fitted to the codes of the training images; None: the model's own.
     """
 
     num: int = 100
@@ -56,6 +58,7 @@ class Request:
     sampler: str | None = None
     sampling_steps: int | None = None
     guidance: float | None = None
+    prior: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,11 +140,15 @@ def opened(run: Run, request: Request) -> Draw:
         UserError: the request does not fit the model.
     """
     label = class_numbers(request.label, run.class_names)  # a mistake is said before TensorFlow starts
+    if request.prior is not None:
+        parsed(request.prior)
     given = {} if request.conditions is None else read_conditions(request.conditions)
     startup.start_tensorflow()
     model = run.model
     given = with_captions(model, request.caption, model.with_label(label, given))
     sampler = sampler_of(model, request.sampler, request.sampling_steps, request.guidance)
+    if request.prior is not None:
+        sampler = under_prior(run, request.prior, request.sampler or sampler)
     return Draw(model, request, given, condition_examples(run, model, given), sampler)
 
 
@@ -211,10 +218,28 @@ def sampler_of(
     return dataclasses.replace(sampler, **settings)
 
 
+def under_prior(run: Run, prior: str, other: Any = None) -> Sampler:
+    """Returns the sampler of one pass from a prior that is fitted to the codes of the run's training images.
+
+    Args:
+        run: of a model that encodes.
+        prior: the text of `--prior`.
+        other: what else was asked for as a sampler.
+
+    Raises:
+        UserError: the model does not encode into latents, or another sampler is asked for.
+    """
+    from tfgen import samplers
+
+    if other not in (None, "latent", samplers.latent()):
+        raise UserError(f"--prior={prior} is for one pass from a latent: leave the other sampler out")
+    return samplers.latent(prior_of(run, prior))
+
+
 def default_name(run: Run, request: Request, kind: str | None = None) -> pathlib.Path:
     """Returns a path in the run's samples folder, named after the request; `kind` is the format of shards, or None."""
     name = f"seed{request.seed}_{request.num}"
-    for flag in ("label", "caption", "conditions", "sampler", "sampling_steps", "guidance"):
+    for flag in ("label", "caption", "conditions", "sampler", "sampling_steps", "guidance", "prior"):
         value = getattr(request, flag)
         if value not in (None, (), []):
             text = pathlib.Path(value).stem if flag == "conditions" else str(value)

@@ -323,16 +323,23 @@ class Sampling:
             UserError: the model cannot sample.
         """
         if stochastic:
-            return self.as_stored(self.draw_stochastic(seeds, conditions, networks))
+            return self.as_stored(self.draw_stochastic(seeds, conditions, networks, sampler or self.sampler))
         sampler = sampler or self.sampler
         if sampler is None:
             raise UserError(self.cannot_sample)
         return self.as_stored(sampler.draw(self, seeds, conditions or {}, networks))
 
     def draw_stochastic(
-        self, seeds: tf.Tensor, conditions: dict[str, Any] | None, networks: Networks | None = None
+        self,
+        seeds: tf.Tensor,
+        conditions: dict[str, Any] | None,
+        networks: Networks | None = None,
+        sampler: Sampler | None = None,
     ) -> tf.Tensor:
-        """Returns samples float32 [B, ...] drawn from p(x|z), row i from seeds[i] and its conditions alone."""
+        """Returns samples float32 [B, ...] drawn from p(x|z), row i from seeds[i] and its conditions alone.
+
+        z is that of `sampler`, by default of one pass from the model's own prior.
+        """
         raise UserError(f"{self.name} has no distribution of pixels given z: leave out stochastic")
 
     # Signatures.

@@ -50,6 +50,21 @@ class Abilities(Sampling, Attributes):
         """
         raise UserError(f"{self.name} cannot encode: it has no encoder")
 
+    def drawn_codes(self, images: Any, noise: Noise, *, conditions: dict | None = None) -> tf.Tensor:
+        """Returns a code z ~ q(z|x) per image, float32 [B, latent_dim], as `decode_latents` takes it.
+
+        To these codes priors are fitted. Here, of an encoder without noise, the first entry of `encode`.
+
+        Args:
+            images: uint8 or float [B, H, W, C] in [0, 1].
+            noise: from which they follow.
+            conditions: field name -> values [B, ...].
+
+        Raises:
+            UserError: the model has no encoder.
+        """
+        return next(iter(self.encode(images, conditions=conditions).values()))
+
     def reconstruct(
         self, images: Any, label: Any = None, *, conditions: dict | None = None, networks: Networks | None = None
     ) -> tf.Tensor:

@@ -62,7 +62,7 @@ class AdversarialAutoencoder(Autoencoder):
     @property
     def sampler(self) -> Sampler | None:
         """One pass of the decoder."""
-        return latent()
+        return latent(self.fitted_prior)
 
     def judge(self, codes: tf.Tensor, step: Step) -> tf.Tensor:
         """Returns D's logits [B, 1] of codes [B, D]."""

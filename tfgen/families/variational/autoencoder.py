@@ -16,7 +16,7 @@ from tfgen.likelihoods import Likelihood
 from tfgen.networks.building import build, input_shape, output_shape
 from tfgen.networks.endings import warn_of_bounded_logits
 from tfgen.noise import Noise
-from tfgen.samplers import Sampler
+from tfgen.samplers import Sampler, latent
 from tfgen.training.charts import Chart
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
@@ -189,6 +189,26 @@ class AutoencodingModel(LatentModel):
         """Returns the decoder's outputs, float32 by name, from latents [B, latent_dim]."""
         return self.decode(latents, self.condition_fields(conditions), self.inference("decode", networks))
 
+    def draw_stochastic(
+        self,
+        seeds: tf.Tensor,
+        conditions: dict[str, Any] | None,
+        networks: Networks | None = None,
+        sampler: Sampler | None = None,
+    ) -> tf.Tensor:
+        """Returns pixels drawn from p(x|z), float32 [B, H, W, C] in [0, 1], row i from seeds[i] alone."""
+        latents = (sampler or latent()).latents(self, seeds, networks)
+        decoded = self.likelihood_parameters(latents, conditions, networks)
+
+        def draw(row: tuple[tf.Tensor, Fields]) -> tf.Tensor:
+            seed, outputs = row
+            one = {name: value[None] for name, value in outputs.items()}
+            # a stream of its own per image: the number of the step is that of the image, the seed a name
+            return self.likelihood.draw(one, Noise("sample", seed))[0]  # type: ignore[arg-type]
+
+        spec = tf.TensorSpec(self.data_shape, tf.float32)
+        return tf.map_fn(draw, (tf.cast(seeds, tf.int64), decoded), fn_output_signature=spec)
+
     def probes(self) -> list[Callable]:
         """Returns the probe of reconstructions."""
         return [probes.reconstruction]
@@ -222,7 +242,7 @@ def _built(encoder: keras.Model, decoder: keras.Model, fields: dict[str, Field] 
 
 
 class Autoencoder(AutoencodingModel):
-    """The plain autoencoder, which reconstructs; it cannot generate, since its codes follow no known distribution.
+    """The plain autoencoder, which reconstructs; it generates only by a prior that was fitted to its codes afterwards.
 
     The arguments are those of `AutoencodingModel`; the encoder gives `latent` [B, D], a tensor or a dict with that one
     entry.
@@ -235,14 +255,15 @@ class Autoencoder(AutoencodingModel):
 
     @property
     def sampler(self) -> Sampler | None:
-        """None: it cannot sample."""
-        return None
+        """One pass from the fitted prior; None without one."""
+        return None if self.fitted_prior is None else super().sampler
 
     @property
     def cannot_sample(self) -> str:
         """A sentence on why the model cannot sample."""
         return (
-            "a plain autoencoder cannot generate: its codes follow no known distribution; reconstruct, or train a vae"
+            "a plain autoencoder cannot generate by itself: its codes follow no known distribution; reconstruct, "
+            "give a prior that is fitted to them (--prior=gmm:10), or train a vae"
         )
 
     def code(self, batch: Fields, step: Step) -> tf.Tensor:

@@ -18,7 +18,7 @@ from tfgen.noise import Noise
 from tfgen.objectives import Codes, Objective
 from tfgen.priors import Prior
 from tfgen.training.phases import Phase
-from tfgen.training.step import Fields, Networks, Step
+from tfgen.training.step import Fields, Step
 
 # log p(x|z), log p(z), log q(z|x) [L, B], and KL(q || p) [B] or None
 Densities: TypeAlias = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None]
@@ -224,20 +224,11 @@ class VariationalModel(AutoencodingModel):
                 raise UserError(f"{self.name} has a {name} of its own: chains know only that of its prior")
         return self.prior
 
-    def draw_stochastic(
-        self, seeds: tf.Tensor, conditions: dict[str, Any] | None, networks: Networks | None = None
-    ) -> tf.Tensor:
-        """Returns pixels drawn from p(x|z), float32 [B, H, W, C] in [0, 1], row i from seeds[i] alone."""
-        decoded = self.likelihood_parameters(self.latents_from_seeds(seeds, networks), conditions, networks)
-
-        def draw(row: tuple[tf.Tensor, Fields]) -> tf.Tensor:
-            seed, outputs = row
-            one = {name: value[None] for name, value in outputs.items()}
-            # a stream of its own per image: the number of the step is that of the image, the seed a name
-            return self.likelihood.draw(one, Noise("sample", seed))[0]  # type: ignore[arg-type]
-
-        spec = tf.TensorSpec(self.data_shape, tf.float32)
-        return tf.map_fn(draw, (tf.cast(seeds, tf.int64), decoded), fn_output_signature=spec)
+    def drawn_codes(self, images: Any, noise: Noise, *, conditions: dict[str, Any] | None = None) -> tf.Tensor:
+        """Returns a draw z ~ q(z|x) per image, float32 [B, latent_dim]; arguments as of the base."""
+        step = self.inference_step(noise)
+        batch = self.prepared(self.fields_with(images, conditions, "encoder"), step)[1]
+        return self.draw(self.posterior(batch, step), step, 1)[0]
 
     def probes(self) -> list[Callable]:
         """Returns the probes of reconstructions and of latents."""
