@@ -28,6 +28,7 @@ COMMANDS = {
     "run": ("tfgen.run", "train a model on a data set"),
     "sample": ("tfgen.sample", "draw images from a trained run"),
     "translate": ("tfgen.translate", "make pictures of pictures with a trained run"),
+    "encode": ("tfgen.encode", "codes, likelihood and anomaly score of each image, by a trained run"),
     "evaluate": ("tfgen.evaluate", "measure how good a run or a file of samples is"),
     "check": ("tfgen.check", "check that a model keeps what every model promises"),
     "launch": ("tfgen.launch", "train in several processes, restarted if one of them dies"),

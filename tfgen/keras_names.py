@@ -40,6 +40,7 @@ CLASSES = {
     "tfgen.families.adversarial.model": ("AdversarialModel",),
     "tfgen.families.adversarial.packing": ("PackedModel",),
     "tfgen.families.adversarial.semi_supervised": ("SemiSupervisedModel", "SupervisedModel"),
+    "tfgen.families.autoregressive.model": ("AutoregressiveModel", "MaskedModel"),
     "tfgen.families.discriminating": ("Discriminating",),
     "tfgen.families.latent": ("LatentModel",),
     "tfgen.families.translation.cycle": ("CycleTranslation",),
@@ -56,7 +57,7 @@ CLASSES = {
     "tfgen.optimizers.fused": ("FusedAdam", "RampedSGD"),
     "tfgen.optimizers.schedules": ("Floor", "Warmup"),
     "tfgen.priors": ("Normal", "Spherical", "Uniform"),
-    "tfgen.samplers": ("Euler", "Heun", "Latent", "Translation"),
+    "tfgen.samplers": ("Euler", "Heun", "Latent", "Sequential", "Translation"),
     "tfgen.texts": ("HashedNgrams",),
     "tfgen.training.model": ("GenerativeModel",),
 }

@@ -61,8 +61,11 @@ class Likelihood(Value):
         """Returns the first parameter's bias at which p(x) has the data's `mean` image (float32 [H, W, C]), or None."""
         return None
 
-    def heads(self, raw: Callable[[str], keras.KerasTensor]) -> dict[str, keras.KerasTensor]:
-        """Returns the decoder's outputs, `image` (mean of p(x|z)) and the parameters, of `raw(name)` [B, H, W, C]."""
+    def heads(self, raw: Callable[[str], keras.KerasTensor], name: str = "image") -> dict[str, keras.KerasTensor]:
+        """Returns the decoder's outputs, `image` (mean of p(x|z)) and the parameters, of `raw(name)` [B, H, W, C].
+
+        `name` is that of the layer of the mean, which may not be that of an input.
+        """
         raise NotImplementedError
 
     def log_prob(self, x: tf.Tensor, decoded: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -72,6 +75,10 @@ class Likelihood(Value):
     def draw(self, decoded: Mapping[str, tf.Tensor], noise: Noise) -> tf.Tensor:
         """Returns x ~ p(x|z), float32 [B, H, W, C] in [0, 1]."""
         raise NotImplementedError
+
+    def quantile(self, decoded: Mapping[str, tf.Tensor], u: tf.Tensor) -> tf.Tensor:
+        """Returns the x in [0, 1] below which p(x|z) has the mass u: x ~ p(x|z) of u ~ U[0, 1), of any shape."""
+        raise UserError(f"{self!r} has no quantiles, by which pixels are drawn one after the other")
 
     def simulate(self, decoded: Mapping[str, tf.Tensor], noise: Noise) -> tf.Tensor:
         """Returns x ~ p(x|z) as `draw` does, but not clipped where p(x|z) has mass outside [0, 1]."""
@@ -113,16 +120,19 @@ class Bernoulli(Likelihood):
         mean = tf.clip_by_value(mean, 1e-3, 1.0 - 1e-3)  # pixels that are always black have infinite log-odds
         return tf.math.log(mean) - tf.math.log1p(-mean)  # log-odds, Burda et al. 2016, section 5
 
-    def heads(self, raw: Callable[[str], keras.KerasTensor]) -> dict[str, keras.KerasTensor]:
+    def heads(self, raw: Callable[[str], keras.KerasTensor], name: str = "image") -> dict[str, keras.KerasTensor]:
         logits = float32(raw("logits"), "logits_float32")
-        return {"image": keras.layers.Activation("sigmoid", dtype="float32", name="image")(logits), "logits": logits}
+        return {"image": keras.layers.Activation("sigmoid", dtype="float32", name=name)(logits), "logits": logits}
 
     def log_prob(self, x: tf.Tensor, decoded: Mapping[str, tf.Tensor]) -> tf.Tensor:
         # log p = x log sigmoid(a) + (1 - x) log(1 - sigmoid(a))
         return -sum_pixels(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=decoded["logits"]))
 
     def draw(self, decoded: Mapping[str, tf.Tensor], noise: Noise) -> tf.Tensor:
-        return tf.cast(noise.uniform("pixels", tf.shape(decoded["image"])) < decoded["image"], tf.float32)
+        return self.quantile(decoded, noise.uniform("pixels", tf.shape(decoded["image"])))
+
+    def quantile(self, decoded: Mapping[str, tf.Tensor], u: tf.Tensor) -> tf.Tensor:
+        return tf.cast(u < decoded["image"], tf.float32)
 
 
 @serializable
@@ -139,10 +149,10 @@ class Gaussian(Likelihood):
     def parameters(self) -> tuple[str, ...]:
         return ("mean",) if self.sigma is not None else ("mean", "log_scale")
 
-    def heads(self, raw: Callable[[str], keras.KerasTensor]) -> dict[str, keras.KerasTensor]:
+    def heads(self, raw: Callable[[str], keras.KerasTensor], name: str = "image") -> dict[str, keras.KerasTensor]:
         # a sigmoid, so that the decoder's image always lies in [0, 1]
         mean = float32(raw("mean"), "mean_float32")
-        outputs = {"image": keras.layers.Activation("sigmoid", dtype="float32", name="image")(mean), "mean": mean}
+        outputs = {"image": keras.layers.Activation("sigmoid", dtype="float32", name=name)(mean), "mean": mean}
         if self.sigma is None:
             outputs["log_scale"] = float32(raw("log_scale"), "log_scale_float32")
         return outputs
@@ -163,6 +173,11 @@ class Gaussian(Likelihood):
     def draw(self, decoded: Mapping[str, tf.Tensor], noise: Noise) -> tf.Tensor:
         return tf.clip_by_value(self.simulate(decoded, noise), 0.0, 1.0)
 
+    def quantile(self, decoded: Mapping[str, tf.Tensor], u: tf.Tensor) -> tf.Tensor:
+        # the normal distribution's inverse is infinite at 0
+        drawn = decoded["image"] + tf.math.ndtri(tf.maximum(u, 1e-7)) * tf.exp(0.5 * self.log_var(decoded))
+        return tf.clip_by_value(drawn, 0.0, 1.0)
+
     def simulate(self, decoded: Mapping[str, tf.Tensor], noise: Noise) -> tf.Tensor:
         drawn = noise.normal("pixels", tf.shape(decoded["image"])) * tf.exp(0.5 * self.log_var(decoded))
         return decoded["image"] + drawn
@@ -179,10 +194,10 @@ class DiscretizedLogistic(Likelihood):
     parameters = ("mean", "log_scale")
     discrete = True
 
-    def heads(self, raw: Callable[[str], keras.KerasTensor]) -> dict[str, keras.KerasTensor]:
+    def heads(self, raw: Callable[[str], keras.KerasTensor], name: str = "image") -> dict[str, keras.KerasTensor]:
         mean = float32(raw("mean"), "mean_float32")
         return {
-            "image": keras.layers.Activation("sigmoid", dtype="float32", name="image")(mean),
+            "image": keras.layers.Activation("sigmoid", dtype="float32", name=name)(mean),
             "mean": mean,
             "log_scale": float32(raw("log_scale"), "log_scale_float32"),
         }
@@ -209,8 +224,11 @@ class DiscretizedLogistic(Likelihood):
         return sum_pixels(tf.where(x > 1.0 - half, -tf.math.softplus(lower), log_p))
 
     def draw(self, decoded: Mapping[str, tf.Tensor], noise: Noise) -> tf.Tensor:
+        return self.quantile(decoded, noise.uniform("pixels", tf.shape(decoded["image"])))
+
+    def quantile(self, decoded: Mapping[str, tf.Tensor], u: tf.Tensor) -> tf.Tensor:
         # the logistic distribution's inverse is infinite at 0 and 1
-        u = tf.clip_by_value(noise.uniform("pixels", tf.shape(decoded["image"])), 1e-5, 1.0 - 1e-5)
+        u = tf.clip_by_value(u, 1e-5, 1.0 - 1e-5)
         drawn = decoded["image"] + tf.exp(self.log_scale(decoded)) * (tf.math.log(u) - tf.math.log1p(-u))
         return tf.round(tf.clip_by_value(drawn, 0.0, 1.0) * 255.0) / 255.0
 

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -183,6 +184,36 @@ class Heun(Euler):
         return x + 0.5 * (first + last) / self.steps
 
 
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Sequential(Sampler):
+    """One value after the other, in a model's order: x_t by the quantile u_t of p(x_t | x_1, ..., x_(t-1)).
+
+    The network runs once per value, on as much of the data as that value depends on.
+    """
+
+    @property
+    def passes(self) -> int:
+        """A usual number of values, such as those of 16 x 16 pixels; the data's own number is that of the model."""
+        return 256
+
+    def draw(
+        self,
+        model: Any,
+        seeds: tf.Tensor,
+        conditions: Mapping[str, tf.Tensor] | None,
+        networks: Mapping[str, keras.Model] | None = None,
+    ) -> tf.Tensor:
+        fields = model.condition_fields(conditions)
+        turns = math.prod(model.data_shape)
+        u = uniform_rows(seeds, [turns], "turns")
+        turn = model.turn_of(fields, networks)
+        start = tf.zeros([tf.shape(u)[0], *model.data_shape])
+        # a loop in the graph, so that the size of an exported graph does not grow with the number of values
+        _, x = tf.while_loop(lambda t, x: t < turns, lambda t, x: (t + 1, turn(x, t, u[:, t])), [tf.constant(0), start])
+        return x
+
+
 def rows_from_seeds(
     seeds: tf.Tensor, name: str, shape: Sequence[int], sample: Callable[[tf.Tensor, list[int]], tf.Tensor]
 ) -> tf.Tensor:
@@ -200,6 +231,11 @@ def rows_from_seeds(
 def normal_rows(seeds: tf.Tensor, shape: Sequence[int], name: str) -> tf.Tensor:
     """Returns standard normal numbers by `rows_from_seeds`."""
     return rows_from_seeds(seeds, name, shape, lambda s, full: tf.random.stateless_normal(full, s, alg="philox"))
+
+
+def uniform_rows(seeds: tf.Tensor, shape: Sequence[int], name: str) -> tf.Tensor:
+    """Returns numbers of U[0, 1) by `rows_from_seeds`."""
+    return rows_from_seeds(seeds, name, shape, lambda s, full: tf.random.stateless_uniform(full, s, alg="philox"))
 
 
 def latent(prior: Prior | None = None) -> Latent:
@@ -225,5 +261,10 @@ def heun(steps: int = 20, guidance: float = 1.0) -> Heun:
     return Heun(int(steps), float(guidance))
 
 
+def sequential() -> Sequential:
+    """Returns the sampler that draws one value after the other, of an autoregressive model."""
+    return Sequential()
+
+
 # `--sampler` name -> factory
-SAMPLERS: dict[str, Callable[..., Sampler]] = {"latent": latent, "euler": euler, "heun": heun}
+SAMPLERS: dict[str, Callable[..., Sampler]] = {"latent": latent, "euler": euler, "heun": heun, "sequential": sequential}

@@ -1,8 +1,11 @@
 """Labels of a split, and a choice of examples that has as many of each class."""
 
+import dataclasses
+
 import numpy as np
 
-from tfgen.data.source import Arrays, Examples
+from tfgen.data.classes import class_numbers
+from tfgen.data.source import Arrays, Examples, Source
 from tfgen.errors import UserError
 
 CHUNK = 500  # examples that are read at once
@@ -17,6 +20,46 @@ def labels_of(examples: Examples) -> np.ndarray | None:
         return stored if examples.index is None else stored[examples.index]
     starts = range(0, len(examples), CHUNK)
     return np.concatenate([examples.gather(np.arange(s, min(s + CHUNK, len(examples))))["label"] for s in starts])
+
+
+def without_classes(source: Source, classes: str | None) -> Source:
+    """Returns a data set whose training and validation splits lack some classes; the test split has them all.
+
+    Args:
+        source: with labels, whose numbers stay.
+        classes: numbers or names, as `--label` takes them; None: the data set as it is.
+
+    Raises:
+        UserError: there are no labels, no such class, or nothing else.
+    """
+    if classes is None:
+        return source
+    gone = numbers_of(classes, source)
+    splits = dict(source.splits)
+    for split in ("train", "validation"):
+        if split not in splits:
+            continue
+        labels = splits[split].column("label")
+        rows = np.flatnonzero(~np.isin(labels, gone))
+        if not len(rows):
+            raise UserError(f"leave_out={classes} leaves no example in the split {split} of {source.name}")
+        splits[split] = splits[split].select(rows)
+    names = [source.class_names[number] if source.class_names else str(number) for number in gone]
+    return dataclasses.replace(source, splits=splits, provenance={**source.provenance, "left_out": names})
+
+
+def numbers_of(classes: str, source: Source) -> list[int]:
+    """Returns the numbers of classes that a text names, as `without_classes` takes it; each once.
+
+    Raises:
+        UserError: there are no labels, or no such class.
+    """
+    if "label" not in source.fields or labels_of(source.splits["train"]) is None:
+        raise UserError(f"leave_out={classes} names a class, and {source.name} has no labels: choose data with labels")
+    numbers = sorted({int(number) for number in class_numbers(classes, source.class_names)})
+    if not all(0 <= number < (source.num_classes or number + 1) for number in numbers):
+        raise UserError(f"leave_out expects classes 0 to {(source.num_classes or 1) - 1}, got {classes}")
+    return numbers
 
 
 def evenly_chosen(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarray:

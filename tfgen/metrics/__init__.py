@@ -8,6 +8,7 @@ _NAMES = {
     "authentic": "memorisation",
     "authenticity": "memorisation",
     "annealed_importance_sampling": "annealing",
+    "auroc": "anomalies",
     "bidirectional_monte_carlo": "annealing",
     "bits_per_dimension": "likelihood",
     "class_histogram": "scores",

@@ -129,6 +129,14 @@ MODELS = Registry(
             "tfgen.models.began:began",
             "BEGAN: the discriminator is an autoencoder, and its error the criterion (Berthelot et al. 2017).",
         ),
+        "made": (
+            "tfgen.models.autoregressive:made",
+            "MADE: a dense network masked so that each pixel depends on those before it (Germain et al. 2015).",
+        ),
+        "pixelcnn": (
+            "tfgen.models.autoregressive:pixelcnn",
+            "Gated PixelCNN: convolutions of the pixels above and to the left (van den Oord et al. 2016).",
+        ),
     },
     group="tfgen.models",
 )

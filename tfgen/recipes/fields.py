@@ -82,6 +82,13 @@ class Path(Text):
         return None if value is None else super().check(name, str(expanded(name, value)))
 
 
+class Classes(Text):
+    """Numbers or names of classes; None or "none" for none."""
+
+    def check(self, name: str, value: Any) -> Any:
+        return None if value is None or value == "none" else super().check(name, value)
+
+
 class Start(Path):
     """A path of weights; None or "none" for initial weights."""
 

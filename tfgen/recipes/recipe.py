@@ -20,6 +20,7 @@ from tfgen.recipes.fields import (
     BatchSize,
     Boolean,
     Choice,
+    Classes,
     Integer,
     Loggers,
     OptionValues,
@@ -73,6 +74,9 @@ class Recipe:
     )
     steps: int | None = row(
         Integer(1, optional=True), None, changes=True, flag="how many training steps, in all; wins over --epochs"
+    )
+    leave_out: str | None = row(
+        Classes(), None, flag="classes, by number or name, that training and validation do not see: sneaker,bag"
     )
     init_from: str | None = row(
         Start(), None, flag="start from the weights of a run's folder or of a .keras file, as far as they fit"

@@ -17,6 +17,7 @@ import numpy as np
 
 from registry import UnknownName
 from tfgen import faults
+from tfgen.data.labels import without_classes
 from tfgen.data.source import Field, Source, as_fields, data_field
 from tfgen.errors import UserError
 from tfgen.machine.precision import using
@@ -146,6 +147,8 @@ class Run:
     ) -> Source:
         """Returns the `Source` that the run was trained on; each argument replaces a setting of its recipe.
 
+        Classes that the training left out are not in its training and validation splits.
+
         Raises:
             UserError: the data are missing, or the data set comes from a plugin that is not imported.
         """
@@ -156,7 +159,9 @@ class Run:
             size = self.recipe.image_size if image_size is None else image_size
             return load_dataset(name, data_dir=folder, image_size=size)
 
-        return load(dataset) if dataset is not None else self._known("data set", self.recipe.dataset, load)
+        if dataset is not None:
+            return load(dataset)
+        return without_classes(self._known("data set", self.recipe.dataset, load), self.recipe.leave_out)
 
     def _known(self, kind: str, name: str, find: Callable):
         """Returns `find(name)`; the message on an unknown name points to the run's plugins."""

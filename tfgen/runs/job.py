@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.data import load_dataset
+from tfgen.data.labels import without_classes
 from tfgen.data.source import Source
 from tfgen.distribution import cluster
 from tfgen.distribution.replicas import check_divisible, within
@@ -262,6 +263,7 @@ def set_up(
     check_options(recipe.model, recipe.options)  # before data are downloaded and read
     parse_schedule(recipe.schedule)
     source = load_dataset(recipe.dataset, data_dir=recipe.data_dir, image_size=recipe.image_size, download=download)
+    source = without_classes(source, recipe.leave_out)
     recipe = with_batch_size(recipe, source, paths, resume, strategy)
     size = update_size(recipe)
     check_divisible(size, strategy.num_replicas_in_sync if strategy else recipe.replicas or 1)

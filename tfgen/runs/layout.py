@@ -84,6 +84,11 @@ class Layout:
         return self.folder / "nearest.png"
 
     @property
+    def encoded(self) -> pathlib.Path:
+        """Codes and scores of single images."""
+        return self.folder / "encoded.npz"
+
+    @property
     def film(self) -> pathlib.Path:
         """Animation of the samples after each epoch."""
         return self.samples / "progress.gif"

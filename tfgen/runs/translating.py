@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterator
 
 import numpy as np
 
-from tfgen.data import npz, pixels
-from tfgen.data.arrays import check_images
-from tfgen.data.listing import listed
 from tfgen.data.paths import existing
-from tfgen.data.pictures import Files, quiet_pillow
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.runs.folder import load_run
+from tfgen.runs.reading import picture_names, read_pictures
 from tfgen.sampling import writers
 from tfgen.sampling.grids import COLUMNS, enlarged, stacked
 from tfgen.storage import images as pictures
 from tfgen.storage.atomic import replacing
-from tfgen.storage.images import to_uint8
 from tfgen.storage.paths import expanded
-
-CHUNK = 250  # pictures in memory at once
-NAMED = 5  # of the skipped files
 
 
 def translate_run(
@@ -57,60 +49,13 @@ def translate_run(
     out = expanded("--out", out) if out else run.folder / "translations"
     startup.start_tensorflow()
     model = run.model
-    names = _names(given)
+    names = picture_names(given)
     _check(out, given, len(names))
-    parts = _read(given, names, model.fields[model.translated(reverse)].shape)
+    parts = read_pictures(given, names, model.fields[model.translated(reverse)].shape)
     pairs = ((found, part, model.translate(part, reverse=reverse)) for found, part in parts)
     write = {".npz": _write_array, ".png": _write_sheet}.get(writers.kind(out), _write_files)
     write(out, pairs)
     return out
-
-
-def _names(path: pathlib.Path) -> list[str]:
-    """Returns the relative names of the pictures of a folder or of one file."""
-    if path.is_file():
-        return [path.name]
-    listing = listed(path)
-    if not listing.pictures:
-        got = listing.other_files() or "none"
-        raise UserError(f"--images: expected pictures ({', '.join(pixels.SUFFIXES)}) in {path}, got {got}")
-    return listing.pictures
-
-
-def _read(path: pathlib.Path, names: list[str], shape: tuple[int, ...]) -> Iterator[tuple[list[str], np.ndarray]]:
-    """Yields (names, images uint8 [n, h, w, c] in the shape that the model takes) of what can be read."""
-    if path.suffix.lower() == ".npz" and path.is_file():
-        yield from _read_array(path, shape)
-        return
-    root = path if path.is_dir() else path.parent
-    problems: dict[str, str] = {}
-    for first in range(0, len(names), CHUNK):
-        some = names[first : first + CHUNK]
-        with quiet_pillow():
-            found, rows = Files(root, some, shape[-1], (shape[0], shape[1])).decode_all(problems)
-        if len(found):
-            yield [some[row] for row in rows], found
-    if len(problems) == len(names):
-        raise UserError(f"--images: no picture of {path} can be read: {_said(problems)}")
-    if problems:
-        print(f"skipped {len(problems)} of {len(names)} files: {_said(problems)}", flush=True)
-
-
-def _said(problems):
-    return ", ".join(f"{name} ({why})" for name, why in sorted(problems.items())[:NAMED])
-
-
-def _read_array(path, shape):
-    arrays = npz.read(path)
-    if "images" not in arrays:
-        raise UserError(f"{path}: expected an array 'images', got {', '.join(sorted(arrays)) or 'none'}")
-    images = check_images(str(path), arrays["images"])
-    images = images if images.dtype == np.uint8 else to_uint8(images)
-    if not len(images) or images.shape[-1] != shape[-1]:
-        raise UserError(f"{path}: expected images [N, H, W, {shape[-1]}], got {images.shape}")
-    for first in range(0, len(images), CHUNK):
-        part = pixels.resize_all(images[first : first + CHUNK], (shape[0], shape[1]))
-        yield [f"{first + number:06d}.png" for number in range(len(part))], part
 
 
 def _check(out, given, count):

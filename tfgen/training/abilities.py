@@ -135,6 +135,16 @@ class Abilities(Sampling, Attributes):
         """Returns v(x, t) float32 [B, ...] of a flow from noise at t = 0 to data at t = 1, for samplers of flows."""
         raise UserError(f"{self.name} has no velocity for a sampler to follow; leave the sampler out")
 
+    def turn_of(
+        self, conditions: Fields, networks: Networks | None = None
+    ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Returns `f(x, t, u) -> x`, which fills in the value number t of data that are drawn one value at a time.
+
+        x float32 [B, ...] holds the values before it, u [B] in [0, 1) decides which value it becomes; conditions are as
+        the networks see them.
+        """
+        raise UserError(f"{self.name} does not draw one value after the other; leave the sampler out")
+
     @property
     def samples_stochastically(self) -> bool:
         """Whether samples resemble the data only if pixels are drawn from p(x|z), as with black and white images."""

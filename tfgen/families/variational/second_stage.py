@@ -13,6 +13,7 @@ from tfgen.fitted import TwoStage, checked_codes
 from tfgen.networks.seeding import seeded
 
 BATCH, STEPS, UNITS = 128, 6000, (256, 256)
+PASS = 2000  # steps, at most, for which codes are repeated
 
 
 def fit_two_stage(codes: np.ndarray, seed: int = 0, steps: int = STEPS, units: tuple[int, ...] = UNITS) -> TwoStage:
@@ -36,11 +37,13 @@ def fit_two_stage(codes: np.ndarray, seed: int = 0, steps: int = STEPS, units: t
     model = VariationalModel(
         encoder, decoder, likelihood=likelihoods.gaussian(None), fields={"vector": Field("vector", (dim,))}, seed=seed
     )
-    batch = min(BATCH, len(rows))
-    epochs = math.ceil(steps * batch / (len(rows) - len(rows) % batch))
-    total = epochs * (len(rows) // batch)
-    model.compile(optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, total)))
-    model.fit({"vector": rows}, batch_size=batch, epochs=epochs, verbose=0)
+    # one pass over as many copies as it takes: the end of an epoch costs as much as many of these steps
+    rows = np.tile(rows, (math.ceil(min(steps, PASS) * BATCH / len(rows)), 1))
+    per_epoch = len(rows) // BATCH
+    epochs = math.ceil(steps / per_epoch)
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, epochs * per_epoch)
+    model.compile(optimizer=keras.optimizers.Adam(rate), steps_per_execution=min(50, per_epoch))
+    model.fit({"vector": rows}, batch_size=BATCH, epochs=epochs, verbose=0)
     return TwoStage(centre, spread, _layers(decoder, dim))
 
 

@@ -1,0 +1,175 @@
+"""Autoregressive models: what depends on what, exact likelihoods that sum to one, and samples drawn in turn."""
+
+import itertools
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgen
+from tfgen import likelihoods, samplers
+from tfgen.errors import UserError
+from tfgen.families.autoregressive.model import AutoregressiveModel, MaskedModel
+from tfgen.networks.masked import masked_network
+from tfgen.networks.pixelcnn import pixelcnn_network, reach
+
+BINARY = likelihoods.bernoulli("static")
+GRAY = likelihoods.discretized_logistic()
+SMALL = {"made": {"units": [16, 12]}, "pixelcnn": {"width": 3, "blocks": 2, "head_width": 4, "first_half": 2}}
+
+
+def of_network(kind, network, shape, likelihood, **options):
+    model = kind(network, likelihood=likelihood, fields={"image": tfgen.Field("image", shape)}, **options)
+    model.compile()
+    return model
+
+
+def tiny(name, shape, likelihood=BINARY, order=None):
+    """A model on a reduced network, with weights large enough to tell outputs apart."""
+    keras.utils.set_random_seed(1)
+    if name == "made":
+        model = of_network(
+            MaskedModel, masked_network(shape, likelihood, (14, 9), "tanh"), shape, likelihood, order=order
+        )
+    else:
+        network = pixelcnn_network(shape, likelihood, 3, 2, 5, 3, 4)
+        model = of_network(AutoregressiveModel, network, shape, likelihood, reach=reach(2, 5, 3))
+    random = np.random.default_rng(0)
+    for variable in model.networks["density"].trainable_variables:
+        variable.assign(random.normal(size=variable.shape) * 0.7)
+    if name == "made":
+        model.after_update(model.phases[0])
+    return model
+
+
+def all_binary(shape):
+    bits = list(itertools.product([0, 255], repeat=math.prod(shape)))
+    return np.array(bits, np.uint8).reshape(-1, *shape)
+
+
+@pytest.mark.parametrize("name", ["made", "pixelcnn"])
+@pytest.mark.parametrize("shape", [(3, 3, 1), (2, 2, 3), (1, 7, 1)])
+def test_the_probabilities_of_all_binary_images_sum_to_one(name, shape):
+    model = tiny(name, shape)
+    log_px = tfgen.metrics.log_likelihood(model, all_binary(shape))
+    assert log_px.dtype == np.float64 and log_px.std() > 0.1
+    np.testing.assert_allclose(np.exp(log_px).sum(), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["made", "pixelcnn"])
+def test_an_image_of_gray_pixels_has_probabilities_that_sum_to_one(name):
+    """Two pixels of 256 values each, all at once."""
+    model = tiny(name, (1, 2, 1), GRAY)
+    values = np.array(list(itertools.product(range(0, 256), repeat=2)), np.float32).reshape(-1, 1, 2, 1) / 255.0
+    log_px = model.log_likelihood({"image": tf.constant(values)}).numpy().astype(np.float64)
+    np.testing.assert_allclose(np.exp(log_px).sum(), 1.0, rtol=1e-4)
+
+
+def turn_by_turn(model):
+    """Which values change when each input does: bool [D inputs, D outputs], both by their turns."""
+    shape = model.data_shape
+    size = math.prod(shape)
+    x = np.full((1 + size, size), 0.5, np.float32)
+    x[np.arange(1, size + 1), model.turns] = 0.9
+    out = model.networks["density"](tf.reshape(x, [-1, *shape]))
+    flat = np.concatenate([np.reshape(out[name], [1 + size, size, 1]) for name in model.likelihood.parameters], axis=2)
+    return (abs(flat[1:] - flat[:1]) > 1e-5).any(axis=2)[:, model.turns]
+
+
+@pytest.mark.parametrize("likelihood", [BINARY, GRAY])
+@pytest.mark.parametrize(
+    "name,shape", [("made", (4, 5, 1)), ("made", (2, 3, 3)), ("pixelcnn", (7, 9, 1)), ("pixelcnn", (4, 3, 3))]
+)
+def test_a_value_depends_on_those_before_it_alone(name, shape, likelihood):
+    model = tiny(name, shape, likelihood)
+    changes = turn_by_turn(model)
+    assert not np.tril(changes).any(), "a value depends on itself or a later one"
+    assert changes[np.arange(len(changes) - 1), np.arange(1, len(changes))].mean() > 0.7, "the last one is used"
+
+
+def test_an_order_is_that_in_which_values_depend_on_each_other():
+    order = np.random.default_rng(3).permutation(12)
+    model = tiny("made", (3, 4, 1), order=order)
+    assert not np.tril(turn_by_turn(model)).any() and turn_by_turn(model).any()
+    np.testing.assert_allclose(np.exp(tfgen.metrics.log_likelihood(model, all_binary((3, 4, 1)))).sum(), 1.0, rtol=1e-5)
+    with pytest.raises(UserError, match="each index below 12 once"):
+        tiny("made", (3, 4, 1), order=[0] * 12)
+
+
+def test_masks_hold_after_updates_in_the_average_and_in_the_file(tmp_path, photos):
+    model = tfgen.build_model("made", (8, 8, 1), units=[16, 12], order="random", ema=0.5, learning_rate=0.1)
+    before = model.networks["density"].get_weights()
+    model.fit(photos(32, (8, 8, 1)), batch_size=8, epochs=1, verbose=0)
+    assert all((a != b).any() for a, b in zip(before, model.networks["density"].get_weights()))
+    for network in (model.networks["density"], model.best("density"), model.exported_networks()["density"]):
+        other = tiny("made", (8, 8, 1))  # only its method is used
+        other.networks["density"], other.order, other.likelihood = network, model.order, GRAY
+        assert not np.tril(turn_by_turn(other)).any()
+
+
+@pytest.mark.parametrize("shape", [(9, 20, 1), (3, 4, 1), (3, 4, 3)])
+def test_what_is_drawn_from_a_part_is_drawn_from_the_whole(shape):
+    model = tiny("pixelcnn", shape, GRAY)
+    x = tf.constant(np.random.default_rng(0).random((2, *shape), np.float32))
+    whole = model.networks["density"](x)
+    at = tf.function(model.outputs_at(model.networks["density"], {}), autograph=False)
+    for place in range(math.prod(shape)):
+        for name, value in at(x, tf.constant(place)).items():
+            np.testing.assert_allclose(value, tf.reshape(whole[name], [2, -1])[:, place], atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["made", "pixelcnn"])
+def test_samples_have_the_frequencies_that_the_likelihood_gives(name):
+    shape = (1, 3, 1)
+    model = tiny(name, shape)
+    made = model.sample(4000, seed=3)
+    assert set(np.unique(made)) <= {0, 255}
+    images = all_binary(shape)
+    expected = np.exp(tfgen.metrics.log_likelihood(model, images))
+    found = [(made == image).all(axis=(1, 2, 3)).mean() for image in images]
+    np.testing.assert_allclose(found, expected, atol=5 * np.sqrt(0.25 / 4000))
+    np.testing.assert_array_equal(model.sample(3, seed=3, start=2), made[2:5])
+
+
+def test_the_log_likelihood_by_hand():
+    """A network without weights but biases: each pixel is 1 with probability sigmoid(b)."""
+    network = masked_network((1, 2, 1), BINARY, ())
+    model = of_network(MaskedModel, network, (1, 2, 1), BINARY)
+    kernel, bias = network.get_layer("raw_logits").weights
+    kernel.assign([[9.0, math.log(3.0)], [9.0, 9.0]])
+    bias.assign([0.0, 0.0])
+    model.after_update(model.phases[0])
+    np.testing.assert_array_equal(kernel, [[0.0, np.float32(math.log(3.0))], [0.0, 0.0]])
+    images = np.array([[0, 0], [255, 255], [255, 0]], np.uint8).reshape(3, 1, 2, 1)
+    # p(x1) = 1/2; p(x2 = 1 | x1 = 1) = 3/4, p(x2 | x1 = 0) = 1/2
+    np.testing.assert_allclose(tfgen.metrics.log_likelihood(model, images), np.log([1 / 4, 3 / 8, 1 / 8]), rtol=1e-6)
+
+
+def test_quantiles_are_those_of_the_likelihoods():
+    u = tf.constant([0.0, 0.3, 0.7])
+    half = {"image": tf.fill([3], 0.5), "log_scale": tf.fill([3], 0.0), "mean": tf.zeros([3])}
+    np.testing.assert_array_equal(BINARY.quantile(half, u), [1.0, 1.0, 0.0])
+    logistic = 0.5 + math.exp(-2.0) * math.log(0.3 / 0.7)
+    np.testing.assert_allclose(GRAY.quantile(half, u)[1], round(logistic * 255) / 255, rtol=1e-6)
+    np.testing.assert_allclose(likelihoods.gaussian(0.1).quantile(half, u)[2], 0.5 + 0.1 * 0.524401, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options,sentence",
+    [
+        ({"likelihood": "bernoulli"}, "no likelihood of gray pixels"),
+        ({"likelihood": "gaussian", "binarize": "static"}, "'likelihood' has no effect with binarize"),
+    ],
+)
+def test_mistakes_are_said(options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        tfgen.build_model("made", (8, 8, 1), **options)
+
+
+def test_other_models_have_no_turns(photos):
+    with pytest.raises(UserError, match="does not draw one value after the other"):
+        tfgen.build_model("vae", (8, 8, 1), width=2).sample(1, sampler=samplers.sequential())
+    with pytest.raises(UserError, match="has no exact likelihood"):
+        tfgen.metrics.log_likelihood(tfgen.build_model("vae", (8, 8, 1), width=2), photos(2, (8, 8, 1)))

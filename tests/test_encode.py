@@ -1,0 +1,137 @@
+"""`python -m tfgen.encode`, and training without a class."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfgen
+from tfgen.data.labels import without_classes
+from tfgen.encode import COMMAND
+from tfgen.errors import UserError
+from tfgen.metrics import auroc
+from tfgen.runs.encoding import encoded
+
+SHAPE = (8, 8, 1)
+VAE = {"network": "dense", "units": [8], "latent_dim": 2}
+
+
+def test_the_area_under_the_curve_by_hand():
+    # of 2 x 3 pairs the unusual one is larger in 4, and equal in 1
+    assert auroc([3.0, 1.0, 2.0, 1.0, 0.0], np.array([True, True, False, False, False])) == pytest.approx(4.5 / 6)
+    assert auroc([1.0, 1.0], np.array([True, False])) == 0.5
+    assert auroc([2.0, 1.0], np.array([True, False])) == 1.0 and auroc([1.0, 2.0], np.array([True, False])) == 0.0
+
+
+@pytest.mark.parametrize(
+    "scores,unusual,sentence",
+    [
+        ([1.0, 2.0], [True, True], "got 2 and 0"),
+        ([1.0], [True, False], "takes scores"),
+        ([1.0, 2.0], [1, 0], "got .* and int64"),
+        ([np.nan, 2.0], [True, False], "without NaN"),
+    ],
+)
+def test_areas_that_are_none(scores, unusual, sentence):
+    with pytest.raises(UserError, match=sentence):
+        auroc(scores, np.array(unusual))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two classes of dark pictures, and one, called odd, of bright ones."""
+    rng, labels = np.random.default_rng(0), np.arange(60) % 3
+    images = rng.integers(0, 60, (60, *SHAPE)).astype(np.uint8)
+    images[labels == 2] += 190
+    path = tmp_path_factory.mktemp("data") / "three.npz"
+    arrays = {f"{key}_{split}": value for split in ("train", "test") for key, value in (("x", images), ("y", labels))}
+    np.savez(path, class_names=np.array(["plain", "usual", "odd"]), **arrays)
+    return f"npz:{path}"
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    options = {**VAE, "likelihood": "discretized_logistic"}
+    recipe = tfgen.Recipe("vae", data, options=options, batch_size=8, steps=20, leave_out="odd")
+    return tfgen.train(recipe, tmp_path_factory.mktemp("run"))
+
+
+def test_a_class_is_left_out_of_training_and_validation_alone(data, run):
+    source = run.source()
+    for split in ("train", "validation"):
+        assert 2 not in source.splits[split].to_numpy()["label"]
+    assert len(source.splits["train"]) + len(source.splits["validation"]) == 40
+    assert set(source.splits["test"].to_numpy()["label"]) == {0, 1, 2} and source.num_classes == 3
+    assert run.record["recipe"]["leave_out"] == "odd" and run.record["data"]["left_out"] == ["odd"]
+    whole = tfgen.load_dataset(data)
+    assert without_classes(whole, None) is whole
+    assert len(without_classes(whole, "odd,0").splits["train"]) < len(without_classes(whole, "2").splits["train"])
+
+
+@pytest.mark.parametrize(
+    "classes,sentence",
+    [
+        ("od", "did you mean 'odd'"),
+        ("7", "expects classes 0 to 2, got 7"),
+        ("plain,usual,odd", "leaves no example in the split train"),
+    ],
+)
+def test_classes_that_cannot_be_left_out(data, classes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        without_classes(tfgen.load_dataset(data), classes)
+
+
+def test_points_have_no_classes_to_leave_out():
+    with pytest.raises(UserError, match="has no labels"):
+        without_classes(tfgen.load_dataset("ring"), "0")
+
+
+def test_each_image_of_the_test_split_has_codes_scores_and_areas(run, tmp_path, capsys):
+    out = tmp_path / "codes.npz"
+    assert COMMAND([f"--run={run.folder}", f"--out={out}", "--nll_k=3"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in said] == ["auroc bound", "auroc reconstruction_error", str(out)]
+    with np.load(out) as found:
+        arrays = dict(found)
+    test = run.source().splits["test"].to_numpy()
+    np.testing.assert_allclose(arrays["z_mean"], run.model.encode(test["image"])["z_mean"], rtol=1e-5, atol=1e-5)
+    bound = tfgen.metrics.importance_weighted_bound(run.model, test["image"], k=3)
+    np.testing.assert_array_equal(arrays["bound"], bound)
+    np.testing.assert_array_equal(arrays["anomaly_score"], -bound)
+    np.testing.assert_array_equal(arrays["labels"], test["label"])
+    assert arrays["auroc_bound"] == auroc(-bound, test["label"] == 2) > 0.9
+
+
+def test_pictures_of_ones_own_have_names(run, tmp_path, capsys):
+    for name, value in (("b", 10), ("a", 250)):
+        Image.fromarray(np.full((12, 9), value, np.uint8)).save(tmp_path / f"{name}.png")
+    assert COMMAND([f"--run={run.folder}", f"--images={tmp_path}", f"--out={tmp_path / 'c.npz'}"]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / "c.npz")]
+    with np.load(tmp_path / "c.npz") as found:
+        assert found["names"].tolist() == ["a.png", "b.png"] and found["z_mean"].shape == (2, 2)
+        assert found["anomaly_score"][0] > found["anomaly_score"][1] and "labels" not in found
+
+
+@pytest.mark.parametrize(
+    "flags,sentence",
+    [
+        (["--out=codes.csv"], "--out must be FILE.npz"),
+        (["--images=nowhere"], "--images"),
+        (["--images=x.png", "--dataset=mnist"], "one of them"),
+        (["--split=train", "--num=0"], "num"),
+    ],
+)
+def test_mistakes_are_one_sentence(run, flags, sentence, capsys):
+    assert COMMAND([f"--run={run.folder}", *flags]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and said[0].startswith("tfgen encode: ") and sentence in said[0]
+
+
+def test_what_a_model_cannot_say_is_left_out():
+    images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
+    plain = encoded(tfgen.build_model("ae", SHAPE, **VAE), images)
+    assert set(plain) == {"latent", "reconstruction_error", "anomaly_score"}
+    np.testing.assert_array_equal(plain["anomaly_score"], plain["reconstruction_error"])
+    gray = encoded(tfgen.build_model("vae", SHAPE, **VAE), images, nll_k=2)
+    assert set(gray) == {"z_mean", "z_log_var", "reconstruction_error", "negative_elbo", "anomaly_score"}
+    with pytest.raises(UserError, match="neither encodes nor has a likelihood"):
+        encoded(tfgen.build_model("dcgan", SHAPE, width=2), images)

@@ -1,0 +1,212 @@
+"""AutoregressiveModel: log p(x) = sum_t log p(x_t | x_1, ..., x_(t-1)), exact (Larochelle and Murray 2011)."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfgen import samplers
+from tfgen.data.source import Field
+from tfgen.diagnosis.rules import Rule
+from tfgen.domains import Natural, Proportion, Seed
+from tfgen.errors import UserError
+from tfgen.families.autoregressive import charts, probes, rules, scores
+from tfgen.likelihoods import Likelihood
+from tfgen.metrics.score import HeldOut
+from tfgen.networks.calling import call
+from tfgen.networks.masked import apply_masks
+from tfgen.noise import Noise
+from tfgen.training.charts import Chart
+from tfgen.training.model import GenerativeModel
+from tfgen.training.phases import Phase
+from tfgen.training.step import Fields, Networks, Step
+
+
+class AutoregressiveModel(GenerativeModel):
+    """One network that gives the distribution of every value from the values before it, in one pass.
+
+    Args:
+        density: `keras.Model`, `image` float32 [B, H, W, C] in [0, 1] -> {`image`: mean of p(x_t | x_<t), and the
+            likelihood's raw parameters}, each [B, H, W, C]; the outputs at x_t depend on the x before it alone.
+        likelihood: p(x_t | x_<t), of `tfgen.likelihoods`.
+        order: the index, in a flat example, of the value of each turn; by default row by row, and channel by channel.
+        reach: rows above and columns to either side that the network sees, at most, so that a value is drawn from a
+            part of the picture; None: all.
+        ema: decay of the moving average of the network, or None.
+        seed: integer from which all noise and the order of the data derive.
+        fields: what a batch holds.
+        **kwargs: `name`, and as of `GenerativeModel`.
+
+    Raises:
+        UserError: `order` does not have each value once.
+    """
+
+    likelihood: Likelihood
+
+    default_optimizers = {"density": {"learning_rate": 1e-3}}
+    sampling_network = "density"
+
+    def __init__(
+        self,
+        density: keras.Model,
+        *,
+        likelihood: Likelihood,
+        order: Sequence[int] | None = None,
+        reach: Natural | None = None,
+        ema: Proportion | None = None,
+        seed: Seed = 0,
+        fields: dict[str, Field],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__({"density": density}, fields=fields, ema=ema, seed=seed, **kwargs)
+        self.likelihood, self.reach = likelihood, reach
+        self.order = None if order is None else [int(index) for index in order]
+        if sorted(self.turns) != list(range(math.prod(self.data_shape))):
+            raise UserError(f"order expects each index below {math.prod(self.data_shape)} once, got {self.order!s:.60}")
+
+    @property
+    def turns(self) -> np.ndarray:
+        """The index of the value of each turn, int64 [H W C]."""
+        return np.arange(math.prod(self.data_shape)) if self.order is None else np.asarray(self.order, np.int64)
+
+    @property
+    def phases(self) -> list[Phase]:
+        """One update of the network."""
+        return [Phase("density", ("density",), "density", self.density_terms)]
+
+    @property
+    def sampler(self) -> samplers.Sampler | None:
+        """The default sampler: one value after the other."""
+        return samplers.sequential()
+
+    # Training.
+
+    def prepared(self, batch: Fields, step: Step) -> tuple[tf.Tensor, Fields]:
+        """Returns images x [B, H, W, C] in [0, 1], as the likelihood takes them, and the batch with x as its images."""
+        x = self.likelihood.prepare(self.to_unit_range(batch[self.data_field]), step.noise)
+        return x, {**batch, self.data_field: self.to_value_range(x)}
+
+    def log_prob(self, batch: Fields, step: Step) -> tf.Tensor:
+        """Returns log p(x) [B] in nats."""
+        x, batch = self.prepared(batch, step)
+        outputs = step.run("density", {self.data_field: batch[self.data_field], **batch})
+        return self.likelihood.log_prob(x, as_float32(outputs))
+
+    def density_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns -log p(x), in nats, averaged over images."""
+        return {"nll": -tf.reduce_mean(self.log_prob(batch, step))}
+
+    # Beyond training.
+
+    def prepared_batch(self, batch: Fields, noise: Noise) -> Fields:
+        """Returns a batch as the likelihood takes it, binarised where the model is trained so; idempotent."""
+        return self.prepared(batch, self.inference_step(noise))[1]
+
+    def log_likelihood(self, batch: Fields) -> tf.Tensor:
+        """Returns the exact log p(x) of every example of a prepared batch, float32 [B] in nats.
+
+        Raises:
+            UserError: gray pixels under a Bernoulli likelihood, which is none.
+        """
+        if not self.likelihood.exact:
+            raise UserError(f"{self.likelihood} on gray pixels is a cross-entropy: give binarize=static|dynamic")
+        x = self.to_unit_range(batch[self.data_field])
+        outputs = self.infer("density", {self.data_field: batch[self.data_field], **batch})
+        return self.likelihood.log_prob(x, as_float32(outputs))
+
+    def turn_of(
+        self, conditions: Fields, networks: Networks | None = None
+    ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+        """Returns `f(x, t, u) -> x`, which draws the value of turn t by the quantile u [B]."""
+        network = (networks or {}).get("density") or self.best("density")
+        outputs_at, turns = self.outputs_at(network, conditions), tf.constant(self.turns)
+        size = math.prod(self.data_shape)
+
+        def turn(x: tf.Tensor, t: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+            place = turns[t]
+            value = self.likelihood.quantile(outputs_at(self.to_value_range(x), place), u)
+            # it was 0 until now
+            return x + tf.reshape(value[:, None] * tf.one_hot(place, size), tf.shape(x))
+
+        return turn
+
+    def outputs_at(
+        self, network: keras.Model, conditions: Fields
+    ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+        """Returns `f(x, place) -> outputs [B] by name` of a network at the value with that index of a flat example."""
+        height, width, channels = self.data_shape
+        seen = height if self.reach is None else min(height, self.reach + 1)
+        wide = width if self.reach is None else min(width, 2 * self.reach + 1)
+        if channels > 1 or (seen, wide) == (height, width):
+            return lambda x, place: _picked(call(network, {self.data_field: x, **conditions}), place)
+        part = _on_pictures_of(network, (seen, wide, 1))
+
+        def at(x: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
+            row, column = tf.cast(place // width, tf.int32), tf.cast(place % width, tf.int32)
+            top = tf.clip_by_value(row - (seen - 1), 0, height - seen)
+            left = tf.clip_by_value(column - wide // 2, 0, width - wide)
+            window = tf.slice(x, tf.stack([0, top, left, 0]), [-1, seen, wide, 1])
+            window = tf.ensure_shape(window, [None, seen, wide, 1])
+            return _picked(call(part, {self.data_field: window, **conditions}), (row - top) * wide + column - left)
+
+        return at
+
+    def probes(self) -> list[Callable]:
+        """Returns the probe of held-out likelihood."""
+        return [probes.likelihood]
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Returns the rules by which a diagnosis judges a likelihood."""
+        return rules.RULES
+
+    def charts(self) -> tuple[Chart, ...]:
+        """Returns the charts of the training."""
+        return charts.CHARTS
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Those of the exact likelihood."""
+        return scores.NAMES
+
+    def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
+        """Returns the negative log-likelihood and the bits per dimension."""
+        return scores.exact_scores(self, held_out, settings)
+
+
+class MaskedModel(AutoregressiveModel):
+    """MADE: a dense network whose kernels are masked, at first and after every update (Germain et al. 2015).
+
+    Args:
+        density: of `tfgen.networks.masked.masked_network`.
+        **options: of `AutoregressiveModel`.
+    """
+
+    def __init__(self, density: keras.Model, **options: Any) -> None:
+        super().__init__(density, **options)
+        for network in {id(n): n for n in (density, self.best("density"))}.values():
+            apply_masks(network, self.turns)
+
+    def after_update(self, phase: Phase) -> None:
+        """Masks the kernels anew: the optimizer moves weights that have no effect, too."""
+        apply_masks(self.networks["density"], self.turns)
+
+
+def as_float32(outputs: Fields) -> Fields:
+    """Returns outputs by name, float32 also under mixed precision."""
+    return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+
+
+def _picked(outputs, place):
+    """Returns the outputs [B] by name at one place of the flat maps."""
+    return {
+        name: tf.gather(tf.reshape(value, [tf.shape(value)[0], -1]), place, axis=1) for name, value in outputs.items()
+    }
+
+
+def _on_pictures_of(network, shape):
+    """Returns a network of the same layers, with their weights, that takes pictures of another size."""
+    image = keras.Input(shape, name=network.inputs[0].name)
+    return keras.models.clone_model(network, input_tensors=image, clone_function=lambda layer: layer)

@@ -1,0 +1,32 @@
+"""Scores of models with an exact likelihood, of held-out examples; arguments as of `tfgen.metrics.score`."""
+
+import math
+from typing import Any
+
+from tfgen import metrics
+from tfgen.metrics.score import HeldOut, Score, asked, mean_of
+
+NAMES = ("nll", "bits_per_dimension")
+
+
+def exact_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:
+    """Returns `nll` in nats per example, of images `bits_per_dimension`, and no details.
+
+    Of a density, the bits are those of dequantised pixels. Without a likelihood of the data there are no scores.
+    """
+    likelihood = model.likelihood
+    if not likelihood.exact or not asked(settings, *NAMES):
+        return {}, {}
+    conditions = held_out.conditions(model.conditions)
+    log_px = metrics.log_likelihood(model, held_out.data, conditions=conditions)
+    said = {"likelihood": repr(likelihood)}
+    scores = {"nll": mean_of(-log_px, protocol=held_out.stated(seed=settings.seed, unit="nats, exact") | said)}
+    if len(model.data_shape) < 3 or not asked(settings, "bits_per_dimension"):
+        return scores, {}
+    dequantized = not likelihood.discrete
+    if dequantized:
+        noisy = metrics.dequantize(held_out.data, settings.seed)
+        log_px = metrics.log_likelihood(model, noisy, conditions=conditions)
+    bits = metrics.bits_per_dimension(log_px, math.prod(model.data_shape), likelihood, dequantized)
+    stated = held_out.stated(seed=settings.seed, dequantized=dequantized) | said
+    return {**scores, "bits_per_dimension": mean_of(bits, protocol=stated)}, {}

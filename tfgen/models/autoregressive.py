@@ -1,0 +1,157 @@
+"""`made` and `pixelcnn`: autoregressive models with an exact likelihood."""
+
+import dataclasses
+import math
+from typing import Literal
+
+import numpy as np
+
+from tfgen import likelihoods
+from tfgen.data.source import Field
+from tfgen.domains import Count, Natural, Proportion, Seed, Size
+from tfgen.errors import UserError
+from tfgen.families.autoregressive.model import AutoregressiveModel, MaskedModel
+from tfgen.models.common import compiled, image_shape_of, only
+from tfgen.models.options import Activation, Optimizer
+from tfgen.networks.masked import masked_network
+from tfgen.networks.pixelcnn import pixelcnn_network, reach
+from tfgen.networks.seeding import seeded
+from tfgen.recipes.options import Options
+
+
+@dataclasses.dataclass(frozen=True)
+class Autoregressive(Options):
+    """Options of every `AutoregressiveModel`.
+
+    Attributes:
+        likelihood: the distribution of a gray pixel, given those before it
+        binarize: black and white pixels, by a threshold of 1/2 or drawn at every step; none: gray ones
+        ema: decay of the moving average of the network; none: no average
+        seed: of the initial weights, the order of the data and the noise
+    """
+
+    likelihood: likelihoods.Likelihood = likelihoods.discretized_logistic()
+    binarize: Literal["none", "static", "dynamic"] = "none"
+    ema: Proportion | None = None
+    seed: Seed = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class MaskedDense(Options):
+    """MADE's network.
+
+    Attributes:
+        units: sizes of the hidden layers
+        activation: of the hidden layers
+        direct: outputs depend on the inputs before them also directly, not by way of the hidden layers alone
+        dropout: rate after each hidden layer
+        order: of the pixels: row by row, or one drawn at random from the seed
+    """
+
+    units: tuple[Size, ...] = (500,)
+    activation: Activation = "relu"
+    direct: bool = True
+    dropout: Proportion = 0.0
+    order: Literal["raster", "random"] = "raster"
+
+
+@dataclasses.dataclass(frozen=True)
+class GatedConv(Options):
+    """The network of the gated PixelCNN.
+
+    Attributes:
+        width: channels of the maps
+        blocks: gated layers after the first
+        first_half: rows above, and columns to either side, that the first layer sees
+        half: as many of each further layer
+        head_width: channels before the outputs
+    """
+
+    width: Size = 32
+    blocks: Natural = 5
+    first_half: Count = 3
+    half: Count = 1
+    head_width: Size = 64
+
+
+def made(
+    fields: dict[str, Field],
+    *,
+    masked: MaskedDense = MaskedDense(),
+    autoregressive: Autoregressive = Autoregressive(),
+    optimization: Optimizer = Optimizer(),
+    kind: type[MaskedModel] = MaskedModel,
+) -> MaskedModel:
+    """MADE: a dense network masked so that each pixel depends on those before it (Germain et al. 2015).
+
+    Args:
+        fields: of the data set.
+        masked: options of the network.
+        autoregressive: options of the family.
+        optimization: options of the optimizer.
+        kind: the class to build.
+    """
+    shape, likelihood = image_shape_of(fields, "made"), pixels_of(autoregressive)
+    if not masked.units:
+        masked.idle("without hidden layers", "activation", "direct", "dropout")
+    hidden = (
+        {"activation": masked.activation, "direct": masked.direct, "dropout": masked.dropout} if masked.units else {}
+    )
+    with seeded(autoregressive.seed):
+        network = masked_network(shape, likelihood, masked.units, **hidden)
+    turns = np.random.default_rng(autoregressive.seed).permutation(math.prod(shape))
+    order = turns.tolist() if masked.order == "random" else None
+    return _assembled("made", kind, network, fields, autoregressive, optimization, order=order)
+
+
+def pixelcnn(
+    fields: dict[str, Field],
+    *,
+    gated: GatedConv = GatedConv(),
+    autoregressive: Autoregressive = Autoregressive(),
+    optimization: Optimizer = Optimizer(),
+    kind: type[AutoregressiveModel] = AutoregressiveModel,
+) -> AutoregressiveModel:
+    """Gated PixelCNN: convolutions of the pixels above and to the left (van den Oord et al. 2016).
+
+    Args:
+        fields: of the data set.
+        gated: options of the network.
+        autoregressive: options of the family.
+        optimization: options of the optimizer.
+        kind: the class to build.
+    """
+    shape, likelihood = image_shape_of(fields, "pixelcnn"), pixels_of(autoregressive)
+    first, size = 2 * gated.first_half + 1, 1
+    if gated.blocks:
+        size = 2 * gated.half + 1
+    else:
+        gated.idle("without blocks", "half")
+    with seeded(autoregressive.seed):
+        network = pixelcnn_network(shape, likelihood, gated.width, gated.blocks, first, size, gated.head_width)
+    seen = reach(gated.blocks, first, size)
+    return _assembled("pixelcnn", kind, network, fields, autoregressive, optimization, reach=seen)
+
+
+def pixels_of(options: Autoregressive) -> likelihoods.Likelihood:
+    """Returns the likelihood of the options `likelihood` and `binarize`.
+
+    Raises:
+        UserError: a Bernoulli likelihood of gray pixels, which is none.
+    """
+    if options.binarize != "none":
+        options.idle("with binarize, whose pixels are 0 or 1", "likelihood")
+        return likelihoods.bernoulli(options.binarize)
+    if not options.likelihood.exact:
+        raise UserError(
+            "likelihood=bernoulli is no likelihood of gray pixels, which an exact model needs: give "
+            "binarize=static|dynamic, or likelihood=discretized_logistic"
+        )
+    return options.likelihood
+
+
+def _assembled(name, kind, network, fields, options, optimization, **more):
+    """Returns the compiled model of a network."""
+    likelihood, known = pixels_of(options), only(fields, "image")
+    model = kind(network, likelihood=likelihood, ema=options.ema, seed=options.seed, fields=known, name=name, **more)
+    return compiled(model, optimization)

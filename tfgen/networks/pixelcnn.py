@@ -1,0 +1,109 @@
+"""The gated PixelCNN: convolutions of the pixels above and to the left (van den Oord et al. 2016, section 2).
+
+Causality lies in how maps are padded and cut, in built-in layers, and needs no masks of kernels.
+"""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from tfgen.likelihoods import Likelihood
+
+
+def pixelcnn_network(
+    shape: Sequence[int],
+    likelihood: Likelihood,
+    width: int = 32,
+    blocks: int = 5,
+    first_size: int = 7,
+    kernel_size: int = 3,
+    head_width: int = 64,
+) -> keras.Model:
+    """Returns image [B, H, W, C] in [0, 1] -> the likelihood's outputs, each float32 [B, H, W, C].
+
+    The parameters of a pixel depend on the pixels above, and to its left in its row; those of a channel on the channels
+    before it as well: colour is taken as a picture of W C columns.
+
+    Args:
+        shape: (H, W, C).
+        likelihood: of the pixels.
+        width: channels of the maps.
+        blocks: gated layers after the first.
+        first_size, kernel_size: sides of the kernels, odd.
+        head_width: channels before the outputs.
+    """
+    image = keras.Input(tuple(shape), name="image")
+    grid = _Grid(tuple(shape))
+    x = image if grid.channels == 1 else layers.Reshape((grid.rows, grid.columns, 1))(image)
+    half = first_size // 2
+    v = layers.Conv2D(width, (half, first_size))(layers.ZeroPadding2D(((half, 0), (half, half)))(x))
+    v = layers.Cropping2D(((0, 1), (0, 0)))(v)  # row r sees rows r - half to r - 1
+    h = layers.Conv2D(width, (1, half))(layers.ZeroPadding2D(((0, 0), (half, 0)))(x))
+    h = layers.Cropping2D(((0, 0), (0, 1)))(h)
+    h = grid.mixed(layers.Add()([h, layers.Conv2D(width, 1)(v)]), width)
+    skips = []
+    for _ in range(blocks):
+        v, h, skip = _block(v, h, width, kernel_size // 2, head_width)
+        skips.append(skip)
+    skips = skips or [layers.Conv2D(head_width, 1)(h)]
+    y = layers.ReLU()(layers.Add()(skips) if len(skips) > 1 else skips[0])
+    y = layers.ReLU()(grid.mixed(y, head_width))
+
+    def raw(name: str) -> keras.KerasTensor:
+        made = grid.mixed(y, 1, name=f"raw_{name}")
+        return made if grid.channels == 1 else layers.Reshape(tuple(shape))(made)
+
+    return keras.Model(image, likelihood.heads(raw, "mean"), name="density")
+
+
+def _block(v, h, width, half, head_width):
+    """Returns the vertical and the horizontal maps after a gated layer, and what it adds to the output (figure 2)."""
+    above = layers.ZeroPadding2D(((half, 0), (half, half)))(v)
+    left = layers.ZeroPadding2D(((0, 0), (half, 0)))(h)
+    vertical = [layers.Conv2D(width, (half + 1, 2 * half + 1))(above) for _ in range(2)]
+    horizontal = [layers.Conv2D(width, (1, half + 1))(left) for _ in range(2)]
+    joined = [layers.Add()([a, layers.Conv2D(width, 1)(b)]) for a, b in zip(horizontal, vertical, strict=True)]
+    gated = _gated(*joined)
+    return _gated(*vertical), layers.Add()([h, layers.Conv2D(width, 1)(gated)]), layers.Conv2D(head_width, 1)(gated)
+
+
+def _gated(a, b):
+    """Returns tanh(a) sigmoid(b), equation 2."""
+    return layers.Multiply()([layers.Activation("tanh")(a), layers.Activation("sigmoid")(b)])
+
+
+@dataclasses.dataclass(frozen=True)
+class _Grid:
+    """A picture of C channels as one of W C columns."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        return self.shape[0]
+
+    @property
+    def columns(self) -> int:
+        return math.prod(self.shape[1:])
+
+    @property
+    def channels(self) -> int:
+        return self.shape[2]
+
+    def mixed(self, x, width, name=None):
+        """Returns maps after a linear map of each place's own, which is another one for each channel of the picture."""
+        if self.channels == 1:
+            return layers.Conv2D(width, 1, name=name)(x)
+        height, columns, channels = self.shape
+        x = layers.Reshape((height, columns, channels, x.shape[-1]))(x)
+        # convolutions cannot tell which channel a column is of
+        x = layers.EinsumDense("bhwci,cio->bhwco", (None, None, channels, width), bias_axes="co", name=name)(x)
+        return layers.Reshape((height, columns * channels, width))(x)
+
+
+def reach(blocks: int, first_size: int, kernel_size: int) -> int:
+    """Returns how many rows above, and columns to either side, the parameters of a pixel depend on, at most."""
+    return first_size // 2 + blocks * (kernel_size // 2)
