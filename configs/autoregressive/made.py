@@ -2,8 +2,8 @@
 
     python -m tfgen.run --model=made
 
-The likelihood is exact: `tfgen.evaluate` gives bits per dimension. `--set=binarize=static` takes black and white pixels,
-as the paper does (`made_binarized_mnist`). A value is drawn after the other, 784 passes per picture.
+The likelihood is exact: `tfgen.evaluate` gives bits per dimension. `--set=binarize=static` takes black and white
+pixels, as the paper does (`made_binarized_mnist`). A value is drawn after the other, 784 passes per picture.
 """
 
 import tfgen

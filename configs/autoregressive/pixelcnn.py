@@ -2,8 +2,8 @@
 
     python -m tfgen.run --model=pixelcnn
 
-The likelihood is exact: `tfgen.evaluate` gives bits per dimension. A pixel is drawn after the other, from the part of the
-picture that it depends on: 784 passes of the network per picture, so that samples take as long as the training.
+The likelihood is exact: `tfgen.evaluate` gives bits per dimension. A pixel is drawn after the other, from the part of
+the picture that it depends on: 784 passes of the network per picture.
 """
 
 import tfgen

@@ -1,10 +1,7 @@
 """`made` and `pixelcnn`: autoregressive models with an exact likelihood."""
 
 import dataclasses
-import math
-from typing import Literal
-
-import numpy as np
+from typing import Any, Literal
 
 from tfgen import likelihoods
 from tfgen.data.source import Field
@@ -92,16 +89,14 @@ def made(
         kind: the class to build.
     """
     shape, likelihood = image_shape_of(fields, "made"), pixels_of(autoregressive)
-    if not masked.units:
+    hidden: dict[str, Any] = {}
+    if masked.units:
+        hidden = {"activation": masked.activation, "direct": masked.direct, "dropout": masked.dropout}
+    else:
         masked.idle("without hidden layers", "activation", "direct", "dropout")
-    hidden = (
-        {"activation": masked.activation, "direct": masked.direct, "dropout": masked.dropout} if masked.units else {}
-    )
     with seeded(autoregressive.seed):
         network = masked_network(shape, likelihood, masked.units, **hidden)
-    turns = np.random.default_rng(autoregressive.seed).permutation(math.prod(shape))
-    order = turns.tolist() if masked.order == "random" else None
-    return _assembled("made", kind, network, fields, autoregressive, optimization, order=order)
+    return _assembled("made", kind, network, fields, autoregressive, optimization, order=masked.order)
 
 
 def pixelcnn(

@@ -57,7 +57,7 @@ def masked_network(
 def degrees(network: keras.Model, order: np.ndarray) -> Iterator[tuple[layers.Dense, np.ndarray, np.ndarray]]:
     """Yields (layer, degrees of its inputs, degrees of its outputs) of the masked layers, in their order.
 
-    An output may depend on the inputs of its own or a smaller degree (equations 8 and 9). An input has that of its turn,
+    An output may depend on the inputs of its own or a smaller degree (equations 8, 9). An input has that of its turn,
     from 1; hidden units have degrees spread evenly from 1 to D - 1; an output has that of its turn, less 1.
 
     Args:

@@ -1,8 +1,8 @@
 """AutoregressiveModel: log p(x) = sum_t log p(x_t | x_1, ..., x_(t-1)), exact (Larochelle and Murray 2011)."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ class AutoregressiveModel(GenerativeModel):
         density: `keras.Model`, `image` float32 [B, H, W, C] in [0, 1] -> {`image`: mean of p(x_t | x_<t), and the
             likelihood's raw parameters}, each [B, H, W, C]; the outputs at x_t depend on the x before it alone.
         likelihood: p(x_t | x_<t), of `tfgen.likelihoods`.
-        order: the index, in a flat example, of the value of each turn; by default row by row, and channel by channel.
+        order: of the values, row by row and channel by channel, or a random one that follows from the seed.
         reach: rows above and columns to either side that the network sees, at most, so that a value is drawn from a
             part of the picture; None: all.
         ema: decay of the moving average of the network, or None.
@@ -41,7 +41,7 @@ class AutoregressiveModel(GenerativeModel):
         **kwargs: `name`, and as of `GenerativeModel`.
 
     Raises:
-        UserError: `order` does not have each value once.
+        UserError: another `order`.
     """
 
     likelihood: Likelihood
@@ -54,7 +54,7 @@ class AutoregressiveModel(GenerativeModel):
         density: keras.Model,
         *,
         likelihood: Likelihood,
-        order: Sequence[int] | None = None,
+        order: Literal["raster", "random"] = "raster",
         reach: Natural | None = None,
         ema: Proportion | None = None,
         seed: Seed = 0,
@@ -62,15 +62,17 @@ class AutoregressiveModel(GenerativeModel):
         **kwargs: Any,
     ) -> None:
         super().__init__({"density": density}, fields=fields, ema=ema, seed=seed, **kwargs)
-        self.likelihood, self.reach = likelihood, reach
-        self.order = None if order is None else [int(index) for index in order]
-        if sorted(self.turns) != list(range(math.prod(self.data_shape))):
-            raise UserError(f"order expects each index below {math.prod(self.data_shape)} once, got {self.order!s:.60}")
+        self.likelihood, self.order, self.reach = likelihood, order, reach
+        if order not in ("raster", "random"):
+            raise UserError(f"order must be 'raster' or 'random', got {order!r}")
 
     @property
     def turns(self) -> np.ndarray:
-        """The index of the value of each turn, int64 [H W C]."""
-        return np.arange(math.prod(self.data_shape)) if self.order is None else np.asarray(self.order, np.int64)
+        """The index, in a flat example, of the value of each turn, int64 [H W C]."""
+        size = math.prod(self.data_shape)
+        # of NumPy's streams the only one that never changes: weights belong to an order
+        random = np.random.RandomState(self.seed % 2**32)
+        return np.arange(size) if self.order == "raster" else random.permutation(size).astype(np.int64)
 
     @property
     def phases(self) -> list[Phase]:
