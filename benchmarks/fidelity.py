@@ -27,7 +27,7 @@ from tfgen.recipes.recipe import Recipe, load_recipe
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "fidelity.md"
 SHAPE, CLASSES = (28, 28, 1), 10  # of the default recipes' data
 SHAPES = (
-    "InputLayer Reshape Flatten Concatenate Cropping2D Identity Permute RepeatVector".split()
+    "InputLayer Reshape Flatten Concatenate Cropping2D ZeroPadding2D Identity Permute RepeatVector".split()
 )  # change nothing else
 CONVOLUTIONS = {"Conv2D": "conv", "Conv2DTranspose": "up", "DepthwiseConv2D": "depthwise"}
 LAYERS = {  # kind -> its word, and the setting that follows it
@@ -87,7 +87,8 @@ def settings(model: keras.Model) -> dict[str, str]:
     elsewhere = {*model.networks, "discriminator_steps", "ema", "fields", "name", "seed"}
     found = {"prior": "none"}
     for name, value in model.get_config().items():
-        if name not in elsewhere and value not in (None, False, 0, "none", "auto"):
+        networks = isinstance(value, list) and any(isinstance(item, dict) for item in value)
+        if name not in elsewhere and not networks and value not in (None, False, 0, "none", "auto"):
             made = keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
             found[name.replace("_", " ")] = setting_text(made)
     return found
@@ -109,7 +110,7 @@ def network_text(network: keras.Model) -> str:
     return ", ".join(folded([text for text in map(layer_text, network.layers) if text]))
 
 
-def folded(texts: list[str], longest: int = 16) -> list[str]:
+def folded(texts: list[str], longest: int = 24) -> list[str]:
     """Returns texts, of which several that follow each other again and again are given once: `3 x (a, b)`."""
     best = (0, 0, 0, 1)  # texts that are saved, the earliest start among the best, size, times
     for start, size in itertools.product(range(len(texts)), range(2, longest + 1)):

@@ -39,8 +39,8 @@ def test_areas_that_are_none(scores, unusual, sentence):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Two classes of dark pictures, and one, called odd, of bright ones."""
-    rng, labels = np.random.default_rng(0), np.arange(60) % 3
-    images = rng.integers(0, 60, (60, *SHAPE)).astype(np.uint8)
+    rng, labels = np.random.default_rng(0), np.arange(180) % 3
+    images = rng.integers(0, 60, (180, *SHAPE)).astype(np.uint8)
     images[labels == 2] += 190
     path = tmp_path_factory.mktemp("data") / "three.npz"
     arrays = {f"{key}_{split}": value for split in ("train", "test") for key, value in (("x", images), ("y", labels))}
@@ -59,7 +59,7 @@ def test_a_class_is_left_out_of_training_and_validation_alone(data, run):
     source = run.source()
     for split in ("train", "validation"):
         assert 2 not in source.splits[split].to_numpy()["label"]
-    assert len(source.splits["train"]) + len(source.splits["validation"]) == 40
+    assert len(source.splits["train"]) + len(source.splits["validation"]) == 120
     assert set(source.splits["test"].to_numpy()["label"]) == {0, 1, 2} and source.num_classes == 3
     assert run.record["recipe"]["leave_out"] == "odd" and run.record["data"]["left_out"] == ["odd"]
     whole = tfgen.load_dataset(data)
@@ -80,9 +80,10 @@ def test_classes_that_cannot_be_left_out(data, classes, sentence):
         without_classes(tfgen.load_dataset(data), classes)
 
 
-def test_points_have_no_classes_to_leave_out():
+def test_data_without_labels_have_no_classes_to_leave_out(tmp_path):
+    np.savez(tmp_path / "plain.npz", x_train=np.zeros((40, *SHAPE), np.uint8))
     with pytest.raises(UserError, match="has no labels"):
-        without_classes(tfgen.load_dataset("ring"), "0")
+        without_classes(tfgen.load_dataset(f"npz:{tmp_path / 'plain.npz'}"), "0")
 
 
 def test_each_image_of_the_test_split_has_codes_scores_and_areas(run, tmp_path, capsys):

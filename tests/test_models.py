@@ -35,7 +35,7 @@ SIZES = {
     "filters": 4,
     "labelled": 3,
 }
-SIZES |= {"caption_units": 4, "blocks": 1, "judge_width": 4, "hidden_units": 8}
+SIZES |= {"caption_units": 4, "blocks": 1, "judge_width": 4, "hidden_units": 8, "couplings": 2, "head_width": 4}
 
 
 def networks_of(name):

@@ -42,6 +42,7 @@ CLASSES = {
     "tfgen.families.adversarial.semi_supervised": ("SemiSupervisedModel", "SupervisedModel"),
     "tfgen.families.autoregressive.model": ("AutoregressiveModel", "MaskedModel"),
     "tfgen.families.discriminating": ("Discriminating",),
+    "tfgen.families.flow.coupling": ("CouplingModel",),
     "tfgen.families.latent": ("LatentModel",),
     "tfgen.families.translation.cycle": ("CycleTranslation",),
     "tfgen.families.translation.model": ("PairedTranslation", "TranslationModel"),

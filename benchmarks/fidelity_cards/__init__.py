@@ -1,6 +1,6 @@
 """What the papers (and the authors' code, where a card says so) state of their models, and why ours differ."""
 
-from benchmarks.fidelity_cards import adversarial, autoencoders, conditional, translation, variational
+from benchmarks.fidelity_cards import adversarial, autoencoders, conditional, exact, translation, variational
 from benchmarks.fidelity_cards.card import Card
 
 CARDS: tuple[Card, ...] = (
@@ -8,5 +8,6 @@ CARDS: tuple[Card, ...] = (
     *conditional.CARDS,
     *autoencoders.CARDS,
     *variational.CARDS,
+    *exact.CARDS,
     *translation.CARDS,
 )

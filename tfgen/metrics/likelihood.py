@@ -179,14 +179,14 @@ def dequantize(images: ArrayLike, seed: int = 0) -> np.ndarray:
 
 
 def bits_per_dimension(
-    log_px: ArrayLike, dims: int, likelihood: Likelihood, dequantized: bool = False, levels: int = 256
+    log_px: ArrayLike, dims: int, likelihood: Likelihood | None, dequantized: bool = False, levels: int = 256
 ) -> np.ndarray:
     """Returns the code length of an image in bits per dimension, i.e. per pixel and channel.
 
     Args:
         log_px: log p(x) or a bound on it, in nats per image, as `importance_weighted_bound` returns: float or array.
         dims: H W C, the dimensions of an image.
-        likelihood: the model's, of `tfgen.likelihoods`: a probability of pixel values or a density.
+        likelihood: the model's, of `tfgen.likelihoods`: a probability of pixel values or a density; None: a density.
         dequantized: whether the density is that of pixels from `dequantize`; log2 of the pixel scale is added then.
         levels: number of values of a pixel, the pixel scale.
 
@@ -199,17 +199,18 @@ def bits_per_dimension(
     """
     if dims < 1:
         raise UserError(f"bits per dimension need the numbers in an image, at least 1, got {dims}")
-    if not likelihood.exact:
+    if likelihood is not None and not likelihood.exact:
         raise UserError(f"{likelihood} on gray pixels is a cross-entropy and has no bits per dimension")
-    if likelihood.discrete and dequantized:
+    discrete = likelihood is not None and likelihood.discrete
+    if discrete and dequantized:
         raise UserError(f"{likelihood} is a probability of pixel values: give it the bytes, not dequantised ones")
-    if not likelihood.discrete and not dequantized:
+    if not discrete and not dequantized:
         raise UserError(
-            f"{likelihood} is a density, which is no code length of bytes: evaluate it at "
+            f"{likelihood or 'the likelihood'} is a density, which is no code length of bytes: evaluate it at "
             "tfgen.metrics.dequantize(images), and pass dequantized=True"
         )
     bits = -np.asarray(log_px, np.float64) / (dims * math.log(2.0))
-    return bits if likelihood.discrete else bits + math.log2(levels)
+    return bits if discrete else bits + math.log2(levels)
 
 
 def log_weights(model: GenerativeModel, batch: dict, k: int, noise: Noise) -> tf.Tensor:

@@ -137,6 +137,10 @@ MODELS = Registry(
             "tfgen.models.autoregressive:pixelcnn",
             "Gated PixelCNN: convolutions of the pixels above and to the left (van den Oord et al. 2016).",
         ),
+        "realnvp": (
+            "tfgen.models.realnvp:realnvp",
+            "Real NVP: a flow of coupling layers, exact both ways, of points or images (Dinh et al. 2017).",
+        ),
     },
     group="tfgen.models",
 )

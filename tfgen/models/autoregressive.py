@@ -1,11 +1,11 @@
 """`made` and `pixelcnn`: autoregressive models with an exact likelihood."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from tfgen import likelihoods
 from tfgen.data.source import Field
-from tfgen.domains import Count, Natural, Proportion, Seed, Size
+from tfgen.domains import Interval, Proportion, Seed, Size
 from tfgen.errors import UserError
 from tfgen.families.autoregressive.model import AutoregressiveModel, MaskedModel
 from tfgen.models.common import compiled, image_shape_of, only
@@ -14,6 +14,9 @@ from tfgen.networks.masked import masked_network
 from tfgen.networks.pixelcnn import pixelcnn_network, reach
 from tfgen.networks.seeding import seeded
 from tfgen.recipes.options import Options
+
+Layers = Annotated[int, Interval(0, 64)]
+Half = Annotated[int, Interval(1, 32)]  # of a kernel's side, without its middle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +68,9 @@ class GatedConv(Options):
     """
 
     width: Size = 32
-    blocks: Natural = 5
-    first_half: Count = 3
-    half: Count = 1
+    blocks: Layers = 5
+    first_half: Half = 3
+    half: Half = 1
     head_width: Size = 64
 
 

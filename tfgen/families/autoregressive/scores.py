@@ -15,15 +15,15 @@ def exact_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str
     Of a density, the bits are those of dequantised pixels. Without a likelihood of the data there are no scores.
     """
     likelihood = model.likelihood
-    if not likelihood.exact or not asked(settings, *NAMES):
+    if (likelihood is not None and not likelihood.exact) or not asked(settings, *NAMES):
         return {}, {}
     conditions = held_out.conditions(model.conditions)
     log_px = metrics.log_likelihood(model, held_out.data, conditions=conditions)
-    said = {"likelihood": repr(likelihood)}
+    said = {"likelihood": "a density" if likelihood is None else repr(likelihood)}
     scores = {"nll": mean_of(-log_px, protocol=held_out.stated(seed=settings.seed, unit="nats, exact") | said)}
     if len(model.data_shape) < 3 or not asked(settings, "bits_per_dimension"):
         return scores, {}
-    dequantized = not likelihood.discrete
+    dequantized = likelihood is None or not likelihood.discrete
     if dequantized:
         noisy = metrics.dequantize(held_out.data, settings.seed)
         log_px = metrics.log_likelihood(model, noisy, conditions=conditions)

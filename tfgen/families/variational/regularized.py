@@ -47,8 +47,8 @@ class RegularizedAutoencoder(Autoencoder):
     def cannot_sample(self) -> str:
         """A sentence on why the model cannot sample."""
         return (
-            "a regularised autoencoder has no prior, and its codes follow no known distribution; reconstruct, or train "
-            "a vae"
+            "a regularised autoencoder has no prior, and its codes follow no known distribution; reconstruct, give a "
+            "prior that is fitted to them (--prior=gmm:10), or train a vae"
         )
 
     def reconstruction_terms(self, batch: Fields, step: Step) -> Fields:
@@ -116,7 +116,7 @@ class WassersteinAutoencoder(Autoencoder):
     @property
     def sampler(self) -> Sampler | None:
         """One pass of the decoder."""
-        return latent()
+        return latent(self.fitted_prior)
 
     def reconstruction_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns -log p(x|E(x)) and the weighted discrepancy, of the codes of all replicas."""

@@ -1,0 +1,49 @@
+"""Cards of models with an exact likelihood."""
+
+from benchmarks.fidelity_cards.card import CIFAR, MNIST, Card
+
+CARDS = (
+    Card(
+        "made",
+        "Germain et al. 2015, section 6.2",
+        MNIST,
+        (28, 28, 1),
+        {
+            "density": "8000 relu, 784, 784, add, sigmoid",
+            "likelihood": "bernoulli(static)",
+            "order": "random",
+            "optimizer": "Adadelta",
+            "batch size": "100",
+        },
+        {
+            "masks": "one; the paper's best figure has 32 masks that alternate, whose outputs are averaged",
+            "degrees of hidden units": "spread evenly instead of drawn: each number of inputs has as many units",
+            "optimizer": "Adam, as in all models here that state no rate of their own",
+        },
+    ),
+    Card(
+        "pixelcnn",
+        "van den Oord et al. 2016 (Conditional image generation with PixelCNN decoders), section 2; PixelRNN, table 4",
+        MNIST,
+        (28, 28, 1),
+        {"likelihood": "bernoulli(static)", "batch size": "16", "optimizer": "RMSprop"},
+        {
+            "colour": "a channel is a column of its own, where the paper splits the maps into three groups",
+            "gates": "two convolutions in place of one with twice the channels that is split: the same function",
+            "masks": "maps are padded and cut, in place of masked kernels: the same function, in built-in layers",
+            "optimizer": "Adam, as in the other models here",
+            "output": "the sum of what every layer adds to it, in place of the last horizontal map alone",
+        },
+    ),
+    Card(
+        "realnvp",
+        "Dinh et al. 2017, section 4.1",
+        CIFAR,
+        (32, 32, 3),
+        {"prior": "none", "batch size": "64", "optimizer": "Adam 0.001, beta_1 0.9, beta_2 0.999"},
+        {
+            "coupling networks": "plain convolutions, without residual blocks, batch and weight normalisation",
+            "scales": "blocks of 2 x 2 pixels once; the paper squeezes until maps are 4 x 4, and factors half out",
+        },
+    ),
+)

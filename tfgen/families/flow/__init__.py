@@ -1,0 +1,1 @@
+"""Flows and diffusion: networks that move noise to data, little by little."""
