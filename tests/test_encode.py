@@ -50,8 +50,8 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(data, tmp_path_factory):
-    options = {**VAE, "likelihood": "discretized_logistic"}
-    recipe = tfgen.Recipe("vae", data, options=options, batch_size=8, steps=20, leave_out="odd")
+    options = {**VAE, "likelihood": "discretized_logistic", "learning_rate": 0.02}
+    recipe = tfgen.Recipe("vae", data, options=options, batch_size=8, steps=200, leave_out="odd")
     return tfgen.train(recipe, tmp_path_factory.mktemp("run"))
 
 
