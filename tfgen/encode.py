@@ -14,8 +14,7 @@ COMMAND = cli.Command(
     "Says of each image what a trained run makes of it: codes, reconstruction error, likelihood, anomaly score.",
     "python -m tfgen.encode --run=runs/vae-fashion_mnist_mini\n"
     "python -m tfgen.encode --run=runs/vae-fashion_mnist_mini --images=photos --out=codes.npz\n"
-    "python -m tfgen.run --model=vae --leave_out=sneaker --workdir=runs/no_sneakers\n"
-    "python -m tfgen.encode --run=runs/no_sneakers",
+    "python -m tfgen.encode --run=runs/no_sneakers --split=test",
 )
 COMMAND.path("run", None, "the run's folder")
 COMMAND.path("images", None, "a folder of pictures, one picture, or FILE.npz with images; default: a split of the data")
