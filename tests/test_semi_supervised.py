@@ -13,10 +13,12 @@ import tfgen
 from tfgen.data.labels import evenly_chosen, labels_of
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
+from tfgen.families.adversarial import semi_supervised
 from tfgen.families.adversarial.model import Judged
 from tfgen.families.adversarial.semi_supervised import SemiSupervisedModel
 from tfgen.metrics.score import HeldOut
 from tfgen.noise import Noise
+from tfgen.training.step import Step
 
 SHAPE, CLASSES, ROWS = (8, 8, 1), 3, 60
 FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
@@ -133,8 +135,9 @@ def counted():
     latent, image = keras.Input((3,), name="latent"), keras.Input(SHAPE, name="image")
     zeros = layers.Dense(64, kernel_initializer="zeros", name="made")(latent)
     x = layers.Flatten(name="features")(layers.Cropping2D(((0, 7), (0, 7)))(image))
-    weights = lambda shape, dtype=None: tf.constant([[1.0, 2.0, 0.0]])  # noqa: E731
-    logits = layers.Dense(3, use_bias=False, kernel_initializer=weights, name="class_logits")(x)
+    classes = layers.Dense(3, use_bias=False, name="class_logits")
+    logits = classes(x)
+    classes.kernel.assign([[1.0, 2.0, 0.0]])
     logit = keras.ops.logsumexp(logits, axis=1, keepdims=True)
     outputs = {"logit": logit, "class_logits": logits, "features": x}
     return keras.Model(latent, layers.Reshape(SHAPE)(zeros)), keras.Model(image, outputs)
@@ -170,6 +173,39 @@ def test_the_entropy_of_classes_of_real_images_by_hand():
         == {}
         == built().more_terms("discriminator", {}, real, real, None)
     )
+
+
+def test_the_balance_of_classes_by_hand():
+    outputs = {"class_logits": tf.math.log([[0.5, 0.5, 1e-30], [0.25, 0.25, 0.5]])}
+    real, model = Judged({}, outputs), built(balance_weight=2.0, feature_matching=0.0)
+    found = model.more_terms("discriminator", {}, real, real, model.inference_step(Noise(0, 0)))
+    mean = np.array([0.375, 0.375, 0.25])
+    assert float(found["class_balance"]) == pytest.approx(2.0 * np.sum(mean * np.log(3 * mean)), rel=1e-5)
+    assert "balanced over a batch" in model.needs_whole_batch
+
+
+def test_pseudo_labels_by_hand(monkeypatch):
+    monkeypatch.setattr(semi_supervised, "STRONG", lambda images, noise: 0.1 * images)
+    options = {"latent_dim": 3, "labelled": 1, "value_range": (0.0, 1.0), "fields": FIELDS, "ema": None}
+    model = SemiSupervisedModel(*counted(), pseudo_label_weight=3.0, **options)
+    # of x = 5 the second class has the probability 0.993, of x = 1 it has 0.67
+    batch = {"image": tf.constant([5.0, 1.0])[:, None, None, None] * tf.ones([2, *SHAPE])}
+    step = model.inference_step(Noise(0, 0))
+    found = model.more_terms("discriminator", batch, Judged({}, {"class_logits": None}), None, step)
+    expected = math.log(math.exp(0.5) + math.e + 1.0) - 1.0  # of 0.5, 1.0 and 0
+    assert float(found["pseudo_label_loss"]) == pytest.approx(3.0 * expected / 2, rel=1e-5)
+    assert float(step.logs["pseudo_labelled"]) == 0.5
+
+
+def test_pseudo_labels_are_those_of_the_average(monkeypatch):
+    options = {"latent_dim": 3, "labelled": 1, "value_range": (0.0, 1.0), "fields": FIELDS, "ema": 0.9}
+    model = SemiSupervisedModel(*counted(), pseudo_label_weight=1.0, **options)
+    monkeypatch.setattr(semi_supervised, "STRONG", lambda images, noise: images)
+    model.best("discriminator").get_layer("class_logits").kernel.assign([[2.0, 1.0, 0.0]])
+    step = Step(model.networks, Noise(0, 0), tf.constant(0, tf.int64), moving=frozenset(["discriminator"]))
+    found = model.pseudo_label_loss({"image": 5.0 * tf.ones([1, *SHAPE])}, step)
+    # the first class of the average, whose logit is 5 among 5, 10 and 0
+    assert float(found) == pytest.approx(math.log(math.exp(5) + math.exp(10) + 1.0) - 5.0, rel=1e-5)
 
 
 def test_without_feature_matching_the_generator_follows_the_verdict():

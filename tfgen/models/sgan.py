@@ -23,12 +23,16 @@ class SemiSupervised(Options):
         labelled: number of training images whose labels are kept, evenly over the classes, chosen from the seed
         class_weight: of the cross-entropy of the labelled images
         entropy_weight: of the entropy of the classes of real images without labels
+        pseudo_label_weight: of augmented images without labels, by the classes of which the classifier is sure
+        balance_weight: of the divergence of these classes' frequencies from equal ones
         noise: standard deviation of noise on what the classifier sees
     """
 
     labelled: Count = 100
     class_weight: NotNegative = 2.0
     entropy_weight: NotNegative = 0.0
+    pseudo_label_weight: NotNegative = 0.0
+    balance_weight: NotNegative = 0.0
     noise: NotNegative = 0.3
 
 
@@ -111,4 +115,6 @@ def sgan(
         labelled=semi_supervised.labelled,
         class_weight=semi_supervised.class_weight,
         entropy_weight=semi_supervised.entropy_weight,
+        pseudo_label_weight=semi_supervised.pseudo_label_weight,
+        balance_weight=semi_supervised.balance_weight,
     )

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen.augment import diff_augment
 from tfgen.data.labels import evenly_chosen, labels_of
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import Rule
@@ -22,6 +23,14 @@ from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Step
 
 BATCH = 64  # labelled images per step of the supervised classifier
+SURE = 0.95  # probability of a class from which on it is taken for the label (Sohn et al. 2020, section 3.2)
+STRONG = diff_augment("translation,cutout")  # what the label of an image holds for
+EPSILON = 1e-8  # of a class that no image shows
+
+
+def entropy(logits: tf.Tensor) -> tf.Tensor:
+    """Returns the entropy in nats of softmax(logits) over the last axis."""
+    return -tf.reduce_sum(tf.nn.softmax(logits) * tf.nn.log_softmax(logits), axis=-1)
 
 
 class SemiSupervisedModel(ClassifyingModel):
@@ -39,6 +48,10 @@ class SemiSupervisedModel(ClassifyingModel):
         entropy_weight: weight of the conditional entropy of the class of real images without labels: where it is low,
             boundaries of classes lie where there are no images (Dai et al. 2017, section 4); 0 in
             Salimans et al.
+        pseudo_label_weight: weight of the cross-entropy of augmented images by the classes of which D's average is sure
+            (Sohn et al. 2020); 0 in Salimans et al.
+        balance_weight: weight of KL(mean class || uniform), which keeps classes of images without labels as frequent as
+            each other (Springenberg 2016, equation 6); 0 in Salimans et al.
         feature_matching: weight of the distance of mean features, which takes the place of G's loss; with 0 G follows
             D's verdict, as in any GAN.
         **options: of `AdversarialModel`; `fields` has `label`.
@@ -54,11 +67,14 @@ class SemiSupervisedModel(ClassifyingModel):
         labelled: Count = 100,
         class_weight: NotNegative = 2.0,
         entropy_weight: NotNegative = 0.0,
+        pseudo_label_weight: NotNegative = 0.0,
+        balance_weight: NotNegative = 0.0,
         feature_matching: NotNegative = 1.0,
         **options: Any,
     ) -> None:
         super().__init__(generator, discriminator, feature_matching=feature_matching, **options)
         self.labelled, self.class_weight, self.entropy_weight = int(labelled), class_weight, entropy_weight
+        self.pseudo_label_weight, self.balance_weight = pseudo_label_weight, balance_weight
         # states, so that files of the model have them; -1: not chosen yet
         self.add_state("labelled_images", np.zeros((self.labelled, *self.data_shape)), "uint8")
         self.add_state("labels", np.full(self.labelled, -1), "int64")
@@ -97,13 +113,39 @@ class SemiSupervisedModel(ClassifyingModel):
         step.log("labelled_accuracy", accuracy(labels, logits))
         return {**terms, "class_loss": self.class_weight * cross_entropy(labels, logits)}
 
+    @property
+    def needs_whole_batch(self) -> str | None:
+        """The reason, the start of a sentence, if a step cannot see its batch in micro-batches; else None."""
+        return super().needs_whole_batch or ("classes are balanced over a batch" if self.balance_weight else None)
+
     def more_terms(self, phase: str, batch: Fields, real: Judged | None, fake: Judged, step: Step) -> Fields:
-        """Returns H(p(y|x)) of real images in nats, for D."""
-        if not self.entropy_weight or phase != "discriminator" or real is None:
+        """Returns the terms of real images without labels, for D."""
+        if phase != "discriminator" or real is None:
             return {}
-        logits = real.outputs["class_logits"]
-        entropy = -tf.reduce_sum(tf.nn.softmax(logits) * tf.nn.log_softmax(logits), axis=1)
-        return {"class_entropy": self.entropy_weight * tf.reduce_mean(entropy)}
+        logits, terms = real.outputs["class_logits"], {}
+        if self.entropy_weight:
+            terms["class_entropy"] = self.entropy_weight * tf.reduce_mean(entropy(logits))
+        if self.balance_weight:
+            mean = tf.reduce_mean(step.gather(tf.nn.softmax(logits)), axis=0)
+            uneven = tf.math.log(float(mean.shape[0])) - entropy(tf.math.log(mean + EPSILON))
+            terms["class_balance"] = self.balance_weight * uneven
+        if self.pseudo_label_weight:
+            terms["pseudo_label_loss"] = self.pseudo_label_weight * self.pseudo_label_loss(batch, step)
+        return terms
+
+    def pseudo_label_loss(self, batch: Fields, step: Step) -> tf.Tensor:
+        """Returns the mean cross-entropy in nats of augmented images, by the classes of which D's average is sure.
+
+        Sohn et al. 2020 (FixMatch), equation 4; images of which it is not sure count 0. The average takes the place of
+        D itself (Tarvainen and Valpola 2017).
+        """
+        known = tf.cast(self.infer("discriminator", batch)["class_logits"], tf.float32)
+        sure = tf.cast(tf.reduce_max(tf.nn.softmax(known), axis=1) >= SURE, tf.float32)
+        step.log("pseudo_labelled", tf.reduce_mean(sure))
+        changed = {**batch, self.data_field: STRONG(batch[self.data_field], step.noise.scope("pseudo_labels"))}
+        logits = tf.cast(step.run("discriminator", changed)["class_logits"], tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.argmax(known, axis=1), logits)
+        return tf.reduce_mean(sure * losses)
 
     def generator_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns |E f(x) - E f(G(z))|^2, f the features of D: Salimans et al. 2016, section 3.1."""
