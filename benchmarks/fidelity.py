@@ -53,8 +53,9 @@ default recipes are sized for two CPU cores; their files in `configs/` say why e
 
 A network is written from input to output: `1200 relu` is a dense layer, `conv 5x5/2 128` a convolution with stride 2
 and 128 channels, `up 5x5/2 64` a transposed one, `max of 5` the largest of every 5 numbers, `x2` an enlargement of
-maps; `bn`, `in` and `ln` are normalisation over the batch, of each map and of each layer, `sn` before a layer is
-spectral normalisation of its kernel. `3 x (...)` is a sequence of layers three times. Layers of two branches alternate.
+maps; `bn`, `in` and `ln` are normalisation over the batch, of each map and of each layer, `gn 4` of 4 groups of maps,
+`sn` before a layer is spectral normalisation of its kernel. `3 x (...)` is a sequence of layers three times. Layers of
+two branches alternate.
 Weights and formulas that are 0 or none have no row.
 """
 
@@ -145,6 +146,8 @@ def layer_text(layer: keras.Layer) -> str:
         return after.strip()
     if kind == "GlobalMaxPooling1D":
         return f"max of {layer.input.shape[1]}"
+    if kind == "GroupNormalization" and layer.groups not in (-1, layer.input.shape[-1]):
+        return f"gn {layer.groups}"
     if kind == "Embedding":
         return f"{'embedding' if layer.trainable else 'one-hot'} {layer.output_dim}"
     name, setting = LAYERS.get(kind, (kind.lower(), None))

@@ -131,7 +131,10 @@ def test_shards_of_other_conditions_are_not_mixed(runs, tmp_path, capsys):
         (["--conditions=wide.npz"], "given: expected finite numbers [N, 3], got float64 of shape (2, 4)"),
         (["--conditions=typo.npz"], "takes no givn: its conditions are given; did you mean 'given'?"),
         (["--label=1"], "of_conditions is not conditioned on a label; give conditions={'given': ...}"),
-        (["--sampler=hun"], "--sampler is one of latent, euler, heun, got 'hun'; did you mean 'heun'?"),
+        (
+            ["--sampler=hun"],
+            "--sampler is one of latent, euler, heun, ddim, ancestral, jump, sequential, got 'hun'; did you mean 'heun'?",
+        ),
         (["--sampler=heun"], "has no velocity for a sampler to follow"),
         (["--sampling_steps=3"], "--sampling_steps is not for the sampler Latent()"),
         (["--sampler=latent", "--guidance=2"], "--guidance is not for the sampler latent"),

@@ -42,16 +42,23 @@ VALUES |= {
     "weight_clip": 0.01,
     "momentum_steps": 10,
     "objective": "iwae",
+    "doublings": 0,
+    "heads": 2,
 }  # not what leaving them out means
 
 
 def contexts_of(name, option):
     """Options under which the option is tried: those that decide whether it is of use."""
-    parameters = option_parameters(models.MODELS.get(name))
+    builder = models.MODELS.get(name)
+    parameters, owner_of = option_parameters(builder), owners(builder)
     contexts = [{}]
-    if "network" in parameters and option != "network":
+    # a network that is chosen in a group of options is read by this group alone
+    read = owner_of.get("network") in (None, owner_of.get(option))
+    if "network" in parameters and option != "network" and read:
         words = typing.get_args(parameters["network"].annotation)
         contexts += [{"network": word} for word in words if word != parameters["network"].default]
+    if option.startswith("condition_"):
+        contexts = [{"condition": "label"}]
     if f"{option}_weight" in parameters:
         contexts.append({f"{option}_weight": 0.5})
     if option in {field.name for field in dataclasses.fields(common.Optimizer)} - {"optimizer", "learning_rate"}:
@@ -132,12 +139,17 @@ def cases():
     seen = set()
     for name in sorted(NAMES, key=lambda name: (name not in ("ae", "vae", "gan", "dcgan", "cgan"), name)):
         builder = models.MODELS.get(name)
-        groups = [p.default for p in inspect.signature(builder).parameters.values() if isinstance(p.default, Options)]
-        declared = {field: owner(type(group), field) for group in groups for field in group.__dataclass_fields__}
+        declared = owners(builder)
         for option in option_parameters(builder):
             key = declared.get(option, name), option
             yield pytest.param(name, option, marks=[pytest.mark.slow] if key in seen else [])
             seen.add(key)
+
+
+def owners(builder):
+    """Option -> the class of the group that declares it, of those in a group."""
+    groups = [p.default for p in inspect.signature(builder).parameters.values() if isinstance(p.default, Options)]
+    return {field: owner(type(group), field) for group in groups for field in group.__dataclass_fields__}
 
 
 def owner(group, field):

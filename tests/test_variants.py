@@ -8,7 +8,7 @@ from factories import gan, generator
 from keras import layers
 
 import tfgen
-from tfgen import losses, models, objectives, penalties
+from tfgen import interpolants, losses, models, objectives, penalties, samplers
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.families.adversarial.balanced import BalancedModel
@@ -36,6 +36,12 @@ FORMULAS = {
     "info_vae": {"objective": objectives.info_vae(0.0, 1000.0)},
     "iwae": {"objective": objectives.iwae(), "samples": 5},
     "miwae": {"objective": objectives.miwae(8), "samples": 16},
+    "ddpm": {
+        "interpolant": interpolants.cosine(),
+        "predicts": "v",
+        "min_snr": 5.0,
+        "sampler": samplers.ddim(20),
+    },
 }
 
 
@@ -46,7 +52,10 @@ def test_a_variant_is_the_other_model_with_formulas_of_its_own(name):
     assert option_parameters(builder).keys() == option_parameters(base).keys() - {"kind"}
     fields = {"image": Field("image", SHAPE)}
     recipe = load_recipe(name)
-    bare = recipe.without_options(list(recipe.options)).replace(options={"width": 2, "latent_dim": 3})
+    sizes = {
+        option: size for option, size in {"width": 2, "latent_dim": 3}.items() if option in option_parameters(base)
+    }
+    bare = recipe.without_options(list(recipe.options)).replace(options=sizes)
     model = models.build_from_recipe(bare, fields)
     for attribute, value in FORMULAS[name].items():
         assert getattr(model, attribute) == value

@@ -39,13 +39,14 @@ _NAMES = {
     "Field": "tfgen.data.source",
     "AdversarialModel": "tfgen.families.adversarial.model",
     "VariationalModel": "tfgen.families.variational.model",
+    "FlowModel": "tfgen.families.flow.model",
     "Diagnosis": "tfgen.diagnosis.callback",
     "make_optimizer": "tfgen.optimizers.building",
     "Loss": "tfgen.losses",
     "UserError": "tfgen.errors",
 }
 _MODULES = {"augment", "latent", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors"}
-_MODULES |= {"samplers", "texts"}
+_MODULES |= {"interpolants", "samplers", "texts"}
 
 __all__ = sorted({*_NAMES, *_MODULES, "__version__"})
 

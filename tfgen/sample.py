@@ -38,9 +38,9 @@ COMMAND.path(
     None,
     "FILE.npz: arrays by field name, whose rows are taken in turn; default: the run's validation split",
 )
-COMMAND.string("sampler", None, "latent, euler, heun or sequential; default: the model's own")
-COMMAND.integer("sampling_steps", None, "steps of euler and heun", minimum=1)
-COMMAND.number("guidance", None, "strength of the conditions of euler and heun; 1: none beyond the model's own")
+COMMAND.string("sampler", None, "latent, euler, heun, ddim, ancestral, jump or sequential; default: the model's own")
+COMMAND.integer("sampling_steps", None, "steps of the sampler of a flow", minimum=1)
+COMMAND.number("guidance", None, "strength of the conditions of a flow; 1: none beyond the model's own")
 COMMAND.string(
     "prior",
     None,

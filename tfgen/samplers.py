@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfgen.domains import Count
 from tfgen.errors import UserError
+from tfgen.interpolants import Mixture
 from tfgen.noise import stream_key
 from tfgen.priors import Prior
 from tfgen.values import Value, serializable
@@ -100,10 +101,15 @@ class Translation(Sampler):
         return model.to_unit_range(made)
 
 
-@serializable
 @dataclasses.dataclass(frozen=True)
-class Euler(Sampler):
-    """Euler's method from noise at t = 0 to data at t = 1: x <- x + v(x, t) / steps, v = `model.velocity`."""
+class Flow(Sampler):
+    """A way from noise x_0 ~ N(0, I) at t = 0 to data at t = 1 in equal steps, by `model.velocity`.
+
+    Attributes:
+        steps: number of steps.
+        guidance: w of v(x, t) + w (v(x, t, c) - v(x, t)), where c are the conditions: 1 is v(x, t, c) itself, more
+            exaggerates them (Ho and Salimans 2021, equation 6, where w is their 1 + w).
+    """
 
     steps: Count = 20
     guidance: float = 1.0
@@ -111,7 +117,7 @@ class Euler(Sampler):
     @property
     def passes(self) -> int:
         """The number of times that the network runs for a sample."""
-        return int(self.steps)
+        return int(self.steps) * (1 if self.guidance == 1.0 else 2)
 
     def draw(
         self,
@@ -120,67 +126,96 @@ class Euler(Sampler):
         conditions: Mapping[str, tf.Tensor] | None,
         networks: Mapping[str, keras.Model] | None = None,
     ) -> tf.Tensor:
-        fields = model.condition_fields(conditions)
+        way = Way(self, model, seeds, model.condition_fields(conditions), networks)
 
         def advance(i: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return i + 1, self.advanced(model, i, x, fields, networks)
+            return i + 1, self.advanced(way, i, x)
 
-        start = normal_rows(seeds, model.data_shape, "start")
+        start = normal_rows(seeds, model.flow_shape, "start")
         # a loop in the graph, so that the size of an exported graph does not grow with the number of steps
         _, x = tf.while_loop(lambda i, x: i < self.steps, advance, [tf.constant(0), start])
-        return model.to_unit_range(x)
+        return model.flow_output(x, networks)
 
-    def advanced(
-        self,
-        model: Any,
-        i: tf.Tensor,
-        x: tf.Tensor,
-        conditions: Mapping[str, tf.Tensor] | None,
-        networks: Mapping[str, keras.Model] | None,
-    ) -> tf.Tensor:
+    def advanced(self, way: "Way", i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Returns x at time (i + 1) / steps from x [B, ...] at time i / steps."""
-        return x + self.velocity(model, i, x, conditions, networks) / self.steps
+        raise NotImplementedError
 
-    def velocity(
-        self,
-        model: Any,
-        i: tf.Tensor,
-        x: tf.Tensor,
-        conditions: Mapping[str, tf.Tensor] | None,
-        networks: Mapping[str, keras.Model] | None,
-    ) -> tf.Tensor:
-        """Returns v(x, t) at t = i / steps; with guidance w, v(x, t) + w (v(x, t, c) - v(x, t)).
 
-        Ho and Salimans 2021, equation 6, where w is their 1 + w.
-        """
-        t = tf.fill([tf.shape(x)[0]], tf.cast(i, tf.float32) / self.steps)
-        v = model.velocity(x, t, conditions, networks)
-        if self.guidance == 1.0:  # v(x, t, c) itself: half the work
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """One drawing of samples: what its steps share.
+
+    Attributes:
+        sampler: the `Flow`.
+        model: the `GenerativeModel`.
+        seeds: int64 [B].
+        conditions: as the networks see them.
+        networks: to use instead of the model's own, or None.
+    """
+
+    sampler: Flow
+    model: Any
+    seeds: tf.Tensor
+    conditions: dict[str, tf.Tensor]
+    networks: Mapping[str, keras.Model] | None
+
+    def time(self, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Returns t = i / steps, float32 [B]."""
+        return tf.fill([tf.shape(x)[0]], tf.cast(i, tf.float32) / self.sampler.steps)
+
+    def velocity(self, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Returns v(x, t) at t = i / steps, with the sampler's guidance."""
+        t = self.time(i, x)
+        return self.guided(lambda conditions: self.model.velocity(x, t, conditions, self.networks))
+
+    def mean_velocity(self, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        """Returns the mean of v along the way from t = i / steps, where it passes x, to the next time; guided."""
+        t, until = self.time(i, x), self.time(i + 1, x)
+        return self.guided(lambda conditions: self.model.mean_velocity(x, t, until, conditions, self.networks))
+
+    def guided(self, velocity: Callable[[dict[str, tf.Tensor] | None], tf.Tensor]) -> tf.Tensor:
+        """Returns v(c), or with guidance w, v + w (v(c) - v), from `velocity(conditions or None)`."""
+        v, weight = velocity(self.conditions), self.sampler.guidance
+        if weight == 1.0:  # half the work
             return v
-        free = model.velocity(x, t, None, networks)
-        return free + self.guidance * (v - free)
+        free = velocity(None)
+        return free + weight * (v - free)
+
+    def ends(self, i: tf.Tensor, x: tf.Tensor) -> tuple[Mixture, tf.Tensor, tf.Tensor]:
+        """Returns the mixture at t = i / steps, and the data x_1 and the noise x_0 of which x seems to be mixed."""
+        mixture = self.mixture(i, x)
+        return mixture, *mixture.ends(x, self.velocity(i, x), "velocity")
+
+    def mixture(self, i: tf.Tensor, x: tf.Tensor) -> Mixture:
+        """Returns a and s of x = a x_1 + s x_0 at t = i / steps; 1 and 0, data alone, at the end."""
+        mixture = self.model.interpolant.at(self.time(i, x), x.shape.rank)
+        last = i >= self.sampler.steps
+        a, s = (tf.where(last, tf.fill(tf.shape(v), end), v) for v, end in ((mixture.a, 1.0), (mixture.s, 0.0)))
+        return mixture._replace(a=a, s=s)
 
 
 @serializable
 @dataclasses.dataclass(frozen=True)
-class Heun(Euler):
+class Euler(Flow):
+    """Euler's method: x <- x + v(x, t) / steps."""
+
+    def advanced(self, way: Way, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        return x + way.velocity(i, x) / self.steps
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Heun(Flow):
     """Heun's method: the mean of the velocities at both ends of a step (Karras et al. 2022, algorithm 1)."""
 
     @property
     def passes(self) -> int:
         """The number of times that the network runs for a sample."""
-        return 2 * int(self.steps)
+        return 2 * super().passes
 
-    def advanced(
-        self,
-        model: Any,
-        i: tf.Tensor,
-        x: tf.Tensor,
-        conditions: Mapping[str, tf.Tensor] | None,
-        networks: Mapping[str, keras.Model] | None,
-    ) -> tf.Tensor:
-        first = self.velocity(model, i, x, conditions, networks)
-        last = self.velocity(model, i + 1, x + first / self.steps, conditions, networks)
+    def advanced(self, way: Way, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        first = way.velocity(i, x)
+        last = way.velocity(i + 1, x + first / self.steps)
         return x + 0.5 * (first + last) / self.steps
 
 
@@ -214,6 +249,51 @@ class Sequential(Sampler):
         return x
 
 
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Jump(Flow):
+    """x <- x + u / steps, u the mean velocity of the step, of models that learn it (Geng et al. 2025, equation 12)."""
+
+    steps: Count = 1
+
+    def advanced(self, way: Way, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        return x + way.mean_velocity(i, x) / self.steps
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class DDIM(Flow):
+    """x <- a x_1 + s x_0 at the next time, x_1 and x_0 as they seem at this one (Song et al. 2021, equation 12).
+
+    On a straight interpolant it is Euler's method.
+    """
+
+    def advanced(self, way: Way, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        _, data, noise = way.ends(i, x)
+        after = way.mixture(i + 1, x)
+        return after.a * data + after.s * noise
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Ancestral(Flow):
+    """x ~ q(x at the next time | x, x_1), x_1 as it seems now (Ho et al. 2020, algorithm 2, of any interpolant).
+
+    With x = a x_1 + s x_0 now and a', s' then, x = (a / a') x' + noise of the variance s^2 - (a / a')^2 s'^2, so that
+    q has the variance s'^2 (s^2 - (a / a')^2 s'^2) / s^2 about a' x_1 + sqrt(s'^2 - variance) x_0.
+    """
+
+    steps: Count = 100
+
+    def advanced(self, way: Way, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        now, data, noise = way.ends(i, x)
+        then = way.mixture(i + 1, x)
+        variance = tf.square(then.s) * (1.0 - tf.square(now.a * then.s / (then.a * now.s)))
+        fresh = normal_rows(way.seeds, way.model.flow_shape, "ancestral", i)
+        kept = tf.sqrt(tf.maximum(tf.square(then.s) - variance, 0.0))
+        return then.a * data + kept * noise + tf.sqrt(tf.maximum(variance, 0.0)) * fresh
+
+
 def rows_from_seeds(
     seeds: tf.Tensor, name: str, shape: Sequence[int], sample: Callable[[tf.Tensor, list[int]], tf.Tensor]
 ) -> tf.Tensor:
@@ -228,9 +308,12 @@ def rows_from_seeds(
     return tf.map_fn(draw, tf.cast(seeds, tf.int64), fn_output_signature=spec)
 
 
-def normal_rows(seeds: tf.Tensor, shape: Sequence[int], name: str) -> tf.Tensor:
-    """Returns standard normal numbers by `rows_from_seeds`."""
-    return rows_from_seeds(seeds, name, shape, lambda s, full: tf.random.stateless_normal(full, s, alg="philox"))
+def normal_rows(seeds: tf.Tensor, shape: Sequence[int], name: str, index: tf.Tensor | int = 0) -> tf.Tensor:
+    """Returns standard normal numbers by `rows_from_seeds`, others for each `index` of a loop."""
+    offset = tf.stack([tf.constant(0, tf.int64), tf.cast(index, tf.int64)])
+    return rows_from_seeds(
+        seeds, name, shape, lambda seed, full: tf.random.stateless_normal(full, seed + offset, alg="philox")
+    )
 
 
 def uniform_rows(seeds: tf.Tensor, shape: Sequence[int], name: str) -> tf.Tensor:
@@ -266,5 +349,28 @@ def sequential() -> Sequential:
     return Sequential()
 
 
+def jump(steps: int = 1, guidance: float = 1.0) -> Jump:
+    """Returns the sampler of models that learn the mean velocity of a step of any length."""
+    return Jump(int(steps), float(guidance))
+
+
+def ddim(steps: int = 20, guidance: float = 1.0) -> DDIM:
+    """Returns the deterministic sampler of diffusion models."""
+    return DDIM(int(steps), float(guidance))
+
+
+def ancestral(steps: int = 100, guidance: float = 1.0) -> Ancestral:
+    """Returns the sampler of diffusion models that draws anew at every step."""
+    return Ancestral(int(steps), float(guidance))
+
+
 # `--sampler` name -> factory
-SAMPLERS: dict[str, Callable[..., Sampler]] = {"latent": latent, "euler": euler, "heun": heun, "sequential": sequential}
+SAMPLERS: dict[str, Callable[..., Sampler]] = {
+    "latent": latent,
+    "euler": euler,
+    "heun": heun,
+    "ddim": ddim,
+    "ancestral": ancestral,
+    "jump": jump,
+    "sequential": sequential,
+}

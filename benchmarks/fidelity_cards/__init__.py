@@ -1,6 +1,6 @@
 """What the papers (and the authors' code, where a card says so) state of their models, and why ours differ."""
 
-from benchmarks.fidelity_cards import adversarial, autoencoders, conditional, exact, translation, variational
+from benchmarks.fidelity_cards import adversarial, autoencoders, conditional, exact, flows, translation, variational
 from benchmarks.fidelity_cards.card import Card
 
 CARDS: tuple[Card, ...] = (
@@ -10,4 +10,5 @@ CARDS: tuple[Card, ...] = (
     *variational.CARDS,
     *exact.CARDS,
     *translation.CARDS,
+    *flows.CARDS,
 )

@@ -22,7 +22,8 @@ def read_keras_file(path: str | os.PathLike) -> keras.Model:
         UserError: there is no such file, it is damaged, or it needs classes that are not imported.
     """
     import tfgen.families.adversarial.model
-    import tfgen.families.variational.model  # noqa: F401  both register the classes of saved models
+    import tfgen.families.flow.model
+    import tfgen.families.variational.model  # noqa: F401  they register the classes of saved models
 
     path = pathlib.Path(path)
     if not path.is_file():

@@ -141,6 +141,22 @@ MODELS = Registry(
             "tfgen.models.realnvp:realnvp",
             "Real NVP: a flow of coupling layers, exact both ways, of points or images (Dinh et al. 2017).",
         ),
+        "flow_matching": (
+            "tfgen.models.flow:flow_matching",
+            "Flow matching: a velocity that moves noise to data on straight lines (Lipman et al. 2023).",
+        ),
+        "ddpm": (
+            "tfgen.models.ddpm:ddpm",
+            "Denoising diffusion: a network that tells the noise from the data, at every mixture (Ho et al. 2020).",
+        ),
+        "mean_flow": (
+            "tfgen.models.mean_flow:mean_flow",
+            "Mean flow: the mean velocity of a step of any length, so that one step makes a sample (Geng et al. 2025).",
+        ),
+        "latent_flow": (
+            "tfgen.models.latent_flow:latent_flow",
+            "Flow of the codes of an autoencoder, which is trained first (Rombach et al. 2022).",
+        ),
     },
     group="tfgen.models",
 )

@@ -9,7 +9,7 @@ import dataclasses
 from typing import ClassVar, Literal
 
 from tfgen import augment as augments
-from tfgen import likelihoods, losses, objectives, penalties, priors
+from tfgen import interpolants, likelihoods, losses, objectives, penalties, priors, samplers
 from tfgen.domains import Count, Depth, Natural, NotNegative, Positive, Proportion, Seed, Size
 from tfgen.recipes.options import Options
 
@@ -201,6 +201,62 @@ class Variational(Bounded):
 
 
 @dataclasses.dataclass(frozen=True)
+class FlowNetwork(Options):
+    """The network of a flow, which sees the time and the condition.
+
+    Attributes:
+        network: convolutions at several sizes, tokens with attention, or dense layers; of points always the last
+        width: channels of a unet's largest maps, size of a transformer's tokens or of dense layers
+        blocks: residual blocks, of a unet at every size
+        depth: of a unet, how often maps are halved
+        doublings: of a unet, how often channels double with the halvings, at most
+        attention: of a unet, self-attention on maps of at most so many pixels per side; 0: nowhere
+        patch: of a transformer, side of the patches that become tokens, in pixels
+        heads: of a transformer's attention
+        dropout: rate within the blocks of images
+    """
+
+    network: Literal["dense", "unet", "transformer"] = "dense"
+    width: Size = 32
+    blocks: Count = 1
+    depth: Depth = 1
+    doublings: Natural = 2
+    attention: Natural = 8
+    patch: Size = 2
+    heads: Count = 4
+    dropout: Proportion = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Flow(Options):
+    """Options of every `FlowModel`.
+
+    Attributes:
+        interpolant: how noise and data are mixed on the way
+        predicts: what the network gives: the velocity, v, the noise or the data
+        times: distribution of the time in training
+        min_snr: the error of data counts with the ratio of signal and noise, at most this; none: all times alike
+        pairs: of noise and data: independent, or the nearest ones of a batch
+        condition: name of the field on which the flow is conditioned; none: it is not
+        condition_dropout: probability with which the condition is left out in training, for guidance
+        sampler: that samples are drawn with by default
+        ema: decay of the moving average of the flow; none: no average
+        seed: of the initial weights, the order of the data and the noise
+    """
+
+    interpolant: interpolants.Interpolant = interpolants.straight()
+    predicts: interpolants.Target = "velocity"
+    times: Literal["uniform", "logit_normal"] = "uniform"
+    min_snr: Positive | None = None
+    pairs: Literal["independent", "optimal"] = "independent"
+    condition: str | None = None
+    condition_dropout: Proportion = 0.1
+    sampler: samplers.Flow = samplers.heun(10)
+    ema: Proportion | None = 0.999
+    seed: Seed = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Optimizer(Options):
     """The optimizer of every network of a model.
 
@@ -243,3 +299,20 @@ class AdversarialOptimizer(Optimizer):
     learning_rate: NotNegative = 2e-4
     generator_learning_rate: NotNegative | None = None
     discriminator_learning_rate: NotNegative | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentOptimizer(Optimizer):
+    """The optimizers of a flow of codes, which may differ in their learning rates.
+
+    Attributes:
+        autoencoder_learning_rate: of encoder and decoder; none: learning_rate
+        flow_learning_rate: of the flow; none: learning_rate
+    """
+
+    displaces: ClassVar[dict[str, tuple[str, ...]]] = {
+        "learning_rate": ("autoencoder_learning_rate", "flow_learning_rate")
+    }
+
+    autoencoder_learning_rate: NotNegative | None = None
+    flow_learning_rate: NotNegative | None = None

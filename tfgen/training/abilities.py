@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import interpolants
 from tfgen.errors import UserError
+from tfgen.interpolants import Interpolant
 from tfgen.noise import Noise
 from tfgen.sampling.endpoints import Endpoint
 from tfgen.sampling.sampler import Sampling
@@ -27,10 +29,12 @@ class Abilities(Sampling, Attributes):
     Attributes:
         latent_dim: size of the latent vectors that `decode_latents` takes; None for a model without them.
         prior: p(z) of these vectors, or None.
+        interpolant: x_t = a(t) x_1 + s(t) x_0 of a flow from noise x_0 to data x_1.
     """
 
     latent_dim: int | None = None
     prior: "Prior | None" = None
+    interpolant: Interpolant = interpolants.straight()
 
     @property
     def latent_names(self) -> list[str]:
@@ -144,6 +148,26 @@ class Abilities(Sampling, Attributes):
         the networks see them.
         """
         raise UserError(f"{self.name} does not draw one value after the other; leave the sampler out")
+
+    def mean_velocity(
+        self,
+        x: tf.Tensor,
+        t: tf.Tensor,
+        until: tf.Tensor,
+        conditions: dict | None = None,
+        networks: Networks | None = None,
+    ) -> tf.Tensor:
+        """Returns the mean of the velocity from the time t [B] to `until` [B], on the way of a flow through x at t."""
+        raise UserError(f"{self.name} has no mean velocity for a sampler to jump by; take the sampler heun")
+
+    @property
+    def flow_shape(self) -> tuple[int, ...]:
+        """The shape of one example of what a flow moves: of the data, or of their codes."""
+        return self.data_shape
+
+    def flow_output(self, x: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
+        """Returns samples float32 [B, ...], images in [0, 1], of what a flow has moved to t = 1."""
+        return self.to_unit_range(x)
 
     @property
     def samples_stochastically(self) -> bool:

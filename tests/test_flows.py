@@ -1,0 +1,372 @@
+"""Flows: their terms, their samplers, guidance, pairs, and the flow of codes."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfgen
+from tfgen import interpolants, samplers
+from tfgen.data.source import Field
+from tfgen.errors import UserError
+from tfgen.families.flow import rules
+from tfgen.families.flow.latent import edge_error
+from tfgen.families.flow.pairs import auction
+from tfgen.networks.timing import time_features
+from tfgen.networks.transformer import dense_flow, transformer
+from tfgen.networks.unet import unet
+
+SHAPE = (8, 8, 1)
+SMALL = {"network": "dense", "width": 4, "blocks": 1}
+EVERY = [samplers.euler(3), samplers.heun(2), samplers.ddim(3), samplers.ancestral(3)]
+
+
+def model(name="flow_matching", shape=SHAPE, **options):
+    return tfgen.build_model(name, shape, 3, **{**SMALL, **options})
+
+
+def pictures(count, shape=SHAPE, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+# Samplers, of a model whose velocity is known.
+
+
+class Known:
+    """A flow of numbers of which the velocity is known: that of data N(mean, deviation^2)."""
+
+    flow_shape = (1,)
+
+    def __init__(self, interpolant, deviation, mean=0.0):
+        self.interpolant, self.deviation, self.mean = interpolant, deviation, mean
+        self.calls = 0
+
+    def condition_fields(self, conditions):
+        return {}
+
+    def flow_output(self, x, networks):
+        return x
+
+    def velocity(self, x, t, conditions, networks):
+        m = self.interpolant.at(t, 2)
+        # E[x_1 | x] and E[x_0 | x] of jointly normal numbers
+        rest = (x - m.a * self.mean) / (m.a**2 * self.deviation**2 + m.s**2)
+        return m.da * (self.mean + m.a * self.deviation**2 * rest) + m.ds * m.s * rest
+
+    def drawn(self, sampler, count=600):
+        draw = tf.function(lambda seeds: sampler.draw(self, seeds, {}), autograph=False)
+        return draw(tf.range(count, dtype=tf.int64)).numpy()[:, 0]
+
+
+@pytest.mark.parametrize("interpolant", [interpolants.straight(), interpolants.cosine()], ids=["straight", "cosine"])
+@pytest.mark.parametrize("sampler", [samplers.euler(60), samplers.heun(20), samplers.ddim(60), samplers.ancestral(60)])
+def test_a_sampler_reaches_the_distribution_of_the_data(sampler, interpolant):
+    made = Known(interpolant, deviation=0.5, mean=3.0).drawn(sampler)
+    assert abs(made.mean() - 3.0) < 0.08 and abs(made.std() - 0.5) < 0.06
+
+
+@pytest.mark.parametrize("sampler", [samplers.ddim(4), samplers.ancestral(4)])
+@pytest.mark.parametrize("interpolant", [interpolants.cosine(), interpolants.linear_betas()], ids=["cosine", "linear"])
+def test_diffusion_ends_on_its_estimate_of_the_data(interpolant, sampler):
+    np.testing.assert_allclose(Known(interpolant, deviation=0.0, mean=2.0).drawn(sampler, 8), 2.0, atol=1e-4)
+
+
+def test_one_step_of_euler_heun_and_ddim_by_hand():
+    """Data at 2 alone: v = (2 - x) / (1 - t)."""
+    known = Known(interpolants.straight(), deviation=0.0, mean=2.0)
+    start = samplers.normal_rows(tf.range(3, dtype=tf.int64), (1,), "start")
+    way = samplers.Way(samplers.euler(4), known, tf.range(3, dtype=tf.int64), {}, None)
+    velocity = (2 - start) / (1 - 0.25)
+    np.testing.assert_allclose(samplers.euler(4).advanced(way, tf.constant(1), start), start + velocity / 4, rtol=1e-6)
+    np.testing.assert_allclose(samplers.ddim(4).advanced(way, tf.constant(1), start), start + velocity / 4, rtol=1e-5)
+    after = (2 - (start + velocity / 4)) / (1 - 0.5)
+    expected = start + (velocity + after) / 8
+    np.testing.assert_allclose(samplers.heun(4).advanced(way, tf.constant(1), start), expected, rtol=1e-6)
+
+
+def test_one_ancestral_step_by_hand():
+    """Ho et al. 2020, equations 6 and 7, of a_t^2 = 0.5 and 0.8: beta = 0.375, variance 0.2 / 0.5 beta = 0.15."""
+
+    class Two(interpolants.Interpolant):
+        def mixed(self, t):
+            a = tf.sqrt(tf.where(t < 0.4, 0.5, 0.8))
+            return a, tf.sqrt(1.0 - a**2), tf.ones_like(t), tf.zeros_like(t)
+
+    known, seeds = Known(Two(), deviation=0.0, mean=2.0), tf.range(4, dtype=tf.int64)
+    known.velocity = lambda x, t, c, n: 2.0 * tf.ones_like(x)  # of the mixture above, da x_1 + ds x_0 = x_1
+    x = tf.constant([[0.3], [-1.0], [2.0], [0.0]])
+    way = samplers.Way(samplers.ancestral(3), known, seeds, {}, None)
+    # sqrt(0.8) beta / (1 - 0.5) x_1 + sqrt(1 - beta) (1 - 0.8) / (1 - 0.5) x
+    mean = np.sqrt(0.8) * 0.375 / 0.5 * 2.0 + np.sqrt(0.625) * 0.2 / 0.5 * x.numpy()
+    fresh = samplers.normal_rows(seeds, (1,), "ancestral", 1).numpy()
+    made = samplers.ancestral(3).advanced(way, tf.constant(1), x).numpy()
+    np.testing.assert_allclose(made, mean + np.sqrt(0.15) * fresh, rtol=1e-4)
+    assert not np.allclose(fresh, samplers.normal_rows(seeds, (1,), "ancestral", 2))
+
+
+def test_passes_count_what_the_network_runs():
+    assert [sampler.passes for sampler in EVERY] == [3, 4, 3, 3]
+    assert samplers.heun(5, guidance=2.0).passes == 20 and samplers.ddim(5, guidance=0.0).passes == 10
+
+
+@pytest.mark.parametrize("sampler", [*EVERY, samplers.heun(2, guidance=2.0)])
+def test_samples_follow_from_seed_and_number_under_every_sampler(sampler):
+    flow = model(condition="label")
+    flow.networks["flow"].set_weights([w + 0.05 for w in flow.networks["flow"].get_weights()])
+    flow.averaged_networks["flow"].set_weights(flow.networks["flow"].get_weights())
+    many = flow.sample(5, seed=3, sampler=sampler)
+    np.testing.assert_array_equal(flow.sample(2, seed=3, sampler=sampler, start=2, label=[2, 0]), many[2:4])
+    assert len({row.tobytes() for row in many}) == 5
+
+
+# Training.
+
+
+@pytest.mark.parametrize("predicts", ["velocity", "v", "noise", "data"])
+def test_the_loss_of_a_network_that_gives_nothing_by_hand(predicts):
+    """The last layer begins at 0, so that the loss is the mean square of what is learned."""
+    flow = model(interpolant="cosine", predicts=predicts, times="uniform", ema=None)
+    batch = flow.as_batch({"image": pictures(6)})
+    step = flow.inference_step(flow.noise())
+    data, noise = batch["image"].numpy(), step.noise.normal("noise", [6, *SHAPE]).numpy()
+    angle = 0.5 * np.pi * (0.004 + 0.992 * step.noise.uniform("time", [6]).numpy()[:, None, None, None])
+    a, s, speed = np.sin(angle), np.cos(angle), 0.5 * np.pi * 0.992
+    target = {"velocity": speed * (s * data - a * noise), "v": a * noise - s * data, "noise": noise, "data": data}
+    assert float(flow.flow_terms(batch, step)["flow_loss"]) == pytest.approx(np.mean(target[predicts] ** 2), rel=1e-5)
+
+
+def test_min_snr_weighs_by_time():
+    mixture = interpolants.Mixture(*(tf.constant([v]) for v in (0.9**0.5, 0.1**0.5, 1.0, 1.0)))  # a ratio of 9
+    weights = {p: model(interpolant="cosine", predicts=p, min_snr=5).weight(mixture) for p in ("v", "noise", "data")}
+    np.testing.assert_allclose([float(w[0]) for w in weights.values()], [5 / 10, 5 / 9, 5], rtol=1e-5)
+    low = interpolants.Mixture(*(tf.constant([v]) for v in (0.1**0.5, 0.9**0.5, 1.0, 1.0)))
+    assert float(model(interpolant="cosine", predicts="noise", min_snr=5).weight(low)[0]) == pytest.approx(1.0)
+    assert float(model().weight(low)[0]) == 1.0
+
+
+def test_what_a_network_learns_must_say_both_ends():
+    for options in ({"predicts": "noise"}, {"predicts": "data"}):
+        with pytest.raises(UserError, match="straight is nothing but .*: take predicts=velocity"):
+            model(**options)
+
+
+def test_conditions_are_left_out_at_the_rate_asked_for_and_in_training_alone():
+    flow = model(condition="label", condition_dropout=0.25)
+    batch = {"image": tf.zeros([4000, *SHAPE]), "label": tf.ones([4000], tf.int64)}
+    step = flow.probing_step(flow.noise())
+    found, counts = np.unique(flow.dropped(batch, step)["label"], return_counts=True)
+    assert found.tolist() == [1, 3] and abs(counts[1] / 4000 - 0.25) < 0.03
+    assert np.unique(flow.dropped(batch, flow.inference_step(flow.noise()))["label"]).tolist() == [1]
+
+
+def test_a_vector_is_left_out_as_zeros():
+    fields = {"image": Field("image", SHAPE), "given": Field("vector", (2,))}
+    flow = tfgen.build_model("flow_matching", fields=fields, condition="given", condition_dropout=0.5, **SMALL)
+    batch = {"image": tf.zeros([64, *SHAPE]), "given": tf.ones([64, 2])}
+    rows = flow.dropped(batch, flow.probing_step(flow.noise()))["given"].numpy()
+    assert sorted({tuple(row) for row in rows}) == [(0.0, 0.0), (1.0, 1.0)]
+    assert flow.null_conditions(3)["given"].shape == (3, 2)
+
+
+def test_guidance_is_the_way_from_without_to_with():
+    flow = model(condition="label")
+    flow.networks["flow"].set_weights([w + 0.05 for w in flow.networks["flow"].get_weights()])
+    flow.averaged_networks["flow"].set_weights(flow.networks["flow"].get_weights())
+    x, t = tf.random.normal([2, *SHAPE]), tf.constant([0.25, 0.25])
+    given = {"label": tf.constant([0, 2], tf.int64)}
+    way = samplers.Way(samplers.euler(4, guidance=3.0), flow, tf.range(2), given, None)
+    with_, without = flow.velocity(x, t, given), flow.velocity(x, t, None)
+    assert not np.allclose(with_, without)
+    np.testing.assert_allclose(way.velocity(tf.constant(1), x), without + 3 * (with_ - without), rtol=1e-5)
+    null = flow.velocity(x, t, {"label": tf.constant([3, 3], tf.int64)})
+    np.testing.assert_array_equal(without, null)
+
+
+@pytest.mark.parametrize(
+    "options, sentence",
+    [({}, "has none: leave it out"), ({"condition": "label", "condition_dropout": 0}, "condition_dropout=0.1")],
+)
+def test_guidance_without_a_condition_is_refused(options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        model(**options).sample(1, sampler=samplers.heun(2, guidance=2.0))
+
+
+def test_a_condition_must_be_there():
+    with pytest.raises(UserError, match="needs the field 'caption'"):
+        model(condition="caption")
+    with pytest.raises(UserError, match="'condition_dropout' has no effect without a condition"):
+        model(condition_dropout=0.3)
+
+
+# Pairs.
+
+
+def test_pairs_are_the_nearest_of_all():
+    for seed in range(5):
+        worth = np.random.default_rng(seed).normal(size=(5, 5)).astype(np.float32)
+        found = auction(tf.constant(worth), 1e-4).numpy()
+        best = max(itertools.permutations(range(5)), key=lambda order: worth[range(5), order].sum())
+        assert tuple(found) == best
+    assert auction(tf.constant([[2.0]]), 1e-3).numpy().tolist() == [0]
+    assert sorted(auction(tf.zeros([4, 4]), 1e-3).numpy().tolist()) == [0, 1, 2, 3]  # all alike
+
+
+def test_pairs_of_a_batch_keep_its_noise_and_lie_closer():
+    flow, apart = model(pairs="optimal"), model()
+    data = flow.as_batch({"image": pictures(16)})["image"]
+    step = flow.inference_step(flow.noise())
+    near, far = (one.drawn_noise(data, step).numpy().reshape(16, -1) for one in (flow, apart))
+    assert sorted(map(tuple, near)) == sorted(map(tuple, far))
+    rows = data.numpy().reshape(16, -1)
+    assert ((rows - near) ** 2).sum() < ((rows - far) ** 2).sum() - 1.0
+
+
+def test_pairs_that_need_the_whole_batch_say_so():
+    with pytest.raises(UserError, match="pairs=optimal pairs all rows of a batch"):
+        model(pairs="optimal").compile(accumulate=2)
+    with pytest.raises(UserError, match="pairs=optimal would give every class noise of its own"):
+        model(pairs="optimal", condition="label")
+
+
+# Networks.
+
+
+def test_times_are_told_apart():
+    time = keras.Input((), name="time")
+    features = keras.Model(time, time_features(time))(np.array([0.0, 0.5, 0.51, 1.0], np.float32)).numpy()
+    np.testing.assert_allclose(features[0], np.repeat([0.0, 1.0], 32), atol=1e-6)
+    gaps = np.square(features[1:] - features[:-1]).sum(axis=1)
+    assert 0.5 < gaps[1] < gaps[0] and gaps[1] < gaps[2]
+
+
+@pytest.mark.parametrize("shape", [(7, 9, 1), (8, 8, 3)])
+@pytest.mark.parametrize("make", [unet, transformer, dense_flow])
+def test_networks_of_any_shape_begin_at_nothing_and_name_their_inputs(make, shape):
+    sizes = {transformer: {"heads": 2, "blocks": 1}, unet: {"depth": 1}}.get(make, {})
+    network = make(shape, width=8, conditions={"label": Field("label", range=(0, 3))}, name="image", **sizes)
+    assert {tensor.name for tensor in network.inputs} == {"image", "time", "label"}
+    given = {"image": tf.ones([2, *shape]), "time": tf.constant([0.1, 0.9]), "label": tf.constant([0, 3], tf.int64)}
+    assert network(given).shape == (2, *shape) and not np.any(network(given))
+
+
+def test_a_transformers_sizes_must_fit():
+    for options, sentence in (({"heads": 3}, "heads=3 and width=4"), ({"patch": 9}, "patch must fit into 8x8, got 9")):
+        with pytest.raises(UserError, match=sentence):
+            tfgen.build_model("flow_matching", SHAPE, network="transformer", width=4, **options)
+
+
+def test_points_move_by_dense_layers():
+    flow = tfgen.build_model("flow_matching", fields={"point": Field("point", (2,))}, width=8, blocks=1)
+    flow.fit({"point": np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)}, batch_size=8, verbose=0)
+    assert flow.sample(3).shape == (3, 2) and flow.sample(3).dtype == np.float32
+    with pytest.raises(UserError, match="'network' has no effect on points"):
+        tfgen.build_model("flow_matching", fields={"point": Field("point", (2,))}, network="transformer")
+
+
+# Codes.
+
+CODER = {"code_channels": 2, "code_width": 4, "condition": None}
+
+
+def coder(**options):
+    return tfgen.build_model("latent_flow", SHAPE, 3, **{**SMALL, **CODER, **options})
+
+
+def test_the_flow_of_codes_leaves_the_autoencoder_as_it_is():
+    flow, images = coder(), pictures(16)
+    flow.compile(stages=[(["autoencoder"], 2), (["flow"], None)])
+    flow.fit(images, batch_size=8, verbose=0)
+    coders = {name: flow.networks[name].get_weights() for name in ("encoder", "decoder")}
+    flow.fit(images, batch_size=8, epochs=2, verbose=0)
+    for name, before in coders.items():
+        assert all(map(np.array_equal, flow.networks[name].get_weights(), before))
+    assert int(flow.optimizers["autoencoder"].iterations) == 2 and int(flow.optimizers["flow"].iterations) == 4
+
+
+def test_codes_are_standardised_and_decode_to_the_reconstruction():
+    flow, images = coder(), pictures(32)
+    flow.compile(stages=[(["autoencoder"], None)])
+    codes = flow.codes(flow.as_batch({"image": images}), flow.probing_step(flow.noise())).numpy()
+    np.testing.assert_allclose(codes.mean(axis=(0, 1, 2)), 0.0, atol=1e-5)
+    np.testing.assert_allclose(codes.std(axis=(0, 1, 2)), 1.0, atol=0.05)
+    latent = flow.encode(images)["latent"]
+    assert latent.shape == (32, flow.latent_dim) == (32, 8) and flow.flow_shape == (2, 2, 2)
+    np.testing.assert_array_equal(flow.decode_latents(latent), flow.reconstruct(images))
+
+
+def test_the_error_of_edges_by_hand():
+    errors = np.zeros((1, 2, 3, 1), np.float32)
+    errors[0, 0, 1] = 3.0  # 3 of 3 pairs down: 3, 0 and 0; of 4 across: twice 3
+    assert float(edge_error(tf.constant(errors))) == pytest.approx(1.0 + 1.5)
+
+
+# Mean flow.
+
+
+@pytest.mark.parametrize("network", ["dense", "unet", "transformer"])
+def test_the_slope_along_the_way_is_the_quotient_of_differences(network):
+    flow = tfgen.build_model("mean_flow", SHAPE, ema=None, width=4, blocks=1, network=network)
+    flow.networks["flow"].set_weights([w + 0.03 for w in flow.networks["flow"].get_weights()])
+    x, v = tf.random.normal([2, *SHAPE]), tf.random.normal([2, *SHAPE])
+    time, span = tf.constant([0.2, 0.5]), tf.constant([0.5, 0.0])
+    fields = {"image": x, "time": time, "span": span}
+    slope = flow.slope(fields, v, flow.inference_step(flow.noise()))
+
+    def at(h):
+        return flow.mean_velocity(x + h * v, time + h, time + span, {})
+
+    np.testing.assert_allclose(slope, (at(1e-2) - at(-1e-2)) / 2e-2, rtol=0.05, atol=0.05)
+    np.testing.assert_array_equal(flow.velocity(x, time, {}), flow.mean_velocity(x, time, time, {}))
+    logs = flow.train_step({"image": pictures(4)})  # every weight has a gradient
+    assert np.isfinite(float(logs["flow_loss"]))
+
+
+def test_the_loss_of_a_mean_flow_that_gives_nothing_by_hand():
+    """u = 0 and du/dt = 0: the error is |x_1 - x_0|^2, divided by itself and 0.001."""
+    flow = model("mean_flow", times="uniform", ema=None, robustness=0.5)
+    batch = flow.as_batch({"image": pictures(6)})
+    step = flow.inference_step(flow.noise())
+    errors = np.square(batch["image"].numpy() - step.noise.normal("noise", [6, *SHAPE]).numpy()).mean(axis=(1, 2, 3))
+    assert float(flow.flow_terms(batch, step)["flow_loss"]) == pytest.approx(np.mean(errors / np.sqrt(errors + 1e-3)))
+    assert float(step.logs["squared_error"]) == pytest.approx(errors.mean())
+
+
+def test_spans_have_the_share_asked_for_and_stay_on_the_way():
+    flow = model("mean_flow", spans=0.4)
+    time, span = (value.numpy() for value in flow.drawn_spans(tf.constant(4000), flow.inference_step(flow.noise())))
+    assert abs((span > 0).mean() - 0.4) < 0.03 and span.min() == 0.0 and (time + span).max() <= 1.0
+
+
+def test_a_jump_takes_the_mean_velocity_in_one_pass():
+    known = Known(interpolants.straight(), deviation=0.0, mean=2.0)
+    known.mean_velocity = lambda x, t, until, conditions, networks: 3.0 * (until - t)[:, None] + 0.0 * x
+    start = samplers.normal_rows(tf.range(4, dtype=tf.int64), (1,), "start").numpy()[:, 0]
+    np.testing.assert_allclose(known.drawn(samplers.jump(), 4), start + 3.0, rtol=1e-6)
+    np.testing.assert_allclose(known.drawn(samplers.jump(2), 4), start + 1.5, rtol=1e-6)
+    assert samplers.jump().passes == 1
+    with pytest.raises(UserError, match="has no mean velocity for a sampler to jump by; take the sampler heun"):
+        model().sample(1, sampler=samplers.jump())
+    with pytest.raises(UserError, match="'predicts' has no effect of a mean flow, which learns the velocity"):
+        model("mean_flow", predicts="v")
+
+
+# Rules.
+
+
+def test_rules_by_hand():
+    fine = {"explained_early": 0.3, "explained_middle": 0.6, "explained_late": 0.7, "held_out_error": 0.2}
+    fine["train_error"] = 0.19
+    bad = {**fine, "explained_early": 0.01, "explained_middle": 0.04, "explained_late": -0.1}
+    assert not rules.learns_nothing(fine, None) and rules.learns_nothing(bad, None)
+    assert "explains 4% of the variance" in rules.say_learns_nothing(bad, None)
+
+    class Past:
+        def best(self, name):
+            return {"held_out_error": 0.2, "step": 100}
+
+    risen = {**fine, "held_out_error": 0.22, "train_error": 0.15}
+    assert not rules.overfits(fine, Past()) and rules.overfits(risen, Past())
+    assert not rules.overfits({**risen, "train_error": 0.21}, Past())
+    assert "risen to 0.22, from 0.2 at step 100" in rules.say_overfits(risen, Past())
