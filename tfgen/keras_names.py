@@ -48,6 +48,7 @@ CLASSES = {
     "tfgen.families.translation.model": ("PairedTranslation", "TranslationModel"),
     "tfgen.families.variational.adversarial": ("AdversarialAutoencoder", "FactorModel", "VariationalGAN"),
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
+    "tfgen.families.variational.inverse_flow": ("InverseFlowModel",),
     "tfgen.families.variational.model": ("VariationalModel",),
     "tfgen.families.variational.regularized": ("RegularizedAutoencoder", "WassersteinAutoencoder"),
     "tfgen.families.variational.two_stage": ("TwoStageModel",),

@@ -127,6 +127,18 @@ CARDS = (
         },
     ),
     Card(
+        "iaf_vae",
+        "Kingma et al. 2016, section 6.1",
+        MNIST,
+        (28, 28, 1),
+        {"prior": "normal", "likelihood": "bernoulli(dynamic)"},
+        {
+            "flows": "causal convolutions over the numbers of a code, in place of dense layers with masks, which would "
+            "be no built-in layers",
+            "networks": "the convolutions of `vae`; the paper's are residual",
+        },
+    ),
+    Card(
         "two_stage_vae",
         "Dai and Wipf 2019, section 5 and appendix",
         MNIST,

@@ -9,4 +9,4 @@ import tfgen
 
 
 def recipe():
-    return tfgen.load_recipe("vae").replace(model="info_vae", options={"objective": "info_vae(0, 1000)"})
+    return tfgen.load_recipe("vae").replace(model="info_vae", options={"objective": "info_vae(0, 100)"})

@@ -3,11 +3,11 @@
     python -m tfgen.run --model=wae
 
 The networks of `vae` with one code per image; `--set=encoder=gaussian` draws codes, as `vae` does. The discrepancy
-weighs 1000, since the reconstruction error here is a cross-entropy of some 200 nats.
+weighs 100, since the reconstruction error here is a cross-entropy of some 200 nats.
 """
 
 import tfgen
 
 
 def recipe():
-    return tfgen.load_recipe("vae").replace(model="wae", options={"scale": 1000.0})
+    return tfgen.load_recipe("vae").replace(model="wae", options={"scale": 100.0})

@@ -47,6 +47,10 @@ MODELS = Registry(
             "tfgen.models.two_stage_vae:two_stage_vae",
             "Two-stage VAE: a second VAE learns the codes of the first (Dai and Wipf 2019).",
         ),
+        "iaf_vae": (
+            "tfgen.models.iaf_vae:iaf_vae",
+            "VAE whose posterior is an inverse autoregressive flow (Kingma et al. 2016).",
+        ),
         "vamp_vae": (
             "tfgen.models.vamp_vae:vamp_vae",
             "VAE whose prior is the mean of its posteriors at learned images (Tomczak and Welling 2018).",

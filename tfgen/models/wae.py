@@ -26,7 +26,7 @@ class Matching(Options):
     """
 
     prior: priors.Prior = priors.normal()
-    scale: NotNegative = 1000.0
+    scale: NotNegative = 100.0
     kernel: Literal["imq", "rbf"] = "imq"
 
 

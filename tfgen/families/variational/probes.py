@@ -88,7 +88,7 @@ def latents(probe: Probe) -> dict[str, tf.Tensor]:
     }
     if probe.unseen is not None:
         measured["held_out_loss"] = tf.add_n(list(model.elbo_terms(batch, step.scope("elbo")).values()))
-    kl = model.prior.kl(mean, log_var)
+    kl = None if model.kl(encoded) is None else model.prior.kl(mean, log_var)
     if kl is not None:
         kl = tf.reduce_mean(kl, axis=0)
         measured |= {"kl": tf.reduce_sum(kl), "kl_latent_median": median(kl), "kl_latent_max": tf.reduce_max(kl)}
