@@ -109,15 +109,17 @@ def test_masks_hold_after_updates_in_the_average_and_in_the_file(tmp_path, photo
         assert not np.tril(turn_by_turn(other)).any()
 
 
-@pytest.mark.parametrize("shape", [(9, 20, 1), (3, 4, 1), (3, 4, 3)])
-def test_what_is_drawn_from_a_part_is_drawn_from_the_whole(shape):
-    model = tiny("pixelcnn", shape, GRAY)
+@pytest.mark.parametrize(
+    "name,shape", [("pixelcnn", (9, 20, 1)), ("pixelcnn", (3, 4, 1)), ("pixelcnn", (3, 4, 3)), ("made", (3, 4, 1))]
+)
+def test_what_is_drawn_from_a_part_is_drawn_from_the_whole(name, shape):
+    model = tiny(name, shape, GRAY)
     x = tf.constant(np.random.default_rng(0).random((2, *shape), np.float32))
     whole = model.networks["density"](x)
     at = tf.function(model.outputs_at(model.networks["density"], {}), autograph=False)
     for place in range(math.prod(shape)):
-        for name, value in at(x, tf.constant(place)).items():
-            np.testing.assert_allclose(value, tf.reshape(whole[name], [2, -1])[:, place], atol=2e-5)
+        for key, value in at(x, tf.constant(place)).items():
+            np.testing.assert_allclose(value, tf.reshape(whole[key], [2, -1])[:, place], atol=2e-5)
 
 
 @pytest.mark.parametrize("name", ["made", "pixelcnn"])

@@ -5,7 +5,7 @@ every update, so that saved networks need nothing of ours.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -66,9 +66,8 @@ def degrees(network: keras.Model, order: np.ndarray) -> Iterator[tuple[layers.De
     """
     turn = np.empty(len(order), np.int64)
     turn[order] = np.arange(1, len(order) + 1)
-    hidden = [layer for layer in network.layers if layer.name.startswith(HIDDEN)]
     before = turn
-    for layer in sorted(hidden, key=lambda layer: int(layer.name.removeprefix(HIDDEN))):
+    for layer in _hidden(network):
         count = layer.units
         after = 1 + (np.arange(count) * (len(order) - 1)) // count
         yield layer, before, after
@@ -85,3 +84,34 @@ def apply_masks(network: keras.Model, order: np.ndarray) -> None:
         mask = tf.constant(after)[None, :] >= tf.constant(before)[:, None]
         kernel = layer.kernel.value
         layer.kernel.assign(tf.where(mask, kernel, tf.zeros_like(kernel)))
+
+
+def outputs_at(network: keras.Model, likelihood: Likelihood) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+    """Returns `f(x, place) -> outputs [B] by name` of `masked_network` at one index of a flat example.
+
+    The output layers, which hold most of the weights, are computed at that index alone.
+    """
+    hidden = _hidden(network)
+    features = keras.Model(network.inputs[0], hidden[-1].output) if hidden else layers.Flatten()
+    given = {name: keras.Input((1, 1, 1), name=name) for name in likelihood.parameters}
+    heads = keras.Model(given, likelihood.heads(given.__getitem__))
+    known = {layer.name: layer for layer in network.layers}
+
+    def at(x: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
+        flat, h = tf.reshape(x, [tf.shape(x)[0], -1]), tf.cast(features(x), tf.float32)
+        raw = {}
+        for name in likelihood.parameters:
+            layer = known[f"{RAW}{name}"]
+            raw[name] = tf.linalg.matvec(h, tf.gather(layer.kernel.value, place, axis=1)) + layer.bias.value[place]
+            if f"{DIRECT}{name}" in known:
+                raw[name] += tf.linalg.matvec(flat, tf.gather(known[f"{DIRECT}{name}"].kernel.value, place, axis=1))
+        made = heads({name: tf.reshape(value, [-1, 1, 1, 1]) for name, value in raw.items()})
+        return {name: tf.reshape(value, [-1]) for name, value in made.items()}
+
+    return at
+
+
+def _hidden(network):
+    """Returns the hidden layers in their order."""
+    found = [layer for layer in network.layers if layer.name.startswith(HIDDEN)]
+    return sorted(found, key=lambda layer: int(layer.name.removeprefix(HIDDEN)))

@@ -17,7 +17,7 @@ from tfgen.families.autoregressive import charts, probes, rules, scores
 from tfgen.likelihoods import Likelihood
 from tfgen.metrics.score import HeldOut
 from tfgen.networks.calling import call
-from tfgen.networks.masked import apply_masks
+from tfgen.networks.masked import apply_masks, outputs_at
 from tfgen.noise import Noise
 from tfgen.training.charts import Chart
 from tfgen.training.model import GenerativeModel
@@ -190,6 +190,12 @@ class MaskedModel(AutoregressiveModel):
         super().__init__(density, **options)
         for network in {id(n): n for n in (density, self.best("density"))}.values():
             apply_masks(network, self.turns)
+
+    def outputs_at(
+        self, network: keras.Model, conditions: Fields
+    ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+        """Returns those of the base, without the outputs at other indices."""
+        return outputs_at(network, self.likelihood)
 
     def after_update(self, phase: Phase) -> None:
         """Masks the kernels anew: the optimizer moves weights that have no effect, too."""

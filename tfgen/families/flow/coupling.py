@@ -170,8 +170,14 @@ class CouplingModel(LatentModel):
         self, latents: tf.Tensor, conditions: dict[str, Any] | None = None, networks: Networks | None = None
     ) -> tf.Tensor:
         """Returns data f^-1(z), float32 [B, ...]; images in [0, 1]."""
-        x = self.inverse(tf.cast(latents, tf.float32), self.inference(networks))
+        x = self.likelihood_parameters(latents, conditions, networks)[self.data_field]
         return x if self.value_range is None else tf.clip_by_value(x, 0.0, 1.0)
+
+    def likelihood_parameters(
+        self, latents: tf.Tensor, conditions: dict[str, Any] | None = None, networks: Networks | None = None
+    ) -> Fields:
+        """Returns {`image` or `point`: f^-1(z)}, not clipped."""
+        return {self.data_field: self.inverse(tf.cast(latents, tf.float32), self.inference(networks))}
 
     def probes(self) -> list[Callable]:
         """Returns the probe of held-out likelihood."""
