@@ -48,7 +48,7 @@ def test_the_bound_of_a_model_is_that_of_its_densities_whatever_it_was_trained_o
     linear = Linear()
     images = np.random.default_rng(2).integers(0, 256, (3, *linear.shape), dtype=np.uint8)
     expected = importance_weighted_bound(linear.model(), images, k=20)
-    for objective in (objectives.iwae(), objectives.beta_tc(), objectives.wae(), objectives.capacity()):
+    for objective in (objectives.iwae(), objectives.wae()):
         np.testing.assert_array_equal(
             importance_weighted_bound(linear.model(objective=objective), images, 20), expected
         )
@@ -80,7 +80,9 @@ NOISE = {"elbo": objectives.elbo(), "info": objectives.info_vae(), "wae": object
 # Conditions.
 
 
-@pytest.mark.parametrize("network,size", [("conv", {"width": 2}), ("dense", {"units": [5]})])
+@pytest.mark.parametrize(
+    "network,size", [("conv", {"width": 2}), pytest.param("dense", {"units": [5]}, marks=pytest.mark.slow)]
+)
 def test_both_networks_of_a_cvae_see_the_class(network, size):
     model = tfgen.build_model("cvae", SHAPE, 3, latent_dim=2, binarize="static", network=network, **size)
     assert model.conditions == ("label",) and {t.name for t in model.encoder.inputs} == {"image", "label"}

@@ -97,7 +97,7 @@ def test_the_bound_is_that_of_both_stages(linear, model):
     images = np.random.default_rng(2).integers(0, 256, (4, *linear.shape), dtype=np.uint8)
     both = Linear()
     both.w = linear.w * math.sqrt(A**2 + S)
-    np.testing.assert_allclose(importance_weighted_bound(model, images, k=20_000), both.log_p_of(images), atol=0.06)
+    np.testing.assert_allclose(importance_weighted_bound(model, images, k=8000), both.log_p_of(images), atol=0.1)
     with pytest.raises(UserError, match="two has a log_densities of its own"):
         _ = model.chain_prior
 
@@ -115,8 +115,8 @@ def test_the_second_stage_is_the_elbo_of_codes(linear, model):
 
 
 def test_samples_go_through_both(linear, model):
-    z = tf.function(model.latents_from_seeds)(tf.range(4000, dtype=tf.int64)).numpy()
-    np.testing.assert_allclose(z.var(axis=0), A**2 + S, rtol=0.1)
+    z = tf.function(model.latents_from_seeds)(tf.range(2000, dtype=tf.int64)).numpy()
+    np.testing.assert_allclose(z.var(axis=0), A**2 + S, rtol=0.15)
     np.testing.assert_allclose(z[:3], model.latents_from_seeds(tf.range(3, dtype=tf.int64)), atol=1e-5)
 
 

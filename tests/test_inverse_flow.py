@@ -66,10 +66,10 @@ def model(linear):
 def test_weights_average_to_the_likelihood_whatever_the_flow(linear, model):
     images = np.random.default_rng(2).integers(0, 256, (4, *linear.shape), dtype=np.uint8)
     truth = linear.log_p_of(images)
-    repeats = importance_weighted_bound(model, np.repeat(images[:1], 1500, axis=0), k=64)
+    repeats = importance_weighted_bound(model, np.repeat(images[:1], 500, axis=0), k=32)
     ratios = np.exp(repeats - truth[0])
-    assert abs(ratios.mean() - 1.0) < 3.0 * ratios.std() / np.sqrt(1500)
-    np.testing.assert_allclose(importance_weighted_bound(model, images, k=20_000), truth, atol=0.1)
+    assert abs(ratios.mean() - 1.0) < 3.0 * ratios.std() / np.sqrt(500)
+    np.testing.assert_allclose(importance_weighted_bound(model, images, k=4000), truth, atol=0.15)
     parts = elbo_parts(model, images, samples=50)
     np.testing.assert_allclose(parts["elbo"], elbo(model, images, samples=50), atol=1e-5)
 

@@ -54,18 +54,18 @@ def test_the_bound_is_that_of_the_mixture(linear):
     cov = linear.w * linear.q_var @ linear.w.T + linear.sigma**2 * np.eye(linear.pixels)
     parts = [stats.multivariate_normal.logpdf(x, linear.b + linear.w @ mean, cov) for mean in means]
     expected = special.logsumexp(parts, axis=0) - math.log(COMPONENTS)
-    np.testing.assert_allclose(importance_weighted_bound(model, images, k=8000), expected, atol=0.06)
+    np.testing.assert_allclose(importance_weighted_bound(model, images, k=3000), expected, atol=0.1)
     with pytest.raises(UserError, match="vamp has a densities of its own: chains know only that of its prior"):
         _ = model.chain_prior
 
 
 def test_samples_are_draws_of_the_mixture_and_depend_on_their_own_seed_alone(linear):
     model, means = model_of(linear), means_of(linear, model_of(linear))
-    z = tf.function(model.latents_from_seeds)(tf.range(4000, dtype=tf.int64)).numpy()
+    z = tf.function(model.latents_from_seeds)(tf.range(2000, dtype=tf.int64)).numpy()
     np.testing.assert_allclose(z[:5], model.latents_from_seeds(tf.range(5, dtype=tf.int64)), atol=1e-5)
-    error = 4.0 * z.std(axis=0) / math.sqrt(4000)
+    error = 4.0 * z.std(axis=0) / math.sqrt(2000)
     assert (np.abs(z.mean(axis=0) - means.mean(axis=0)) < error).all()
-    np.testing.assert_allclose(z.var(axis=0), linear.q_var + means.var(axis=0), rtol=0.1)
+    np.testing.assert_allclose(z.var(axis=0), linear.q_var + means.var(axis=0), rtol=0.15)
     inside = model.draw_prior(tf.constant(500), model.inference("test")).numpy()
     assert (np.abs(inside.mean(axis=0) - means.mean(axis=0)) < 4.0 * z.std(axis=0) / math.sqrt(500)).all()
 
@@ -102,6 +102,7 @@ def test_what_a_learned_prior_refuses():
         VampModel(given, decoder, picture_table(linear.shape, 2), likelihood=LinearGaussian())
 
 
+@pytest.mark.slow
 def test_the_named_model():
     model = tfgen.build_model("vamp_vae", (8, 8, 1), latent_dim=2, width=2, components=4)
     assert (model.components, model.latent_dim) == (4, 2) and model.sample(3).shape == (3, 8, 8, 1)

@@ -12,7 +12,7 @@ from tfgen.guarantees.subject import FIRST, LAST, LeftOut, Subject, require, sam
 from tfgen.training.checkpoints import Checkpoints
 
 SHAPES = ((28, 28, 1), (16, 17, 1), (32, 32, 3), (24, 40, 3))
-REPLICATED = 1e-5  # of the distance that the weights move
+REPLICATED = 1e-4  # of the distance that the weights move; importance weights amplify rounding to 1e-5
 
 
 def builds(subject: Subject) -> None:
