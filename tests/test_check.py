@@ -183,3 +183,11 @@ def test_every_guarantee_has_a_name_of_its_own_and_a_sentence():
     assert len({guarantee.name for guarantee in GUARANTEES}) == len(GUARANTEES)
     assert all(guarantee.promise.endswith((".", ").")) for guarantee in GUARANTEES)
     assert np.all([len(guarantee.promise) > 30 for guarantee in GUARANTEES])
+
+
+def test_options_of_a_recipe_that_others_make_idle_are_left_out():
+    """The recipe's depth and attention are of its convolutions."""
+    found = check_model("flow_matching", {"network": "dense", "width": 4, "blocks": 1}, only=("seed",))
+    assert [finding.passed for finding in found] == [True]
+    with pytest.raises(UserError, match="'heads' has no effect with network=dense"):
+        check_model("flow_matching", {"network": "dense", "heads": 2}, only=("seed",))

@@ -305,7 +305,9 @@ def test_the_error_of_edges_by_hand():
 # Mean flow.
 
 
-@pytest.mark.parametrize("network", ["dense", "unet", "transformer"])
+@pytest.mark.parametrize(
+    "network", ["dense", *(pytest.param(name, marks=pytest.mark.slow) for name in ("unet", "transformer"))]
+)
 def test_the_slope_along_the_way_is_the_quotient_of_differences(network):
     flow = tfgen.build_model("mean_flow", SHAPE, ema=None, width=4, blocks=1, network=network)
     flow.networks["flow"].set_weights([w + 0.03 for w in flow.networks["flow"].get_weights()])

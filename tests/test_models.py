@@ -18,7 +18,7 @@ from tfgen.guarantees import GUARANTEES, LeftOut, Subject
 from tfgen.guarantees.subject import random_values
 from tfgen.guarantees.training import follows_from_the_seed
 from tfgen.models.common import seeded
-from tfgen.recipes.options import annotation_of, option_parameters
+from tfgen.recipes.options import Options, annotation_of, option_parameters
 from tfgen.recipes.recipe import Recipe
 
 # a variant, which is another model with other formulas, is tested in test_variants.py
@@ -142,9 +142,20 @@ def test_it_can_do_what_its_endpoints_say(subject):
             assert value.dtype == tf.float32 and np.isfinite(value).all()
 
 
-@pytest.mark.parametrize(
-    "name,network", [(name, network) for name in NAMES for network in networks_of(name) if network != default_of(name)]
-)
+def other_networks():
+    """(model, network): those of a group of options on the first model that takes it, on the others as slow tests."""
+    seen = set()
+    for name in NAMES:
+        builder = models.MODELS.get(name)
+        groups = [p.default for p in inspect.signature(builder).parameters.values() if isinstance(p.default, Options)]
+        owner = next((type(group) for group in groups if "network" in group.__dataclass_fields__), name)
+        for network in networks_of(name):
+            if network != default_of(name):
+                yield pytest.param(name, network, marks=[pytest.mark.slow] if (owner, network) in seen else [])
+                seen.add((owner, network))
+
+
+@pytest.mark.parametrize("name,network", list(other_networks()))
 def test_another_network_follows_from_the_seed_too(name, network, tmp_path):
     follows_from_the_seed(subject_of(name, tmp_path, network))
 

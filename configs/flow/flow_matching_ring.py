@@ -2,7 +2,9 @@
 
     python -m tfgen.run --model=flow_matching --dataset=ring
 
-A dense network of three residual blocks.
+A dense network of three residual blocks, 4,000 steps. Found in one run, of 5,000 samples: all 8 modes, KL 0.0018, but
+only 40 % of the points within 3 sigma (a perfect sampler: 98.9 %); twice the steps and a rate that falls are to be
+tried.
 """
 
 import tfgen

@@ -73,7 +73,7 @@ def check_model(
         )
     recipe, given = default_recipe(name), dict(options or {})
     models.check_options(recipe.model, given)
-    changed = recipe.replace(options={**recipe.options, **given})
+    changed = recipe.replace(options=given)  # its own options may be idle beside these
     fields, data = (FIELDS, None) if dataset is None else _data(dataset, data_dir)
 
     def build(fields: Mapping[str, Field], seed: int):
