@@ -36,8 +36,8 @@ class FlowMatching(tfgen.GenerativeModel):
         return self.infer("velocity", {"image": x, "time": time, **(conditions or {})}, networks)
 
 
-@tfgen.register_model("flow_matching")
-def flow_matching(fields, *, width: int = 16, steps: int = 8, learning_rate: float = 1e-3, seed: int = 0):
+@tfgen.register_model("own_flow_matching")
+def own_flow_matching(fields, *, width: int = 16, steps: int = 8, learning_rate: float = 1e-3, seed: int = 0):
     """Flow matching of images under a class label."""
     velocity = networks.velocity(fields["image"].shape, width, int(fields["label"].range[1]))
     model = FlowMatching(velocity, steps=steps, fields={name: fields[name] for name in ("image", "label")}, seed=seed)
