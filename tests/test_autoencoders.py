@@ -13,6 +13,7 @@ from scipy import special
 import tfgen
 from tfgen import objectives
 from tfgen.data.source import Field
+from tfgen.diagnosis.probes import Probe
 from tfgen.errors import UserError
 from tfgen.metrics import importance_weighted_bound
 
@@ -185,3 +186,9 @@ def test_without_a_density_there_is_no_bound_and_without_a_prior_no_sample():
     with pytest.raises(UserError, match="has no prior, and its codes follow no known distribution"):
         built("rae").sample(1)
     assert np.isfinite(importance_weighted_bound(built("wae", encoder="gaussian", binarize="static"), images, 3)).all()
+
+
+def test_a_divergence_that_may_be_infinite_is_left_out_of_a_diagnosis(photos):
+    model = vae(prior=tfgen.priors.uniform(-0.5, 0.5))
+    row = Probe(model, model.as_examples(photos(16, (6, 5, 1))), size=16)()
+    assert "kl" not in row and math.isfinite(row["aggregate_distance"])

@@ -1,5 +1,8 @@
 """The inverse autoregressive flow: its Jacobian, the bound of a model that has it, its codes."""
 
+import collections
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +10,10 @@ import tensorflow as tf
 from linear_gaussian import Linear, LinearGaussian
 
 import tfgen
+from tfgen.diagnosis.probes import Probe
 from tfgen.errors import UserError
 from tfgen.families.variational.inverse_flow import InverseFlowModel
+from tfgen.families.variational.rules import latents_are_thin, posterior_has_collapsed
 from tfgen.metrics import elbo, elbo_parts, importance_weighted_bound
 from tfgen.networks.inverse_flow import inverse_flow
 
@@ -82,6 +87,17 @@ def test_the_code_of_an_image_is_the_mean_after_the_flow(linear, model):
     np.testing.assert_allclose(codes["latent"], flowed, rtol=1e-5)
     image = model.decoder(codes["latent"])["image"]
     np.testing.assert_allclose(model.reconstruct(images), np.clip(image, 0.0, 1.0), atol=1e-6)
+
+
+def test_a_diagnosis_estimates_the_divergence_that_has_no_closed_form(linear, model):
+    images = np.random.default_rng(3).integers(0, 128, (64, *linear.shape), dtype=np.uint8)
+    row = Probe(model, model.as_examples(images), size=64)()
+    kl = elbo_parts(model, images, samples=50)["kl"].mean()
+    assert row["kl"] == pytest.approx(kl, abs=1.0) and "kl_latent_max" not in row
+    thin = collections.defaultdict(lambda: math.nan, {"latents": 64.0, "active_units": 64.0, "kl": 3.0})
+    assert not latents_are_thin(thin, None) and not posterior_has_collapsed(thin, None)
+    assert latents_are_thin({**thin, "kl_latent_max": 0.2}, None)
+    assert posterior_has_collapsed({**thin, "kl": 0.2, "kl_latent_max": math.nan}, None)
 
 
 def test_the_named_model_and_what_it_refuses():

@@ -27,6 +27,7 @@ class InverseFlowModel(VariationalModel):
     """
 
     kept = ("encoder", "decoder", "flow")
+    samples_kl = True
 
     def __init__(self, encoder: keras.Model, decoder: keras.Model, flow: keras.Model, **options: Any) -> None:
         super().__init__(encoder, decoder, networks={"flow": flow}, **options)

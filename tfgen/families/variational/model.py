@@ -60,6 +60,7 @@ class VariationalModel(AutoencodingModel):
     """
 
     prior: Prior
+    samples_kl = False  # whether KL(q || p), without a closed form, is finite, so that a diagnosis may estimate it
 
     def __init__(
         self,

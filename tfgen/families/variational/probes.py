@@ -72,6 +72,8 @@ def largest_component(rows: tf.Tensor) -> tf.Tensor:
 def latents(probe: Probe) -> dict[str, tf.Tensor]:
     """Returns KL(q(z|x) || p(z)) in nats per image and per latent (median, largest), and numbers of latents.
 
+    Without a closed form there are no KLs of single latents, and the first is estimated if it is finite.
+
     `active_units` is the number of latents with Var_x(E_q(z_i|x)[z_i]) > 0.01, `latents` that of all; `posterior_sd` is
     the mean of the standard deviations of q(z|x).
     """
@@ -88,11 +90,21 @@ def latents(probe: Probe) -> dict[str, tf.Tensor]:
     }
     if probe.unseen is not None:
         measured["held_out_loss"] = tf.add_n(list(model.elbo_terms(batch, step.scope("elbo")).values()))
-    kl = None if model.kl(encoded) is None else model.prior.kl(mean, log_var)
-    if kl is not None:
-        kl = tf.reduce_mean(kl, axis=0)
-        measured |= {"kl": tf.reduce_sum(kl), "kl_latent_median": median(kl), "kl_latent_max": tf.reduce_max(kl)}
-    return measured
+    if model.kl(encoded) is None:
+        return measured | ({"kl": sampled_kl(model, batch, step)} if model.samples_kl else {})
+    kl = tf.reduce_mean(model.prior.kl(mean, log_var), axis=0)
+    return {
+        **measured,
+        "kl": tf.reduce_sum(kl),
+        "kl_latent_median": median(kl),
+        "kl_latent_max": tf.reduce_max(kl),
+    }
+
+
+def sampled_kl(model: Any, batch: dict, step: Step) -> tf.Tensor:
+    """Returns KL(q(z|x) || p(z)) in nats per image, estimated from a draw for each."""
+    _, log_pz, log_qz, _ = model.log_densities(batch, step.scope("kl"), 1)
+    return tf.reduce_mean(log_qz - log_pz)
 
 
 def aggregate(probe: Probe) -> dict[str, tf.Tensor]:

@@ -81,7 +81,8 @@ def say_overfits(row: Row, past: Past) -> str:
 def latents_are_thin(row: Row, past: Past) -> bool:
     """Returns whether the information is spread over so many latents that each has next to none."""
     collapsed = posterior_has_collapsed(row, past) or latents_are_unused(row, past)
-    return row["latents"] >= 32 and row["kl"] < 0.1 * row["latents"] and not collapsed
+    known = not math.isnan(row["kl_latent_max"])  # without a closed form nothing is said of single latents
+    return known and row["latents"] >= 32 and row["kl"] < 0.1 * row["latents"] and not collapsed
 
 
 def say_latents_are_thin(row: Row, past: Past) -> str:

@@ -41,6 +41,7 @@ class VampModel(VariationalModel):
     """
 
     kept = ("encoder", "decoder", "pseudo_inputs")
+    samples_kl = True
 
     def __init__(self, encoder: keras.Model, decoder: keras.Model, pseudo_inputs: keras.Model, **options: Any) -> None:
         super().__init__(encoder, decoder, networks={"pseudo_inputs": pseudo_inputs}, prior=Learned(), **options)
