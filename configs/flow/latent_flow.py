@@ -2,7 +2,7 @@
 
     python -m tfgen.run --model=latent_flow
 
-The first 1500 steps train the autoencoder, 28 x 28 to codes of 7 x 7 x 4, the others the flow of its codes, whose
+The first 1200 steps train the autoencoder, 28 x 28 to codes of 7 x 7 x 4, the others the flow of its codes, whose
 average serves as well at any time: no rate that ends. `latent_flow_paper` has the settings of Rombach et al. 2022.
 """
 
@@ -13,11 +13,11 @@ def recipe():
     return tfgen.Recipe(
         model="latent_flow",
         batch_size=64,
-        epochs=40,
-        stages="autoencoder:1500,flow",
+        epochs=26,
+        stages="autoencoder:1200,flow",
         options={
             "code_channels": 4,
-            "code_width": 24,
+            "code_width": 16,
             "code_noise": 0.3,
             "network": "unet",
             "width": 64,
