@@ -242,11 +242,16 @@ class Sequential(Sampler):
         fields = model.condition_fields(conditions)
         turns = math.prod(model.data_shape)
         u = uniform_rows(seeds, [turns], "turns")
-        turn = model.turn_of(fields, networks)
-        start = tf.zeros([tf.shape(u)[0], *model.data_shape])
+        count = tf.shape(u)[0]
+        memory, turn = model.turn_of(fields, networks)
+
+        def advance(t: tf.Tensor, x: tf.Tensor, kept: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
+            x, kept = turn(x, t, u[:, t], kept)
+            return t + 1, x, kept
+
+        start = [tf.constant(0), tf.zeros([count, *model.data_shape]), memory(count)]
         # a loop in the graph, so that the size of an exported graph does not grow with the number of values
-        _, x = tf.while_loop(lambda t, x: t < turns, lambda t, x: (t + 1, turn(x, t, u[:, t])), [tf.constant(0), start])
-        return x
+        return tf.while_loop(lambda t, x, kept: t < turns, advance, start)[1]
 
 
 @serializable

@@ -12,6 +12,8 @@ from keras import layers
 
 from tfgen.likelihoods import Likelihood
 
+LINK = "link_"  # names of the layers begin so by which the maps of the pixels above enter those of the row
+
 
 def pixelcnn_network(
     shape: Sequence[int],
@@ -43,10 +45,10 @@ def pixelcnn_network(
     v = layers.Cropping2D(((0, 1), (0, 0)))(v)  # row r sees rows r - half to r - 1
     h = layers.Conv2D(width, (1, half))(layers.ZeroPadding2D(((0, 0), (half, 0)))(x))
     h = layers.Cropping2D(((0, 0), (0, 1)))(h)
-    h = grid.mixed(layers.Add()([h, layers.Conv2D(width, 1)(v)]), width)
+    h = grid.mixed(layers.Add()([h, layers.Conv2D(width, 1, name=f"{LINK}0")(v)]), width)
     skips = []
-    for _ in range(blocks):
-        v, h, skip = _block(v, h, width, kernel_size // 2, head_width)
+    for i in range(blocks):
+        v, h, skip = _block(v, h, width, kernel_size // 2, head_width, 2 * i + 1)
         skips.append(skip)
     skips = skips or [layers.Conv2D(head_width, 1)(h)]
     y = layers.ReLU()(layers.Add()(skips) if len(skips) > 1 else skips[0])
@@ -59,13 +61,14 @@ def pixelcnn_network(
     return keras.Model(image, likelihood.heads(raw, "mean"), name="density")
 
 
-def _block(v, h, width, half, head_width):
+def _block(v, h, width, half, head_width, link):
     """Returns the vertical and the horizontal maps after a gated layer, and what it adds to the output (figure 2)."""
     above = layers.ZeroPadding2D(((half, 0), (half, half)))(v)
     left = layers.ZeroPadding2D(((0, 0), (half, 0)))(h)
     vertical = [layers.Conv2D(width, (half + 1, 2 * half + 1))(above) for _ in range(2)]
     horizontal = [layers.Conv2D(width, (1, half + 1))(left) for _ in range(2)]
-    joined = [layers.Add()([a, layers.Conv2D(width, 1)(b)]) for a, b in zip(horizontal, vertical, strict=True)]
+    from_above = [layers.Conv2D(width, 1, name=f"{LINK}{link + i}")(part) for i, part in enumerate(vertical)]
+    joined = [layers.Add()(list(pair)) for pair in zip(horizontal, from_above, strict=True)]
     gated = _gated(*joined)
     return _gated(*vertical), layers.Add()([h, layers.Conv2D(width, 1)(gated)]), layers.Conv2D(head_width, 1)(gated)
 
@@ -107,3 +110,29 @@ class _Grid:
 def reach(blocks: int, first_size: int, kernel_size: int) -> int:
     """Returns how many rows above, and columns to either side, the parameters of a pixel depend on, at most."""
     return first_size // 2 + blocks * (kernel_size // 2)
+
+
+def halves(network: keras.Model, shape: Sequence[int], rows: int, columns: int) -> tuple[keras.Model, keras.Model]:
+    """Returns the two halves of `pixelcnn_network` for gray pictures, with the same weights, on parts of a picture.
+
+    Args:
+        network: of `pixelcnn_network`.
+        shape: (H, W, 1) of the picture.
+        rows, columns: of the parts.
+
+    Returns:
+        (pictures [B, rows, W, 1] -> list of maps [B, rows, W, width] that enter the row; a list of a part of a row
+        [B, 1, columns, 1] and of these maps at it -> the outputs of `network` there).
+    """
+    found = [layer for layer in network.layers if layer.name.startswith(LINK)]
+    links = [layer.output for layer in sorted(found, key=lambda layer: int(layer.name.removeprefix(LINK)))]
+    above = keras.Model(network.inputs[0], links)
+    along = keras.Model([network.inputs[0], *links], network.output)
+    part = [keras.Input((1, columns, 1), name="image")]
+    part += [keras.Input((1, columns, link.shape[-1]), name=f"maps_{i}") for i, link in enumerate(links)]
+    return _anew(above, keras.Input((rows, shape[1], 1), name="image")), _anew(along, part)
+
+
+def _anew(network, inputs):
+    """Returns a network of the same layers, with their weights, on other inputs."""
+    return keras.models.clone_model(network, input_tensors=inputs, clone_function=lambda layer: layer)

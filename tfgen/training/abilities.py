@@ -141,11 +141,12 @@ class Abilities(Sampling, Attributes):
 
     def turn_of(
         self, conditions: Fields, networks: Networks | None = None
-    ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
-        """Returns `f(x, t, u) -> x`, which fills in the value number t of data that are drawn one value at a time.
+    ) -> tuple[Callable[[tf.Tensor], Any], Callable[..., tuple[tf.Tensor, Any]]]:
+        """Returns (`memory(count)`, `turn(x, t, u, memory) -> (x, memory)`) of data drawn one value at a time.
 
-        x float32 [B, ...] holds the values before it, u [B] in [0, 1) decides which value it becomes; conditions are as
-        the networks see them.
+        A turn fills in the value number t: x float32 [B, ...] holds the values before it, u [B] in [0, 1) decides which
+        value it becomes; memory is what the turns keep for each other, at first that of a batch of `count` examples.
+        Conditions are as the networks see them.
         """
         raise UserError(f"{self.name} does not draw one value after the other; leave the sampler out")
 

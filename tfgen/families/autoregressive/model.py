@@ -14,9 +14,9 @@ from tfgen.diagnosis.rules import Rule
 from tfgen.domains import Natural, Proportion, Seed
 from tfgen.errors import UserError
 from tfgen.families.autoregressive import charts, probes, rules, scores
+from tfgen.families.autoregressive.partial import Partial, by_rows, whole
 from tfgen.likelihoods import Likelihood
 from tfgen.metrics.score import HeldOut
-from tfgen.networks.calling import call
 from tfgen.networks.masked import apply_masks, outputs_at
 from tfgen.noise import Noise
 from tfgen.training.charts import Chart
@@ -33,8 +33,8 @@ class AutoregressiveModel(GenerativeModel):
             likelihood's raw parameters}, each [B, H, W, C]; the outputs at x_t depend on the x before it alone.
         likelihood: p(x_t | x_<t), of `tfgen.likelihoods`.
         order: of the values, row by row and channel by channel, or a random one that follows from the seed.
-        reach: rows above and columns to either side that the network sees, at most, so that a value is drawn from a
-            part of the picture; None: all.
+        reach: of a `pixelcnn_network`, the rows above and columns to either side that an output depends on, at most:
+            values are drawn from such parts of the picture, row by row; None: each from a whole pass.
         ema: decay of the moving average of the network, or None.
         seed: integer from which all noise and the order of the data derive.
         fields: what a batch holds.
@@ -121,40 +121,25 @@ class AutoregressiveModel(GenerativeModel):
 
     def turn_of(
         self, conditions: Fields, networks: Networks | None = None
-    ) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
-        """Returns `f(x, t, u) -> x`, which draws the value of turn t by the quantile u [B]."""
+    ) -> tuple[Callable[[tf.Tensor], Any], Callable[..., tuple[tf.Tensor, Any]]]:
+        """Returns (memory, turn): `turn(x, t, u, memory)` draws the value of turn t by the quantile u [B]."""
         network = (networks or {}).get("density") or self.best("density")
-        outputs_at, turns = self.outputs_at(network, conditions), tf.constant(self.turns)
-        size = math.prod(self.data_shape)
+        partial, turns, size = self.partial(network, conditions), tf.constant(self.turns), math.prod(self.data_shape)
 
-        def turn(x: tf.Tensor, t: tf.Tensor, u: tf.Tensor) -> tf.Tensor:
+        def turn(x: tf.Tensor, t: tf.Tensor, u: tf.Tensor, memory: Any) -> tuple[tf.Tensor, Any]:
             place = turns[t]
-            value = self.likelihood.quantile(outputs_at(self.to_value_range(x), place), u)
+            outputs, memory = partial.at(self.to_value_range(x), place, memory)
+            value = self.likelihood.quantile(outputs, u)
             # it was 0 until now
-            return x + tf.reshape(value[:, None] * tf.one_hot(place, size), tf.shape(x))
+            return x + tf.reshape(value[:, None] * tf.one_hot(place, size), tf.shape(x)), memory
 
-        return turn
+        return partial.memory, turn
 
-    def outputs_at(
-        self, network: keras.Model, conditions: Fields
-    ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
-        """Returns `f(x, place) -> outputs [B] by name` of a network at the value with that index of a flat example."""
-        height, width, channels = self.data_shape
-        seen = height if self.reach is None else min(height, self.reach + 1)
-        wide = width if self.reach is None else min(width, 2 * self.reach + 1)
-        if channels > 1 or (seen, wide) == (height, width):
-            return lambda x, place: _picked(call(network, {self.data_field: x, **conditions}), place)
-        part = _on_pictures_of(network, (seen, wide, 1))
-
-        def at(x: tf.Tensor, place: tf.Tensor) -> dict[str, tf.Tensor]:
-            row, column = tf.cast(place // width, tf.int32), tf.cast(place % width, tf.int32)
-            top = tf.clip_by_value(row - (seen - 1), 0, height - seen)
-            left = tf.clip_by_value(column - wide // 2, 0, width - wide)
-            window = tf.slice(x, tf.stack([0, top, left, 0]), [-1, seen, wide, 1])
-            window = tf.ensure_shape(window, [None, seen, wide, 1])
-            return _picked(call(part, {self.data_field: window, **conditions}), (row - top) * wide + column - left)
-
-        return at
+    def partial(self, network: keras.Model, conditions: Fields) -> Partial:
+        """Returns how the outputs of a network at one value are computed."""
+        if self.reach is None or self.data_shape[-1] > 1 or self.order != "raster":
+            return whole(network, self.data_field, conditions)
+        return by_rows(network, self.data_shape, self.reach)
 
     def probes(self) -> list[Callable]:
         """Returns the probe of held-out likelihood."""
@@ -191,11 +176,10 @@ class MaskedModel(AutoregressiveModel):
         for network in {id(n): n for n in (density, self.best("density"))}.values():
             apply_masks(network, self.turns)
 
-    def outputs_at(
-        self, network: keras.Model, conditions: Fields
-    ) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
-        """Returns those of the base, without the outputs at other indices."""
-        return outputs_at(network, self.likelihood)
+    def partial(self, network: keras.Model, conditions: Fields) -> Partial:
+        """Returns how the outputs at one value are computed, without those at others."""
+        outputs = outputs_at(network, self.likelihood)
+        return Partial(lambda x, place, memory: (outputs(x, place), memory))
 
     def after_update(self, phase: Phase) -> None:
         """Masks the kernels anew: the optimizer moves weights that have no effect, too."""
@@ -205,16 +189,3 @@ class MaskedModel(AutoregressiveModel):
 def as_float32(outputs: Fields) -> Fields:
     """Returns outputs by name, float32 also under mixed precision."""
     return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
-
-
-def _picked(outputs, place):
-    """Returns the outputs [B] by name at one place of the flat maps."""
-    return {
-        name: tf.gather(tf.reshape(value, [tf.shape(value)[0], -1]), place, axis=1) for name, value in outputs.items()
-    }
-
-
-def _on_pictures_of(network, shape):
-    """Returns a network of the same layers, with their weights, that takes pictures of another size."""
-    image = keras.Input(shape, name=network.inputs[0].name)
-    return keras.models.clone_model(network, input_tensors=image, clone_function=lambda layer: layer)
