@@ -89,6 +89,7 @@ def test_masks_alternate():
     assert blocks[0][0, 0].tolist() == [0, 0, 1, 1]
 
 
+@pytest.mark.slow
 def test_it_learns_two_distant_modes():
     keras.utils.set_random_seed(0)
     random = np.random.default_rng(0)
