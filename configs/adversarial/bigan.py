@@ -2,7 +2,16 @@
 
     python -m tfgen.run --model=bigan
 
-DCGAN's networks and settings of `dcgan`; the latent is an input of D beside the image (Donahue et al. 2017).
+DCGAN's networks; the latent is an input of D beside the image (Donahue et al. 2017). Pairs are compared as in R3GAN
+(Huang et al. 2024), with R1 and R2 in every fourth step. Frechet distance of 2,000 samples after 60 CPU seconds, one
+run each:
+
+    loss             penalty           projection   rates of G and D   distance
+    non-saturating   none              128          0.003, 0.0005      40.2
+    non-saturating   none              128          0.001, 0.001       45.0
+    relativistic     r1_r2(0.3, 4)     128          0.001, 0.001       36.5
+    relativistic     r1_r2(0.1, 4)     none         0.001, 0.001       18.9
+
 `bigan_paper` has the paper's settings for MNIST.
 """
 
@@ -10,5 +19,7 @@ import tfgen
 
 
 def recipe():
-    options = {"prior": "normal", "projection": 128, "full_size": False, "width": 32}
+    game = {"loss": "relativistic", "penalty": "r1_r2(0.1, 4)"}
+    rates = {"generator_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3}
+    options = {"prior": "normal", "full_size": False, "width": 32, **game, **rates}
     return tfgen.load_recipe("dcgan").replace(model="bigan", epochs=14, options=options)
