@@ -29,9 +29,10 @@ def code_encoder(image_shape: Sequence[int], channels: int = 8, width: int = 32,
     for level in range(1, depth + 1):
         x = _convolved(_convolved(x, channels_at(level, width, MOST), 2), channels_at(level, width, MOST))
     x = layers.Conv2D(channels, 3, padding="same", dtype="float32")(x)
-    # standardised by their own statistics in training, and by the moving means of these once it is done
+    # standardised by their own statistics in training, and by the moving means of these once it is done, which a short
+    # stage has to reach as well: hence the momentum
     standard = layers.BatchNormalization(
-        center=False, scale=False, momentum=0.99, epsilon=1e-8, dtype="float32", name="code"
+        center=False, scale=False, momentum=0.9, epsilon=1e-8, dtype="float32", name="code"
     )
     return keras.Model(image, standard(x), name="encoder")
 
