@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 MODELS = Registry(
     "model",
     {
-        "ae": ("tfgen.models.vae:ae", "Plain autoencoder: the baseline that reconstructs and cannot generate."),
+        "ae": (
+            "tfgen.models.vae:ae",
+            "Plain autoencoder: the baseline that reconstructs and cannot generate by itself.",
+        ),
         "vae": ("tfgen.models.vae:vae", "Variational autoencoder (Kingma and Welling 2014)."),
         "beta_vae": (
             "tfgen.models.vae_objectives:beta_vae",

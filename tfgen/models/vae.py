@@ -103,7 +103,7 @@ def ae(
     optimization: Optimizer = Optimizer(),
     kind: type[Autoencoder] = Autoencoder,
 ) -> Autoencoder:
-    """Plain autoencoder: the baseline that reconstructs and cannot generate.
+    """Plain autoencoder: the baseline that reconstructs and cannot generate by itself.
 
     Args:
         fields: of the data set.
