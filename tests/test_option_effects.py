@@ -232,7 +232,12 @@ def test_several_idle_options_share_a_line_for_each_reason():
     ]
 
 
-@pytest.mark.parametrize("name", recipe_names())
+LARGE = ("ddpm_paper", "flow_matching_paper", "latent_flow_paper", "mean_flow_paper")  # seconds each to build
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in recipe_names()]
+)
 def test_no_config_that_ships_brings_an_idle_option(name):
     recipe = load_recipe(name)
     sizes = {size: value for size, value in SIZES.items() if size in recipe.options}

@@ -61,7 +61,7 @@ class Latent(Sampler):
     prior: Prior | None = None
 
     def __repr__(self) -> str:
-        return f"Latent({'' if self.prior is None else self.prior!r})"
+        return "Latent()" if self.prior is None else f"Latent({self.prior!r})"
 
     def draw(
         self,
