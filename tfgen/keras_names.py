@@ -17,8 +17,9 @@ from types import ModuleType
 from typing import Any
 
 # Packages of formulas: the lines of their __init__.py say which classes they have.
-_FORMULAS = ("augment", "losses", "objectives", "penalties")
-_BASES = {"Augment", "Codes", "Objective", "Penalty", "Seen", "Selection"}  # of which no object is saved
+_FORMULAS = ("augment", "losses", "objectives", "penalties", "samplers")
+# of which no object is saved
+_BASES = {"Augment", "Codes", "Flow", "Objective", "Penalty", "Sampler", "Seen", "Selection", "Way"}
 
 
 def _named_in(package: str) -> tuple[str, ...]:
@@ -63,7 +64,6 @@ CLASSES = {
     "tfgen.optimizers.fused": ("FusedAdam", "RampedSGD"),
     "tfgen.optimizers.schedules": ("Floor", "Warmup"),
     "tfgen.priors": ("Normal", "Spherical", "Uniform"),
-    "tfgen.samplers": ("Ancestral", "DDIM", "Euler", "Heun", "Jump", "Latent", "Sequential", "Translation"),
     "tfgen.texts": ("HashedNgrams",),
     "tfgen.training.model": ("GenerativeModel",),
 }
