@@ -26,7 +26,8 @@ def _named_in(package: str) -> tuple[str, ...]:
     """Returns the classes that a package's __init__.py imports, without importing it, which would start TensorFlow."""
     text = (pathlib.Path(__file__).parent / package / "__init__.py").read_text("utf-8")
     lines = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom)]
-    names = [alias.name for line in lines for alias in line.names if alias.name[0].isupper()]
+    own = [line for line in lines if str(line.module).startswith(f"tfgen.{package}.")]
+    names = [alias.name for line in own for alias in line.names if alias.name[0].isupper()]
     return tuple(name for name in names if name not in _BASES)
 
 
