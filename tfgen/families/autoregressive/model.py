@@ -10,22 +10,18 @@ import tensorflow as tf
 
 from tfgen import samplers
 from tfgen.data.source import Field
-from tfgen.diagnosis.rules import Rule
 from tfgen.domains import Natural, Proportion, Seed
 from tfgen.errors import UserError
-from tfgen.families.autoregressive import charts, probes, rules, scores
 from tfgen.families.autoregressive.partial import Partial, by_rows, whole
+from tfgen.families.exact.model import ExactModel
 from tfgen.likelihoods import Likelihood
-from tfgen.metrics.score import HeldOut
 from tfgen.networks.masked import apply_masks, outputs_at
 from tfgen.noise import Noise
-from tfgen.training.charts import Chart
-from tfgen.training.model import GenerativeModel
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
 
 
-class AutoregressiveModel(GenerativeModel):
+class AutoregressiveModel(ExactModel):
     """One network that gives the distribution of every value from the values before it, in one pass.
 
     Args:
@@ -46,7 +42,6 @@ class AutoregressiveModel(GenerativeModel):
 
     likelihood: Likelihood
 
-    default_optimizers = {"density": {"learning_rate": 1e-3}}
     sampling_network = "density"
 
     def __init__(
@@ -75,11 +70,6 @@ class AutoregressiveModel(GenerativeModel):
         return np.arange(size) if self.order == "raster" else random.permutation(size).astype(np.int64)
 
     @property
-    def phases(self) -> list[Phase]:
-        """One update of the network."""
-        return [Phase("density", ("density",), "density", self.density_terms)]
-
-    @property
     def sampler(self) -> samplers.Sampler | None:
         """The default sampler: one value after the other."""
         return samplers.sequential()
@@ -96,10 +86,6 @@ class AutoregressiveModel(GenerativeModel):
         x, batch = self.prepared(batch, step)
         outputs = step.run("density", {self.data_field: batch[self.data_field], **batch})
         return self.likelihood.log_prob(x, as_float32(outputs))
-
-    def density_terms(self, batch: Fields, step: Step) -> Fields:
-        """Returns -log p(x), in nats, averaged over images."""
-        return {"nll": -tf.reduce_mean(self.log_prob(batch, step))}
 
     # Beyond training.
 
@@ -140,27 +126,6 @@ class AutoregressiveModel(GenerativeModel):
         if self.reach is None or self.data_shape[-1] > 1 or self.order != "raster":
             return whole(network, self.data_field, conditions)
         return by_rows(network, self.data_shape, self.reach)
-
-    def probes(self) -> list[Callable]:
-        """Returns the probe of held-out likelihood."""
-        return [probes.likelihood]
-
-    def rules(self) -> tuple[Rule, ...]:
-        """Returns the rules by which a diagnosis judges a likelihood."""
-        return rules.RULES
-
-    def charts(self) -> tuple[Chart, ...]:
-        """Returns the charts of the training."""
-        return charts.CHARTS
-
-    @property
-    def score_names(self) -> tuple[str, ...]:
-        """Those of the exact likelihood."""
-        return scores.NAMES
-
-    def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
-        """Returns the negative log-likelihood and the bits per dimension."""
-        return scores.exact_scores(self, held_out, settings)
 
 
 class MaskedModel(AutoregressiveModel):

@@ -1,7 +1,7 @@
 """Real NVP: a map of data to N(0, I) that is inverted exactly, and so has an exact density (Dinh et al. 2017)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -10,21 +10,17 @@ import tensorflow as tf
 
 from tfgen import priors
 from tfgen.data.source import Examples, Field
-from tfgen.diagnosis.rules import Rule
 from tfgen.domains import Proportion, Seed
-from tfgen.families.autoregressive import charts, probes, rules, scores
+from tfgen.families.exact.model import ExactModel
 from tfgen.families.latent import LatentModel
-from tfgen.metrics.score import HeldOut
 from tfgen.noise import Noise
-from tfgen.training.charts import Chart
-from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
 
 BOUND = 3.0  # of the log scales: a coupling layer stretches by e^3 at most
 EDGE = 0.05  # images: logit(alpha + (1 - 2 alpha) x), alpha = 0.05, section 4.1
 
 
-class CouplingModel(LatentModel):
+class CouplingModel(ExactModel, LatentModel):
     """Real NVP: coupling layers y = b x + (1 - b) (x exp(s(b x)) + t(b x)), equation 9, with masks b that alternate.
 
     log p(x) = log N(f(x); 0, I) + log |det df/dx|, with f the layers after a standardisation of the training data
@@ -39,8 +35,6 @@ class CouplingModel(LatentModel):
         fields: what a batch holds.
         **kwargs: `name`, and as of `GenerativeModel`.
     """
-
-    default_optimizers = {"density": {"learning_rate": 1e-3}}
 
     def __init__(
         self,
@@ -65,11 +59,6 @@ class CouplingModel(LatentModel):
     def couplings(self) -> list[str]:
         """Names of the networks, in the order of the layers."""
         return [f"coupling_{i}" for i in range(len(self.networks))]
-
-    @property
-    def phases(self) -> list[Phase]:
-        """One update of all networks."""
-        return [Phase("density", tuple(self.couplings), "density", self.density_terms)]
 
     def prepare(self, train: Examples, held_out: Examples | None) -> None:
         """Sets the mean and the standard deviation of the training data, before the first step."""
@@ -144,10 +133,6 @@ class CouplingModel(LatentModel):
             x = (255.0 * x + step.noise.uniform("dequantize", tf.shape(x))) / 256.0
         return self.log_density(x, step)
 
-    def density_terms(self, batch: Fields, step: Step) -> Fields:
-        """Returns -log p(x), in nats, averaged over examples."""
-        return {"nll": -tf.reduce_mean(self.log_prob(batch, step))}
-
     # Beyond training.
 
     def inference(self, networks: Networks | None = None) -> Step:
@@ -178,27 +163,6 @@ class CouplingModel(LatentModel):
     ) -> Fields:
         """Returns {`image` or `point`: f^-1(z)}, not clipped."""
         return {self.data_field: self.inverse(tf.cast(latents, tf.float32), self.inference(networks))}
-
-    def probes(self) -> list[Callable]:
-        """Returns the probe of held-out likelihood."""
-        return [probes.likelihood]
-
-    def rules(self) -> tuple[Rule, ...]:
-        """Returns the rules by which a diagnosis judges a likelihood."""
-        return rules.RULES
-
-    def charts(self) -> tuple[Chart, ...]:
-        """Returns the charts of the training."""
-        return charts.CHARTS
-
-    @property
-    def score_names(self) -> tuple[str, ...]:
-        """Those of the exact likelihood."""
-        return scores.NAMES
-
-    def scores(self, held_out: HeldOut, settings: Any) -> tuple[dict, dict]:
-        """Returns the negative log-likelihood, and of images the bits per dimension."""
-        return scores.exact_scores(self, held_out, settings)
 
 
 def masks(shape: Sequence[int], plain: int, blocks: int) -> list[np.ndarray]:

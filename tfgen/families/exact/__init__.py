@@ -1,0 +1,1 @@
+"""Models with an exact likelihood, of whatever family: what they have in common."""
