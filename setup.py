@@ -25,7 +25,10 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["tfgen", "tfgen.*", "registry", "registry.*"]), *CONFIGS],
     package_dir={name: name.removeprefix("tfgen.").replace(".", "/") for name in CONFIGS},
-    package_data={"": ["*.npz", "*.png", "*.webp", "*.csv", "*.json", "*.md", "*.txt", "py.typed"]},
+    package_data={
+        "": ["*.npz", "*.png", "*.webp", "*.csv", "*.json", "*.md", "*.txt", "py.typed"],
+        "tfgen": ["pretrained/*.json", "pretrained/*/*", "pretrained/*/models/*"],
+    },
     entry_points={"console_scripts": ["tfgen = tfgen.cli:main"]},
     install_requires=[
         "tensorflow>=2.21",

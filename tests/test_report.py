@@ -135,7 +135,7 @@ def pages(runs, tmp_path_factory):
     """Paths of the pages: one for each run, and `both` for two of them."""
     root = tmp_path_factory.mktemp("pages")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tfgen.report.evidence.load_run", load_once)
+        patch.setattr("tfgen.report.report.load_run", load_once)
         made = {name: write_report([runs / name], root / f"{i}.html") for i, name in enumerate(RUNS)}
         return {**made, "both": write_report([runs / "vae", runs / GAN], root / "both.html")}
 
@@ -438,7 +438,7 @@ def test_a_picture_that_fails_is_a_note(runs, tmp_path, monkeypatch):
         raise ZeroDivisionError("in a\nplugin")
 
     monkeypatch.setattr(pictures, "interpolation", broken)
-    monkeypatch.setattr("tfgen.report.evidence.load_run", load_once)
+    monkeypatch.setattr("tfgen.report.report.load_run", load_once)
     said = []
     page = write_report([runs / "vae"], tmp_path / "r.html", say=said.append)
     assert said == ["left out of the report of vae: Between two latents failed: in a plugin"]

@@ -37,6 +37,8 @@ COMMANDS = {
     "leaderboard": ("tfgen.leaderboard", "train models with equal budgets and rank them"),
 }
 
+# help of `--run` of every command that takes a trained run
+RUN = "the run's folder, or pretrained:NAME, a model of the package (what is made of it goes to runs/pretrained-NAME)"
 Action = Callable[[flags.FlagValues], int | None]
 USER_ERRORS = (UserError, registry.RegistryError)
 LONGEST = 400  # characters of a word in a message: texts of thousands are given by mistake

@@ -16,7 +16,7 @@ COMMAND = cli.Command(
     "python -m tfgen.encode --run=runs/vae-fashion_mnist_mini --images=photos --out=codes.npz\n"
     "python -m tfgen.encode --run=runs/no_sneakers --split=test",
 )
-COMMAND.path("run", None, "the run's folder")
+COMMAND.path("run", None, cli.RUN)
 COMMAND.path("images", None, "a folder of pictures, one picture, or FILE.npz with images; default: a split of the data")
 COMMAND.string("dataset", None, "data set whose images are encoded; default: that of the run")
 COMMAND.path("data_dir", None, "folder of the data set; default: that of the run")

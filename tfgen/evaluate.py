@@ -14,7 +14,7 @@ COMMAND = cli.Command(
     "python -m tfgen.evaluate --run=runs/dcgan-fashion_mnist_mini\n"
     "python -m tfgen.evaluate --samples=samples.npz --dataset=fashion_mnist_mini --metrics=fd,kid",
 )
-COMMAND.path("run", None, "the run's folder")
+COMMAND.path("run", None, cli.RUN)
 COMMAND.path("samples", None, "instead of a run: FILE.npz or a folder of shards, of tfgen.sample, or of pictures")
 COMMAND.string("dataset", None, "data set to compare with; default: that of the run")
 COMMAND.path("data_dir", None, "folder of the data set; default: that of the run")

@@ -19,7 +19,7 @@ COMMAND = cli.Command(
     "python -m tfgen.sample --run=runs/cgan-fashion_mnist_mini --label=sandal,bag --num=20 --out=samples.png\n"
     'python -m tfgen.sample --run=RUN --caption="a dark bag" --caption="a light bag" --num=20 --out=samples.png',
 )
-COMMAND.path("run", None, "the run's folder")
+COMMAND.path("run", None, cli.RUN)
 COMMAND.integer("num", 100, "number of images; they are the first ones of any larger number", minimum=1)
 COMMAND.integer("seed", 0, "of the sequence of images", minimum=0)
 COMMAND.string(

@@ -15,7 +15,7 @@ COMMAND = cli.Command(
     "python -m tfgen.translate --run=runs/cyclegan-domains-fashion_mnist_mini-sneaker-ankle-boot --images=boot.png "
     "--reverse --out=sneaker.png",
 )
-COMMAND.path("run", None, "the run's folder")
+COMMAND.path("run", None, cli.RUN)
 COMMAND.path("images", None, "a folder of pictures, one picture, or FILE.npz with images uint8 [N, H, W, C]")
 COMMAND.path("out", None, "a folder for one PNG per picture, FILE.npz, or FILE.png; default: RUN/translations")
 COMMAND.boolean("reverse", False, "the way back, from B to A, of a model of two domains")

@@ -22,7 +22,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 COMMAND.multiple("action", f"one of {', '.join(latent.ACTIONS)}; needs no --action=", positional=True)
-COMMAND.path("run", None, "the run's folder")
+COMMAND.path("run", None, cli.RUN)
 COMMAND.path("out", None, "FILE.png, of a walk FILE.gif or FILE.mp4; the numbers go to FILE.json; default: RUN/latent")
 COMMAND.integer("seed", None, "of latents and choices (default: 0)", minimum=0)
 COMMAND.string("label", None, "classes of a conditional model, taken in turn, as of tfgen.sample")

@@ -51,7 +51,7 @@ def explore_run(
     startup.start_tensorflow()
     space = latent.Space(run.model, lambda: run.source(dataset, data_dir), label)
     found = action_called(action)(space, **given)
-    record = {"run": str(run.folder), "model": run.recipe.model, "step": int(run.model.step)}
+    record = {"run": run.place, "model": run.recipe.model, "step": int(run.model.step)}
     return found, found.write(out, **record, weights=run.model.digest(), dataset=dataset or run.recipe.dataset)
 
 

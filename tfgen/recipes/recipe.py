@@ -79,7 +79,9 @@ class Recipe:
         Classes(), None, flag="classes, by number or name, that training and validation do not see: sneaker,bag"
     )
     init_from: str | None = row(
-        Start(), None, flag="start from the weights of a run's folder or of a .keras file, as far as they fit"
+        Start(),
+        None,
+        flag="start from the weights of a run, of pretrained:NAME or of a .keras file, as far as they fit",
     )
     max_minutes: float | None = row(Positive(), None, changes=True, flag="stop after so much time at the latest")
     max_cpu_seconds: float | None = row(

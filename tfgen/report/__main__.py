@@ -16,7 +16,7 @@ COMMAND = cli.Command(
 )
 COMMAND.multiple(
     "run",
-    "the run's folder; several, which need no --run=, are compared",
+    f"{cli.RUN}; several, which need no --run=, are compared",
     cli.path("run"),
     positional=True,
 )

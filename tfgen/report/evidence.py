@@ -11,7 +11,7 @@ from tfgen.errors import UserError
 from tfgen.evaluation.stored import is_number, read_evaluation
 from tfgen.recipes.recipe import Recipe
 from tfgen.report.plans import Plan, read_plans
-from tfgen.runs.folder import Run, load_run, read_history
+from tfgen.runs.folder import Run, read_history
 from tfgen.storage.paths import whole
 from tfgen.storage.tables import read_json
 
@@ -94,13 +94,12 @@ class Evidence:
         return self.evaluation["details"].get(name) if self.evaluation else None
 
 
-def gather(folder: str | os.PathLike) -> Evidence:
+def gather(run: Run) -> Evidence:
     """Reads a run's folder.
 
     Raises:
-        UserError: it is not the folder of a run, or its recipe.json is damaged.
+        UserError: its recipe.json is damaged.
     """
-    run = load_run(folder)
     evidence = Evidence(run, whole(run.folder).name)
     _ = run.recipe  # raises now: without a recipe there is no report
     evidence.charts = read_plans(run.record.get("charts"))
@@ -108,7 +107,7 @@ def gather(folder: str | os.PathLike) -> Evidence:
         "history": (run.paths.history, read_columns),
         "diagnosis": (run.paths.diagnosis, read_columns),
         "findings": (run.paths.findings, read_findings),
-        "evaluation": (run.paths.evaluation, read_evaluation),
+        "evaluation": (run.paths.evaluated, read_evaluation),
     }
     for name, (path, read) in readers.items():
         if not os.path.lexists(path):

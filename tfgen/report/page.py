@@ -177,7 +177,7 @@ def score_parts(evidence: Evidence) -> Markup:
 def advice(evidence: Evidence) -> Markup:
     """Returns the command that evaluates the run."""
     plugins = "".join(f" --plugin={shlex.quote(name)}" for name in evidence.run.plugins)
-    command = element("code", f"python -m tfgen.evaluate --run={shlex.quote(str(evidence.folder))}{plugins}")
+    command = element("code", f"python -m tfgen.evaluate --run={shlex.quote(evidence.run.place)}{plugins}")
     return paragraph("No evaluation.json here. To measure how good the run is: ", command, class_="note")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.report.evidence import Evidence, gather
-from tfgen.runs.layout import Layout
+from tfgen.runs.folder import Run, load_run
 from tfgen.storage.atomic import write_text
 from tfgen.storage.paths import whole
 
@@ -40,9 +40,9 @@ def write_report(
     from tfgen.report.compare import comparison
     from tfgen.report.page import page
 
-    paths = [pathlib.Path(folder) for folder in folders]
-    out = destination(paths, out)
-    evidences = named([gather(path) for path in paths])
+    runs = [load_run(folder) for folder in folders]
+    out = destination(runs, out)
+    evidences = named([gather(run) for run in runs])
     if pictures:
         startup.start_tensorflow()
     made = page(evidences[0], pictures, seed) if len(evidences) == 1 else comparison(evidences, pictures, seed)
@@ -53,20 +53,21 @@ def write_report(
     return out
 
 
-def destination(folders: list[pathlib.Path], out: str | os.PathLike | None) -> pathlib.Path:
+def destination(runs: list[Run], out: str | os.PathLike | None) -> pathlib.Path:
     """Returns the path of the report.
 
     Raises:
         UserError: no folders, one of them given twice, or `out` is not an HTML file.
     """
-    if not folders:
+    if not runs:
         raise UserError("a report needs the folder of a run, got none")
-    places = [whole(folder) for folder in folders]
+    places = [whole(run.folder) for run in runs]
     twice = [folder for folder, count in collections.Counter(places).items() if count > 1]
     if twice:
         raise UserError(f"the run {twice[0]} is given twice; a comparison needs different runs")
     if out is None:
-        return Layout(folders[0]).report if len(folders) == 1 else places[0].parent / "comparison.html"
+        report = runs[0].paths.report
+        return report if len(runs) == 1 else whole(report.parent).parent / "comparison.html"
     out = pathlib.Path(out)
     if out.is_dir() or out.suffix not in (".html", ".htm"):
         raise UserError(f"a report is written as FILE.html, got {out}")

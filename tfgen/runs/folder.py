@@ -23,9 +23,9 @@ from tfgen.errors import UserError
 from tfgen.machine.precision import using
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.layout import Layout
+from tfgen.runs.pretrained import is_pretrained, located
 from tfgen.storage.atomic import write_text
 from tfgen.storage.origin import Origin, stamp_of, steps_of
-from tfgen.storage.paths import expanded
 from tfgen.storage.tables import load_json, read_table
 
 if TYPE_CHECKING:
@@ -36,19 +36,21 @@ class Run:
     """A run on disk; each part is read on first use.
 
     Args:
-        folder: the run's folder, the `--workdir` of training.
+        folder: the run's folder, the `--workdir` of training; or `pretrained:NAME`, a model of the package.
 
     Attributes:
+        place: the run as a flag names it, text.
         folder: as a `pathlib.Path`.
         paths: `Layout` of the folder.
 
     Raises:
-        UserError: the folder holds no recipe.json.
+        UserError: the folder holds no recipe.json, or there is no such model.
     """
 
     def __init__(self, folder: str | os.PathLike) -> None:
-        self.folder = expanded("the folder of a run", folder)
-        self.paths = Layout(self.folder)
+        self.paths = located(folder)
+        self.folder = self.paths.folder
+        self.place = str(folder) if is_pretrained(folder) else str(self.folder)
         try:
             found = self.paths.recipe.is_file()
         except faults.PATH as error:
@@ -57,7 +59,7 @@ class Run:
             raise UserError(_not_a_run(self.folder))
 
     def __repr__(self) -> str:
-        place = f"Run({str(self.folder)!r}"
+        place = f"Run({self.place!r}"
         try:
             stamp = stamp_of(self.paths.trainer)
             steps = [*steps_of(self.paths.checkpoints), *([] if stamp is None else [stamp.step])]
@@ -147,7 +149,8 @@ class Run:
     ) -> Source:
         """Returns the `Source` that the run was trained on; each argument replaces a setting of its recipe.
 
-        Classes that the training left out are not in its training and validation splits.
+        Classes that the training left out are not in its training and validation splits. Of a model of the package
+        it is by default an embedded data set, a part of the one that it was trained on, which may be missing here.
 
         Raises:
             UserError: the data are missing, or the data set comes from a plugin that is not imported.
@@ -161,7 +164,8 @@ class Run:
 
         if dataset is not None:
             return load(dataset)
-        return without_classes(self._known("data set", self.recipe.dataset, load), self.recipe.leave_out)
+        name = str(self.record.get("part") or self.recipe.dataset)
+        return without_classes(self._known("data set", name, load), self.recipe.leave_out)
 
     def _known(self, kind: str, name: str, find: Callable):
         """Returns `find(name)`; the message on an unknown name points to the run's plugins."""
@@ -235,6 +239,9 @@ class Run:
 
 def load_run(folder: str | os.PathLike) -> Run:
     """Returns the run in a folder, with `.model`, `.recipe`, `.history` and `.folder`.
+
+    Args:
+        folder: of the run, or `pretrained:NAME` for a model of the package.
 
     Raises:
         UserError: it is not the folder of a run; the sentence names runs nearby.

@@ -28,6 +28,7 @@ from tfgen.runs.interrupts import interruptible
 from tfgen.runs.layout import Layout
 from tfgen.runs.lock import FolderLock
 from tfgen.runs.naming import default_workdir
+from tfgen.runs.pretrained import check_workdir
 from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import (
     check_earlier,
@@ -87,6 +88,7 @@ def train(
         WorkerLost: `distribute=multiworker`, and another worker has ended; start all of them again.
     """
     recipe, callbacks = recipe.replace(**changes), checked(callbacks)
+    check_workdir(workdir or "")
     paths = Layout(expanded("workdir", workdir or default_workdir(recipe)))
     check_place(paths.folder)
     resume = resolved_resume(resume, paths)

@@ -9,9 +9,20 @@ from tfgen.storage.origin import path_of, steps_of
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The paths of a run's folder; no other module holds their names."""
+    """The paths of a run's folder; no other module holds their names.
+
+    Attributes:
+        folder: what the training has written.
+        later: where commands write what they make of the run; None: into the same folder.
+    """
 
     folder: pathlib.Path
+    later: pathlib.Path | None = None
+
+    @property
+    def added(self) -> pathlib.Path:
+        """The folder of what commands make of the run."""
+        return self.folder if self.later is None else self.later
 
     @property
     def recipe(self) -> pathlib.Path:
@@ -56,7 +67,7 @@ class Layout:
     @property
     def samples(self) -> pathlib.Path:
         """Folder of pictures and files of samples."""
-        return self.folder / "samples"
+        return self.added / "samples"
 
     @property
     def models(self) -> pathlib.Path:
@@ -76,17 +87,28 @@ class Layout:
     @property
     def evaluation(self) -> pathlib.Path:
         """Scores of an evaluation."""
-        return self.folder / "evaluation.json"
+        return self.added / "evaluation.json"
+
+    @property
+    def evaluated(self) -> pathlib.Path:
+        """Scores to read: of the newest evaluation, or those that the folder came with."""
+        own = Layout(self.folder).evaluation
+        return self.evaluation if os.path.lexists(self.evaluation) else own
+
+    @property
+    def translations(self) -> pathlib.Path:
+        """Folder of translated pictures."""
+        return self.added / "translations"
 
     @property
     def nearest(self) -> pathlib.Path:
         """Samples beside their nearest training images, from an evaluation."""
-        return self.folder / "nearest.png"
+        return self.added / "nearest.png"
 
     @property
     def encoded(self) -> pathlib.Path:
         """Codes and scores of single images."""
-        return self.folder / "encoded.npz"
+        return self.added / "encoded.npz"
 
     @property
     def film(self) -> pathlib.Path:
@@ -96,20 +118,20 @@ class Layout:
     @property
     def latent(self) -> pathlib.Path:
         """Folder of what was found in the latents."""
-        return self.folder / "latent"
+        return self.added / "latent"
 
     def prior(self, name: str) -> pathlib.Path:
         """File of a prior that was fitted to codes."""
-        return self.folder / "priors" / name / "prior.npz"
+        return self.added / "priors" / name / "prior.npz"
 
     def prior_export(self, name: str) -> pathlib.Path:
         """Folder of the SavedModel that samples from such a prior."""
-        return self.folder / "priors" / name / "export" / "1"
+        return self.added / "priors" / name / "export" / "1"
 
     @property
     def report(self) -> pathlib.Path:
         """The HTML report."""
-        return self.folder / "report.html"
+        return self.added / "report.html"
 
     def weights(self) -> list[pathlib.Path]:
         """Returns what there is of checkpoints, `.keras` files and the SavedModel."""

@@ -55,7 +55,7 @@ def fill_folder(
         workers.share_threads(number)
     draw = opened(run, request)
     next(draw.chunks(0, 1))  # raises for conditions that do not fit, before anything is written
-    plan.settle(run=str(run.folder), **recipe_of(draw))
+    plan.settle(run=run.place, **recipe_of(draw))
     if worker is not None:
         make_shards(plan, draw, worker, number)
     else:

@@ -37,24 +37,25 @@ def start_from(recipe: Recipe, model: GenerativeModel, paths: Layout, resume: st
     if resume != "never" and steps_of(paths.checkpoints):
         run, _ = recorded(paths)
         return None if run is None else run.record.get("init_from")
-    place = expanded("init_from", recipe.init_from)
+    place = recipe.init_from
     source, file = read(place)
-    networks, averaged = parts_of(source, place, model)
-    made = transfer(model, networks, averaged, str(place))
+    networks, averaged = parts_of(source, file.stem, model)
+    made = transfer(model, networks, averaged, place)
     print(f"starts from the weights of {place}: {made.report()}", flush=True)
     known = {"file": str(file), "sha256": sha256_of(file), "arrays": {name: list(n) for name, n in made.taken.items()}}
     return {**known, "step": int(source.step)} if isinstance(source, GenerativeModel) else known
 
 
-def read(place: pathlib.Path) -> tuple[keras.Model, pathlib.Path]:
+def read(place: str) -> tuple[keras.Model, pathlib.Path]:
     """Returns the model of a run's folder or of a file, and the file that it was read from.
 
     Raises:
         UserError: it is neither, or it is damaged.
     """
-    if place.suffix == ".keras" and not place.is_dir():
-        return read_keras_file(place), place
-    if place.is_file():
+    path = expanded("init_from", place)
+    if path.suffix == ".keras" and not path.is_dir():
+        return read_keras_file(path), path
+    if path.is_file():
         raise UserError(f"init_from expects the folder of a run or a .keras file, got {place}")
     run = Run(place)
     model = run.model
@@ -64,11 +65,11 @@ def read(place: pathlib.Path) -> tuple[keras.Model, pathlib.Path]:
 
 
 def parts_of(
-    source: keras.Model, place: pathlib.Path, model: GenerativeModel
+    source: keras.Model, stem: str, model: GenerativeModel
 ) -> tuple[dict[str, keras.Model], dict[str, keras.Model]]:
     """Returns the networks of what was read, with trained and with averaged weights; a network alone is both."""
     if isinstance(source, GenerativeModel):
         return dict(source.networks), dict(source.averaged_networks)
     # a file of a network is called as the network is, whatever name the network was built with
-    name = next((name for name in (place.stem, source.name) if name in model.networks), source.name)
+    name = next((name for name in (stem, source.name) if name in model.networks), source.name)
     return {name: source}, {}

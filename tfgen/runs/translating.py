@@ -46,7 +46,7 @@ def translate_run(
     run = load_run(folder)
     where = expanded("--images", images)
     given = existing("--images", where, folder=where.is_dir(), what="a folder of pictures, or one picture")
-    out = expanded("--out", out) if out else run.folder / "translations"
+    out = expanded("--out", out) if out else run.paths.translations
     startup.start_tensorflow()
     model = run.model
     names = picture_names(given)
