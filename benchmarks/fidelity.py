@@ -149,7 +149,8 @@ def layer_text(layer: keras.Layer) -> str:
     if kind == "GroupNormalization" and layer.groups not in (-1, layer.input.shape[-1]):
         return f"gn {layer.groups}"
     if kind == "Embedding":
-        return f"{'embedding' if layer.trainable else 'one-hot'} {layer.output_dim}"
+        fixed = not layer.trainable and layer.input_dim == layer.output_dim
+        return f"{'one-hot' if fixed else 'embedding'} {layer.output_dim}"
     name, setting = LAYERS.get(kind, (kind.lower(), None))
     value = config[setting] if setting else None
     return name + ("" if value is None else f" {value if isinstance(value, str) else f'{value:g}'}")

@@ -72,6 +72,11 @@ CASES = {
     "factors": ("factor_vae", {"latent_dim": 3, "width": 4, "hidden": [4], **SLOW}, {}),
     "vamp": ("vamp_vae", {"latent_dim": 3, "width": 4, "components": 4, "ema": 0.9, **SLOW}, {}),
     "two_stages": ("two_stage_vae", {"latent_dim": 3, "width": 4, "hidden": [4], **SLOW}, {}),
+    "quantized": (
+        "vq_vae",
+        {"latent_dim": 3, "width": 4, "codes": 8, "prior_width": 4, "prior_blocks": 1, "ema": 0.9, **SLOW},
+        {},
+    ),
     "wasserstein": ("wae", {"latent_dim": 3, "width": 4, **SLOW}, {}),
     "smooth": (
         "rae",

@@ -36,6 +36,7 @@ SIZES = {
     "labelled": 3,
 }
 SIZES |= {"caption_units": 4, "blocks": 1, "judge_width": 4, "hidden_units": 8, "couplings": 2, "head_width": 4}
+SIZES |= {"codes": 8, "prior_width": 4, "prior_blocks": 1}
 
 
 def networks_of(name):
@@ -129,6 +130,8 @@ OUTPUTS = {
     "class_logit": (2, CLASSES),
     "class_probability": (2, CLASSES),
 }
+NUMBERS = {"codes"}  # of a codebook's vectors
+OUTPUTS |= {"codes": (2, 20)}
 KNOWN = {"generate", "sample", "sample_png", "encode", "reconstruct", "discriminate", "interpolate", "classify"}
 KNOWN |= {"translate", "translate_back", "sample_text"}
 
@@ -144,7 +147,7 @@ def test_it_can_do_what_its_endpoints_say(subject):
     for name in endpoints.keys() & CAPABILITIES.keys():
         for output, value in CAPABILITIES[name](model, x, subject.conditions(model, 2)).items():
             assert tuple(value.shape) == OUTPUTS.get(output, (2, model.latent_dim)), name
-            assert value.dtype == tf.float32 and np.isfinite(value).all()
+            assert value.dtype == (tf.int64 if output in NUMBERS else tf.float32) and np.isfinite(value).all()
 
 
 def other_networks():

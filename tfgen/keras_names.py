@@ -55,6 +55,7 @@ CLASSES = {
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
     "tfgen.families.variational.inverse_flow": ("InverseFlowModel",),
     "tfgen.families.variational.model": ("VariationalModel",),
+    "tfgen.families.variational.quantized": ("QuantizedModel",),
     "tfgen.families.variational.regularized": ("RegularizedAutoencoder", "WassersteinAutoencoder"),
     "tfgen.families.variational.two_stage": ("TwoStageModel",),
     "tfgen.families.variational.vamp": ("VampModel",),

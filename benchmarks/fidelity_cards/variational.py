@@ -1,6 +1,6 @@
 """Cards of variational models beyond `vae`: other objectives, posteriors and priors."""
 
-from benchmarks.fidelity_cards.card import MNIST, Card
+from benchmarks.fidelity_cards.card import CIFAR, MNIST, Card
 
 DRAWINGS = "For drawings with known factors; here `shapes`, 32 x 32 gray, in place of dSprites, 64 x 64."
 STATIC = "For MNIST in its fixed binarisation, 28 x 28 gray."
@@ -154,6 +154,29 @@ CARDS = (
             "second decoder": "its variance is a function of u; the paper's is one number",
             "networks": "the convolutions of `vae`",
             "rates": "constant; the paper halves them every 150 to 300 epochs",
+        },
+    ),
+    Card(
+        "vq_vae",
+        "van den Oord et al. 2017, section 4.1 and appendix A.1",
+        CIFAR,
+        (32, 32, 3),
+        {
+            "encoder": "conv 4x4/2 256 relu, conv 4x4/2 256 relu, 2 x (relu, conv 3x3 256, relu, conv 1x1 256, add)",
+            "decoder": "2 x (relu, conv 3x3 256, relu, conv 1x1 256, add), up 4x4/2 256 relu, up 4x4/2 3",
+            "commitment": "0.25",
+            "decay": "0.99",
+            "restart below": "none",
+            "optimizer": "Adam 0.0002, beta_1 0.9, beta_2 0.999",
+            "batch size": "128",
+        },
+        {
+            "encoder": "a convolution before the blocks, and one after them to the size of the vectors",
+            "decoder": "a convolution before the blocks, from the size of the vectors",
+            "restart below": "codes that are hardly used begin anew (Dhariwal et al. 2020): many would stay idle",
+            "likelihood": "pixels of a logistic distribution, whose bound has bits per dimension",
+            "grid": "one number per place of 8 x 8; the paper has ten",
+            "second stage": "the gated PixelCNN sees the vectors of the codes",
         },
     ),
     Card(

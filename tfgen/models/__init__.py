@@ -58,6 +58,10 @@ MODELS = Registry(
             "tfgen.models.vamp_vae:vamp_vae",
             "VAE whose prior is the mean of its posteriors at learned images (Tomczak and Welling 2018).",
         ),
+        "vq_vae": (
+            "tfgen.models.vq_vae:vq_vae",
+            "VQ-VAE: codes of a codebook, and an autoregressive prior of their grid (van den Oord et al. 2017).",
+        ),
         "cvae": ("tfgen.models.cvae:cvae", "Conditional VAE: images of a chosen class (Sohn et al. 2015)."),
         "wae": (
             "tfgen.models.wae:wae",

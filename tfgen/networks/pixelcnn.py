@@ -40,6 +40,41 @@ def pixelcnn_network(
     image = keras.Input(tuple(shape), name="image")
     grid = _Grid(tuple(shape))
     x = image if grid.channels == 1 else layers.Reshape((grid.rows, grid.columns, 1))(image)
+    y = _causal(x, grid, width, blocks, first_size, kernel_size, head_width)
+
+    def raw(name: str) -> keras.KerasTensor:
+        made = grid.mixed(y, 1, name=f"raw_{name}")
+        return made if grid.channels == 1 else layers.Reshape(tuple(shape))(made)
+
+    return keras.Model(image, likelihood.heads(raw, "mean"), name="density")
+
+
+def pixelcnn_of_codes(
+    shape: Sequence[int],
+    codes: int,
+    width: int = 32,
+    blocks: int = 5,
+    first_size: int = 5,
+    kernel_size: int = 3,
+    head_width: int = 64,
+) -> keras.Model:
+    """Returns code float32 [B, h, w, D], a grid of vectors -> `logits` float32 [B, h, w, codes].
+
+    The logits at a place are those of the number of its vector, given the vectors above and to its left in its row.
+
+    Args:
+        shape: (h, w, D).
+        codes: how many vectors there are.
+        width, blocks, first_size, kernel_size, head_width: as of `pixelcnn_network`.
+    """
+    code = keras.Input(tuple(shape), name="code")
+    x = layers.Conv2D(width, 1, activation="relu")(code)
+    y = _causal(x, _Grid((*shape[:2], 1)), width, blocks, first_size, kernel_size, head_width)
+    return keras.Model(code, {"logits": layers.Conv2D(codes, 1, dtype="float32", name="logits")(y)}, name="prior")
+
+
+def _causal(x, grid, width, blocks, first_size, kernel_size, head_width):
+    """Returns maps [B, rows, columns, head_width] whose place depends on the maps x above and to its left alone."""
     half = first_size // 2
     v = layers.Conv2D(width, (half, first_size))(layers.ZeroPadding2D(((half, 0), (half, half)))(x))
     v = layers.Cropping2D(((0, 1), (0, 0)))(v)  # row r sees rows r - half to r - 1
@@ -52,13 +87,7 @@ def pixelcnn_network(
         skips.append(skip)
     skips = skips or [layers.Conv2D(head_width, 1)(h)]
     y = layers.ReLU()(layers.Add()(skips) if len(skips) > 1 else skips[0])
-    y = layers.ReLU()(grid.mixed(y, head_width))
-
-    def raw(name: str) -> keras.KerasTensor:
-        made = grid.mixed(y, 1, name=f"raw_{name}")
-        return made if grid.channels == 1 else layers.Reshape(tuple(shape))(made)
-
-    return keras.Model(image, likelihood.heads(raw, "mean"), name="density")
+    return layers.ReLU()(grid.mixed(y, head_width))
 
 
 def _block(v, h, width, half, head_width, link):
@@ -113,24 +142,24 @@ def reach(blocks: int, first_size: int, kernel_size: int) -> int:
 
 
 def halves(network: keras.Model, shape: Sequence[int], rows: int, columns: int) -> tuple[keras.Model, keras.Model]:
-    """Returns the two halves of `pixelcnn_network` for gray pictures, with the same weights, on parts of a picture.
+    """Returns the two halves of a network for gray pictures or codes, with the same weights, on parts of a picture.
 
     Args:
-        network: of `pixelcnn_network`.
-        shape: (H, W, 1) of the picture.
+        network: of `pixelcnn_network` or `pixelcnn_of_codes`.
+        shape: (H, W, D) of the picture, D = 1 of a gray one.
         rows, columns: of the parts.
 
     Returns:
-        (pictures [B, rows, W, 1] -> list of maps [B, rows, W, width] that enter the row; a list of a part of a row
-        [B, 1, columns, 1] and of these maps at it -> the outputs of `network` there).
+        (pictures [B, rows, W, D] -> list of maps [B, rows, W, width] that enter the row; a list of a part of a row
+        [B, 1, columns, D] and of these maps at it -> the outputs of `network` there).
     """
     found = [layer for layer in network.layers if layer.name.startswith(LINK)]
     links = [layer.output for layer in sorted(found, key=lambda layer: int(layer.name.removeprefix(LINK)))]
     above = keras.Model(network.inputs[0], links)
     along = keras.Model([network.inputs[0], *links], network.output)
-    part = [keras.Input((1, columns, 1), name="image")]
+    part = [keras.Input((1, columns, shape[2]), name="image")]
     part += [keras.Input((1, columns, link.shape[-1]), name=f"maps_{i}") for i, link in enumerate(links)]
-    return _anew(above, keras.Input((rows, shape[1], 1), name="image")), _anew(along, part)
+    return _anew(above, keras.Input((rows, *shape[1:]), name="image")), _anew(along, part)
 
 
 def _anew(network, inputs):

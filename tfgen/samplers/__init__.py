@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tfgen.samplers.base import Sampler, normal_rows, rows_from_seeds, uniform_rows
 from tfgen.samplers.flow import Flow, Way
-from tfgen.samplers.sequential import Sequential, sequential
+from tfgen.samplers.sequential import Sequential, in_turns, sequential
 from tfgen.samplers.single import Latent, Translation, latent, translation
 from tfgen.samplers.steps import DDIM, Ancestral, Euler, Heun, Jump, ancestral, ddim, euler, heun, jump
 
@@ -29,6 +29,7 @@ __all__ = [
     "ddim",
     "euler",
     "heun",
+    "in_turns",
     "jump",
     "latent",
     "normal_rows",

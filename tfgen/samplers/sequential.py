@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -33,18 +33,27 @@ class Sequential(Sampler):
         networks: Mapping[str, keras.Model] | None = None,
     ) -> tf.Tensor:
         fields = model.condition_fields(conditions)
-        turns = math.prod(model.data_shape)
-        u = uniform_rows(seeds, [turns], "turns")
-        count = tf.shape(u)[0]
-        memory, turn = model.turn_of(fields, networks)
+        u = uniform_rows(seeds, [math.prod(model.data_shape)], "turns")
+        return in_turns(u, model.data_shape, *model.turn_of(fields, networks))
 
-        def advance(t: tf.Tensor, x: tf.Tensor, kept: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
-            x, kept = turn(x, t, u[:, t], kept)
-            return t + 1, x, kept
 
-        start = [tf.constant(0), tf.zeros([count, *model.data_shape]), memory(count)]
-        # a loop in the graph, so that the size of an exported graph does not grow with the number of values
-        return tf.while_loop(lambda t, x, kept: t < turns, advance, start)[1]
+def in_turns(u: tf.Tensor, shape: Sequence[int], memory: Callable, turn: Callable) -> tf.Tensor:
+    """Returns x float32 [B, *shape], made of zeros by one turn for each column of u [B, turns] in [0, 1).
+
+    Args:
+        u: the quantiles.
+        shape: of x.
+        memory, turn: as of `turn_of` of a model.
+    """
+    count, turns = tf.shape(u)[0], u.shape[1]
+
+    def advance(t: tf.Tensor, x: tf.Tensor, kept: Any) -> tuple[tf.Tensor, tf.Tensor, Any]:
+        x, kept = turn(x, t, u[:, t], kept)
+        return t + 1, x, kept
+
+    start = [tf.constant(0), tf.zeros([count, *shape]), memory(count)]
+    # a loop in the graph, so that the size of an exported graph does not grow with the number of values
+    return tf.while_loop(lambda t, x, kept: t < turns, advance, start)[1]
 
 
 def sequential() -> Sequential:

@@ -18,7 +18,8 @@ class Partial:
     """How the outputs at one value are computed.
 
     Attributes:
-        at: `at(x, place, memory) -> (outputs [B] by name, memory)` at the index `place` of a flat example.
+        at: `at(x, place, memory) -> (outputs by name, memory)` at the index `place` of a flat example: of values [B],
+            of vectors [B, ...].
         memory: `memory(count) -> tensors` of an empty batch of so many examples, which `at` keeps from value to value.
     """
 
@@ -39,18 +40,19 @@ def by_rows(network: keras.Model, shape: Sequence[int], reach: int) -> Partial:
     """Returns passes of the two halves of a `pixelcnn_network`: what lies above is computed once per row.
 
     Args:
-        network: of `pixelcnn_network`, for gray pictures.
-        shape: (H, W, 1).
+        network: of `pixelcnn_network`, for gray pictures, or of `pixelcnn_of_codes`.
+        shape: (H, W, D), D = 1 of a gray picture.
         reach: rows above and columns to either side that a value depends on, at most.
     """
-    height, width, _ = shape
+    height, width, channels = shape
     rows, columns = min(height, reach + 1), min(width, reach + 1)
     above, along = halves(network, shape, rows, columns)
     maps = [tensor.shape[-1] for tensor in above.outputs]
 
     def maps_of(x: tf.Tensor, row: tf.Tensor) -> list[tf.Tensor]:
         top = tf.clip_by_value(row - (rows - 1), 0, height - rows)
-        part = tf.ensure_shape(tf.slice(x, tf.stack([0, top, 0, 0]), [-1, rows, width, 1]), [None, rows, width, 1])
+        part = tf.slice(x, tf.stack([0, top, 0, 0]), [-1, rows, width, channels])
+        part = tf.ensure_shape(part, [None, rows, width, channels])
         return [tf.cast(made[:, row - top], tf.float32) for made in above(part)]
 
     def at(x: tf.Tensor, place: tf.Tensor, memory: list[tf.Tensor]) -> tuple[Outputs, list[tf.Tensor]]:
@@ -58,10 +60,17 @@ def by_rows(network: keras.Model, shape: Sequence[int], reach: int) -> Partial:
         memory = tf.cond(tf.equal(column, 0), lambda: maps_of(x, row), lambda: memory)
         left = tf.clip_by_value(column - (columns - 1), 0, width - columns)
         cut = [tf.slice(made, tf.stack([0, left, 0]), [-1, columns, -1])[:, None] for made in (x[:, row], *memory)]
-        cut = [tf.ensure_shape(made, [None, 1, columns, size]) for made, size in zip(cut, (1, *maps), strict=True)]
-        return _picked(along(cut), column - left), memory
+        sizes = (channels, *maps)
+        cut = [tf.ensure_shape(made, [None, 1, columns, size]) for made, size in zip(cut, sizes, strict=True)]
+        return {name: _at(value[:, 0], column - left) for name, value in along(cut).items()}, memory
 
     return Partial(at, lambda count: [tf.zeros([count, width, size]) for size in maps])
+
+
+def _at(row: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
+    """Returns what a row [B, columns, n] holds at a place, float32 [B, n], of n = 1 [B]."""
+    found = tf.cast(row[:, place], tf.float32)
+    return found[:, 0] if row.shape[-1] == 1 else found
 
 
 def _picked(outputs: Mapping[str, tf.Tensor], place: tf.Tensor) -> Outputs:

@@ -17,3 +17,17 @@ CHARTS = (
         axis={"low": 0.0},
     ),
 )
+
+QUANTIZED_CHARTS = (
+    Chart(
+        "Negative log-likelihoods in nats, mean of each epoch",
+        {"reconstruction": "reconstruction", "prior_nll": "codes, by the prior"},
+        file="history",
+    ),
+    Chart("Variance of pixels that reconstructions explain", {"explained": "held-out images"}, axis={"high": 1.0}),
+    Chart(
+        "Codebook",
+        {"codes": "codes", "codes_in_use": "in use", "code_perplexity": "perplexity"},
+        axis={"low": 0.0},
+    ),
+)

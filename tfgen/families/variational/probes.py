@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfgen.data.source import Examples
 from tfgen.diagnosis.distances import energy_distance
 from tfgen.diagnosis.probes import Probe, ratio
+from tfgen.families.variational.codebook import perplexity
 from tfgen.noise import Noise
 from tfgen.training.step import Step
 
@@ -113,6 +114,21 @@ def aggregate(probe: Probe) -> dict[str, tf.Tensor]:
     z = model.draw(posterior(probe), seen(probe)[0].scope("aggregate"), 1)[0]
     prior = model.latents_from_seeds(tf.range(tf.shape(z)[0], dtype=tf.int64))
     return {"aggregate_distance": energy_distance(z, prior)}
+
+
+def codebook_use(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns `codes`, those that there are, `codes_in_use`, with at least a tenth of the mean use, and perplexity.
+
+    The perplexity is the number of codes that, used alike, would say as much.
+    """
+    model: Any = probe.model
+    counts = model.states["code_counts"].value
+    used = tf.logical_and(counts >= 0.1 * tf.reduce_mean(counts), counts > 0.0)
+    return {
+        "codes": tf.cast(tf.size(counts), tf.float32),
+        "codes_in_use": tf.reduce_sum(tf.cast(used, tf.float32)),
+        "code_perplexity": perplexity(counts),
+    }
 
 
 def code_distance(probe: Probe) -> dict[str, tf.Tensor]:

@@ -138,6 +138,21 @@ def say_no_noise(row: Row, past: Past) -> str:
     )
 
 
+def codebook_is_idle(row: Row, past: Past) -> bool:
+    """Returns whether the codes in use say no more than a tenth of the codebook, used alike, could."""
+    return row["code_perplexity"] < 0.1 * row["codes"]
+
+
+def say_codebook_is_idle(row: Row, past: Past) -> str:
+    """Returns the message of `codebook_is_idle`."""
+    return (
+        f"the codebook uses {row['codes_in_use']:.0f} of {row['codes']:.0f} codes (perplexity "
+        f"{row['code_perplexity']:.3g}): the images are told apart by few codes; what usually helps: restarts of dead "
+        "codes (restart_below=0.01), a smaller commitment, a lower learning rate; or fewer codes: they cost nothing"
+    )
+
+
+CODEBOOK_RULES = (Rule("codebook_idle", codebook_is_idle, say_codebook_is_idle),)
 RECONSTRUCTION_RULES = (Rule("reconstructs_the_mean", reconstructs_the_mean, say_reconstructs_the_mean),)
 LATENT_RULES = (
     Rule("posterior_collapse", posterior_has_collapsed, say_posterior_has_collapsed),

@@ -22,8 +22,7 @@ def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dic
     `mig` if the data have known factors. If p(x|z) is not a likelihood of the data, `cross_entropy` and `kl` are in
     place of the first five.
     """
-    scores = elbo_scores(model, held_out, settings) if asked(settings, *PARTS) else {}
-    scores |= bound_scores(model, held_out, settings) if asked(settings, *BOUNDS) else {}
+    scores = bounds(model, held_out, settings)
     if asked(settings, "active_units"):
         conditions = held_out.conditions(model.conditions)
         units = metrics.active_units(model, held_out.data, seed=settings.seed, conditions=conditions)
@@ -38,6 +37,12 @@ def likelihood_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dic
     }
     scores["mig"] = mean_of(list(gap["gaps"].values()), SHARE, protocol=protocol)
     return scores, {"mig": gap["gaps"]}
+
+
+def bounds(model: Any, held_out: HeldOut, settings: Any) -> dict[str, Score]:
+    """Returns those of `PARTS` and `BOUNDS` that are asked for."""
+    scores = elbo_scores(model, held_out, settings) if asked(settings, *PARTS) else {}
+    return scores | (bound_scores(model, held_out, settings) if asked(settings, *BOUNDS) else {})
 
 
 def elbo_scores(model: Any, held_out: HeldOut, settings: Any) -> dict[str, Score]:
