@@ -45,6 +45,7 @@ VALUES |= {
     "objective": "iwae",
     "doublings": 0,
     "heads": 2,
+    "decay": 0.9,
 }  # not what leaving them out means
 
 
