@@ -13,12 +13,15 @@ COMMAND = cli.Command(
     "Makes pictures of pictures with a trained run.",
     "python -m tfgen.translate --run=runs/pix2pix-edges-fashion_mnist_mini --images=drawings --out=garments\n"
     "python -m tfgen.translate --run=runs/cyclegan-domains-fashion_mnist_mini-sneaker-ankle-boot --images=boot.png "
-    "--reverse --out=sneaker.png",
+    "--reverse --out=sneaker.png\n"
+    "python -m tfgen.translate --run=runs/flow_matching-fashion_mnist_mini --images=torn --mask=hole.png --out=whole",
 )
 COMMAND.path("run", None, cli.RUN)
 COMMAND.path("images", None, "a folder of pictures, one picture, or FILE.npz with images uint8 [N, H, W, C]")
 COMMAND.path("out", None, "a folder for one PNG per picture, FILE.npz, or FILE.png; default: RUN/translations")
 COMMAND.boolean("reverse", False, "the way back, from B to A, of a model of two domains")
+COMMAND.path("mask", None, "a picture, white where a flow is to fill those of --images; default: their middle")
+COMMAND.integer("seed", 0, "of what fills holes, or of a generator's dropout", minimum=0)
 COMMAND.multiple("plugin", "a module that registers models or data sets")
 
 
@@ -29,7 +32,9 @@ def main(values: flags.FlagValues) -> None:
         if not values[name].value:
             raise UserError(f"--{name} is required: --{name}={example}, for example")
     plugins.import_plugins(values.plugin)
-    print(translate_run(values.run, values.images, values.out, reverse=values.reverse))
+    print(
+        translate_run(values.run, values.images, values.out, reverse=values.reverse, mask=values.mask, seed=values.seed)
+    )
 
 
 if __name__ == "__main__":

@@ -41,11 +41,16 @@ def edges_of(images: np.ndarray) -> np.ndarray:
 
 def centre_masked(images: np.ndarray) -> np.ndarray:
     """Returns images uint8 [N, H, W, C] whose middle, half of each side, is gray (Pathak et al. 2016)."""
-    height, width = images.shape[1:3]
+    return np.where(centre_hole(images.shape[1:3]), np.uint8(HOLE), images)
+
+
+def centre_hole(size: tuple[int, ...]) -> np.ndarray:
+    """Returns bool [H, W, 1], true in the middle of pictures of (H, W, ...): half of each side."""
+    height, width = size[:2]
     top, left = height // 4, width // 4
-    made = np.array(images)
-    made[:, top : top + height // 2, left : left + width // 2] = HOLE
-    return made
+    hole = np.zeros((height, width, 1), bool)
+    hole[top : top + height // 2, left : left + width // 2] = True
+    return hole
 
 
 def shrunk(images: np.ndarray, factor: int) -> np.ndarray:

@@ -50,6 +50,7 @@ METRICS: dict[str, tuple[str, str | None]] = {
     "structural_similarity": ("Structural similarity (SSIM)", HIGHER),
     "multiscale_structural_similarity": ("Multi-scale SSIM", HIGHER),
     "mean_absolute_error": ("Mean absolute error of pixels", LOWER),
+    "hole_error": ("Mean absolute error of filled holes", LOWER),
     "forth_cycle_error": ("Mean absolute error from A to B to A", LOWER),
     "back_cycle_error": ("Mean absolute error from B to A to B", LOWER),
     "translated_class": ("Translations seen in domain B", HIGHER),

@@ -25,10 +25,12 @@ def translate_run(
     out: str | os.PathLike | None = None,
     *,
     reverse: bool = False,
+    mask: str | os.PathLike | None = None,
+    seed: int = 0,
 ) -> pathlib.Path:
     """Writes translations of pictures: one file each, a sheet of sources above translations, or an array.
 
-    Pictures are cropped about their centres and resized to what the model takes.
+    Pictures are cropped about their centres and resized to what the model takes. A flow of pictures fills their holes.
 
     Args:
         folder: of the run.
@@ -36,6 +38,9 @@ def translate_run(
         out: a folder, where the pictures keep their names, but end in .png; FILE.npz with `images`; or FILE.png, the
             translation of a single picture, else a sheet. By default `translations` in the run's folder.
         reverse: whether the pictures are of domain B of a model of two domains.
+        mask: a picture, white where those of `images` are to be filled, of a model that can `inpaint`; None: what the
+            model does by itself, of such a model the middle.
+        seed: of what is random, such as what fills a hole; picture i depends on (seed, i) and on itself alone.
 
     Returns:
         The path that was written.
@@ -51,11 +56,30 @@ def translate_run(
     model = run.model
     names = picture_names(given)
     _check(out, given, len(names))
-    parts = read_pictures(given, names, model.fields[model.translated(reverse)].shape)
-    pairs = ((found, part, model.translate(part, reverse=reverse)) for found, part in parts)
+    shape = model.fields[model.translated(reverse)].shape
+    hole = None if mask is None else _hole(mask, shape)
+    parts = read_pictures(given, names, shape)
     write = {".npz": _write_array, ".png": _write_sheet}.get(writers.kind(out), _write_files)
-    write(out, pairs)
+    write(out, _translations(model, parts, reverse, hole, seed))
     return out
+
+
+def _hole(mask, shape):
+    """Returns the picture `mask` in the size of those of a shape, uint8 [H, W, 1]."""
+    where = existing("--mask", expanded("--mask", mask), folder=False, what="a picture, white where to fill")
+    _, pictures = next(read_pictures(where, picture_names(where), (*shape[:2], 1)))
+    return pictures[0]
+
+
+def _translations(model, parts, reverse, hole, seed):
+    """Yields (names, pictures, translations); the number of a picture counts through all parts."""
+    start = 0
+    for names, part in parts:
+        # past what has its default: a model from outside may know of the pictures alone
+        more = {name: value for name, value in (("seed", seed), ("start", start)) if value}
+        made = model.translate(part, reverse=reverse, **more) if hole is None else model.inpaint(part, hole, **more)
+        start += len(part)
+        yield names, part, made
 
 
 def _check(out, given, count):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tfgen.samplers.base import Sampler, normal_rows, rows_from_seeds, uniform_rows
 from tfgen.samplers.flow import Flow, Way
+from tfgen.samplers.inpainting import Inpainting, inpainting
 from tfgen.samplers.sequential import Sequential, in_turns, sequential
 from tfgen.samplers.single import Latent, Translation, latent, translation
 from tfgen.samplers.steps import DDIM, Ancestral, Euler, Heun, Jump, ancestral, ddim, euler, heun, jump
@@ -19,6 +20,7 @@ __all__ = [
     "Euler",
     "Flow",
     "Heun",
+    "Inpainting",
     "Jump",
     "Latent",
     "Sampler",
@@ -30,6 +32,7 @@ __all__ = [
     "euler",
     "heun",
     "in_turns",
+    "inpainting",
     "jump",
     "latent",
     "normal_rows",

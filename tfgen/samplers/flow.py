@@ -60,19 +60,25 @@ class Way:
         sampler: the `Flow`.
         model: the `GenerativeModel`.
         seeds: int64 [B].
-        conditions: as the networks see them.
+        conditions: as the networks see them; None: the model does without its own.
         networks: to use instead of the model's own, or None.
+        turn: how often the step was made before, where steps are repeated.
     """
 
     sampler: Flow
     model: Any
     seeds: tf.Tensor
-    conditions: dict[str, tf.Tensor]
+    conditions: dict[str, tf.Tensor] | None
     networks: Mapping[str, keras.Model] | None
+    turn: tf.Tensor | int = 0
 
     def time(self, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Returns t = i / steps, float32 [B]."""
         return tf.fill([tf.shape(x)[0]], tf.cast(i, tf.float32) / self.sampler.steps)
+
+    def noise(self, name: str, i: tf.Tensor) -> tf.Tensor:
+        """Returns standard normal numbers [B, ...], others for each step and turn."""
+        return normal_rows(self.seeds, self.model.flow_shape, name, i + self.sampler.steps * self.turn)
 
     def velocity(self, i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Returns v(x, t) at t = i / steps, with the sampler's guidance."""

@@ -5,7 +5,6 @@ import dataclasses
 import tensorflow as tf
 
 from tfgen.domains import Count
-from tfgen.samplers.base import normal_rows
 from tfgen.samplers.flow import Flow, Way
 from tfgen.values import serializable
 
@@ -75,7 +74,7 @@ class Ancestral(Flow):
         now, data, noise = way.ends(i, x)
         then = way.mixture(i + 1, x)
         variance = tf.square(then.s) * (1.0 - tf.square(now.a * then.s / (then.a * now.s)))
-        fresh = normal_rows(way.seeds, way.model.flow_shape, "ancestral", i)
+        fresh = way.noise("ancestral", i)
         kept = tf.sqrt(tf.maximum(tf.square(then.s) - variance, 0.0))
         return then.a * data + kept * noise + tf.sqrt(tf.maximum(variance, 0.0)) * fresh
 

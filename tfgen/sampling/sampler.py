@@ -155,7 +155,7 @@ class Sampling:
         """Returns values of which sample i takes number i modulo their count."""
         field = self.fields[name]
         if given is not None:
-            return self._checked_labels(name, given) if field.kind == "label" else self._checked_rows(name, given)
+            return self._checked_labels(name, given) if field.kind == "label" else self.checked_rows(name, given)
         if field.kind == "label" and field.range and cycles:
             return np.arange(int(field.range[1]))
         if examples is not None:
@@ -181,8 +181,15 @@ class Sampling:
             raise UserError(f"labels are {top}, got {sorted(set(cycle.tolist()))}")
         return cycle.astype(np.int64)
 
-    def _checked_rows(self, name: str, values: ArrayLike) -> np.ndarray:
-        field = self.fields[name]
+    def checked_rows(self, name: str, values: ArrayLike, field: Field | None = None) -> np.ndarray:
+        """Returns values of a field [N, ...], checked as training data are; a single one as [1, ...].
+
+        Args:
+            name: for messages.
+            values: one example, or several.
+            field: by default the model's own of this name.
+        """
+        field = field or self.fields[name]
         rows = as_array(name, values)
         if rows.shape in (tuple(field.shape), tuple(field.shape)[:2] if field.kind == "image" else ()):
             rows = np.asarray(rows)[None]  # one value, for all samples
@@ -251,10 +258,27 @@ class Sampling:
             ("batch_size", batch_size, Count),
         ):
             check(name, value, domain)
+        rows = self.conditions_for(int(n), self.with_label(label, conditions), start=int(start))
+        return self.draw_rows(self.sample_from_seeds(sampler, bool(stochastic)), n, seed, rows, batch_size, start)
+
+    def draw_rows(
+        self,
+        function: Callable[..., tf.Tensor],
+        n: int,
+        seed: int,
+        rows: dict[str, np.ndarray],
+        batch_size: int = CHUNK,
+        start: int = 0,
+    ) -> np.ndarray:
+        """Returns samples start, ..., start + n - 1 of `function(seeds, rows)`, as data sets hold them [n, ...].
+
+        Args:
+            function: of `sample_from_seeds`.
+            n, seed, batch_size, start: as in `sample`.
+            rows: name -> values [n, ...], a row per sample.
+        """
         n, start, seed = int(n), int(start), int(seed)  # an int32 of NumPy would overflow below
-        rows = self.conditions_for(n, self.with_label(label, conditions), start=start)
         made = np.empty((n, *self.data_shape), self.data_dtype)
-        function = self.sample_from_seeds(sampler, bool(stochastic))
         for first in range(0, n, batch_size):
             # the last batch is filled up: the same shape is neither traced again nor rounded differently
             places = np.arange(first, first + batch_size, dtype=np.int64)

@@ -10,6 +10,7 @@ from tfgen import interpolants
 from tfgen.errors import UserError
 from tfgen.interpolants import Interpolant
 from tfgen.noise import Noise
+from tfgen.samplers import Sampler
 from tfgen.sampling.endpoints import Endpoint
 from tfgen.sampling.sampler import Sampling
 from tfgen.training.attributes import Attributes
@@ -95,14 +96,34 @@ class Abilities(Sampling, Attributes):
         raise UserError(f"{self.name} cannot classify: it has no classifier")
 
     def translate(
-        self, images: Any, conditions: dict | None = None, networks: Networks | None = None, reverse: bool = False
+        self,
+        images: Any,
+        conditions: dict | None = None,
+        networks: Networks | None = None,
+        reverse: bool = False,
+        *,
+        seed: int = 0,
+        start: int = 0,
     ) -> np.ndarray:
         """Returns samples, as a data set holds them, conditioned on images uint8 or float [B, H, W, C] in [0, 1].
+
+        A model of no such condition that can `inpaint` fills the middle of the images.
+
+        Args:
+            images: of the field that `translated` names.
+            conditions: further ones.
+            networks: without effect here.
+            reverse: whether the images are of the domain B of a model of two domains.
+            seed: of samples, which differ by it where a model makes several of one image.
+            start: number of the first of the images.
 
         Raises:
             UserError: the model is not conditioned on one image, or `reverse` is asked for.
         """
-        return self.sample(len(images), conditions={**(conditions or {}), self.translated(reverse): images})
+        name = self.translated(reverse)
+        if name not in self.sources:
+            return self.inpaint(images, seed=seed, conditions=conditions, start=start)
+        return self.sample(len(images), seed=seed, conditions={**(conditions or {}), name: images}, start=start)
 
     def translated(self, reverse: bool = False) -> str:
         """Returns the name of the field that `translate` takes.
@@ -113,6 +134,34 @@ class Abilities(Sampling, Attributes):
         if len(self.sources) != 1 or reverse:
             raise UserError(f"{self.name} cannot translate{' back' if reverse else ''}: it makes no images of images")
         return self.sources[0]
+
+    def inpaint(
+        self,
+        images: Any,
+        hole: Any = None,
+        seed: int = 0,
+        label: Any = None,
+        *,
+        conditions: dict | None = None,
+        sampler: Sampler | None = None,
+        start: int = 0,
+    ) -> np.ndarray:
+        """Returns images with their holes filled, uint8 [N, H, W, C]; all other pixels are those of `images`.
+
+        Args:
+            images: uint8 or float [N, H, W, C] in [0, 1]; what they hold in the hole has no effect.
+            hole: bool, uint8 or float in [0, 1], [H, W] for all images or [N, H, W] for each, with or without an axis
+                of one channel: true, 255 or 1 where they are to be filled. None: the middle, half of each side, as in
+                the data set `masked(NAME)`.
+            seed: integer in [0, 2^31); image i depends on (seed, i) and on what it is given alone.
+            label, conditions: as in `sample`; without, as without a condition.
+            sampler: `tfgen.samplers.inpainting(...)`, or that of a flow.
+            start: number of the first of the images.
+
+        Raises:
+            UserError: the model cannot inpaint, or the arguments do not fit.
+        """
+        raise UserError(f"{self.name} cannot inpaint; train flow_matching or ddpm on whole pictures, which can")
 
     def counterparts(self, batch: Fields, made: np.ndarray) -> np.ndarray | None:
         """Returns what is shown below translations, as a data set holds it: the real images of the pairs; or None.

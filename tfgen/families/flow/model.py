@@ -12,7 +12,7 @@ from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
 from tfgen.domains import Positive, Proportion
 from tfgen.errors import UserError
-from tfgen.families.flow import charts, probes, rules
+from tfgen.families.flow import charts, inpainting, probes, rules
 from tfgen.families.flow.pairs import nearest_pairs
 from tfgen.interpolants import Interpolant, Target
 from tfgen.networks.timing import null_condition
@@ -208,6 +208,34 @@ class FlowModel(GenerativeModel):
             )
         return self.null_conditions(tf.shape(x)[0])
 
+    # Inpainting.
+
+    @property
+    def fills_holes(self) -> bool:
+        """Whether it moves pictures themselves, of which a part may be known."""
+        return self.flow_field == self.data_field and self.fields[self.data_field].kind == "image"
+
+    def inpaint(
+        self,
+        images: Any,
+        hole: Any = None,
+        seed: int = 0,
+        label: Any = None,
+        *,
+        conditions: dict | None = None,
+        sampler: samplers.Sampler | None = None,
+        start: int = 0,
+    ) -> np.ndarray:
+        """Returns images with their holes filled, uint8 [N, H, W, C]; arguments as of `GenerativeModel.inpaint`."""
+        if not self.fills_holes:
+            return super().inpaint(images)
+        return inpainting.inpainted(self, images, hole, seed, self.with_label(label, conditions), sampler, start)
+
+    def translated(self, reverse: bool = False) -> str:
+        """Returns the name of the field that `translate` takes: of pictures without a source, those with a hole."""
+        fills = self.fills_holes and not self.sources and not reverse
+        return self.data_field if fills else super().translated(reverse)
+
     # What there is to say of its training.
 
     def probes(self) -> list[Callable]:
@@ -221,6 +249,15 @@ class FlowModel(GenerativeModel):
     def charts(self) -> tuple[Chart, ...]:
         """Returns the charts of a flow's training."""
         return charts.CHARTS
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """That of filled holes."""
+        return inpainting.SCORES
+
+    def scores(self, held_out: Any, settings: Any) -> tuple[dict, dict]:
+        """Returns the error of filled holes beside its floors, of data with holes."""
+        return inpainting.inpainting_scores(self, held_out, settings)
 
 
 def _check_ends(interpolant: Interpolant, predicts: Target) -> None:

@@ -138,6 +138,9 @@ class CycleTranslation(TranslationModel):
         conditions: dict[str, Any] | None = None,
         networks: Networks | None = None,
         reverse: bool = False,
+        *,
+        seed: int = 0,
+        start: int = 0,
     ) -> np.ndarray:
         """Returns pictures of A as pictures of B, uint8; with `reverse`, those of B as pictures of A.
 
@@ -146,10 +149,11 @@ class CycleTranslation(TranslationModel):
             conditions: None: there are no others.
             networks: name -> network, used instead of the model's own.
             reverse: whether they are of B.
+            seed, start: without effect, since nothing is drawn.
         """
         if not reverse:
-            return super().translate(images, conditions, networks)
-        checked = self._checked_rows(self.data_field, images)
+            return super().translate(images, conditions, networks, seed=seed, start=start)
+        checked = self.checked_rows(self.data_field, images)
         parts = [checked[first : first + ROWS] for first in range(0, len(checked), ROWS)]
         return np.concatenate([self.as_stored(self.translated_back(part, networks)).numpy() for part in parts])
 
