@@ -10,7 +10,7 @@ from tfgen.data.source import Examples, Field
 from tfgen.domains import Natural, Seed, check
 from tfgen.errors import UserError, shown
 from tfgen.metrics.score import POSITIVE, HeldOut, Score, asked, mean_of
-from tfgen.samplers import Flow, Inpainting
+from tfgen.samplers import Flow, Inpainting, Sampler
 from tfgen.samplers.inpainting import HOLE
 from tfgen.storage.images import to_uint8
 
@@ -25,7 +25,7 @@ def inpainted(
     hole: ArrayLike | None,
     seed: int,
     conditions: dict[str, Any],
-    sampler: Flow | Inpainting | None,
+    sampler: Sampler | None,
     start: int,
 ) -> np.ndarray:
     """Returns pictures uint8 [N, H, W, C] with holes filled; arguments as of `GenerativeModel.inpaint`."""
@@ -43,7 +43,7 @@ def inpainted(
     return np.where(holes, made, stored)
 
 
-def as_inpainting(sampler: Flow | Inpainting | None) -> Inpainting:
+def as_inpainting(sampler: Sampler | None) -> Inpainting:
     """Returns the sampler that fills holes, by the steps of a given one where it is that of a flow.
 
     Raises:
