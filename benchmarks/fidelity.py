@@ -79,7 +79,7 @@ def properties(recipe: Recipe, model: keras.Model) -> dict[str, str]:
     found["batch size"] = str(recipe.batch_size)
     if "discriminator" in model.networks:
         found["updates of D per update of G"] = str(model.parts)
-    found["average of the weights"] = "none" if model.ema is None else f"{model.ema:g}"
+    found["average of the weights"] = "none" if model.ema is None else setting_text(model.ema)
     return found
 
 

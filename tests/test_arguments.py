@@ -49,7 +49,7 @@ def adversarial(**options):
         ({"latent_dim": "8"}, "latent_dim must be an integer, got '8'"),
         ({"discriminator_steps": True}, "discriminator_steps must be an integer, got True"),
         ({"seed": 1.5}, "seed must be an integer, got 1.5"),
-        ({"ema": "often"}, r"ema must be a number, got 'often'"),
+        ({"ema": "often"}, "ema expects a number, or an object such as those in tfgen.averaging, got 'often'"),
         ({"value_range": (1, -1)}, r"value_range expects \(low, high\), .* got \(1, -1\)"),
         ({"value_range": "ab"}, "value_range expects .* got 'ab'"),
         ({"value_range": (0,)}, r"value_range expects .* got \(0,\)"),

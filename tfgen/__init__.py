@@ -46,7 +46,7 @@ _NAMES = {
     "UserError": "tfgen.errors",
 }
 _MODULES = {"augment", "latent", "likelihoods", "losses", "metrics", "networks", "objectives", "penalties", "priors"}
-_MODULES |= {"interpolants", "samplers", "texts"}
+_MODULES |= {"averaging", "interpolants", "samplers", "texts"}
 
 __all__ = sorted({*_NAMES, *_MODULES, "__version__"})
 

@@ -34,6 +34,7 @@ def _named_in(package: str) -> tuple[str, ...]:
 # module -> the classes in it that a saved file can name
 CLASSES = {
     **{f"tfgen.{package}": _named_in(package) for package in _FORMULAS},
+    "tfgen.averaging": ("Power",),
     "tfgen.families.adversarial.balanced": ("BalancedModel",),
     "tfgen.families.adversarial.bidirectional": ("BidirectionalModel",),
     "tfgen.families.adversarial.classifying": ("AuxiliaryClassifierModel", "Classifying", "ClassifyingModel"),

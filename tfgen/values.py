@@ -98,6 +98,9 @@ def check_kinds(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> No
         kind = next((arm for arm in arms if isinstance(arm, type) and issubclass(arm, (Value, keras.Model))), None)
         if kind is None or isinstance(value, kind) or (value is None and type(None) in arms):
             continue
+        numeric = any(domains.unwrap(arm)[0] in (int, float) for arm in arms)
+        if numeric and domains.is_number(value):
+            continue
         if issubclass(kind, keras.Model):
             raise UserError(f"{name} expects a keras.Model, got {shown(value)}")
         own = [method for method in vars(kind) if inspect.isfunction(vars(kind)[method])]
@@ -108,4 +111,5 @@ def check_kinds(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> No
             known_names = [key for key, found in vars(home).items() if not isinstance(found, type)]
             near = closest(value, known_names) if isinstance(value, str) else None
             known = "" if near is None else f"; did you mean {home.__name__}.{near}?"
-            raise UserError(f"{name} expects an object such as those in {home.__name__}, got {shown(value)}{known}")
+            expected = f"{'a number, or ' * numeric}an object such as those in {home.__name__}"
+            raise UserError(f"{name} expects {expected}, got {shown(value)}{known}")

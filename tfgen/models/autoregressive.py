@@ -4,6 +4,7 @@ import dataclasses
 from typing import Annotated, Any, Literal
 
 from tfgen import likelihoods
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.domains import Interval, Proportion, Seed, Size
 from tfgen.errors import UserError
@@ -26,13 +27,13 @@ class Autoregressive(Options):
     Attributes:
         likelihood: the distribution of a gray pixel, given those before it
         binarize: black and white pixels, by a threshold of 1/2 or drawn at every step; none: gray ones
-        ema: decay of the moving average of the network; none: no average
+        ema: decay of the moving average of the network, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
     likelihood: likelihoods.Likelihood = likelihoods.discretized_logistic()
     binarize: Literal["none", "static", "dynamic"] = "none"
-    ema: Proportion | None = None
+    ema: Ema | None = None
     seed: Seed = 0
 
 

@@ -4,8 +4,9 @@ import dataclasses
 from typing import Any
 
 from tfgen import losses
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
-from tfgen.domains import Count, Depth, NotNegative, Proportion, Seed, Size
+from tfgen.domains import Count, Depth, NotNegative, Seed, Size
 from tfgen.families.translation.cycle import CycleTranslation
 from tfgen.models.common import compiled, seeded
 from tfgen.models.options import AdversarialOptimizer
@@ -42,7 +43,7 @@ class Cycle(Options):
         adversarial_weight: of the translators' adversarial losses
         cycle_weight: of the mean absolute difference after the way there and back
         identity_weight: of the mean absolute change of pictures of the domain that a translator makes
-        ema: decay of the moving average of the translators; none: no average
+        ema: decay of the moving average of the translators, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
@@ -50,7 +51,7 @@ class Cycle(Options):
     adversarial_weight: NotNegative = 1.0
     cycle_weight: NotNegative = 10.0
     identity_weight: NotNegative = 0.0
-    ema: Proportion | None = None
+    ema: Ema | None = None
     seed: Seed = 0
 
 

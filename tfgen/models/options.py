@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 from tfgen import augment as augments
 from tfgen import interpolants, likelihoods, losses, objectives, penalties, priors, samplers
+from tfgen.averaging import Ema
 from tfgen.domains import Count, Depth, Natural, NotNegative, Positive, Proportion, Seed, Size
 from tfgen.recipes.options import Options
 
@@ -106,7 +107,7 @@ class Adversarial(Options):
         weight_clip: after each update the discriminator's weights are clipped to this; none: they are not
         feature_matching: weight of the distance between mean features of the discriminator in the generator's loss
         label_smoothing: the discriminator's target for real images is 1 minus this
-        ema: decay of the moving average of the generator; none: no average
+        ema: decay of the moving average of the generator, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
@@ -122,7 +123,7 @@ class Adversarial(Options):
     weight_clip: Positive | None = None
     feature_matching: NotNegative = 0.0
     label_smoothing: Proportion = 0.0
-    ema: Proportion | None = 0.999
+    ema: Ema | None = 0.999
     seed: Seed = 0
 
 
@@ -137,7 +138,7 @@ class Paired(Options):
         pixel_weight: of that difference
         content: the shipped classifier whose maps the content loss compares
         content_weight: of the squared difference of these maps, relative to their mean square
-        ema: decay of the moving average of the generator; none: no average
+        ema: decay of the moving average of the generator, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
@@ -147,7 +148,7 @@ class Paired(Options):
     pixel_weight: NotNegative = 100.0
     content: Literal["fashion_mnist", "mnist"] = "fashion_mnist"
     content_weight: NotNegative = 0.0
-    ema: Proportion | None = None
+    ema: Ema | None = None
     seed: Seed = 0
 
 
@@ -159,14 +160,14 @@ class Autoencoding(Options):
         latent_dim: size of the code
         likelihood: p(x|z), the distribution of the pixels
         binarize: gray pixels under a Bernoulli likelihood: as they are, by a threshold of 1/2, or drawn at every step
-        ema: decay of the moving average of the networks; none: no average
+        ema: decay of the moving average of the networks, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
     latent_dim: Size = 32
     likelihood: likelihoods.Likelihood = likelihoods.bernoulli()
     binarize: Literal["none", "static", "dynamic"] = "none"
-    ema: Proportion | None = None
+    ema: Ema | None = None
     seed: Seed = 0
 
 
@@ -240,7 +241,7 @@ class Flow(Options):
         condition: name of the field on which the flow is conditioned; none: it is not
         condition_dropout: probability with which the condition is left out in training, for guidance
         sampler: that samples are drawn with by default
-        ema: decay of the moving average of the flow; none: no average
+        ema: decay of the moving average of the flow, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
@@ -252,7 +253,7 @@ class Flow(Options):
     condition: str | None = None
     condition_dropout: Proportion = 0.1
     sampler: samplers.Flow = samplers.heun(10)
-    ema: Proportion | None = 0.999
+    ema: Ema | None = 0.999
     seed: Seed = 0
 
 

@@ -6,8 +6,9 @@ from typing import Annotated
 import keras
 from keras import layers
 
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
-from tfgen.domains import Interval, Proportion, Seed, Size
+from tfgen.domains import Interval, Seed, Size
 from tfgen.families.flow.coupling import CouplingModel
 from tfgen.models.common import compiled, data_of, only
 from tfgen.models.options import Optimizer
@@ -23,14 +24,14 @@ class Coupling(Options):
         couplings: layers; of images with even sides, the second half of them sees blocks of 2 x 2 pixels
         width: of the hidden layers of each: numbers, or channels of images
         depth: number of these hidden layers
-        ema: decay of the moving average of the networks; none: no average
+        ema: decay of the moving average of the networks, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
     couplings: Annotated[int, Interval(1, 64)] = 8
     width: Size = 64
     depth: Annotated[int, Interval(0, 16)] = 2
-    ema: Proportion | None = None
+    ema: Ema | None = None
     seed: Seed = 0
 
 

@@ -203,7 +203,8 @@ def _split(text: str) -> list[str]:
 def _object(value: Any, cls: type, modules: Modules) -> Any:
     if isinstance(value, cls):
         return value
-    if not isinstance(value, str):
+    # "1e400" or "9999..." is a number that went wrong, where one is taken too, and never a name
+    if not isinstance(value, str) or not value.strip()[:1].isidentifier():
         _refuse()
     name, positional, named = _parse_call(value)
     choices = _choices(cls, modules)

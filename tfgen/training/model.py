@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfgen.averaging import Average, Ema
 from tfgen.data.source import Examples, Field, as_fields, data_field
 from tfgen.distribution.replicas import clipped, mean_over_replicas, replica_context
-from tfgen.domains import Proportion, Seed, is_number
+from tfgen.domains import Seed, is_number
 from tfgen.errors import UserError, shown
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.copying import copy_network
@@ -46,7 +47,8 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         makes: the name of the field that the model makes; by default the image, else the point, else the first.
         value_range: (low, high) of images as the networks see them; data sets and samples hold them as uint8, or
             float32 in [0, 1]. Other fields are not scaled.
-        ema: decay of the moving average that is kept of the networks named in `averaged`, or None for none.
+        ema: decay of the moving average that is kept of the networks named in `averaged`, or an average of
+            `tfgen.averaging`; None for none.
         averaged: names of the networks of which an average is kept.
         text_encoder: of `tfgen.texts`, turns fields of texts into the vectors that the networks see; None: texts stay
             strings, which no network takes.
@@ -72,7 +74,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         fields: dict[str, Field],
         makes: str | None = None,
         value_range: Sequence[float] = (0.0, 1.0),
-        ema: Proportion | None = None,
+        ema: Ema | None = None,
         averaged: Sequence[str] | None = None,
         text_encoder: TextEncoder | None = None,
         seed: Seed = 0,
@@ -102,6 +104,9 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.optimizers, self.accumulate, self.stages = {}, 1, ()
         self.step = Counter("zeros", shape=(), dtype="int64", trainable=False, autocast=False, name="step")
         self.states = {}
+        if isinstance(ema, Average):
+            for kept in self.averaged_networks:
+                self.add_state(f"{kept}_averaged", 0, "int64")
         self.remarks: tuple[tuple[str, str], ...] = ()
         self.averages = Averages()
         # Where the pipeline starts at its next iteration, and the first step whose loss was not finite. No file needs
@@ -280,18 +285,29 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
     def update_averages(self, moving: frozenset[str]) -> None:
         """Updates the averages of weights and batch statistics of the networks `moving`.
 
-        avg <- d avg + (1 - d) w, d = min(ema, (1 + step) / (10 + step)): a constant d would keep the initial weights
-        for the first 1 / (1 - ema) steps.
+        avg <- avg + rate (w - avg).
         """
-        if not self.averaged_networks:
-            return
-        step = tf.cast(self.step.value, tf.float32)
-        keep = tf.minimum(tf.constant(self.ema, tf.float32), (1.0 + step) / (10.0 + step))
         for name, network in self.averaged_networks.items():
+            if name not in moving:
+                continue
+            moved = self.averaging_rate(name)
             for average, weight in zip(network.weights, self.networks[name].weights, strict=True):
-                if name in moving:
-                    rate = tf.cast(1.0 - keep, weight.value.dtype)
-                    average.value.assign_add(rate * (weight.value - average.value))
+                rate = tf.cast(moved, weight.value.dtype)
+                average.value.assign_add(rate * (weight.value - average.value))
+
+    def averaging_rate(self, name: str) -> tf.Tensor:
+        """Returns the rate by which the average of the network `name` moves now, a float32 scalar.
+
+        Of a decay, 1 - min(ema, (1 + step) / (10 + step)): a constant one would keep the initial weights for the first
+        1 / (1 - ema) steps.
+        """
+        if isinstance(self.ema, Average):
+            # its own updates: a network may train in a later stage alone
+            count = self.states[f"{name}_averaged"]
+            count.assign(count.value + 1)
+            return self.ema.rate(count.value)
+        step = tf.cast(self.step.value, tf.float32)
+        return 1.0 - tf.minimum(tf.constant(self.ema, tf.float32), (1.0 + step) / (10.0 + step))
 
     # What there is to know of it.
 

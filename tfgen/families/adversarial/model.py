@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from tfgen import losses, priors
 from tfgen.augment import Augment
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
-from tfgen.domains import Count, NotNegative, Positive, Proportion, Seed, Size
+from tfgen.domains import Count, NotNegative, Positive, Seed, Size
 from tfgen.errors import UserError
 from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
@@ -99,7 +100,7 @@ class AdversarialModel(Discriminating, Formulas, LatentModel):
         weight_clip: Positive | None = None,
         feature_matching: NotNegative = 0.0,
         value_range: tuple[float, float] = (-1.0, 1.0),
-        ema: Proportion | None = 0.999,
+        ema: Ema | None = 0.999,
         seed: Seed = 0,
         fields: dict[str, Field] | None = None,
         networks: Networks | None = None,

@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import samplers
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
-from tfgen.domains import Natural, Proportion, Seed
+from tfgen.domains import Natural, Seed
 from tfgen.errors import UserError
 from tfgen.families.autoregressive.partial import Partial, by_rows, whole
 from tfgen.families.exact.model import ExactModel
@@ -51,7 +52,7 @@ class AutoregressiveModel(ExactModel):
         likelihood: Likelihood,
         order: Literal["raster", "random"] = "raster",
         reach: Natural | None = None,
-        ema: Proportion | None = None,
+        ema: Ema | None = None,
         seed: Seed = 0,
         fields: dict[str, Field],
         **kwargs: Any,

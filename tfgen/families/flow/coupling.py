@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import priors
+from tfgen.averaging import Ema
 from tfgen.data.source import Examples, Field
-from tfgen.domains import Proportion, Seed
+from tfgen.domains import Seed
 from tfgen.families.exact.model import ExactModel
 from tfgen.families.latent import LatentModel
 from tfgen.noise import Noise
@@ -41,7 +42,7 @@ class CouplingModel(ExactModel, LatentModel):
         couplings: Sequence[keras.Model],
         *,
         squeezed: int = 0,
-        ema: Proportion | None = None,
+        ema: Ema | None = None,
         seed: Seed = 0,
         fields: dict[str, Field],
         **kwargs: Any,

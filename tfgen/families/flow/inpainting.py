@@ -94,11 +94,10 @@ def inpainting_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dic
     fills = {"mean": mean_filled(held_out.source.splits["train"], real), "nearest": nearest_filled(real, hole)}
     floors = {name: float(error(images).mean()) for name, images in fills.items()}
     sampler = as_inpainting(None)
-    stated = held_out.stated(
-        count=len(real), sampler=repr(sampler), seed=settings.seed, floor=min(floors, key=floors.get)
-    )
+    lower = min(floors, key=lambda name: floors[name])
+    stated = held_out.stated(count=len(real), sampler=repr(sampler), seed=settings.seed, floor=lower)
     made = model.inpaint(real, seed=settings.seed, sampler=sampler)
-    score = mean_of(error(made), POSITIVE, floor=min(floors.values()), protocol=stated)
+    score = mean_of(error(made), POSITIVE, floor=floors[lower], protocol=stated)
     return {"hole_error": score}, {"floors": {name: {"hole_error": value} for name, value in floors.items()}}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import interpolants, samplers
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
 from tfgen.domains import Positive, Proportion
@@ -69,7 +70,7 @@ class FlowModel(GenerativeModel):
         condition_dropout: Proportion = 0.0,
         sampling: samplers.Flow = samplers.heun(10),
         value_range: tuple[float, float] = (-1.0, 1.0),
-        ema: float | None = 0.999,
+        ema: Ema | None = 0.999,
         seed: int = 0,
         networks: Networks | None = None,
         **kwargs: Any,

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import losses
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
-from tfgen.domains import NotNegative, Proportion, Seed
+from tfgen.domains import NotNegative, Seed
 from tfgen.families.translation import charts, probes, rules, scores
 from tfgen.families.translation.model import ADAM, TranslationModel
 from tfgen.losses import Loss
@@ -58,7 +59,7 @@ class CycleTranslation(TranslationModel):
         cycle_weight: NotNegative = 10.0,
         identity_weight: NotNegative = 0.0,
         value_range: tuple[float, float] = (-1.0, 1.0),
-        ema: Proportion | None = None,
+        ema: Ema | None = None,
         seed: Seed = 0,
         fields: dict[str, Field],
         **kwargs: Any,

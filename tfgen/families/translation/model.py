@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import losses, samplers
+from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
-from tfgen.domains import NotNegative, Proportion, Seed
+from tfgen.domains import NotNegative, Seed
 from tfgen.errors import UserError
 from tfgen.families.discriminating import Discriminating
 from tfgen.families.translation import charts, probes, rules, scores
@@ -108,7 +109,7 @@ class PairedTranslation(Discriminating, TranslationModel):
         content_weight: NotNegative = 0.0,
         translate_dropout: bool = False,
         value_range: tuple[float, float] = (-1.0, 1.0),
-        ema: Proportion | None = None,
+        ema: Ema | None = None,
         seed: Seed = 0,
         fields: dict[str, Field],
         **kwargs: Any,

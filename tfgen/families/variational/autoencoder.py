@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfgen import likelihoods
+from tfgen.averaging import Ema
 from tfgen.data.source import Field, as_fields, data_field
 from tfgen.diagnosis.rules import Rule
 from tfgen.errors import UserError
@@ -54,7 +55,7 @@ class AutoencodingModel(LatentModel):
         *,
         likelihood: Likelihood = likelihoods.bernoulli(),
         value_range: tuple[float, float] = (0.0, 1.0),
-        ema: float | None = None,
+        ema: Ema | None = None,
         seed: int = 0,
         fields: dict[str, Field] | None = None,
         networks: Networks | None = None,
