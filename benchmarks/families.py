@@ -52,7 +52,7 @@ FAMILIES = {
         "flow",
         "latent_flow",
         ("--model=latent_flow",),
-        {minutes: (f"--set=stages=autoencoder:{n},flow",) for minutes, n in ((1, 300), (10, 2000), (60, 6000))},
+        {minutes: (f"--stages=autoencoder:{n},flow",) for minutes, n in ((1, 300), (10, 2000), (60, 6000))},
     ),
     "autoregressive": Family(
         "autoregressive", "pixelcnn", ("--model=pixelcnn",), scores=("fd", "recall", "precision", "bits_per_dimension")

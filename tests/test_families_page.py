@@ -44,7 +44,7 @@ def test_rows_that_are_there_are_not_trained_again(tmp_path, called, monkeypatch
     trained = [flags for module, flags in called if module == "tfgen.run"]
     assert len(trained) == 6 and all("--max_cpu_seconds=120" in flags for flags in trained)
     assert "--model=dcgan" in trained[0] and "--seed=0" in trained[0] and "--seed=2" in trained[-1]
-    assert "--set=stages=autoencoder:300,flow" in trained[1]
+    assert "--stages=autoencoder:300,flow" in trained[1]
     (tmp_path / "gan-1min-1.json").unlink()
     run(monkeypatch, *flags)
     assert len([1 for module, _ in called if module == "tfgen.run"]) == 7
