@@ -20,10 +20,8 @@ from tfgen.errors import UserError
 from tfgen.priors import LOG_2PI, Prior, Shape, stateless_normal
 from tfgen.values import serializable
 
-STEPS, TOLERANCE = (
-    200,
-    1e-4,
-)  # of EM: iterations at most, and the rise of the mean log-likelihood, in nats, that ends it
+STEPS = 200  # of EM, at most
+TOLERANCE = 1e-4  # nats: a smaller rise of the mean log-likelihood ends EM
 FLOOR = 1e-6  # added to variances, relative to the mean variance of the codes: no component shrinks to a point
 
 
