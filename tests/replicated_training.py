@@ -72,6 +72,11 @@ CASES = {
     "factors": ("factor_vae", {"latent_dim": 3, "width": 4, "hidden": [4], **SLOW}, {}),
     "vamp": ("vamp_vae", {"latent_dim": 3, "width": 4, "components": 4, "ema": 0.9, **SLOW}, {}),
     "two_stages": ("two_stage_vae", {"latent_dim": 3, "width": 4, "hidden": [4], **SLOW}, {}),
+    "ladder": (
+        "ladder_vae",
+        {"latent_dim": 3, "latents": [2], "width": 2, "free_bits": 2.0, "kl_warmup_steps": 0, "ema": 0.9, **SLOW},
+        {},
+    ),
     "quantized": (
         "vq_vae",
         {"latent_dim": 3, "width": 4, "codes": 8, "prior_width": 4, "prior_blocks": 1, "ema": 0.9, **SLOW},

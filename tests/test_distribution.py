@@ -33,7 +33,17 @@ QUICK = ["quick", "gan_adam", "streamed", "coupled", "coupled_step"]
 COMPLETE = [  # of each kind of model, loss and input
     *("dcgan", "dcgan_adam", "critic", "noisy", "r1", "shared", "cgan", "captions"),
     *("gan", "gan_adam", "vae", "vae_adam", "ae"),
-    *("total_correlation", "discrepancy", "wasserstein", "smooth", "factors", "vamp", "two_stages", "quantized"),
+    *(
+        "total_correlation",
+        "discrepancy",
+        "wasserstein",
+        "smooth",
+        "factors",
+        "vamp",
+        "two_stages",
+        "quantized",
+        "ladder",
+    ),
     *("streamed", "dataset", "clipped", "accumulated", "coupled", "coupled_step"),
     *("spectral", "whole_batch", "averages", "packed", "balanced"),
 ]

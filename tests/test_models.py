@@ -36,7 +36,7 @@ SIZES = {
     "labelled": 3,
 }
 SIZES |= {"caption_units": 4, "blocks": 1, "judge_width": 4, "hidden_units": 8, "couplings": 2, "head_width": 4}
-SIZES |= {"codes": 8, "prior_width": 4, "prior_blocks": 1}
+SIZES |= {"codes": 8, "prior_width": 4, "prior_blocks": 1, "latents": 2}
 
 
 def networks_of(name):

@@ -31,7 +31,7 @@ IMAGES = {"image": Field("image", SHAPE), "label": Field("label", range=(0, 3)),
 POINTS = {"point": Field("point", (2,))}
 SIZES = {"latent_dim": 3, "width": 4, "units": [8], "maxout_units": [4], "hidden": [8], "labelled": 3}
 SIZES |= {"blocks": 1, "judge_width": 4, "hidden_units": 8, "couplings": 2, "head_width": 4}
-SIZES |= {"codes": 8, "prior_width": 4, "prior_blocks": 1}
+SIZES |= {"codes": 8, "prior_width": 4, "prior_blocks": 1, "latents": [2]}
 # further contexts in which the optimizers' options may be of use
 OPTIMIZERS = [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "final_momentum": 0.7}]
 # where not any value of the annotated type would do

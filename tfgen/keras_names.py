@@ -55,6 +55,7 @@ CLASSES = {
     "tfgen.families.variational.adversarial": ("AdversarialAutoencoder", "FactorModel", "VariationalGAN"),
     "tfgen.families.variational.autoencoder": ("Autoencoder", "AutoencodingModel"),
     "tfgen.families.variational.inverse_flow": ("InverseFlowModel",),
+    "tfgen.families.variational.ladder": ("LadderModel",),
     "tfgen.families.variational.model": ("VariationalModel",),
     "tfgen.families.variational.quantized": ("QuantizedModel",),
     "tfgen.families.variational.regularized": ("RegularizedAutoencoder", "WassersteinAutoencoder"),

@@ -157,6 +157,23 @@ CARDS = (
         },
     ),
     Card(
+        "ladder_vae",
+        "Sønderby et al. 2016, section 3",
+        MNIST,
+        (28, 28, 1),
+        {
+            "likelihood": "bernoulli(dynamic)",
+            "objective": "elbo(beta=1.0, warmup_steps=46800)",
+            "batch size": "256",
+        },
+        {
+            "networks": "convolutions, and a path of maps from the top to the image; the paper has dense layers with "
+            "batch normalisation, and nothing between two layers but the latents",
+            "layers": "as many as sizes of maps, and a vector at the top; the paper has five, of 64 to 4 numbers",
+            "latent": "in units of the prior of its layer, so that p(u) = N(0, I): the same model",
+        },
+    ),
+    Card(
         "vq_vae",
         "van den Oord et al. 2017, section 4.1 and appendix A.1",
         CIFAR,

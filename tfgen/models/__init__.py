@@ -58,6 +58,10 @@ MODELS = Registry(
             "tfgen.models.vamp_vae:vamp_vae",
             "VAE whose prior is the mean of its posteriors at learned images (Tomczak and Welling 2018).",
         ),
+        "ladder_vae": (
+            "tfgen.models.ladder_vae:ladder_vae",
+            "Ladder VAE: several layers of latents, from maps to a vector at the top (Sønderby et al. 2016).",
+        ),
         "vq_vae": (
             "tfgen.models.vq_vae:vq_vae",
             "VQ-VAE: codes of a codebook, and an autoregressive prior of their grid (van den Oord et al. 2017).",

@@ -31,9 +31,11 @@ class Objective(Value):
     Attributes:
         needs_whole_batch: the reason, the start of a sentence, if its terms couple the rows of a batch; else None.
             Such an objective has `of_codes`.
+        of_divergences: whether it is of KL(q(z|x) || p(z)), and not of the weights of single draws.
     """
 
     needs_whole_batch: str | None = None
+    of_divergences = True
 
     @property
     def weighs_kl(self) -> bool:

@@ -20,6 +20,8 @@ def bound(log_w: tf.Tensor) -> tf.Tensor:
 class ImportanceWeighted(Objective):
     """The importance-weighted bound, -E[log 1/L sum_l w_l], w = p(x|z) p(z) / q(z|x), Burda et al. 2016, eq. 8."""
 
+    of_divergences = False
+
     def __call__(
         self, log_px: tf.Tensor, log_pz: tf.Tensor, log_qz: tf.Tensor, kl: tf.Tensor | None, step: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -35,6 +37,7 @@ class Miwae(Objective):
     """
 
     groups: Count = 8
+    of_divergences = False
 
     def check_samples(self, samples: int) -> None:
         if samples % self.groups:

@@ -116,6 +116,16 @@ def aggregate(probe: Probe) -> dict[str, tf.Tensor]:
     return {"aggregate_distance": energy_distance(z, prior)}
 
 
+def layers(probe: Probe) -> dict[str, tf.Tensor]:
+    """Returns `kl_layer_l`, the divergence in nats per image of every layer l, 1 the lowest, and their number."""
+    model: Any = probe.model
+    step, batch = seen(probe)
+    step = step.scope("layers")
+    found = model.divergences(model.drawn(batch, step, 1), step)
+    named = {f"kl_layer_{len(found) - index}": tf.reduce_mean(kl) for index, kl in enumerate(found)}
+    return {**named, "layers": float(len(found))}
+
+
 def codebook_use(probe: Probe) -> dict[str, tf.Tensor]:
     """Returns `codes`, those that there are, `codes_in_use`, with at least a tenth of the mean use, and perplexity.
 

@@ -152,6 +152,31 @@ def say_codebook_is_idle(row: Row, past: Past) -> str:
     )
 
 
+def idle_layers(row: Row) -> list[int]:
+    """Returns the layers of latents, 1 the lowest, whose divergence is next to nothing."""
+    return [n for n in range(1, int(row["layers"]) + 1) if row[f"kl_layer_{n}"] < 0.1] if "layers" in row else []
+
+
+def layer_is_idle(row: Row, past: Past) -> bool:
+    """Returns whether a layer, but not all, says nothing of the image."""
+    return 0 < len(idle_layers(row)) < row["layers"] and not posterior_has_collapsed(row, past)
+
+
+def say_layer_is_idle(row: Row, past: Past) -> str:
+    """Returns the message of `layer_is_idle`."""
+    idle = idle_layers(row)
+    which = "layer " + " and ".join(map(str, idle)) if len(idle) < 3 else "layers " + ", ".join(map(str, idle))
+    nats = max(row[f"kl_layer_{number}"] for number in idle)
+    return (
+        f"of {row['layers']:.0f} layers of latents, of which 1 is the lowest, {which} says nothing of the image "
+        f"({nats:.2g} nats): the layers below do without; what usually helps: free_bits=1, a warm-up of the KL "
+        "(kl_warmup_steps), or fewer layers: they cost nothing"
+    )
+
+
+# that a ladder's layer may break by itself: its latents are many, and most of them idle
+OF_SINGLE_LATENTS = ("unused_latents", "latents_too_many", "latents_too_few")
+LAYER_RULES = (Rule("layer_idle", layer_is_idle, say_layer_is_idle),)
 CODEBOOK_RULES = (Rule("codebook_idle", codebook_is_idle, say_codebook_is_idle),)
 RECONSTRUCTION_RULES = (Rule("reconstructs_the_mean", reconstructs_the_mean, say_reconstructs_the_mean),)
 LATENT_RULES = (
