@@ -185,6 +185,13 @@ def test_models_that_cannot_say_so():
             other.translate(pictures(1))
 
 
+def test_a_source_is_no_condition_and_it_is_said_what_is():
+    fields = {"image": Field("image", SHAPE), "source": Field("image", SHAPE)}
+    with pytest.raises(UserError, match="takes no picture such as 'source' .* fills holes .* pix2pix"):
+        tfgen.build_model("ddpm", fields=fields, condition="source", **SMALL)
+    assert tfgen.build_model("ddpm", fields=fields, **SMALL).conditions == ()
+
+
 # The command.
 
 

@@ -2,8 +2,9 @@
 
     python -m tfgen.run --config=made_paper --data_dir=FOLDER_OF_BINARIZED_MNIST_NPZ
 
-8,000 hidden units, ReLU, direct connections, batches of 100, early stopping; Adadelta in the paper. Published there:
--88.40 nats with one mask; -86.64 with two hidden layers and 32 masks, which this model does not have.
+8,000 hidden units, ReLU, connections from inputs to outputs, batches of 100, Adagrad at 0.01 (the authors' code,
+mgermain/MADE, has orthogonal initial weights and stops after 30 epochs without a better validation error). Published:
+88.40 nats with one mask; 86.64 with two hidden layers and 32 masks, which this model does not have.
 """
 
 import tfgen
@@ -15,5 +16,11 @@ def recipe():
         dataset="binarized_mnist",
         batch_size=100,
         epochs=300,
-        options={"binarize": "static", "units": [8000], "order": "random", "learning_rate": 1e-3},
+        options={
+            "binarize": "static",
+            "units": [8000],
+            "order": "random",
+            "optimizer": "adagrad",
+            "learning_rate": 0.01,
+        },
     )

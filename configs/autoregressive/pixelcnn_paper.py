@@ -2,8 +2,8 @@
 
     python -m tfgen.run --config=pixelcnn_paper --data_dir=FOLDER_OF_BINARIZED_MNIST_NPZ
 
-First kernel 7 x 7, seven layers of 3 x 3, 16 batches of images; published: 81.30 nats (masked ReLU layers, static
-binarisation), not with these layers. For a GPU.
+First kernel 7 x 7, seven layers of 3 x 3, batches of 16 images (section 5.2); RMSprop in the paper, whose rates are not
+stated. Published: 81.30 nats (masked ReLU layers, static binarisation), not with these layers. For a GPU.
 """
 
 import tfgen

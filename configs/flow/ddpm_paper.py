@@ -4,8 +4,10 @@
 
 A U-Net of 128 channels at 32 x 32 and 256 at the sizes below, two residual blocks per size, attention at 16 x 16,
 dropout 0.1; noise as what is learned, linear betas, 1000 ancestral steps; Adam at 2e-4 after 5,000 steps of warmup,
-batches of 128, 800,000 steps, a moving average of 0.9999, mirrored images. The paper reports an FID of 3.17. Different
-here: continuous time instead of 1000 steps; attention at 8 x 8 and 4 x 4 too; no clipping of the gradient's norm.
+batches of 128, 800,000 steps, a moving average of 0.9999, mirrored images (also in the authors' code,
+hojonathanho/diffusion, `scripts/run_cifar.py`). The paper reports an FID of 3.17. Different here: continuous time
+instead of 1000 steps; attention at 8 x 8 and 4 x 4 too; no warmup and no clipping of the gradient's norm; ancestral
+noise of the posterior's variance instead of beta_t.
 """
 
 import tfgen

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from tfgen.data.source import Field
+from tfgen.errors import UserError
 from tfgen.families.flow.model import FlowModel
 from tfgen.models.common import compiled, condition_field, data_of, only, seeded
 from tfgen.models.options import Flow, FlowNetwork, Optimizer
@@ -57,6 +58,11 @@ def flow_conditions(fields: dict[str, Field], options: Flow, model: str) -> dict
     if options.condition is None:
         options.idle("without a condition", "condition_dropout")
         return {}
+    if options.condition in fields and fields[options.condition].kind == "image":
+        raise UserError(
+            f"{model} takes no picture such as {options.condition!r} as its condition: train it without, and it fills "
+            "holes of pictures by itself (tfgen translate --mask), or train pix2pix on these pairs"
+        )
     return {options.condition: condition_field(fields, options.condition, model)}
 
 
