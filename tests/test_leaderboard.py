@@ -58,7 +58,7 @@ class World:
         return {name: arguments for module, name, arguments in self.calls if module == "tfgen.run"}
 
 
-def only_vae_and_gan(entry, data_dir):
+def only_vae_and_gan(entry, data_dir, metrics=None):
     if entry.recipe.model not in ("gan", "vae"):
         raise UserError(f"{entry.name} cannot draw samples and has no place on a leaderboard; leave it out")
 
@@ -110,7 +110,7 @@ def test_plugins_and_the_folder_of_the_data_reach_every_process(monkeypatch, tmp
         return 0
 
     monkeypatch.setattr("tfgen.evaluation.board.run_child", run)
-    monkeypatch.setattr(entries, "check_entry", lambda entry, data_dir: None)
+    monkeypatch.setattr(entries, "check_entry", lambda entry, data_dir, metrics: None)
     one = Board("mnist", "1m", entries=["vae"], data_dir="somewhere", plugins=["first", "second"])
     assert one.call("tfgen.run", ["--model=vae"], tmp_path / "vae-0") == (0, "out\n")
     assert calls == [
@@ -130,7 +130,25 @@ def test_finished_runs_are_not_run_again(world, tmp_path):
     assert [name for _, name, _ in world.calls[count:]] == ["gan-2", "gan-2", "vae-2", "vae-2"]
 
 
-@pytest.mark.parametrize("flag", ["--budget=1m", "--budget=30steps", "--num=20", "--dataset=mnist"])
+def test_a_board_of_some_scores_asks_for_these_alone(world, tmp_path):
+    board(tmp_path, "--metrics=fd, recall")
+    asked = [
+        [f for f in flags if f.startswith("--metrics")] for module, _, flags in world.calls if "evaluate" in module
+    ]
+    assert asked == [["--metrics=fd,recall"]] * 3
+    assert "--metrics=fd,recall`" in (tmp_path / "board" / "leaderboard.md").read_text()
+    count = len(world.calls)
+    board(tmp_path, "--metrics=fd,recall")
+    assert len(world.calls) == count
+
+
+def test_a_score_that_an_entry_cannot_have_is_found_before_any_training():
+    assert [entry.name for entry in read_entries(["vae"], "shapes", metrics=["mig", "nll"])] == ["vae"]
+    with pytest.raises(UserError, match="gan: unknown metric 'mig'"):
+        read_entries(["gan"], "shapes", metrics=["mig"])
+
+
+@pytest.mark.parametrize("flag", ["--metrics=fd", "--budget=1m", "--budget=30steps", "--num=20", "--dataset=mnist"])
 def test_other_settings_are_another_board(world, tmp_path, capsys, flag):
     board(tmp_path)
     assert board(tmp_path, flag) == 2

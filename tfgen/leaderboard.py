@@ -31,6 +31,9 @@ COMMAND.string(
 )
 COMMAND.integer("seeds", 3, "runs per entry, with seeds 0, 1, ...", minimum=1)
 COMMAND.integer("num", None, "samples per evaluation; default: as many as there are test images", minimum=10)
+COMMAND.string(
+    "metrics", None, "some scores only, as of tfgen.evaluate: fd,recall; mig of drawings; default: all that fit"
+)
 COMMAND.path("workdir", None, "folder of the runs and the table; default: runs/leaderboard-DATASET-BUDGET")
 COMMAND.multiple("plugin", "a module that registers models or data sets, repeatable")
 
@@ -45,6 +48,7 @@ def main(values: flags.FlagValues) -> None:
 
     entries = split_entries(values.entries or "")
     options: dict[str, Any] = {name: values[name].value for name in ("seeds", "num", "workdir", "data_dir")}
+    options["metrics"] = [name.strip() for name in (values.metrics or "").split(",") if name.strip()] or None
     folder = Board(values.dataset, values.budget, entries=entries, plugins=values.plugin, **options).run()
     print((folder / "leaderboard.md").read_text(encoding="utf-8"), folder, sep="\n")
 

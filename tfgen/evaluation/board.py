@@ -46,9 +46,10 @@ class Board:
         workdir: folder of the runs and the table; None: runs/leaderboard-DATASET-BUDGET.
         data_dir: folder of the data set.
         plugins: modules that the processes of the runs import first.
+        metrics: names of the scores of every run, as of tfgen.evaluate; None: all that fit.
 
     Raises:
-        UserError: the budget or an entry is not valid.
+        UserError: the budget, an entry or a score is not valid.
     """
 
     def __init__(
@@ -62,15 +63,17 @@ class Board:
         workdir: str | None = None,
         data_dir: str | None = None,
         plugins: Sequence[str] = (),
+        metrics: Sequence[str] | None = None,
     ) -> None:
         self.budget = Budget.parse(budget)
         check("seeds", seeds, Count)
         check("num", num, Count | None)
         self.dataset, self.seeds, self.num = dataset, seeds, num
-        self.data_dir, self.plugins = data_dir, tuple(plugins)
+        self.data_dir, self.plugins, self.metrics = data_dir, tuple(plugins), tuple(metrics) if metrics else None
         named = f"{budget}cpu" if budget[-1:].isdigit() else budget
         self.folder = pathlib.Path(workdir or f"runs/leaderboard-{safe(dataset)}-{safe(named)}")
         given = {"entries": ",".join(entries), "num": num, "data_dir": data_dir, "workdir": workdir}
+        given["metrics"] = ",".join(self.metrics or ())
         flags = {
             "dataset": dataset,
             "budget": budget,
@@ -79,7 +82,7 @@ class Board:
         }
         words = [f"--{name}={value}" for name, value in flags.items()] + [f"--plugin={name}" for name in self.plugins]
         self.command = shlex.join(["python", "-m", "tfgen.leaderboard", *words])
-        self.entries = read_entries(entries, dataset, data_dir)
+        self.entries = read_entries(entries, dataset, data_dir, self.metrics)
         for entry in self.entries:
             self.budget.flags(entry.recipe)  # raises before the first training
 
@@ -124,6 +127,8 @@ class Board:
             UserError: the one in the folder is of other settings, or damaged.
         """
         wanted = {"recipe": entry.recipe.to_json(), "budget": dataclasses.asdict(self.budget), "num": self.num}
+        # boards of earlier versions have all that fit
+        wanted |= {} if self.metrics is None else {"metrics": self.metrics}
         return Record.read(self.folder / f"{safe(entry.name)}-{seed}", wanted)
 
     def finish(self, record: Record, entry: Entry, seed: int) -> None:
@@ -166,6 +171,7 @@ class Board:
     def evaluate(self, name: str, workdir: pathlib.Path) -> dict[str, Any]:
         """Evaluates a run by tfgen.evaluate in its own process; returns the contents of evaluation.json."""
         flags = [f"--run={workdir}", "--nocontrols"] + ([] if self.num is None else [f"--num={self.num}"])
+        flags += [] if self.metrics is None else [f"--metrics={','.join(self.metrics)}"]
         code, output = self.call("tfgen.evaluate", flags, workdir)
         if code:
             raise Failed(f"{name} was trained, and {workdir} could not be evaluated: {last_words(code, output)}")

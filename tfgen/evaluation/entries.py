@@ -10,6 +10,8 @@ from registry import RegistryError
 from tfgen import domains
 from tfgen.data import load_dataset
 from tfgen.errors import UserError, nearest, shown
+from tfgen.evaluation.reconstructions import reconstruction_scores
+from tfgen.evaluation.sample_scores import check_names
 from tfgen.models import MODELS, build_from_recipe
 from tfgen.recipes.recipe import Recipe, changes_from, default_recipe, load_recipe, recipe_names, rows
 
@@ -104,7 +106,9 @@ def split_entries(text: str) -> list[str]:
     return [entry.strip() for entry in found if entry.strip()]
 
 
-def read_entries(texts: Sequence[str], dataset: str, data_dir: str | None = None) -> list[Entry]:
+def read_entries(
+    texts: Sequence[str], dataset: str, data_dir: str | None = None, metrics: Sequence[str] | None = None
+) -> list[Entry]:
     """Returns the entries of a board, after building each model once to check that it can draw samples.
 
     Args:
@@ -113,15 +117,17 @@ def read_entries(texts: Sequence[str], dataset: str, data_dir: str | None = None
             or cannot draw samples are left out, each with a printed line.
         dataset: name of the data set that all of them are trained on, instead of those of their recipes.
         data_dir: folder of the data set.
+        metrics: names of scores that all of them are to have, or None.
 
     Raises:
-        UserError: an unknown name, a file without a recipe, an entry given twice, a model that does not fit.
+        UserError: an unknown name, a file without a recipe, an entry given twice, a model that does not fit, or cannot
+            have one of the scores.
     """
     entries = _distinct([(text, _resolve(text, dataset)) for text in texts or MODELS.names()])
     fitting = []
     for entry in entries:
         try:
-            check_entry(entry, data_dir)
+            check_entry(entry, data_dir, metrics)
         except UserError as error:
             if texts:
                 raise
@@ -131,15 +137,16 @@ def read_entries(texts: Sequence[str], dataset: str, data_dir: str | None = None
     return fitting
 
 
-def check_entry(entry: Entry, data_dir: str | None) -> None:
+def check_entry(entry: Entry, data_dir: str | None, metrics: Sequence[str] | None = None) -> None:
     """Builds the entry's model, so that a mistake is found before hours of training.
 
     Raises:
-        UserError: the model does not fit the data, or cannot draw samples.
+        UserError: the model does not fit the data, cannot draw samples, or cannot have one of the scores `metrics`.
     """
     try:
         source = load_dataset(entry.recipe.dataset, data_dir=data_dir, image_size=entry.recipe.image_size)
         model = build_from_recipe(entry.recipe, source.fields)
+        check_names(metrics, [*reconstruction_scores(model, source), *model.score_names])
     except (UserError, RegistryError) as error:
         raise UserError(f"{entry.name}: {error}") from error
     if model.sampler is None:
