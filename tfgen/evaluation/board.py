@@ -126,7 +126,11 @@ class Board:
         Raises:
             UserError: the one in the folder is of other settings, or damaged.
         """
-        wanted = {"recipe": entry.recipe.to_json(), "budget": dataclasses.asdict(self.budget), "num": self.num}
+        wanted: dict[str, Any] = {
+            "recipe": entry.recipe.to_json(),
+            "budget": dataclasses.asdict(self.budget),
+            "num": self.num,
+        }
         # boards of earlier versions have all that fit
         wanted |= {} if self.metrics is None else {"metrics": self.metrics}
         return Record.read(self.folder / f"{safe(entry.name)}-{seed}", wanted)
