@@ -45,6 +45,7 @@ CLASSES = {
     "tfgen.families.adversarial.semi_supervised": ("SemiSupervisedModel", "SupervisedModel"),
     "tfgen.families.autoregressive.model": ("AutoregressiveModel", "MaskedModel"),
     "tfgen.families.discriminating": ("Discriminating",),
+    "tfgen.families.exact.model": ("ExactModel",),
     "tfgen.families.flow.coupling": ("CouplingModel",),
     "tfgen.families.flow.latent": ("LatentFlow",),
     "tfgen.families.flow.mean": ("MeanFlow",),
