@@ -14,7 +14,7 @@ from keras import layers
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import cheats, machine, measuring, network, parts, run, tables, time_to_quality, turns  # noqa: E402
+from benchmarks import cheats, machine, measuring, network, parts, run, samplers, tables, time_to_quality, turns  # noqa: E402
 from benchmarks.measuring import Comparison  # noqa: E402
 from benchmarks.part import Part, Settings  # noqa: E402
 from benchmarks.turns import Child, Turnstile, Window  # noqa: E402
@@ -305,3 +305,24 @@ def test_sets_of_held_out_images_are_disjoint_and_the_page_counts_those_with_a_f
     assert text.startswith("# By hand\n\n## The table\n\n### Cheating samples: 0 of 0") and "stale" not in text
     assert "### Disjoint sets of held-out images, by which no threshold was chosen: 0 of 1 as they" in text
     assert "| strokes | 3 disjoint sets of held-out images | 1,000 | set 1: copied |" in text
+
+
+def test_the_speed_of_a_sampler_by_hand():
+    """10 calls of 250 rows in 5 s of the network, 1 call of 4 passes in 2.5 s of a sampler: 4 / 2.5 of 10 / 5."""
+    windows = {samplers.NETWORK: [Window(10, 6.0, 5.0)], "euler": [Window(1, 9.0, 2.5)]}
+    lines = samplers.table(windows, {samplers.NETWORK: 1, "euler": 4})
+    assert lines[-2:] == ["| the network alone | 1 | 500.0 | 1.00 |", "| euler | 4 | 100.0 | 0.80 |"]
+
+
+def test_contenders_of_the_speed_of_samplers_make_what_they_count():
+    import tfgen
+
+    small = {"network": "dense", "width": 4, "blocks": 1, "condition": "label"}
+    flow = tfgen.build_model("flow_matching", (8, 8, 1), 3, **small)
+    chosen = samplers.chosen(flow, 2)
+    calls, passes = samplers.contenders(flow, chosen[:1], rows=4)
+    assert [call().shape for call in calls.values()] == [(4, 8, 8, 1)] * 2 and list(passes.values()) == [1, 2]
+    assert [sampler.passes for sampler in chosen] == [2, 4, 2, 2, 8]  # the last is guided: twice the passes of heun
+    assert (
+        len(samplers.chosen(tfgen.build_model("flow_matching", (8, 8, 1), 3, **{**small, "condition": None}), 2)) == 4
+    )

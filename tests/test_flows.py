@@ -137,6 +137,23 @@ def test_the_loss_of_a_network_that_gives_nothing_by_hand(predicts):
     assert float(flow.flow_terms(batch, step)["flow_loss"]) == pytest.approx(np.mean(target[predicts] ** 2), rel=1e-5)
 
 
+def test_the_weighted_loss_of_a_network_that_gives_something_by_hand():
+    """Of v, the error of the data counts with min(a^2, 5 s^2): a^2 / s^2 at most 5, times s^2."""
+    flow = model(interpolant="cosine", predicts="v", min_snr=5, times="logit_normal", ema=None)
+    random = np.random.default_rng(0)
+    network = flow.networks["flow"]
+    network.set_weights([w + 0.3 * random.normal(size=w.shape) for w in network.get_weights()])
+    batch = flow.as_batch({"image": pictures(6)})
+    step = flow.inference_step(flow.noise())
+    data, noise = batch["image"].numpy(), step.noise.normal("noise", [6, *SHAPE]).numpy()
+    time = 1 / (1 + np.exp(-step.noise.normal("time", [6]).numpy()))
+    angle = 0.5 * np.pi * (0.004 + 0.992 * time[:, None, None, None])
+    a, s = np.sin(angle), np.cos(angle)
+    made = network({"image": a * data + s * noise, "time": time}).numpy()
+    expected = np.mean(np.minimum(a**2, 5 * s**2) * (made - (a * noise - s * data)) ** 2)
+    assert float(flow.flow_terms(batch, step)["flow_loss"]) == pytest.approx(expected, rel=1e-4)
+
+
 def test_min_snr_weighs_by_time():
     mixture = interpolants.Mixture(*(tf.constant([v]) for v in (0.9**0.5, 0.1**0.5, 1.0, 1.0)))  # a ratio of 9
     weights = {p: model(interpolant="cosine", predicts=p, min_snr=5).weight(mixture) for p in ("v", "noise", "data")}
