@@ -1,6 +1,7 @@
 """Flows: their terms, their samplers, guidance, pairs, and the flow of codes."""
 
 import itertools
+import types
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ import tfgen
 from tfgen import interpolants, samplers
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.families.flow import rules
+from tfgen.families.flow import probes, rules
 from tfgen.families.flow.latent import edge_error
 from tfgen.families.flow.pairs import auction
 from tfgen.networks.timing import time_features
@@ -25,6 +26,13 @@ EVERY = [samplers.euler(3), samplers.heun(2), samplers.ddim(3), samplers.ancestr
 
 def model(name="flow_matching", shape=SHAPE, **options):
     return tfgen.build_model(name, shape, 3, **{**SMALL, **options})
+
+
+def shaken(flow):
+    """The flow with other weights, of which the last layer gives something."""
+    random, network = np.random.default_rng(0), flow.networks["flow"]
+    network.set_weights([w + 0.3 * random.normal(size=w.shape) for w in network.get_weights()])
+    return flow
 
 
 def pictures(count, shape=SHAPE, seed=0):
@@ -139,10 +147,8 @@ def test_the_loss_of_a_network_that_gives_nothing_by_hand(predicts):
 
 def test_the_weighted_loss_of_a_network_that_gives_something_by_hand():
     """Of v, the error of the data counts with min(a^2, 5 s^2): a^2 / s^2 at most 5, times s^2."""
-    flow = model(interpolant="cosine", predicts="v", min_snr=5, times="logit_normal", ema=None)
-    random = np.random.default_rng(0)
+    flow = shaken(model(interpolant="cosine", predicts="v", min_snr=5, times="logit_normal", ema=None))
     network = flow.networks["flow"]
-    network.set_weights([w + 0.3 * random.normal(size=w.shape) for w in network.get_weights()])
     batch = flow.as_batch({"image": pictures(6)})
     step = flow.inference_step(flow.noise())
     data, noise = batch["image"].numpy(), step.noise.normal("noise", [6, *SHAPE]).numpy()
@@ -240,6 +246,20 @@ def test_pairs_of_a_batch_keep_its_noise_and_lie_closer():
     assert ((rows - near) ** 2).sum() < ((rows - far) ** 2).sum() - 1.0
 
 
+def test_each_replica_takes_its_rows_of_the_pairs_of_the_whole_batch():
+    flow = model(pairs="optimal")
+    data, noise = (tf.random.stateless_normal([6, 3], [seed, 0]) for seed in (1, 2))
+
+    def drawn(replica, replicas):
+        rows = slice(replica * 6 // replicas, (replica + 1) * 6 // replicas)
+        whole = {data[rows].numpy().tobytes(): data, noise[rows].numpy().tobytes(): noise}
+        stream = types.SimpleNamespace(normal=lambda name, shape: noise[rows], replica=replica)
+        step = types.SimpleNamespace(noise=stream, gather=lambda part: whole[part.numpy().tobytes()])
+        return flow.drawn_noise(data[rows], step).numpy()
+
+    np.testing.assert_array_equal(np.concatenate([drawn(0, 2), drawn(1, 2)]), drawn(0, 1))
+
+
 def test_pairs_that_need_the_whole_batch_say_so():
     with pytest.raises(UserError, match="pairs=optimal pairs all rows of a batch"):
         model(pairs="optimal").compile(accumulate=2)
@@ -313,6 +333,18 @@ def test_codes_are_standardised_and_decode_to_the_reconstruction():
     np.testing.assert_array_equal(flow.decode_latents(latent), flow.reconstruct(images))
 
 
+def test_the_terms_of_the_autoencoder_by_hand():
+    flow = coder(code_noise=0.3, edge_weight=2.0)
+    batch = flow.as_batch({"image": pictures(4)})
+    step = flow.inference_step(flow.noise())
+    codes = flow.codes(batch, step)
+    noisy = codes + 0.3 * step.noise.normal("code", tf.shape(codes))
+    errors = flow.networks["decoder"](noisy) - batch["image"]
+    terms = flow.autoencoder_terms(batch, step)
+    assert float(terms["pixel_error"]) == pytest.approx(np.abs(errors).mean(), rel=1e-5)
+    assert float(terms["edge_error"]) == pytest.approx(2.0 * float(edge_error(errors)), rel=1e-5)
+
+
 def test_the_error_of_edges_by_hand():
     errors = np.zeros((1, 2, 3, 1), np.float32)
     errors[0, 0, 1] = 3.0  # 3 of 3 pairs down: 3, 0 and 0; of 4 across: twice 3
@@ -352,6 +384,26 @@ def test_the_loss_of_a_mean_flow_that_gives_nothing_by_hand():
     assert float(step.logs["squared_error"]) == pytest.approx(errors.mean())
 
 
+def test_the_loss_of_a_mean_flow_by_hand():
+    """|u - (v + span du/dt)|^2, and its weight, through which no gradient flows."""
+    flow = shaken(model("mean_flow", times="uniform", ema=None, robustness=0.5, spans=1.0))
+    network, batch = flow.networks["flow"], flow.as_batch({"image": pictures(6)})
+    step = flow.inference_step(flow.noise())
+    data, noise = batch["image"], step.noise.normal("noise", [6, *SHAPE])
+    time, span = flow.drawn_spans(tf.constant(6), step)
+    t, long = time[:, None, None, None], span[:, None, None, None]
+    fields = {"image": t * data + (1 - t) * noise, "time": time, "span": span}
+    slope = flow.slope(fields, data - noise, step)
+    assert float(tf.reduce_max(tf.abs(long * slope))) > 0.1
+    with tf.GradientTape(persistent=True) as tape:
+        errors = tf.reduce_mean(tf.square(network(fields) - (data - noise + long * slope)), axis=[1, 2, 3])
+        expected = tf.reduce_mean(tf.stop_gradient((errors + 1e-3) ** -0.5) * errors)
+        found = flow.flow_terms(batch, step)["flow_loss"]
+    assert float(found) == pytest.approx(float(expected), rel=1e-4)
+    last = network.trainable_variables[-1].value
+    np.testing.assert_allclose(tape.gradient(found, last), tape.gradient(expected, last), rtol=1e-3, atol=1e-6)
+
+
 def test_spans_have_the_share_asked_for_and_stay_on_the_way():
     flow = model("mean_flow", spans=0.4)
     time, span = (value.numpy() for value in flow.drawn_spans(tf.constant(4000), flow.inference_step(flow.noise())))
@@ -371,7 +423,26 @@ def test_a_jump_takes_the_mean_velocity_in_one_pass():
         model("mean_flow", predicts="v")
 
 
-# Rules.
+# Probes and rules.
+
+
+def test_what_a_network_that_gives_nothing_explains_by_hand():
+    flow = model(interpolant="cosine", predicts="v", ema=None)
+    batch = flow.as_batch({"image": pictures(8)})
+    step = flow.inference_step(flow.noise())
+    data, noise = batch["image"].numpy(), step.noise.normal("noise", [8, *SHAPE]).numpy()
+    angle = 0.5 * np.pi * (0.004 + 0.992 * 0.2)
+    target = np.sin(angle) * noise - np.cos(angle) * data
+    error, variance = probes.error_at(flow, batch, step, 0.2)
+    assert float(error) == pytest.approx(np.mean(target**2), rel=1e-5)
+    assert float(variance) == pytest.approx(target.var(axis=0).mean(), rel=1e-5)
+
+
+def test_parts_of_the_way_are_named_by_their_times(monkeypatch):
+    monkeypatch.setattr(probes, "error_at", lambda model, batch, step, time: (tf.constant(time), 2.0))
+    found = probes.errors(types.SimpleNamespace(model=model(), batch={}, unseen=None))
+    expected = {"train_error": 0.5, "explained_early": 0.9, "explained_middle": 0.75, "explained_late": 0.6}
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(expected)
 
 
 def test_rules_by_hand():
