@@ -11,9 +11,12 @@ import tensorflow as tf
 import tfgen
 from tfgen import likelihoods, samplers
 from tfgen.errors import UserError
+from tfgen.families.autoregressive.agnostic import OrderAgnosticModel
 from tfgen.families.autoregressive.model import AutoregressiveModel, MaskedModel
 from tfgen.networks.masked import masked_network
 from tfgen.networks.pixelcnn import pixelcnn_network, reach
+from tfgen.noise import Noise
+from tfgen.training.step import Step
 
 BINARY = likelihoods.bernoulli("static")
 GRAY = likelihoods.discretized_logistic()
@@ -177,3 +180,81 @@ def test_other_models_have_no_turns(photos):
         tfgen.build_model("vae", (8, 8, 1), width=2).sample(1, sampler=samplers.sequential())
     with pytest.raises(UserError, match="has no exact likelihood"):
         tfgen.metrics.log_likelihood(tfgen.build_model("vae", (8, 8, 1), width=2), photos(2, (8, 8, 1)))
+
+
+def agnostic(shape, masks=3, order="random", likelihood=BINARY, units=(14, 9), **options):
+    """A `made` of several masks, with weights large enough to tell outputs apart."""
+    keras.utils.set_random_seed(1)
+    network = masked_network(shape, likelihood, units, "tanh")
+    model = of_network(OrderAgnosticModel, network, shape, likelihood, masks=masks, order=order, **options)
+    random = np.random.default_rng(0)
+    for variable in network.trainable_variables:
+        variable.assign(random.normal(size=variable.shape) * 0.7)
+    return model
+
+
+def test_the_mean_over_two_masks_by_hand():
+    """Two pixels without hidden layers: one mask lets the second depend on the first, the other the reverse."""
+    model = agnostic((1, 2, 1), masks=2, units=(), seed=7)
+    assert sorted(tuple(model.turns_of(k)) for k in range(2)) == [(0, 1), (1, 0)]
+    kernel, bias = model.networks["density"].get_layer("raw_logits").weights
+    kernel.assign([[9.0, math.log(3.0)], [math.log(7.0), 9.0]])
+    bias.assign([0.0, 0.0])
+    images = np.array([[0, 0], [255, 255], [255, 0]], np.uint8).reshape(3, 1, 2, 1)
+    # p(x1) p(x2 | x1): 1/4, 3/8, 1/8; p(x2) p(x1 | x2): 1/4, 7/16, 1/4
+    expected = np.log([1 / 4, (3 / 8 + 7 / 16) / 2, (1 / 8 + 1 / 4) / 2])
+    np.testing.assert_allclose(tfgen.metrics.log_likelihood(model, images), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["raster", "random"])
+def test_each_of_several_masks_and_their_mean_sum_to_one(order):
+    shape = (3, 3, 1)
+    model, images = agnostic(shape, order=order), all_binary(shape)
+    batch, step = {"image": tf.constant(images / 255.0, tf.float32)}, tfgen_step(agnostic(shape))
+    each = [model.log_density_by(k, batch["image"], batch, model.inference_step(step.noise)).numpy() for k in range(3)]
+    np.testing.assert_allclose(np.exp(each).sum(axis=1), 1.0, rtol=1e-5)
+    assert all(np.abs(a - b).max() > 0.1 for a, b in itertools.combinations(each, 2)), "masks differ"
+    mean = np.log(np.exp(each).mean(axis=0))
+    np.testing.assert_allclose(tfgen.metrics.log_likelihood(model, images), mean, rtol=1e-4)
+
+
+def tfgen_step(model, index=0):
+    return Step(model.networks, Noise(0, index), tf.constant(index, tf.int64), trains=frozenset(["density"]))
+
+
+def test_steps_take_the_masks_in_turn():
+    model = agnostic((2, 3, 1))
+    images = all_binary((2, 3, 1))[10:14] / 255.0
+    batch = {"image": tf.constant(images, tf.float32)}
+    for index, k in ((0, 0), (1, 1), (5, 2)):
+        step = tfgen_step(model, index)
+        expected = model.log_density_by(k, batch["image"], batch, step)
+        np.testing.assert_array_equal(model.log_prob(batch, step), expected)
+
+
+def test_samples_and_exported_networks_are_of_the_first_mask():
+    shape = (1, 3, 1)
+    model, images = agnostic(shape), all_binary(shape)
+    network = model.exported_networks()["density"]
+    batch = {"image": tf.constant(images / 255.0, tf.float32)}
+    log_p = model.log_density_by(0, batch["image"], batch, tfgen_step(model)).numpy()
+    np.testing.assert_allclose(BINARY.log_prob(batch["image"], network(batch["image"])), log_p, rtol=1e-5)
+    made = model.sample(4000, seed=3)
+    found = [(made == image).all(axis=(1, 2, 3)).mean() for image in images]
+    np.testing.assert_allclose(found, np.exp(log_p), atol=5 * np.sqrt(0.25 / 4000))
+
+
+def test_several_masks_train_resume_and_load(tmp_path, photos):
+    options = {"units": [16], "order": "random", "masks": 3, "ema": 0.5, "dropout": 0.1, "learning_rate": 0.01}
+    model, other = (tfgen.build_model("made", (8, 8, 1), **options) for _ in range(2))
+    images = photos(32, (8, 8, 1))
+    model.fit(images, batch_size=8, epochs=2, verbose=0)
+    other.fit(images, batch_size=8, epochs=1, verbose=0)
+    other.save(tmp_path / "model.keras")
+    other = keras.saving.load_model(tmp_path / "model.keras")
+    other.fit(images, batch_size=8, epochs=1, verbose=0)
+    assert model.digest() == other.digest()
+    np.testing.assert_array_equal(*(tfgen.metrics.log_likelihood(m, images) for m in (model, other)))
+    # all weights are trained, since no mask leaves them all out
+    kernel = model.networks["density"].get_layer("hidden_0").kernel.numpy()
+    assert (kernel != 0).all()

@@ -43,6 +43,7 @@ CLASSES = {
     "tfgen.families.adversarial.model": ("AdversarialModel",),
     "tfgen.families.adversarial.packing": ("PackedModel",),
     "tfgen.families.adversarial.semi_supervised": ("SemiSupervisedModel", "SupervisedModel"),
+    "tfgen.families.autoregressive.agnostic": ("OrderAgnosticModel",),
     "tfgen.families.autoregressive.model": ("AutoregressiveModel", "MaskedModel"),
     "tfgen.families.discriminating": ("Discriminating",),
     "tfgen.families.exact.model": ("ExactModel",),

@@ -16,7 +16,7 @@ CARDS = (
             "batch size": "100",
         },
         {
-            "masks": "one; the paper's best figure has 32 masks that alternate, whose outputs are averaged",
+            "masks": "one; the paper's best figure has 32 masks that alternate, and the mean of p: `masks=32`",
             "degrees of hidden units": "spread evenly instead of drawn: each number of inputs has as many units",
             "initialisation": "Keras' own; theirs orthogonal",
             "stop": "after 300 epochs; theirs after 30 without a better validation error",

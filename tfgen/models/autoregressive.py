@@ -1,6 +1,7 @@
 """`made` and `pixelcnn`: autoregressive models with an exact likelihood."""
 
 import dataclasses
+import functools
 from typing import Annotated, Any, Literal
 
 from tfgen import likelihoods
@@ -8,6 +9,7 @@ from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.domains import Interval, Proportion, Seed, Size
 from tfgen.errors import UserError
+from tfgen.families.autoregressive.agnostic import OrderAgnosticModel
 from tfgen.families.autoregressive.model import AutoregressiveModel, MaskedModel
 from tfgen.models.common import compiled, image_shape_of, only
 from tfgen.models.options import Activation, Optimizer
@@ -47,6 +49,7 @@ class MaskedDense(Options):
         direct: outputs depend on the inputs before them also directly, not by way of the hidden layers alone
         dropout: rate after each hidden layer
         order: of the pixels: row by row, or one drawn at random from the seed
+        masks: training takes so many masks in turn, each with its own order if it is random; p(x) is the mean over them
     """
 
     units: tuple[Size, ...] = (500,)
@@ -54,6 +57,7 @@ class MaskedDense(Options):
     direct: bool = True
     dropout: Proportion = 0.0
     order: Literal["raster", "random"] = "raster"
+    masks: Size = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +86,7 @@ def made(
     autoregressive: Autoregressive = Autoregressive(),
     optimization: Optimizer = Optimizer(),
     kind: type[MaskedModel] = MaskedModel,
-) -> MaskedModel:
+) -> MaskedModel | OrderAgnosticModel:
     """MADE: a dense network masked so that each pixel depends on those before it (Germain et al. 2015).
 
     Args:
@@ -100,7 +104,8 @@ def made(
         masked.idle("without hidden layers", "activation", "direct", "dropout")
     with seeded(autoregressive.seed):
         network = masked_network(shape, likelihood, masked.units, **hidden)
-    return _assembled("made", kind, network, fields, autoregressive, optimization, order=masked.order)
+    chosen: Any = kind if masked.masks == 1 else functools.partial(OrderAgnosticModel, masks=masked.masks)
+    return _assembled("made", chosen, network, fields, autoregressive, optimization, order=masked.order)
 
 
 def pixelcnn(

@@ -54,7 +54,9 @@ def masked_network(
     return keras.Model(image, likelihood.heads(raw, "mean"), name="density")
 
 
-def degrees(network: keras.Model, order: np.ndarray) -> Iterator[tuple[layers.Dense, np.ndarray, np.ndarray]]:
+def degrees(
+    network: keras.Model, order: np.ndarray, random: np.random.RandomState | None = None
+) -> Iterator[tuple[layers.Dense, np.ndarray, np.ndarray]]:
     """Yields (layer, degrees of its inputs, degrees of its outputs) of the masked layers, in their order.
 
     An output may depend on the inputs of its own or a smaller degree (equations 8, 9). An input has that of its turn,
@@ -63,13 +65,17 @@ def degrees(network: keras.Model, order: np.ndarray) -> Iterator[tuple[layers.De
     Args:
         network: of `masked_network`.
         order: int [D], the index of the value that is drawn in each turn.
+        random: draws the degrees of hidden units, from the smallest of the layer before (section 4.2); None: even.
     """
     turn = np.empty(len(order), np.int64)
     turn[order] = np.arange(1, len(order) + 1)
     before = turn
     for layer in _hidden(network):
-        count = layer.units
-        after = 1 + (np.arange(count) * (len(order) - 1)) // count
+        count, largest = layer.units, max(len(order) - 1, 1)
+        if random is None:
+            after = 1 + (np.arange(count) * (len(order) - 1)) // count
+        else:
+            after = random.randint(min(before.min(), largest), largest + 1, count)
         yield layer, before, after
         before = after
     for layer in network.layers:
@@ -77,13 +83,16 @@ def degrees(network: keras.Model, order: np.ndarray) -> Iterator[tuple[layers.De
             yield layer, turn if layer.name.startswith(DIRECT) else before, turn - 1
 
 
-def apply_masks(network: keras.Model, order: np.ndarray) -> None:
+def apply_masks(network: keras.Model, order: np.ndarray, random: np.random.RandomState | None = None) -> None:
     """Sets to zero the weights by which an output would depend on inputs that are not before it; traceable."""
-    for layer, before, after in degrees(network, order):
-        # made of the degrees: a mask as large as the kernel would be a constant of the graph
-        mask = tf.constant(after)[None, :] >= tf.constant(before)[:, None]
-        kernel = layer.kernel.value
-        layer.kernel.assign(tf.where(mask, kernel, tf.zeros_like(kernel)))
+    for layer, before, after in degrees(network, order, random):
+        layer.kernel.assign(masked(layer.kernel.value, tf.constant(before), tf.constant(after)))
+
+
+def masked(kernel: tf.Tensor, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    """Returns a kernel [a, b] with zeros where the degree of the output [b] is below that of the input [a]."""
+    # made of the degrees: a mask as large as the kernel would be a constant of the graph
+    return tf.where(after[None, :] >= before[:, None], kernel, tf.zeros_like(kernel))
 
 
 def outputs_at(network: keras.Model, likelihood: Likelihood) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:

@@ -85,6 +85,10 @@ class AutoregressiveModel(ExactModel):
     def log_prob(self, batch: Fields, step: Step) -> tf.Tensor:
         """Returns log p(x) [B] in nats."""
         x, batch = self.prepared(batch, step)
+        return self.log_density(x, batch, step)
+
+    def log_density(self, x: tf.Tensor, batch: Fields, step: Step) -> tf.Tensor:
+        """Returns log p(x) [B] in nats of images x in [0, 1], which a batch holds as the network sees them."""
         outputs = step.run("density", {self.data_field: batch[self.data_field], **batch})
         return self.likelihood.log_prob(x, as_float32(outputs))
 
@@ -102,9 +106,8 @@ class AutoregressiveModel(ExactModel):
         """
         if not self.likelihood.exact:
             raise UserError(f"{self.likelihood} on gray pixels is a cross-entropy: give binarize=static|dynamic")
-        x = self.to_unit_range(batch[self.data_field])
-        outputs = self.infer("density", {self.data_field: batch[self.data_field], **batch})
-        return self.likelihood.log_prob(x, as_float32(outputs))
+        step = self.inference_step(Noise(self.seed, 0, "infer/"))
+        return self.log_density(self.to_unit_range(batch[self.data_field]), batch, step)
 
     def turn_of(
         self, conditions: Fields, networks: Networks | None = None
