@@ -13,7 +13,7 @@ import tfgen
 from tfgen.diagnosis.rules import Past, Row
 from tfgen.errors import UserError
 from tfgen.families.variational import rules
-from tfgen.families.variational.ladder import LadderModel, agreed
+from tfgen.families.variational.ladder import LadderModel, agreed, freed
 from tfgen.metrics import importance_weighted_bound
 from tfgen.networks.ladder import ladder_networks, mixture_table
 
@@ -137,7 +137,7 @@ def test_a_learned_prior_of_the_top(linear):
     """p(z_2) = 1/2 sum N(m_k, v_k): a mixture of Gaussians of x."""
     table = mixture_table(linear.latent, 2)
     model = ladder_of(linear, top_prior=table)
-    means, log_vars = np.array([[2.0, -1.0], [-0.5, 0.7]]), np.log([[0.3, 0.3], [1.2, 1.2]])
+    means, log_vars = np.array([[2.0, -1.0], [-0.5, 0.7]]), np.log([[0.3, 0.3], [0.6, 0.6]])
     table.get_layer("mean").set_weights([means])
     table.get_layer("log_var").set_weights([log_vars])
     images = np.random.default_rng(2).integers(0, 256, (4, *linear.shape), dtype=np.uint8)
@@ -151,6 +151,10 @@ def test_a_learned_prior_of_the_top(linear):
         for m, v in zip(means, log_vars, strict=True)
     ]
     expected = special.logsumexp(parts, axis=0) - math.log(2)
+    step = model.inference("test")
+    drawn = model.drawn({"image": tf.constant(images, tf.float32) / 255.0}, step, 4000)
+    _, log_pu, log_qu, kl = model.densities(drawn, step)
+    np.testing.assert_allclose(kl, tf.reduce_mean(log_qu - log_pu, axis=0), atol=0.06)
     np.testing.assert_allclose(importance_weighted_bound(model, images, k=8000), expected, atol=0.1)
     top = tf.function(model.latents_from_seeds)(tf.range(3000, dtype=tf.int64)).numpy()[:, : linear.latent]
     np.testing.assert_allclose(top.mean(axis=0), means.mean(axis=0), atol=0.1)
@@ -160,6 +164,12 @@ def test_a_learned_prior_of_the_top(linear):
 
 
 # Training.
+
+
+def test_the_mean_is_free_and_not_each_image():
+    kl = tf.constant([1.0, 5.0])
+    np.testing.assert_array_equal(freed(kl, tf.reduce_mean(kl), 2.0), [1.0, 5.0])
+    np.testing.assert_array_equal(freed(kl, tf.reduce_mean(kl), 4.0), [4.0, 4.0])
 
 
 def test_divergences_below_the_free_bits_cost_nothing():
@@ -225,6 +235,9 @@ def test_codes_are_those_that_reconstruct():
     assert codes["z_mean"].shape == codes["z_log_var"].shape == (6, 3 + 2 * 16) and model.latent_dim == 35
     np.testing.assert_allclose(model.decode_latents(codes["z_mean"]), model.reconstruct(IMAGES), atol=1e-6)
     assert np.all(codes["z_log_var"][:, 3:] <= 0.0)  # below the top, evidence only narrows
+    said = model.encoder(tf.constant(IMAGES, tf.float32) / 255.0)  # at the top, it is all that there is
+    np.testing.assert_allclose(codes["z_mean"][:, :3], said["mean_2"], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(codes["z_log_var"][:, :3], said["log_var_2"], rtol=1e-4, atol=1e-6)
 
 
 def test_a_layer_that_says_nothing_is_named():

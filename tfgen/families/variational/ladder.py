@@ -187,7 +187,7 @@ class LadderModel(VariationalModel):
         for number, mean in zip(range(self.layer_count, 0, -1), means, strict=True):
             step.log(f"kl_{number}", mean)
         if self.free_bits:
-            kls = [tf.where(mean > self.free_bits, kl, self.free_bits) for kl, mean in zip(kls, means, strict=True)]
+            kls = [freed(kl, mean, self.free_bits) for kl, mean in zip(kls, means, strict=True)]
         return self.bound_terms((*self.densities(drawn, step)[:3], tf.add_n(kls)), step)
 
     def divergences(self, drawn: Drawn, step: Step) -> list[tf.Tensor]:
@@ -273,6 +273,11 @@ class LadderModel(VariationalModel):
 
 
 HEADS = ("mean", "log_var")
+
+
+def freed(kl: tf.Tensor, mean: tf.Tensor, free: float) -> tf.Tensor:
+    """Returns divergences [B] whose mean over the batch costs max(mean, free); at `free` they have no gradient."""
+    return tf.where(mean > free, kl, free)
 
 
 def agreed(said: tf.Tensor, said_log_var: tf.Tensor, mean: tf.Tensor, log_var: tf.Tensor) -> Evidence:
