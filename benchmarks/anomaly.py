@@ -9,14 +9,15 @@ OUT.md is written from them, and names those that are not there.
 """
 
 import argparse
+import collections
 import dataclasses
 import itertools
-import json
 import pathlib
 import statistics
 
 import numpy as np
 
+from benchmarks.rows import chosen, filled, not_run
 from tfgen.storage.atomic import write_text
 
 DATASET = "fashion_mnist_mini"
@@ -50,6 +51,7 @@ python -m benchmarks.anomaly --out={out}
 ```
 
 {table}
+
 {left}
 For a class of your own data: `python -m tfgen.run --leave_out=CLASS`, then `python -m tfgen.encode`
 ([single images](likelihoods.md)).
@@ -134,8 +136,12 @@ def page(models, classes, seeds, epochs, found, out):
         cells = (cell(model, score, group, seeds, epochs, found) for model, score in heads)
         lines.append(f"| {title} | {' | '.join(cells)} |")
     table = "\n".join(lines)
-    empty = [row.name for row in rows_of(models, classes, seeds, epochs) if row.name not in found]
-    left = f"\nNot yet run ({len(empty)}; the command fills them): {'; '.join(empty)}.\n" if empty else ""
+    empty = collections.defaultdict(list)
+    for row in rows_of(models, classes, seeds, epochs):
+        if row.name not in found:
+            empty[f"`{row.model}`, seed {row.seed}"].append(row.left_out)
+    groups = [f"{group}: {'all' if len(names) == len(classes) else ', '.join(names)}" for group, names in empty.items()]
+    left = not_run(groups)
     return PAGE.format(
         table=table, left=left, out=out, epochs=epochs, seeds="1 seed" if seeds == 1 else f"{seeds} seeds"
     )
@@ -143,31 +149,11 @@ def page(models, classes, seeds, epochs, found, out):
 
 def main():
     args = parse()
-    out = pathlib.Path(args.out)
-    store = out.with_suffix(".json")
-    found = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
-    models = chosen(args.models, list(MODELS), "models")
-    everything = class_names()
-    classes = chosen(args.classes, everything, "classes")
-    for row in rows_of(models, classes, args.seeds, args.epochs):
-        if row.name not in found and not args.page_alone:
-            found[row.name] = measured(row)
-            write_text(store, json.dumps(found, indent=1) + "\n")
-            print(f"{row.name}: {found[row.name]}", flush=True)
+    out, everything = pathlib.Path(args.out), class_names()
+    models, classes = chosen("models", args.models, list(MODELS)), chosen("classes", args.classes, everything)
+    asked = [] if args.page_alone else rows_of(models, classes, args.seeds, args.epochs)
+    found = filled(out.with_suffix(".json"), asked, measured)
     write_text(out.with_suffix(".md"), page(list(MODELS), everything, args.seeds, args.epochs, found, args.out))
-
-
-def chosen(text, known, what):
-    """Returns the names of a flag, all of those that are known without it.
-
-    Raises:
-        SystemExit: another name.
-    """
-    names = [name.strip() for name in text.split(",")] if text else known
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise SystemExit(f"--{what} are of {', '.join(known)}, got {unknown[0]}")
-    return names
 
 
 def parse():
