@@ -8,10 +8,13 @@ import tfgen
 from tfgen.data.labels import without_classes
 from tfgen.encode import COMMAND
 from tfgen.errors import UserError
+from tfgen.export.keras_files import save_keras_files
 from tfgen.metrics import auroc
 from tfgen.runs.encoding import encoded
+from tfgen.runs.folder import save_record
 
 SHAPE = (8, 8, 1)
+NAMES = ["plain", "usual", "odd"]
 VAE = {"network": "dense", "units": [8], "latent_dim": 2}
 
 
@@ -44,7 +47,7 @@ def data(tmp_path_factory):
     images[labels == 2] += 190
     path = tmp_path_factory.mktemp("data") / "three.npz"
     arrays = {f"{key}_{split}": value for split in ("train", "test") for key, value in (("x", images), ("y", labels))}
-    np.savez(path, class_names=np.array(["plain", "usual", "odd"]), **arrays)
+    np.savez(path, class_names=np.array(NAMES), **arrays)
     return f"npz:{path}"
 
 
@@ -100,6 +103,49 @@ def test_each_image_of_the_test_split_has_codes_scores_and_areas(run, tmp_path, 
     np.testing.assert_array_equal(arrays["anomaly_score"], -bound)
     np.testing.assert_array_equal(arrays["labels"], test["label"])
     assert arrays["auroc_bound"] == auroc(-bound, test["label"] == 2) > 0.9
+
+
+@pytest.mark.parametrize(
+    "flags,reason",
+    [
+        (["--split=validation"], "none of these images are of the classes that the training has left out, odd"),
+        (["--num=2"], "none of these images"),
+        (["--dataset={other}"], "are not known to be of the classes of which the training has left out odd"),
+        (["--images={picture}"], "are not known to be of the classes"),
+    ],
+)
+def test_images_of_one_kind_are_scored_without_an_area(run, data, flags, reason, tmp_path, capsys):
+    """What was computed is written all the same."""
+    Image.new("L", SHAPE[:2], 100).save(tmp_path / "gray.png")
+    images = np.zeros((30, *SHAPE), np.uint8)
+    arrays = {"x_train": images, "y_train": np.arange(30) % 3, "x_test": images, "y_test": np.arange(30) % 3}
+    np.savez(tmp_path / "other.npz", class_names=np.array(["zero", "one", "two"]), **arrays)
+    given = [flag.format(other=f"npz:{tmp_path / 'other.npz'}", picture=tmp_path / "gray.png") for flag in flags]
+    assert COMMAND([f"--run={run.folder}", f"--out={tmp_path / 'c.npz'}", *given, "--nll_k=1"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(tmp_path / "c.npz")]
+    assert said.err.splitlines()[-1].startswith("no AUROC: ") and reason in said.err
+    with np.load(tmp_path / "c.npz") as found:
+        assert len(found["anomaly_score"]) and not [name for name in found if name.startswith("auroc")]
+
+
+@pytest.mark.parametrize("model", ["ae", "made", "realnvp"])
+def test_every_kind_of_score_of_a_whole_training_has_its_area(model, data, tmp_path, capsys):
+    options = {"ae": VAE, "made": {"units": [8]}, "realnvp": {"couplings": 2, "width": 4, "depth": 1}}[model]
+    recipe = tfgen.Recipe(model, data, options={**options, "learning_rate": 0.01}, batch_size=8, steps=4)
+    for left_out in ("odd", None):
+        folder = tmp_path / str(left_out)
+        build = tfgen.models.build_from_recipe
+        made = build(recipe, tfgen.load_dataset(data).fields)
+        save_record(folder, recipe.replace(leave_out=left_out), tfgen.load_dataset(data).fields, class_names=NAMES)
+        save_keras_files(made, folder / "models")
+        assert COMMAND([f"--run={folder}", "--nll_k=1"]) == 0
+        said = capsys.readouterr()
+        names = [line.split(":")[0] for line in said.out.splitlines()[:-1]]
+        score = "auroc reconstruction_error" if model == "ae" else "auroc log_likelihood"
+        assert (score in names) == (left_out is not None)
+        if not left_out:
+            assert said.err.splitlines()[-1] == "no AUROC: the training has left no class out (--leave_out)"
 
 
 def test_pictures_of_ones_own_have_names(run, tmp_path, capsys):

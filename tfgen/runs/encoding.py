@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def encode_run(
 
     Returns:
         (score -> area under the ROC curve of the classes that the training left out against all others; {} where no
-        class was left out or no labels are known, the path of the file).
+        class was left out, or not both kinds of images are there, which stderr then says; the path of the file).
 
     Raises:
         UserError: the model neither encodes nor has a likelihood, or nothing can be read.
@@ -82,9 +83,11 @@ def encode_run(
     startup.start_tensorflow()
     given, left_out = _given(run, images, dataset, data_dir, split, num)
     found = encoded(run.model, given.images, given.conditions, nll_k=nll_k, seed=seed)
-    areas = {}
-    if left_out and "labels" in given.more:
-        areas = aurocs(found, np.isin(given.more["labels"], left_out))
+    areas, unusual = {}, np.isin(given.more.get("labels", ()), left_out)
+    if unusual.any() and not unusual.all():
+        areas = aurocs(found, unusual)
+    else:
+        print(f"no AUROC: {_why_none(run, left_out, unusual)}", file=sys.stderr, flush=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as partial, open(partial, "wb") as file:
         scalars = {f"auroc_{name}": np.float64(area) for name, area in areas.items()}
@@ -124,8 +127,22 @@ def _given(run, images, dataset, data_dir, split, num) -> tuple[Given, list[int]
         raise UserError(f"{model.name} needs the field {missing[0]!r}, and {source.name} holds {', '.join(batch)}")
     conditions = {name: batch[name] for name in model.conditions}
     more = {"labels": batch["label"]} if "label" in source.fields else {}
-    left_out = numbers_of(run.recipe.leave_out, source) if run.recipe.leave_out and more else []
+    # classes of other data are not those that were left out, whatever their numbers
+    same = more and run.recipe.leave_out and list(source.class_names or ()) == list(run.class_names or ())
+    left_out = numbers_of(run.recipe.leave_out, source) if same else []
     return Given(batch[model.data_field], conditions, more), left_out
+
+
+def _why_none(run: Run, left_out: list[int], unusual: np.ndarray) -> str:
+    """Returns why there is no area under a ROC curve, in words."""
+    if not run.recipe.leave_out:
+        return "the training has left no class out (--leave_out)"
+    if not left_out:
+        return (
+            f"these images are not known to be of the classes of which the training has left out {run.recipe.leave_out}"
+        )
+    kind = "all" if unusual.all() else "none"
+    return f"{kind} of these images are of the classes that the training has left out, {run.recipe.leave_out}"
 
 
 def encoded(
