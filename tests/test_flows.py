@@ -94,6 +94,18 @@ def test_one_step_of_euler_heun_and_ddim_by_hand():
     np.testing.assert_allclose(samplers.heun(4).advanced(way, tf.constant(1), start), expected, rtol=1e-6)
 
 
+def test_one_step_of_heun_on_a_way_that_bends_by_hand():
+    """Data N(2, 1) on a straight way: v = 2 + (2 t - 1) (x - 2 t) / (t^2 + (1 - t)^2)."""
+    known = Known(interpolants.straight(), deviation=1.0, mean=2.0)
+    way = samplers.Way(samplers.heun(4), known, tf.range(3, dtype=tf.int64), {}, None)
+    velocity = lambda x, t: 2 + (2 * t - 1) * (x - 2 * t) / (t**2 + (1 - t) ** 2)  # noqa: E731
+    x = np.array([[0.3], [-1.0], [2.0]])
+    first = velocity(x, 0.25)
+    expected = x + (first + velocity(x + first / 4, 0.5)) / 8
+    made = samplers.heun(4).advanced(way, tf.constant(1), tf.constant(x, tf.float32))
+    np.testing.assert_allclose(made, expected, rtol=1e-5)
+
+
 def test_one_ancestral_step_by_hand():
     """Ho et al. 2020, equations 6 and 7, of a_t^2 = 0.5 and 0.8: beta = 0.375, variance 0.2 / 0.5 beta = 0.15."""
 
