@@ -75,12 +75,12 @@ def main():
     import tfgen
 
     run, path = tfgen.load_run(args.run), args.out.with_suffix(".csv")
-    rows = []
+    earlier, rows = known(path), []  # before the first row is written
     for scale in args.scales.split(","):
         sampler = tfgen.samplers.heun(args.steps, guidance=float(scale))
         row = {"sampler": f"heun({args.steps})", "samples": str(args.num), "weights": run.model.digest()[:8]}
         row["guidance"] = f"{float(scale):g}"
-        done = [old for old in known(path) if all(old.get(name) == value for name, value in row.items())]
+        done = [old for old in earlier if all(old.get(name) == value for name, value in row.items())]
         rows.append(done[0] if done else row | measured(run, sampler, args.num))
         written(args.out, rows)
     print(*table(rows), sep="\n")

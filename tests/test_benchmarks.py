@@ -14,7 +14,8 @@ from keras import layers
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import cheats, machine, measuring, network, parts, run, samplers, tables, time_to_quality, turns  # noqa: E402
+from benchmarks import cheats, guidance, machine, measuring, network, parts, run, samplers  # noqa: E402
+from benchmarks import tables, time_to_quality, turns  # noqa: E402
 from benchmarks.measuring import Comparison  # noqa: E402
 from benchmarks.part import Part, Settings  # noqa: E402
 from benchmarks.turns import Child, Turnstile, Window  # noqa: E402
@@ -326,3 +327,24 @@ def test_contenders_of_the_speed_of_samplers_make_what_they_count():
     assert (
         len(samplers.chosen(tfgen.build_model("flow_matching", (8, 8, 1), 3, **{**small, "condition": None}), 2)) == 4
     )
+
+
+def test_the_curve_of_guidance_measures_what_is_not_there(tmp_path, monkeypatch):
+    import tfgen
+
+    model = types.SimpleNamespace(digest=lambda: "0123456789")
+    monkeypatch.setattr(tfgen, "load_run", lambda path: types.SimpleNamespace(model=model))
+    asked = []
+
+    def measured(run, sampler, num):
+        asked.append(sampler.guidance)
+        return dict.fromkeys(guidance.SCORES, f"{sampler.guidance / 10:g}")
+
+    monkeypatch.setattr(guidance, "measured", measured)
+    for scales in ("1,2", "1,2,3"):
+        monkeypatch.setattr(sys, "argv", ["guidance", "--run=x", f"--scales={scales}", f"--out={tmp_path / 'curve'}"])
+        guidance.main()
+    assert asked == [1.0, 2.0, 3.0]
+    rows = guidance.known(tmp_path / "curve.csv")
+    assert [(row["guidance"], row["recall"]) for row in rows] == [("1", "0.1"), ("2", "0.2"), ("3", "0.3")]
+    assert (tmp_path / "curve.svg").stat().st_size > 1000 and guidance.table(rows)[-1].startswith("| 3 | 0.3 |")
