@@ -14,8 +14,19 @@ from keras import layers
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import cheats, guidance, machine, measuring, network, parts, run, samplers  # noqa: E402
-from benchmarks import tables, time_to_quality, turns  # noqa: E402
+from benchmarks import (  # noqa: E402
+    cheats,
+    guidance,
+    machine,
+    measuring,
+    network,
+    parts,
+    run,
+    samplers,
+    tables,
+    time_to_quality,
+    turns,
+)
 from benchmarks.measuring import Comparison  # noqa: E402
 from benchmarks.part import Part, Settings  # noqa: E402
 from benchmarks.turns import Child, Turnstile, Window  # noqa: E402
