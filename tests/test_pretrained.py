@@ -48,7 +48,7 @@ def test_samples_are_those_of_the_machine_that_made_it(name):
     # rounding differs between processors; a flow amplifies it
     assert np.abs(made - expected).max() <= 2 and np.abs(made - expected).mean() < 0.05
     assert expected.std() > 50  # garments, not gray
-    assert found.record["weights"]["largest_difference"] <= 2
+    assert found.record["weights"]["largest_difference"] <= 10  # of a flow; of one pass at most 1
     assert repr(found).startswith(f"Run('pretrained:{name}'")
 
 
