@@ -111,6 +111,19 @@ def test_steps_are_repeated_with_other_noise_and_counted():
     )
 
 
+def test_each_step_is_repeated_before_the_next():
+    seen = []
+
+    class Recorded(samplers.Euler):
+        def advanced(self, way, i, x):
+            seen.append((int(i), int(way.turn)))
+            return super().advanced(way, i, x)
+
+    given = {"image": tf.zeros([2, 2]), "hole": tf.constant([[False, True]])}
+    samplers.inpainting(Recorded(2), repeats=3).draw(Pair(interpolants.straight()), tf.range(2, dtype=tf.int64), given)
+    assert seen == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+
+
 # Models.
 
 
