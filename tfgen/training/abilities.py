@@ -258,7 +258,7 @@ class Abilities(Sampling, Attributes):
         Raises:
             UserError: the model has no exact likelihood.
         """
-        raise UserError(f"{self.name} has no exact likelihood; expected an autoregressive model or a flow")
+        raise UserError(f"{self.name} has no exact likelihood; expected made, pixelcnn or realnvp, for example")
 
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
         """Returns the signatures of a SavedModel by name.
