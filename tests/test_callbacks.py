@@ -39,7 +39,7 @@ class StandIn:
 
     sources, counterparts = Sampling.sources, Abilities.counterparts
     conditions_for, _condition_rows = Sampling.conditions_for, Sampling._condition_rows
-    _checked_labels, _checked_rows = Sampling._checked_labels, Sampling._checked_rows
+    _checked_labels, checked_rows = Sampling._checked_labels, Sampling.checked_rows
 
     def endpoints(self):
         return {"reconstruct": None}
