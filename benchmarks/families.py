@@ -45,15 +45,15 @@ class Family:
     scores: tuple[str, ...] = ("fd", "recall", "precision")
 
 
+def stages(second, steps):
+    """Returns `flags_after` of a model whose autoencoder trains first, for so many steps after so many minutes."""
+    return {minutes: (f"--stages=autoencoder:{count},{second}",) for minutes, count in steps.items()}
+
+
 FAMILIES = {
     "gan": Family("GAN", "dcgan", ("--model=dcgan",)),
-    "vae": Family("VAE", "vae", ("--model=vae",)),
-    "flow": Family(
-        "flow",
-        "latent_flow",
-        ("--model=latent_flow",),
-        {minutes: (f"--stages=autoencoder:{n},flow",) for minutes, n in ((1, 300), (10, 2000), (60, 6000))},
-    ),
+    "vae": Family("VAE", "vq_vae", ("--model=vq_vae",), stages("prior", {1: 300, 10: 2500, 60: 8000})),
+    "flow": Family("flow", "latent_flow", ("--model=latent_flow",), stages("flow", {1: 300, 10: 2000, 60: 6000})),
     "autoregressive": Family(
         "autoregressive", "pixelcnn", ("--model=pixelcnn",), scores=("fd", "recall", "precision", "bits_per_dimension")
     ),
