@@ -184,7 +184,7 @@ python -m benchmarks.families --work=runs/families --out=docs/families
 * **recall**, **precision**: the share of the test images that lie among samples, and of samples among test images
   (Kynkäänniemi et al. 2019, k = 3). A family that draws few kinds of pictures well has precision without recall.
 * **bits/dim**: bits per dimension of the test images' gray values, exact for `pixelcnn`. The others give none: a GAN
-  has no density, the default `vae` takes gray values as shares of black and white, which is no likelihood of them, and
+  has no density, `vq_vae` takes gray values as shares of black and white, which is no likelihood of them, and
   the decoder of a flow of codes has no density. Bounds and exact likelihoods of binarised pictures:
   [likelihoods](likelihoods.md).
 * **samples**: images per CPU second, 200 at once, after tracing; `latent_flow` with its default sampler.
