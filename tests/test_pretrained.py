@@ -24,6 +24,9 @@ from tfgen.runs import pretrained
 from tfgen.runs.pretrained import HERE, pretrained_names
 
 NAMES = pretrained_names()
+# every model is opened and sampled; what takes long runs with other tests that do
+OTHERS = [pytest.param(name, marks=pytest.mark.plugins) if name == "latent_flow" else name for name in NAMES]
+COMMANDED = [pytest.param(n, marks={"latent_flow": pytest.mark.slow}.get(n, ())) for n in NAMES]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +42,7 @@ def test_all_of_them_together_take_4_mib():
     assert sum(map(len, files().values())) <= 4 * 2**20
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OTHERS)
 def test_samples_are_those_of_the_machine_that_made_it(name):
     found = tfgen.load_run(f"pretrained:{name}")
     with np.load(HERE / name / "samples.npz") as stored:
@@ -52,7 +55,7 @@ def test_samples_are_those_of_the_machine_that_made_it(name):
     assert repr(found).startswith(f"Run('pretrained:{name}'")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDED)
 def test_every_command_takes_it_and_writes_elsewhere(name, tmp_path, capsys):
     before, given, place = files(), f"--run=pretrained:{name}", pathlib.Path("runs") / f"pretrained-{name}"
     assert sample.COMMAND([given, "--num=4"]) == 0
@@ -70,7 +73,7 @@ def test_every_command_takes_it_and_writes_elsewhere(name, tmp_path, capsys):
     assert files() == before  # the package is only read
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", COMMANDED)
 def test_a_training_begins_from_its_weights(name, capsys):
     recipe = tfgen.load_run(f"pretrained:{name}").recipe
     start = [f"--model={recipe.model}", f"--set=width={recipe.options['width']}", f"--init_from=pretrained:{name}"]
