@@ -24,6 +24,7 @@ import tfgen
 from tfgen import metrics, models
 from tfgen.data import dataset_names
 from tfgen.extractors import load_extractor
+from tfgen.runs.pretrained import pretrained_names
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -186,15 +187,24 @@ def _(photos):
 
 
 @promise(
-    "Measured by `python -m tfgen.evaluate --dataset=fashion_mnist`, whose classifier of real garments "
-    "comes with the package; recall and precision as in [Kynkäänniemi et al. "
-    "2019](https://arxiv.org/abs/1904.06991), k = 3, 10,000 samples (`cgan`: 5,000) against the 10,000 "
-    "test images."
+    "Measured by `python -m tfgen.evaluate --dataset=fashion_mnist`, whose classifier of real garments comes with the "
+    "package; recall and precision with k = 3, 10,000 samples (`cgan`: 5,000) against the 10,000 test images."
 )
 def _():
     described = load_extractor("fashion_mnist").describe()
     assert described["dataset"] == "fashion_mnist" and described["classes"] == 10 and not described["is_fid"]
     assert inspect.signature(metrics.precision_recall).parameters["k"].default == 3
+
+
+held(
+    "Trained runs come with the package: `--run=pretrained:dcgan`, `pretrained:vae`, `pretrained:latent_flow`.",
+    "test_pretrained.py::test_samples_are_those_of_the_machine_that_made_it",
+    "test_pretrained.py::test_the_installed_package_has_them_in_a_new_process",
+)
+
+
+def test_every_run_of_the_package_is_named():
+    assert set(re.findall(r"pretrained:(\w+)", README)) == set(pretrained_names())
 
 
 # From Python.
@@ -320,6 +330,7 @@ held(
     "and walk, traverse, arithmetic, project, ...",
     "test_latent_actions.py::test_every_action_writes_a_picture_and_its_numbers",
 )
+held("a run of the package", "test_pretrained.py::test_every_command_takes_it_and_writes_elsewhere")
 held("processes, restarted when one dies", "test_launch.py::test_a_worker_that_dies_is_restarted_with_all_others")
 held(
     "The same command resumes a run after Ctrl-C, after a kill at any moment, or with more `--epochs`.",
