@@ -173,6 +173,17 @@ def test_mistakes_are_one_sentence(run, flags, sentence, capsys):
     assert len(said) == 1 and said[0].startswith("tfgen encode: ") and sentence in said[0]
 
 
+def test_conditions_that_coding_does_not_take_may_be_left_out(photos):
+    images, labels = photos(6, (16, 16, 1)), np.arange(6) % 3
+    small = {"width": 4, "code_width": 4, "code_channels": 2, "condition": "label"}
+    flow = tfgen.build_model("latent_flow", (16, 16, 1), 3, **small)
+    with_labels, without = encoded(flow, images, {"label": labels}), encoded(flow, images)
+    for name in ("latent", "reconstruction_error", "anomaly_score"):
+        np.testing.assert_array_equal(with_labels[name], without[name])
+    with pytest.raises(UserError, match="cvae is conditional: give label="):
+        encoded(tfgen.build_model("cvae", (16, 16, 1), 3, width=4, latent_dim=2), images)
+
+
 def test_what_a_model_cannot_say_is_left_out():
     images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
     plain = encoded(tfgen.build_model("ae", SHAPE, **VAE), images)

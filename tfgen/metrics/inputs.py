@@ -45,7 +45,7 @@ class Inputs:
     @property
     def conditions(self) -> dict[str, np.ndarray]:
         """The conditions, as they were given."""
-        return {name: self.arrays[name] for name in self.model.conditions}
+        return {name: array for name, array in self.arrays.items() if name != self.model.data_field}
 
     def batches(self, size: int = IMAGES) -> Iterator[tuple[tf.Tensor, dict[str, tf.Tensor]]]:
         """Yields (indices int64 [n], fields as a data set holds them) of consecutive examples."""
@@ -119,7 +119,7 @@ def checked_conditions(model: GenerativeModel, conditions: dict | None, count: i
 
     Args:
         model: a `GenerativeModel`.
-        conditions: field name -> array [count, ...], all of `model.conditions`.
+        conditions: field name -> array [count, ...], all of `model.coding_conditions`; the others may be left out.
         count: number of examples.
 
     Raises:
@@ -131,7 +131,7 @@ def checked_conditions(model: GenerativeModel, conditions: dict | None, count: i
             known = f"its conditions are {', '.join(model.conditions)}" if model.conditions else "is not conditional"
             raise UserError(f"{model.name} takes no {name}: {known}{nearest(name, model.conditions)}")
     checked = {}
-    for name in model.conditions:
+    for name in (name for name in model.conditions if name in given or name in model.coding_conditions):
         got = "none" if name not in given else len(np.atleast_1d(given[name]))
         if got != count:
             raise UserError(f"{model.name} is conditional: expected conditions with one {name} per image, got {got}")

@@ -72,7 +72,7 @@ def means(model: "GenerativeModel", images: ArrayLike, seed: int = 0, conditions
     inputs = Inputs(model, images, conditions, seed)
 
     def encode(index, fields):
-        given = {name: fields[name] for name in model.conditions}
+        given = {name: fields[name] for name in inputs.conditions}
         return next(iter(model.encode(inputs.prepared_images(index, fields), conditions=given).values()))
 
     return inputs.collect(encode)

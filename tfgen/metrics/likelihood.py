@@ -155,7 +155,7 @@ def reconstruction_error(
 
     def errors(index, fields):
         x = inputs.prepared_images(index, fields)
-        given = {name: fields[name] for name in model.conditions}
+        given = {name: fields[name] for name in inputs.conditions}
         squares = tf.square(tf.cast(x - model.reconstruct(x, conditions=given), tf.float64))
         return tf.reduce_mean(tf.reshape(squares, [tf.shape(x)[0], -1]), axis=1)
 

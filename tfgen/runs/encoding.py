@@ -113,8 +113,10 @@ def _given(run, images, dataset, data_dir, split, num) -> tuple[Given, list[int]
     if images is not None:
         where = expanded("--images", images)
         path = existing("--images", where, folder=where.is_dir(), what="a folder of pictures, or one picture")
-        if model.conditions:
-            raise UserError(f"{model.name} is conditioned on {model.conditions[0]!r}: give --dataset, not --images")
+        if model.coding_conditions:
+            raise UserError(
+                f"{model.name} encodes under the condition {model.coding_conditions[0]!r}: give --dataset, not --images"
+            )
         names, parts = zip(*read_pictures(path, picture_names(path), model.data_shape), strict=True)
         rows = slice(0, num)
         more = {"names": np.concatenate(names)[rows]}

@@ -46,6 +46,11 @@ class Conditioned:
         return tuple(name for name in self.fields if name != self.data_field and name in named)
 
     @property
+    def coding_conditions(self) -> tuple[str, ...]:
+        """Names of the conditions without which data are neither encoded nor reconstructed."""
+        return self.conditions
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """Names of the conditions that are images."""
         return tuple(name for name in self.conditions if self.fields[name].kind == "image")

@@ -81,6 +81,11 @@ class LatentFlow(FlowModel):
         """Returns images float32 [B, H, W, C] in [0, 1] of codes [B, h, w, c]."""
         return self.to_unit_range(self.infer("decoder", {"code": x}, networks))
 
+    @property
+    def coding_conditions(self) -> tuple[str, ...]:
+        """None: conditions are of the flow, and neither of the encoder nor of the decoder."""
+        return ()
+
     def encode(
         self, images: Any, label: Any = None, *, conditions: dict | None = None, networks: Networks | None = None
     ) -> Fields:
