@@ -232,6 +232,15 @@ def test_steps_take_the_masks_in_turn():
         np.testing.assert_array_equal(model.log_prob(batch, step), expected)
 
 
+@pytest.mark.parametrize("name, blocks", [("pixelcnn", "blocks"), ("vq_vae", "prior_blocks")])
+def test_a_network_without_gated_layers_samples_in_graphs_too(name, blocks):
+    small = {"width": 3, "prior_width": 3, "codes": 5} if name == "vq_vae" else SMALL[name]
+    model = tfgen.build_model(name, (8, 8, 1), **{**small, blocks: 0})
+    made = model.sample(3, seed=1)
+    np.testing.assert_array_equal(made[:2], model.sample(2, seed=1))
+    np.testing.assert_array_equal(tf.function(model.samples_from_seeds)(tf.range(1 << 32, (1 << 32) + 3)), made)
+
+
 def test_samples_and_exported_networks_are_of_the_first_mask():
     shape = (1, 3, 1)
     model, images = agnostic(shape), all_binary(shape)

@@ -114,8 +114,9 @@ def test_every_family_takes_it(name, options):
 @pytest.mark.parametrize(
     "value, sentence",
     [
-        ("power(0.5)", r"sigma_rel must lie in \(0, 0.288675\], got 0.5"),
+        ("power(0.5)", r"sigma_rel must lie in \[1e-06, 0.288675\], got 0.5"),
         ("power(0)", "sigma_rel must lie in"),
+        ("power(1e-200)", "sigma_rel must lie in"),
         ("powr(0.1)", "expects a number in .* or an Average .* did you mean 'power'"),
         ("1.0", r"ema must lie in \[0, 1\)"),
     ],

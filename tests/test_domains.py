@@ -6,6 +6,7 @@ import time
 import typing
 from typing import Literal
 
+import numpy as np
 import pytest
 
 import tfgen
@@ -117,12 +118,27 @@ def test_long_values_are_shortened_in_messages():
         (lambda: priors.uniform(-math.inf, 1), "low must be a finite number, got -inf"),
         (lambda: samplers.heun(0), "steps must be at least 1, got 0"),
         (lambda: samplers.euler(5, guidance=math.nan), "guidance must be a finite number, got nan"),
+        (lambda: samplers.euler(1.5), "steps must be an integer, got 1.5"),
+        (lambda: samplers.heun("x"), "steps must be an integer, got 'x'"),
+        (lambda: samplers.ddim(5, guidance=None), "guidance must be a number, got None"),
+        (lambda: samplers.inpainting(repeats=2.5), "repeats must be an integer, got 2.5"),
+        (lambda: samplers.inpainting(samplers.latent()), r"steps of a flow's sampler, such as ddim\(20\), got Latent"),
+        (lambda: samplers.inpainting(samplers.inpainting()), "steps of a flow's sampler"),
+        (lambda: objectives.miwae(2.5), "groups must be an integer, got 2.5"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_number_outside_is_refused_at_every_door(make, sentence):
     with pytest.raises(UserError, match=sentence):
         make()
+
+
+def test_numbers_of_a_value_have_the_type_of_their_field():
+    steps, guidance = np.int64(3), 2
+    made = samplers.euler(steps, guidance)
+    assert made == samplers.Euler(3, 2.0)
+    assert [type(value) for value in (made.steps, made.guidance)] == [int, float]
+    assert repr(objectives.elbo(2)) == "Elbo(beta=2.0, warmup_steps=0)"
 
 
 class Gentle(tfgen.AdversarialModel):

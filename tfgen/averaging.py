@@ -14,8 +14,9 @@ from tfgen.domains import Interval, Proportion
 from tfgen.values import Value, serializable
 
 WIDEST = 12.0**-0.5  # of a profile that does not fall: all weights count alike
+NARROWEST = 1e-6  # of a profile that is no average: all but the latest weights are forgotten
 
-Width = Annotated[float, Interval(0.0, WIDEST, low_open=True)]
+Width = Annotated[float, Interval(NARROWEST, WIDEST)]
 
 
 class Average(Value):
@@ -58,4 +59,4 @@ class Power(Average):
 
 def power(sigma_rel: float = 0.1) -> Power:
     """Returns the average with a power-law profile, whose width is `sigma_rel` of the training so far."""
-    return Power(float(sigma_rel))
+    return Power(sigma_rel)

@@ -132,20 +132,27 @@ def check(name: str, value: Any, annotation: Any) -> None:
 
     Raises:
         UserError: one lies outside, or the annotation asks for an integer and the value is none (8.0, "8", True), or
-            for a number and it is a text; the sentence begins with `name`.
+            for a number and it is a text or None; the sentence begins with `name`.
     """
     arms = [unwrap(arm) for arm in arms_of(annotation)]
     kinds = [base for base, _ in arms]
     if value is None and type(None) in kinds:
         return
     kinds = [kind for kind in kinds if kind is not type(None)]
-    a_text = isinstance(value, str) and all(kind in (int, float) for kind in kinds)
-    if a_text or (kinds == [int] and not is_integer(value)):
+    no_number = (value is None or isinstance(value, str)) and all(kind in (int, float) for kind in kinds)
+    if no_number or (kinds == [int] and not is_integer(value)):
         raise UserError(f"{name} must be {'a number' if float in kinds else 'an integer'}, got {shown(value)}")
     found = violated(value, annotation)
     if found:
         number, domain = found
         raise UserError(f"{name} must {domain.rule}, got {shown(value)}{domain.remark(number)}")
+
+
+def typed(value: Any, annotation: Any) -> Any:
+    """Returns a number as the int or float that the annotation asks for: 2 is 2.0 where it is float alone."""
+    kinds = {unwrap(arm)[0] for arm in arms_of(annotation)} - {type(None)}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return kind(value) if kind in (int, float) else value
 
 
 def check_all(values: Mapping[str, Any], annotations: Mapping[str, Any]) -> None:

@@ -27,8 +27,12 @@ class Value:
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
     def __post_init__(self) -> None:
-        """Checks the numbers among the fields against the domains of their types."""
-        domains.check_all(vars(self), domains.annotations_of(type(self)))
+        """Checks the numbers among the fields against the domains of their types, and makes them of these types."""
+        annotations = domains.annotations_of(type(self))
+        domains.check_all(vars(self), annotations)
+        for name, annotation in annotations.items():
+            if domains.is_number(value := vars(self).get(name)):
+                object.__setattr__(self, name, domains.typed(value, annotation))  # it is frozen for others
 
     def get_config(self) -> dict[str, Any]:
         """Returns the fields by name, as Keras serialises them."""

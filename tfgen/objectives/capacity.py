@@ -39,4 +39,4 @@ class Capacity(Objective):
 
 def capacity(gamma: float = 1000.0, nats: float = 25.0, steps: int = 100_000) -> Capacity:
     """Returns the objective of a divergence of `nats`, to which it rises over `steps` steps."""
-    return Capacity(float(gamma), float(nats), int(steps))
+    return Capacity(gamma, nats, steps)

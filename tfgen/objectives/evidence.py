@@ -43,4 +43,4 @@ class Elbo(Objective):
 
 def elbo(beta: float = 1.0, warmup_steps: int = 0) -> Elbo:
     """Returns the evidence lower bound, its KL weighted by `beta`."""
-    return Elbo(float(beta), int(warmup_steps))
+    return Elbo(beta, warmup_steps)

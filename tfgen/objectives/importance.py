@@ -62,4 +62,4 @@ def iwae() -> ImportanceWeighted:
 
 def miwae(groups: int = 8) -> Miwae:
     """Returns the mean of `groups` importance-weighted bounds, which share the model's `samples`."""
-    return Miwae(int(groups))
+    return Miwae(groups)

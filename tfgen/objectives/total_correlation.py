@@ -45,4 +45,4 @@ class BetaTC(Objective):
 
 def beta_tc(beta: float = 6.0) -> BetaTC:
     """Returns the ELBO whose total correlation has the weight `beta`."""
-    return BetaTC(float(beta))
+    return BetaTC(beta)

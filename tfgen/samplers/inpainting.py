@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.domains import Count
-from tfgen.errors import UserError
+from tfgen.errors import UserError, shown
 from tfgen.samplers.base import Sampler, normal_rows
 from tfgen.samplers.flow import Flow, Way
 from tfgen.samplers.steps import DDIM
@@ -34,6 +34,12 @@ class Inpainting(Sampler):
 
     flow: Flow = DDIM(20)
     repeats: Count = 5
+
+    def __post_init__(self) -> None:
+        """Checks that there are steps to make."""
+        super().__post_init__()
+        if not isinstance(self.flow, Flow):
+            raise UserError(f"inpainting makes the steps of a flow's sampler, such as ddim(20), got {shown(self.flow)}")
 
     @property
     def passes(self) -> int:
@@ -91,4 +97,4 @@ def noised(way: Way, i: tf.Tensor, x: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
 
 def inpainting(flow: Flow | None = None, repeats: int = 5) -> Inpainting:
     """Returns the sampler that fills holes by the steps of `flow`, by default ddim(20), each made `repeats` times."""
-    return Inpainting(flow or DDIM(20), int(repeats))
+    return Inpainting(DDIM(20) if flow is None else flow, repeats)

@@ -81,24 +81,24 @@ class Ancestral(Flow):
 
 def euler(steps: int = 20, guidance: float = 1.0) -> Euler:
     """Returns Euler's method with `steps` steps and the guidance weight `guidance`."""
-    return Euler(int(steps), float(guidance))
+    return Euler(steps, guidance)
 
 
 def heun(steps: int = 20, guidance: float = 1.0) -> Heun:
     """Returns Heun's method with `steps` steps, each of two velocities."""
-    return Heun(int(steps), float(guidance))
+    return Heun(steps, guidance)
 
 
 def jump(steps: int = 1, guidance: float = 1.0) -> Jump:
     """Returns the sampler of models that learn the mean velocity of a step of any length."""
-    return Jump(int(steps), float(guidance))
+    return Jump(steps, guidance)
 
 
 def ddim(steps: int = 20, guidance: float = 1.0) -> DDIM:
     """Returns the deterministic sampler of diffusion models."""
-    return DDIM(int(steps), float(guidance))
+    return DDIM(steps, guidance)
 
 
 def ancestral(steps: int = 100, guidance: float = 1.0) -> Ancestral:
     """Returns the sampler of diffusion models that draws anew at every step."""
-    return Ancestral(int(steps), float(guidance))
+    return Ancestral(steps, guidance)

@@ -53,11 +53,12 @@ def by_rows(network: keras.Model, shape: Sequence[int], reach: int) -> Partial:
         top = tf.clip_by_value(row - (rows - 1), 0, height - rows)
         part = tf.slice(x, tf.stack([0, top, 0, 0]), [-1, rows, width, channels])
         part = tf.ensure_shape(part, [None, rows, width, channels])
-        return [tf.cast(made[:, row - top], tf.float32) for made in above(part)]
+        return [tf.cast(made[:, row - top], tf.float32) for made in tf.nest.flatten(above(part))]  # of one map no list
 
     def at(x: tf.Tensor, place: tf.Tensor, memory: list[tf.Tensor]) -> tuple[Outputs, list[tf.Tensor]]:
         row, column = tf.cast(place // width, tf.int32), tf.cast(place % width, tf.int32)
-        memory = tf.cond(tf.equal(column, 0), lambda: maps_of(x, row), lambda: memory)
+        # of a list of one map, both branches together return the map
+        memory = tf.nest.flatten(tf.cond(tf.equal(column, 0), lambda: maps_of(x, row), lambda: memory))
         left = tf.clip_by_value(column - (columns - 1), 0, width - columns)
         cut = [tf.slice(made, tf.stack([0, left, 0]), [-1, columns, -1])[:, None] for made in (x[:, row], *memory)]
         sizes = (channels, *maps)
