@@ -124,7 +124,7 @@ def run(tmp_path_factory):
 def test_a_plain_autoencoder_samples_by_a_fitted_prior(run, tmp_path, capsys):
     out = tmp_path / "a.npz"
     assert SAMPLE([f"--run={run.folder}", "--num=7", "--prior=gmm:2", f"--out={out}"]) == 0
-    assert "fitting the prior gmm:2" in capsys.readouterr().err
+    assert "fitted the prior gmm:2" in capsys.readouterr().err
     kept = run.folder / "priors" / "gmm-2"
     with np.load(out) as found, np.load(kept / "prior.npz") as arrays:
         made, prior = found["images"], Mixture.from_arrays(dict(arrays))
@@ -135,7 +135,7 @@ def test_a_plain_autoencoder_samples_by_a_fitted_prior(run, tmp_path, capsys):
     assert run.model.sampler is None, "the model itself is as it was"
     # black and white pixels are drawn from p(x|z) at the prior's own latents
     assert SAMPLE([f"--run={run.folder}", "--num=7", "--prior=gmm:2", "--stochastic", f"--out={out}"]) == 0
-    assert "fitting" not in capsys.readouterr().err, "it is kept"
+    assert "fitted" not in capsys.readouterr().err, "it is kept"
     with np.load(out) as found:
         assert set(np.unique(found["images"])) <= {0, 255}
 
@@ -145,7 +145,14 @@ def test_a_prior_of_other_weights_is_fitted_anew(run, tmp_path, capsys):
     path = run.folder / "priors" / "normal" / "prior.npz"
     for damage in (lambda: None, lambda: spoil(path)):
         damage()
-        assert SAMPLE(call) == 0 and "fitting the prior normal" in capsys.readouterr().err
+        assert SAMPLE(call) == 0 and "fitted the prior normal" in capsys.readouterr().err
+
+
+def test_a_prior_that_cannot_be_fitted_is_one_line(run, capsys):
+    capsys.readouterr()
+    assert SAMPLE([f"--run={run.folder}", "--num=2", "--prior=gmm:1000"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["tfgen sample: a prior of 1000 components needs as many codes, at least 2, got 38"]
 
 
 def spoil(path):

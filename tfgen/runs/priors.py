@@ -114,8 +114,9 @@ def prior_of(run: Run, text: str, say: Callable[[str], object] | None = None) ->
     known = _read(path, parsed(text)[0], weights)
     if known is not None:
         return known
-    (say or _said)(f"fitting the prior {text} to the codes of the training images")
     prior = fit_prior(run.model, run.source().splits["train"], text)
+    # not before: a mistake that the fit finds is to be the only line on stderr
+    (say or _said)(f"fitted the prior {text} to the codes of the training images")
     keep(run, name, prior, weights)
     return prior
 
