@@ -12,5 +12,11 @@ def recipe():
     return tfgen.load_recipe("made_paper").replace(
         epochs=60,
         schedule="cosine",
-        options={"units": [1000, 1000], "order": "raster", "ema": 0.999},
+        options={
+            "units": [1000, 1000],
+            "order": "raster",
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "ema": 0.999,
+        },
     )
