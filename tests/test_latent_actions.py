@@ -365,7 +365,7 @@ class FakeRun:
         from tfgen.runs.layout import Layout
 
         self.model, self.folder, self.paths, self.class_names = model, folder, Layout(folder), NAMES
-        self.recipe = tfgen.Recipe("dcgan")
+        self.recipe, self.place = tfgen.Recipe("dcgan"), str(folder)
 
     def source(self, dataset=None, data_dir=None):
         return source_of_halves()
