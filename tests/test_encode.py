@@ -129,6 +129,16 @@ def test_images_of_one_kind_are_scored_without_an_area(run, data, flags, reason,
         assert len(found["anomaly_score"]) and not [name for name in found if name.startswith("auroc")]
 
 
+def test_a_result_that_cannot_be_written_is_one_line(run, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    capsys.readouterr()
+    call = [f"--run={run.folder}", f"--images={tmp_path / 'x.npz'}", f"--out={tmp_path / 'file' / 'c.npz'}"]
+    np.savez(tmp_path / "x.npz", images=np.zeros((2, *run.model.data_shape), np.uint8))
+    assert COMMAND(call) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("tfgen encode: cannot use ")
+
+
 @pytest.mark.parametrize("model", ["ae", "made", "realnvp"])
 def test_every_kind_of_score_of_a_whole_training_has_its_area(model, data, tmp_path, capsys):
     options = {"ae": VAE, "made": {"units": [8]}, "realnvp": {"couplings": 2, "width": 4, "depth": 1}}[model]

@@ -86,12 +86,12 @@ def encode_run(
     areas, unusual = {}, np.isin(given.more.get("labels", ()), left_out)
     if unusual.any() and not unusual.all():
         areas = aurocs(found, unusual)
-    else:
-        print(f"no AUROC: {_why_none(run, left_out, unusual)}", file=sys.stderr, flush=True)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as partial, open(partial, "wb") as file:
         scalars = {f"auroc_{name}": np.float64(area) for name, area in areas.items()}
         np.savez_compressed(file, allow_pickle=False, **found, **given.more, **scalars)
+    if not areas:  # not before: what fails is to be the only line on stderr
+        print(f"no AUROC: {_why_none(run, left_out, unusual)}", file=sys.stderr, flush=True)
     return areas, out
 
 

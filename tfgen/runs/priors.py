@@ -115,9 +115,9 @@ def prior_of(run: Run, text: str, say: Callable[[str], object] | None = None) ->
     if known is not None:
         return known
     prior = fit_prior(run.model, run.source().splits["train"], text)
-    # not before: a mistake that the fit finds is to be the only line on stderr
-    (say or _said)(f"fitted the prior {text} to the codes of the training images")
     keep(run, name, prior, weights)
+    # not before: what fails is to be the only line on stderr
+    (say or _said)(f"fitted the prior {text} to the codes of the training images")
     return prior
 
 
