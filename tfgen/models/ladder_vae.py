@@ -19,7 +19,8 @@ class Ladder(Options):
     """The layers of latents and the networks between them.
 
     Attributes:
-        latents: channels of the maps of every layer below the top, from the lowest; the top has latent_dim numbers
+        latents: channels of the maps of every layer below the top, from the lowest; none: 4 in each of two layers, or
+            one where maps are halved once; the top has latent_dim numbers
         width: channels at half of the image's size; doubled with every further halving
         depth: how often maps are halved; none: down to 4 to 7 pixels
         blocks: residual blocks per size, on the way up and down
@@ -27,7 +28,7 @@ class Ladder(Options):
         free_bits: nats of each layer's divergence that cost nothing in training
     """
 
-    latents: tuple[Size, ...] = (4, 4)
+    latents: tuple[Size, ...] | None = None
     width: Size = 16
     depth: Depth | None = None
     blocks: Count = 1
@@ -55,9 +56,11 @@ def ladder_vae(
     shape = image_shape_of(fields, "ladder_vae")
     depth = halvings(shape) if ladder.depth is None else ladder.depth
 
+    latents = (4,) * min(depth, 2) if ladder.latents is None else ladder.latents
+
     def networks(likelihood: Likelihood) -> tuple:
         top, mixed = variational.latent_dim, ladder.top_components
-        made = ladder_networks(shape, likelihood, ladder.latents, top, ladder.width, depth, ladder.blocks)
+        made = ladder_networks(shape, likelihood, latents, top, ladder.width, depth, ladder.blocks)
         return (*made, mixture_table(top, mixed)) if mixed else made
 
     free: dict[str, Any] = {}
