@@ -65,7 +65,8 @@ class Judge(Realism):
         classes = self.source.num_classes
         if not classes or self.labels is None:
             raise UserError(
-                f"classes are needed to find their latents, and {self.source.name} has no labels: give a --dataset that has"
+                f"classes are needed to find their latents, and {self.source.name} has no labels: give a --dataset "
+                "that has"
             )
         self.classes = classes
         train = self.source.splits["train"]
