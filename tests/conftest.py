@@ -23,6 +23,14 @@ def pytest_make_parametrize_id(config, val, argname):
     return getattr(val, "__name__", None)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marks
+def pytest_collection_modifyitems(items):
+    """What runs in a stage of its own is slow: it would run with the fast tests again."""
+    for item in items:
+        if item.get_closest_marker("plugins") or item.get_closest_marker("docs"):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test draws the same initial weights and noise, alone, in any order, and on any number of processes."""

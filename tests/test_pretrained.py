@@ -26,7 +26,7 @@ from tfgen.runs.pretrained import HERE, pretrained_names
 NAMES = pretrained_names()
 # every model is opened and sampled; what takes long runs with other tests that do
 OTHERS = [pytest.param(name, marks=pytest.mark.plugins) if name == "latent_flow" else name for name in NAMES]
-COMMANDED = [pytest.param(n, marks={"latent_flow": pytest.mark.slow}.get(n, ())) for n in NAMES]
+COMMANDED = [pytest.param(name, marks=() if name == "dcgan" else pytest.mark.slow) for name in NAMES]
 
 
 @pytest.fixture(autouse=True)
