@@ -80,7 +80,7 @@ def another_value(name, option):
     if typing.get_origin(annotation) is Literal:
         return next(word for word in arms if word != default)
     kind = annotation if isinstance(annotation, type) else arms[0]
-    if typing.get_origin(annotation) is tuple:
+    if tuple in (typing.get_origin(annotation), typing.get_origin(kind)):
         return (5,)
     if kind is bool:
         return not default
