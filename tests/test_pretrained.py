@@ -176,3 +176,12 @@ def test_pictures_of_ones_own_are_encoded(tmp_path, capsys):
     for name in encoders:
         assert encode.COMMAND([f"--run=pretrained:{name}", f"--images={tmp_path / 'gray.png'}"]) == 0
         assert capsys.readouterr().out.split() == [f"runs/pretrained-{name}/encoded.npz"]
+
+
+@pytest.mark.parametrize("text", ["[]", '{"dcgan": "abc"}', "3"])
+def test_hashes_of_another_kind_are_one_sentence(text, tmp_path, monkeypatch, capsys):
+    (tmp_path / "hashes.json").write_text(text)
+    monkeypatch.setattr(pretrained, "HERE", tmp_path)
+    assert sample.COMMAND(["--run=pretrained:dcgan", "--num=1"]) == 2
+    error = capsys.readouterr().err
+    assert "does not hold the hashes of models' files; install tfgen again" in error and error.count("\n") == 1

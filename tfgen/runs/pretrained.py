@@ -64,4 +64,7 @@ def check_workdir(place: str | os.PathLike) -> None:
 
 
 def _hashes() -> dict[str, dict[str, str]]:
-    return read_json(HERE / HASHES, REMEDY)
+    found = read_json(HERE / HASHES, REMEDY)
+    if not isinstance(found, dict) or not all(isinstance(files, dict) for files in found.values()):
+        raise UserError(f"{HERE / HASHES} is damaged: it does not hold the hashes of models' files; {REMEDY}")
+    return found
