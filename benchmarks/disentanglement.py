@@ -1,24 +1,27 @@
 """docs/disentanglement.md: the mutual information gap of models of `shapes`, by seed, with median and spread.
 
-    python -m benchmarks.disentanglement --work=FOLDER                    # runs what is not there yet, then the page
-    python -m benchmarks.disentanglement --work=FOLDER --seeds=2          # the first two seeds of each
+    python -m benchmarks.disentanglement               # fills rows that are not there; stop it at any time
+    python -m benchmarks.disentanglement --seeds=2     # the first two seeds of each
 
-The runs are those of a leaderboard in FOLDER, which can be interrupted; a row that has not been run stays empty and is
-named. The page is written anew after every sitting.
+A row is one training. OUT.json keeps the rows; OUT.md is written from them, and names those that are not there.
 """
 
 import argparse
+import contextlib
+import dataclasses
+import io
 import pathlib
+import tempfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfgen.evaluation.board import Board
-from tfgen.evaluation.record import Record
+from benchmarks.rows import filled, not_run
+from tfgen.storage.atomic import write_text
 
-PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "disentanglement.md"
-# the same networks, ten latents, and the number of steps of the recipes
-ENTRIES, STEPS, SEEDS = ("vae:latent_dim=10", "beta_tc_vae", "factor_vae"), 3000, 10
+# the same networks, ten latents, and the number of steps of the recipes: model -> what differs from its recipe
+MODELS = {"vae": {"latent_dim": 10}, "beta_tc_vae": {}, "factor_vae": {}}
+STEPS, SEEDS = 3000, 10
 HEAD = """# Disentanglement
 
 The mutual information gap (Chen et al. 2018, equation 6) of the means of q(z|x) on `shapes`, drawings of 32 x 32 pixels
@@ -33,36 +36,57 @@ largest gap.
 """
 
 
-def board(work: str, seeds: int, steps: int = STEPS) -> Board:
-    """Returns the board of the runs."""
-    return Board("shapes", f"{steps}steps", entries=ENTRIES, seeds=seeds, workdir=work, metrics=["mig"])
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One training: of a model from a seed, for so many steps."""
+
+    model: str
+    seed: int
+    steps: int = STEPS
+
+    @property
+    def name(self) -> str:
+        """Its key in OUT.json."""
+        return f"{self.model}, seed {self.seed}, {self.steps} steps"
 
 
-def gaps_of(found: Board) -> dict[str, dict[int, float]]:
-    """Returns entry -> seed -> gap, of the runs that are done."""
-    records: dict[str, list[tuple[int, Record]]] = {
-        entry.name: [(seed, found.record(entry, seed)) for seed in range(SEEDS)] for entry in found.entries
+def rows(seeds: int, steps: int = STEPS) -> list[Row]:
+    """Returns the rows, the first seed of all models before the second of any."""
+    return [Row(model, seed, steps) for seed in range(seeds) for model in MODELS]
+
+
+def measured(row: Row) -> float:
+    """Trains, and returns the gap."""
+    import keras
+
+    import tfgen
+    from tfgen.evaluation import Settings, evaluate_model
+
+    keras.backend.clear_session()
+    recipe = tfgen.load_recipe(row.model).replace(
+        dataset="shapes", seed=row.seed, steps=row.steps, options=MODELS[row.model]
+    )
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        run = tfgen.train(recipe, folder)
+        settings = Settings(metrics=("mig",), controls=False)
+        return evaluate_model(run.model, run.source(), settings, say=lambda line: None).scores["mig"].value
+
+
+def page(found: Mapping[str, float], steps: int = STEPS, seeds: int = SEEDS) -> str:
+    """Returns the page of what was found; the first model is the one to compare with."""
+    gaps = {
+        model: {r.seed: found[r.name] for r in rows(seeds, steps) if r.model == model and r.name in found}
+        for model in MODELS
     }
-    return {
-        name: {seed: one.outcome.scores["mig"]["value"] for seed, one in rows if one.outcome and one.outcome.scores}
-        for name, rows in records.items()
-    }
-
-
-def page(gaps: Mapping[str, Mapping[int, float]], steps: int = STEPS, seeds: int = SEEDS) -> str:
-    """Returns the page of gaps: entry -> seed -> gap; the first entry is the one to compare with."""
-    names = [name.partition(":")[0] for name in gaps]
     reference = list(gaps[next(iter(gaps))].values())
-    lines = [row(name, list(found.values()), reference) for name, found in zip(names, gaps.values(), strict=True)]
-    missing = {n: [s for s in range(seeds) if s not in found] for n, found in zip(names, gaps.values(), strict=True)}
-    text = HEAD.format(steps=steps) + "\n".join(lines) + "\n"
-    left = [f"{name} (seeds {', '.join(map(str, rest))})" for name, rest in missing.items() if rest]
-    if left:
-        text += f"\nNot yet run: {'; '.join(left)}.\n"
-    return text + "\n`python -m benchmarks.disentanglement --work=FOLDER` runs what is missing and writes this page.\n"
+    table = "\n".join(table_row(model, list(values.values()), reference) for model, values in gaps.items())
+    missing = {model: [seed for seed in range(seeds) if seed not in values] for model, values in gaps.items()}
+    left = not_run([f"{model} (seeds {', '.join(map(str, rest))})" for model, rest in missing.items() if rest])
+    command = "`python -m benchmarks.disentanglement` runs what is missing and writes this page."
+    return "\n".join([f"{HEAD.format(steps=steps)}{table}\n", *([left] if left else []), f"{command}\n"])
 
 
-def row(name: str, values: Sequence[float], reference: Sequence[float]) -> str:
+def table_row(name: str, values: Sequence[float], reference: Sequence[float]) -> str:
     """Returns the row of a model; without any run its cells are empty."""
     if not values:
         return f"| `{name}` | 0 | | | | |"
@@ -73,17 +97,13 @@ def row(name: str, values: Sequence[float], reference: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Runs what is missing, and writes the page, also after an interruption."""
+    """Runs what is missing, and writes the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", required=True, help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs per model")
-    parser.add_argument("--out", type=pathlib.Path, default=PAGE, help="the page")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs/disentanglement"), help="without suffix")
     given = parser.parse_args()
-    runs = board(given.work, given.seeds)
-    try:
-        runs.run()
-    finally:
-        given.out.write_text(page(gaps_of(runs)), encoding="utf-8")
+    found = filled(given.out.with_suffix(".json"), rows(given.seeds), measured)
+    write_text(given.out.with_suffix(".md"), page(found))
 
 
 if __name__ == "__main__":

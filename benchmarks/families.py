@@ -1,13 +1,13 @@
 """A GAN, a VAE, a flow and an autoregressive model after 1, 10 and 60 minutes of two cores: docs/families.md.
 
-    python -m benchmarks.families --work=runs/families                          # fills rows that are not there
-    python -m benchmarks.families --work=runs/families --only=flow --minutes=1  # these alone
-    python -m benchmarks.families --work=runs/families --page_alone --out=docs/families
+    python -m benchmarks.families                          # fills rows that are not there; stop it at any time
+    python -m benchmarks.families --only=flow --minutes=1  # these alone
+    python -m benchmarks.families --page_alone
 
 A row is one training on the whole Fashion-MNIST with constant rates, its evaluation and its speed; a minute of two
 cores is 120 CPU seconds of the training's process, start and tracing included, so that rows from a busy machine
-and from one core compare. What is there is not trained again, and what was cut short begins anew. `--out` writes OUT.md
-and OUT.png from the rows that are there, and names those that are not.
+and from one core compare. OUT.json keeps the rows, and OUT/ROW.png samples of their first seeds; OUT.md and OUT.png are
+written from them, and name those that are not there. A training that was cut short begins anew.
 """
 
 import argparse
@@ -19,7 +19,9 @@ import statistics
 import sys
 import time
 
+from benchmarks.rows import filled
 from tfgen.machine.children import run_child
+from tfgen.machine.processor import cpu_flags
 from tfgen.storage.atomic import write_text
 
 CPU_SECONDS = 120  # of a minute of two cores
@@ -80,8 +82,11 @@ def rows(families, minutes):
     return [Row(family, m, s) for m, s in wanted for family in families]
 
 
-def measure(row, work):
-    """Trains and evaluates a row, each in a process of its own, and writes what was found to WORK/NAME.json."""
+def measured(row, work, pictures):
+    """Trains and evaluates a row, each in a process of its own; returns what was found.
+
+    Samples of a first seed go to PICTURES/ROW.png.
+    """
     family, folder = FAMILIES[row.family], work / row.name
     shutil.rmtree(folder, ignore_errors=True)  # cut short: to go on would give it a second budget
     budget = (f"--max_cpu_seconds={row.minutes * CPU_SECONDS}", "--epochs=1000000", "--set=schedule=constant")
@@ -98,8 +103,10 @@ def measure(row, work):
     call("benchmarks.families", f"--time={folder}", log=folder)
     scores = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["metrics"]
     found = json.loads((folder / "speed.json").read_text(encoding="utf-8"))
-    found |= {name: scores[name]["value"] for name in family.scores}
-    write_text(work / f"{row.name}.json", json.dumps(found, indent=1) + "\n")
+    if row.seed == 0:
+        pictures.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / "shown.png", pictures / f"{row.name}.png")
+    return found | {name: scores[name]["value"] for name in family.scores}
 
 
 def call(module, *flags, log):
@@ -110,13 +117,14 @@ def call(module, *flags, log):
 
 
 def time_samples(folder):
-    """Writes speed.json, samples per CPU second of a run and its steps, and shown.npz, a few samples."""
+    """Writes speed.json, samples per CPU second of a run, its steps and processor, and shown.png, a few samples."""
     import numpy as np
 
     import tfgen
+    from tfgen.storage.images import grid, save_png
 
     model = tfgen.load_run(folder).model
-    np.savez(folder / "shown.npz", images=np.asarray(model.sample(SHOWN, seed=0)))
+    save_png(folder / "shown.png", grid(np.asarray(model.sample(SHOWN, seed=0)), SHOWN))
     model.sample(TIMED, seed=0)  # traced
     seconds = []
     for seed in range(REPEATS):
@@ -124,13 +132,8 @@ def time_samples(folder):
         model.sample(TIMED, seed=seed)
         seconds.append(time.process_time() - start)
     found = {"steps": int(model.step), "samples_per_cpu_second": TIMED / statistics.median(seconds)}
+    found["bfloat16"] = "avx512_bf16" in cpu_flags()  # which `precision=auto` takes
     write_text(folder / "speed.json", json.dumps(found) + "\n")
-
-
-def measured(work, family, minutes):
-    """Returns what was found of each seed of a row of the page."""
-    files = [work / f"{Row(family, minutes, seed).name}.json" for seed in range(MINUTES[minutes])]
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
 
 
 def cell(found, name, digits):
@@ -150,19 +153,20 @@ COLUMNS = (
 )
 
 
-def page(work, picture):
-    """Returns the text of the page."""
+def page(found, picture):
+    """Returns the text of the page of what was found, row -> values."""
     lines = []
     for minutes, seeds in MINUTES.items():
         for name, family in FAMILIES.items():
-            found = measured(work, name, minutes)
-            cells = [cell(found, *column[1:]) for column in COLUMNS]
-            speed, steps = cell(found[:1], "samples_per_cpu_second", 0), cell(found[:1], "steps", 0)
-            count = f"{len(found)} of {seeds}"
+            each = [row.name for row in rows([name], [minutes])]
+            there = [found[row] for row in each if row in found]
+            cells = [cell(there, *column[1:]) for column in COLUMNS]
+            speed, steps = cell(there[:1], "samples_per_cpu_second", 0), cell(there[:1], "steps", 0)
+            count = f"{len(there)} of {seeds}" + (" (bf16)" if any(one.get("bfloat16") for one in there) else "")
             lines.append(
                 f"| {minutes} | {family.title} | `{family.model}` | {count} | {' | '.join(cells)} | {speed} | {steps} |"
             )
-    missing = [row.name for row in rows(FAMILIES, MINUTES) if not (work / f"{row.name}.json").exists()]
+    missing = [row.name for row in rows(FAMILIES, MINUTES) if row.name not in found]
     left = f"Not yet run: {', '.join(missing)}. The command fills them.\n" if missing else ""
     head = " | ".join(column[0] for column in COLUMNS)
     return PAGE.format(head=head, rule="---|" * (len(COLUMNS) + 6), rows="\n".join(lines), left=left, picture=picture)
@@ -177,7 +181,7 @@ has them.
 
 <!-- not run -->
 ```
-python -m benchmarks.families --work=runs/families --out=docs/families
+python -m benchmarks.families
 ```
 
 * **FD**: Fréchet distance of 5,000 samples to the 10,000 test images by the shipped extractor; smaller is better.
@@ -189,7 +193,8 @@ python -m benchmarks.families --work=runs/families --out=docs/families
   [likelihoods](likelihoods.md).
 * **samples**: images per CPU second, 200 at once, after tracing; `latent_flow` with its default sampler.
 
-Means over the seeds and their standard error; speed and steps of the first seed.
+Means over the seeds and their standard error; speed and steps of the first seed. `bf16` marks rows of a processor with
+avx512_bf16, whose trainings come to more steps where the recipe has `precision="auto"`.
 
 | minutes | family | model | seeds | {head} | samples | steps |
 |{rule}
@@ -202,15 +207,15 @@ From above: a row of samples for each row of the table that has been run, in its
 """
 
 
-def sheet(work):
-    """Returns a picture uint8 [H, W, C] of `SHOWN` samples of each row of the page that is there; None: none is."""
+def sheet(found, pictures):
+    """Returns a picture uint8 [H, W, C] of the samples of each row of the page that is there; None: none is."""
     import numpy as np
+    from PIL import Image
 
-    from tfgen.storage.images import grid
-
-    shown = [work / Row(name, minutes, 0).name / "shown.npz" for minutes in MINUTES for name in FAMILIES]
-    images = [np.load(file, allow_pickle=False)["images"] for file in shown if file.exists()]
-    return grid(np.concatenate(images), SHOWN).repeat(2, axis=0).repeat(2, axis=1) if images else None
+    strips = [row.name for row in rows(FAMILIES, MINUTES) if row.seed == 0 and row.name in found]
+    files = [pictures / f"{name}.png" for name in strips]
+    images = [np.asarray(Image.open(file).convert("L"))[..., None] for file in files if file.exists()]
+    return np.concatenate(images).repeat(2, axis=0).repeat(2, axis=1) if images else None
 
 
 def main():
@@ -218,33 +223,30 @@ def main():
     if args.time:
         time_samples(pathlib.Path(args.time))
         return
-    work = pathlib.Path(args.work)
+    out, work = pathlib.Path(args.out), pathlib.Path(args.work)
     work.mkdir(parents=True, exist_ok=True)
     wanted = args.only.split(",") if args.only else FAMILIES
-    for row in rows(wanted, [int(m) for m in args.minutes.split(",")]):
-        if not args.page_alone and not (work / f"{row.name}.json").exists():
-            measure(row, work)
-            print(row.name, (work / f"{row.name}.json").read_text(encoding="utf-8"), flush=True)
-    if args.out:
-        write(pathlib.Path(args.out), work)
+    asked = [] if args.page_alone else rows(wanted, [int(m) for m in args.minutes.split(",")])
+    found = filled(out.with_suffix(".json"), asked, lambda row: measured(row, work, out.with_suffix("")))
+    write(out, found)
 
 
-def write(out, work):
+def write(out, found):
     """Writes OUT.md and OUT.png."""
     from tfgen.storage.images import save_png
 
-    write_text(out.with_suffix(".md"), page(work, f"{out.stem}.png"))
-    if (picture := sheet(work)) is not None:
+    write_text(out.with_suffix(".md"), page(found, f"{out.stem}.png"))
+    if (picture := sheet(found, out.with_suffix(""))) is not None:
         save_png(out.with_suffix(".png"), picture)
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", default="runs/families", help="folder of the runs, and a file for each that is done")
+    parser.add_argument("--work", default="runs/families", help="folder of the runs")
     parser.add_argument("--only", help=f"families, with commas between them: {','.join(FAMILIES)}")
     parser.add_argument("--minutes", default="1,10,60", help="budgets")
     parser.add_argument("--page_alone", action="store_true", help="train nothing")
-    parser.add_argument("--out", help="path of the page without suffix: docs/families")
+    parser.add_argument("--out", default="docs/families", help="path of the page and of its rows, without suffix")
     parser.add_argument("--time", help=argparse.SUPPRESS)  # the process that times a run
     args = parser.parse_args()
     if unknown := set(args.only.split(",") if args.only else ()) - set(FAMILIES):

@@ -1,22 +1,22 @@
 """The seventeen tricks of "How to train a GAN" (Chintala et al. 2016), each with and without, measured: docs/tricks.md.
 
-    python -m benchmarks.tricks --work=runs/tricks                  # fills rows that are not there; stop it at any time
-    python -m benchmarks.tricks --work=runs/tricks --only=2,13 --seeds=3 --steps=1500 --out=docs/tricks
+    python -m benchmarks.tricks                                  # fills rows that are not there; stop it at any time
+    python -m benchmarks.tricks --only=2,13 --seeds=3 --steps=1500 --out=docs/tricks
 
 A row is one training with a trick and one without, of the same recipe, number of steps and seed, for each of `--seeds`
-seeds; its score is the Frechet distance of the samples to the test images. What has been trained with the same settings
-is not trained again. `--out` writes OUT.md from the rows that are there, and names those that are not.
+seeds; its score is the Frechet distance of the samples to the test images. OUT.json keeps what has been trained, which
+several rows share; OUT.md is written from it, and names the rows that are not there.
 """
 
 import argparse
 import contextlib
 import dataclasses
 import io
-import json
 import pathlib
 import statistics
 import tempfile
 
+from benchmarks.rows import filled
 from benchmarks.tricks_rows import ROWS, Trick
 from tfgen.storage.atomic import write_text
 
@@ -34,8 +34,10 @@ class Task:
 
     @property
     def name(self):
-        """The name of its file: what was trained, so that other settings make another file."""
-        return f"{self.trick.number:02d}-{self.side}-{self.seed}-{self.steps}steps"
+        """Its key in OUT.json: what is trained, so that rows share it and other settings make another."""
+        model, options = self.trick.sides[self.side]
+        words = " ".join([model, *(f"{name}={value}" for name, value in sorted(options.items()))])
+        return f"{words}, seed {self.seed}, {self.steps} steps"
 
 
 def tasks(tricks, seeds, steps):
@@ -67,43 +69,43 @@ def measured(task):
         source = tfgen.load_dataset(recipe.dataset)
         settings = Settings(metrics=("fd",), controls=False)
         found = evaluate_model(run.model, source, settings, say=lambda line: None)
-    return {"fd": found.scores["fd"].value, "recipe": recipe.to_json()}
+    return found.scores["fd"].value
 
 
-def change(files, trick, seeds, steps):
+def change(found, trick, seeds, steps):
     """Returns (mean with, mean without, mean difference, its standard error or None) of a row; None if it is not full.
 
     The differences are taken seed by seed.
     """
     values = {}
     for side in SIDES:
-        made = [files / f"{Task(trick, side, seed, steps).name}.json" for seed in range(seeds)]
-        if not all(file.exists() for file in made):
+        names = [Task(trick, side, seed, steps).name for seed in range(seeds)]
+        if not all(name in found for name in names):
             return None
-        values[side] = [json.loads(file.read_text(encoding="utf-8"))["fd"] for file in made]
+        values[side] = [found[name] for name in names]
     differences = [a - b for a, b in zip(values["with"], values["without"], strict=True)]
     error = statistics.stdev(differences) / len(differences) ** 0.5 if len(differences) > 1 else None
     return statistics.mean(values["with"]), statistics.mean(values["without"]), statistics.mean(differences), error
 
 
-def cells(files, trick, seeds, steps):
+def cells(found, trick, seeds, steps):
     """Returns the last three cells of a row of the table."""
     if not trick.sides:
         return [trick.why, "", ""]
-    found = change(files, trick, seeds, steps)
-    if found is None:
+    changed = change(found, trick, seeds, steps)
+    if changed is None:
         return ["not yet run", "", ""]
-    *means, difference, error = found
+    *means, difference, error = changed
     return [*(f"{mean:.1f}" for mean in means), f"{difference:+.1f}" + ("" if error is None else f" ± {error:.1f}")]
 
 
-def page(files, seeds, steps):
+def page(found, seeds, steps):
     """Returns docs/tricks.md."""
     rows = [
-        f"| {trick.number} | {trick.says} | {trick.option} | {' | '.join(cells(files, trick, seeds, steps))} |"
+        f"| {trick.number} | {trick.says} | {trick.option} | {' | '.join(cells(found, trick, seeds, steps))} |"
         for trick in ROWS
     ]
-    missing = [str(t.number) for t in ROWS if t.sides and change(files, t, seeds, steps) is None]
+    missing = [str(t.number) for t in ROWS if t.sides and change(found, t, seeds, steps) is None]
     left = f"Not yet run: rows {', '.join(missing)}. The command fills them.\n" if missing else ""
     return f"""# Tricks
 
@@ -115,7 +117,7 @@ difference and its standard error. A negative difference means that the trick he
 
 <!-- not run -->
 ```
-python -m benchmarks.tricks --work=runs/tricks --seeds={seeds} --steps={steps} --out=docs/tricks
+python -m benchmarks.tricks --seeds={seeds} --steps={steps} --out=docs/tricks
 ```
 
 | | the trick | here | with | without | difference |
@@ -127,26 +129,20 @@ python -m benchmarks.tricks --work=runs/tricks --seeds={seeds} --steps={steps} -
 
 def main():
     args = parse()
-    files = pathlib.Path(args.work)
-    files.mkdir(parents=True, exist_ok=True)
+    out = pathlib.Path(args.out)
     wanted = {int(number) for number in args.only.split(",")} if args.only else {trick.number for trick in ROWS}
-    for task in tasks([trick for trick in ROWS if trick.number in wanted], args.seeds, args.steps):
-        file = files / f"{task.name}.json"
-        if not file.exists() and not args.page_alone:
-            write_text(file, json.dumps(measured(task), indent=1) + "\n")
-            print(f"{task.name}: fd {json.loads(file.read_text(encoding='utf-8'))['fd']:.2f}", flush=True)
-    if args.out:
-        write_text(pathlib.Path(args.out).with_suffix(".md"), page(files, args.seeds, args.steps))
+    chosen = [] if args.page_alone else [trick for trick in ROWS if trick.number in wanted]
+    found = filled(out.with_suffix(".json"), tasks(chosen, args.seeds, args.steps), measured)
+    write_text(out.with_suffix(".md"), page(found, args.seeds, args.steps))
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", default="runs/tricks", help="folder of the results, a file for each training")
     parser.add_argument("--only", help="numbers of tricks, with commas between them")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--page_alone", action="store_true", help="train nothing")
-    parser.add_argument("--out", help="path of the page without suffix: docs/tricks")
+    parser.add_argument("--out", default="docs/tricks", help="path of the page and of its rows, without suffix")
     return parser.parse_args()
 
 

@@ -22,9 +22,9 @@ class Trick:
     why: str = ""
 
 
-def of_dcgan(yes=None, no=None, model="dcgan"):
-    """Returns both sides of a trick: options of `dcgan` with it and without."""
-    return {"with": (model, yes or {}), "without": (model, no or {})}
+def of_dcgan(yes=None, no=None):
+    """Returns both sides of a trick, what differs from the recipe of `dcgan` with it and without: one of them alone."""
+    return {"with": ("dcgan", yes or {}), "without": ("dcgan", no or {})}
 
 
 ROWS = (
@@ -32,25 +32,25 @@ ROWS = (
         1,
         "inputs in -1..1, tanh at the end of G",
         "`output=tanh`, the default",
-        of_dcgan({"output": "tanh"}, {"output": "sigmoid"}),
+        of_dcgan(no={"output": "sigmoid"}),
     ),
     Trick(
         2,
         "G maximises log D instead of minimising log(1 - D)",
         "`loss=non_saturating`, the default",
-        of_dcgan({"loss": "non_saturating"}, {"loss": "minimax"}),
+        of_dcgan(no={"loss": "minimax"}),
     ),
     Trick(
         3,
         "z from a Gaussian, not from a cube",
         "`prior=normal`",
-        of_dcgan({"prior": "normal"}, {"prior": "uniform(-1, 1)"}),
+        of_dcgan({"prior": "normal"}),
     ),
     Trick(
         4,
         "batch norm, and batches all real or all generated",
         "`normalize=true`; batches are never mixed",
-        of_dcgan({"normalize": True}, {"normalize": False}),
+        of_dcgan({"normalize": True}),
     ),
     Trick(5, "no sparse gradients: leaky ReLU, strides", "so are all networks", why="built in"),
     Trick(

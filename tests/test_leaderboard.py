@@ -5,6 +5,7 @@ import dataclasses
 import json
 import pathlib
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -570,7 +571,25 @@ def test_records_of_earlier_boards_are_read(world, tmp_path):
     assert board(tmp_path) == 0 and len(world.calls) == count
 
 
-def test_the_picture_has_a_row_per_model(tmp_path, photos):
-    write_picture(tmp_path / "p.png", {"one": photos(4, (8, 8, 1)), "two": photos(4, (8, 8, 3))}, margin=50, scale=3)
+def test_a_record_and_its_samples_outlive_the_folder_of_the_run(world, tmp_path, monkeypatch, photos):
+    drawn = []
+    monkeypatch.setattr("tfgen.evaluation.board.shown", lambda run: drawn.append(run) or photos(3, (8, 8, 1)))
+    board(tmp_path)
+    folder, count = tmp_path / "board", len(world.calls)
+    shutil.rmtree(folder / "gan-0")
+    shutil.rmtree(folder / "vae-0")
+    (folder / "leaderboard.png").unlink()
+    assert board(tmp_path) == 0 and len(world.calls) == count and len(drawn) == 2
+    with Image.open(folder / "leaderboard.png") as picture:
+        assert picture.height == 2 * 2 * 12  # two rows, twice as large
+    # a run that is trained anew has other samples
+    (folder / "gan-0.json").unlink()
+    board(tmp_path)
+    assert len(drawn) == 3
+
+
+def test_the_picture_has_a_row_per_model(tmp_path):
+    rows = {"one": Image.new("L", (42, 12)), "two": Image.new("RGB", (42, 12))}  # four of 8 x 8 with their margins
+    write_picture(tmp_path / "p.png", rows, margin=50, scale=3)
     with Image.open(tmp_path / "p.png") as picture:
         assert picture.size == (50 + 3 * (4 * 10 + 2), 2 * 3 * 12)

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from tfgen.domains import Count, check
 from tfgen.errors import UserError
@@ -31,7 +32,7 @@ from tfgen.runs.resume import check_place
 from tfgen.runs.sampling import condition_examples
 from tfgen.sampling.chunks import drawn
 from tfgen.storage.atomic import remove, write_text
-from tfgen.storage.images import scatter
+from tfgen.storage.images import grid, save_png, scatter
 
 
 class Board:
@@ -159,6 +160,7 @@ class Board:
         """
         if record.stage == "training":
             discard(record.workdir)
+        strip_of(record.workdir).unlink(missing_ok=True)  # of an earlier run of this name
         print(f"{entry.name}, seed {seed}: training for {self.budget}", flush=True)
         record.write("training")
         place = (f"--dataset={self.dataset}", f"--seed={seed}", f"--workdir={record.workdir}", "--resume=never")
@@ -207,19 +209,33 @@ class Board:
         table = markdown(rows, outcomes, self.command, self.budget.constant_rates, missing)
         write_text(self.folder / "leaderboard.md", table)
 
-    def write_samples(self, count: int = 12) -> None:
-        """Writes leaderboard.png: a row of samples per entry, from its run with seed 0 if that has finished."""
+    def write_samples(self) -> None:
+        """Writes leaderboard.png: a row of samples per entry, from its run with seed 0 if that has finished.
+
+        The row itself is in NAME-0.png beside the record, which outlives the run's folder.
+        """
         try:
-            folders = {entry.name: self.folder / f"{safe(entry.name)}-0" for entry in self.entries}
-            finished = {name: Run(path) for name, path in folders.items() if Layout(path).models.is_dir()}
-            samples = {name: shown(run, count) for name, run in finished.items()}
-            if samples:
-                write_picture(self.folder / "leaderboard.png", samples)
+            rows = {}
+            for entry in self.entries:
+                workdir = self.folder / f"{safe(entry.name)}-0"
+                if not (file := strip_of(workdir)).is_file() and Layout(workdir).models.is_dir():
+                    made = shown(Run(workdir))
+                    save_png(file, grid(made, len(made)))
+                if file.is_file():
+                    with Image.open(file) as row:
+                        rows[entry.name] = row.copy()
+            if rows:
+                write_picture(self.folder / "leaderboard.png", rows)
         except Exception as error:  # a failure here must not end a finished board
             print(f"no leaderboard.png: {' '.join(str(error).split())}", flush=True)
 
 
-def shown(run: Run, count: int) -> np.ndarray:
+def strip_of(workdir: pathlib.Path) -> pathlib.Path:
+    """Returns the path of the row of samples of a run."""
+    return workdir.with_name(f"{workdir.name}.png")
+
+
+def shown(run: Run, count: int = 12) -> np.ndarray:
     """Returns what a row of leaderboard.png shows of a run: `count` samples, or one plot of many points."""
     model = run.model
     points = model.fields[model.data_field].kind == "point"

@@ -191,24 +191,26 @@ def steps_of_runs(row: dict[str, Any]) -> str:
 
 
 def write_picture(
-    path: pathlib.Path, samples: dict[str, np.ndarray], margin: int | None = None, scale: int = 2
+    path: pathlib.Path, rows: Mapping[str, Image.Image], margin: int | None = None, scale: int = 2
 ) -> None:
     """Writes a picture with a row of samples per entry.
 
     Args:
         path: of the .png file.
-        samples: name of the entry -> images, uint8 [N, H, W, C].
+        rows: name of the entry -> its row.
         margin: width of the column of names, in pixels; by default that of the longest one.
         scale: whole factor by which images are enlarged.
     """
-    strips = [Image.fromarray(np.squeeze(images.grid(row, len(row)))).convert("RGB") for row in samples.values()]
-    strips = [strip.resize([scale * side for side in strip.size], Image.Resampling.NEAREST) for strip in strips]
+    strips = [
+        row.convert("RGB").resize([scale * side for side in row.size], Image.Resampling.NEAREST)
+        for row in rows.values()
+    ]
     if margin is None:
-        margin = max(90, 16 + round(max(ImageDraw.Draw(strips[0]).textlength(name, font_size=16) for name in samples)))
+        margin = max(90, 16 + round(max(ImageDraw.Draw(strips[0]).textlength(name, font_size=16) for name in rows)))
     size = (margin + max(strip.width for strip in strips), sum(strip.height for strip in strips))
     sheet, top = Image.new("RGB", size, "white"), 0
     draw = ImageDraw.Draw(sheet)
-    for name, strip in zip(samples, strips, strict=True):
+    for name, strip in zip(rows, strips, strict=True):
         sheet.paste(strip, (margin, top))
         draw.text((8, top + strip.height // 2 - 8), name, fill="black", font_size=16)
         top += strip.height
