@@ -39,15 +39,17 @@ class OrderAgnosticModel(AutoregressiveModel):
         """Returns a fresh stream of random numbers for mask k, the same in every process."""
         return np.random.RandomState([self.seed % 2**32, k])
 
-    def masked_weights(self, network: keras.Model, k: int | tf.Tensor) -> list[tf.Tensor]:
-        """Returns the trainable weights of a network under mask k, in the order of its `trainable_variables`."""
+    def masked_weights(
+        self, network: keras.Model, k: int | tf.Tensor, variables: Sequence[keras.Variable]
+    ) -> list[tf.Tensor]:
+        """Returns the values of variables of a network under mask k."""
         each = [list(degrees(network, self.turns_of(i), self.random(i))) for i in range(self.masks)]
         found = {}
         for alike in zip(*each, strict=True):
             before, after = (tf.gather(np.stack([layer[side] for layer in alike]), k) for side in (1, 2))
             kernel = alike[0][0].kernel
             found[id(kernel)] = masked(kernel.value, before, after)
-        return [found.get(id(variable), variable.value) for variable in network.trainable_variables]
+        return [found.get(id(variable), variable.value) for variable in variables]
 
     def log_density(self, x: tf.Tensor, batch: Fields, step: Step) -> tf.Tensor:
         """Returns log p_k(x) [B] in nats with the step's mask k in training, else that of the mean over all masks."""
@@ -60,7 +62,8 @@ class OrderAgnosticModel(AutoregressiveModel):
         """Returns log p_k(x) [B] in nats, by mask k."""
         network = step.networks["density"]
         inputs, others = select_inputs(network, batch), network.non_trainable_variables
-        weights, states = self.masked_weights(network, k), [variable.value for variable in others]
+        # no kernel of an average is trainable
+        weights, states = (self.masked_weights(network, k, each) for each in (network.trainable_variables, others))
         outputs, updated = network.stateless_call(weights, states, inputs, **mode(network, step.training))
         if step.training and step.advance:
             for variable, value in zip(others, updated, strict=True):  # dropout goes on to its next mask
@@ -69,13 +72,13 @@ class OrderAgnosticModel(AutoregressiveModel):
 
     def partial(self, network: keras.Model, conditions: Fields) -> Partial:
         """Returns how the outputs at one value are computed by the first mask, without those at others."""
-        outputs, variables = outputs_at(network, self.likelihood), network.trainable_variables
+        outputs, variables = outputs_at(network, self.likelihood), network.variables
 
         def at(x: tf.Tensor, place: tf.Tensor, weights: Sequence[tf.Tensor]) -> tuple[Any, Any]:
             with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
                 return outputs(x, place), weights
 
-        return Partial(at, lambda count: self.masked_weights(network, 0))
+        return Partial(at, lambda count: self.masked_weights(network, 0, variables))
 
     def exported_networks(self) -> dict[str, keras.Model]:
         """Returns those of the base, under the first mask."""
