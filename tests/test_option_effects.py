@@ -36,7 +36,8 @@ SIZES |= {"codes": 8, "prior_width": 4, "prior_blocks": 1, "latents": [2]}
 OPTIMIZERS = [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "final_momentum": 0.7}]
 # where not any value of the annotated type would do
 VALUES = {"condition": "other", "final_momentum": 0.7, "momentum": 0.6, "loss": "hinge", "penalty": "r1"}
-VALUES |= {"ema": 0.9, "augment": "translate", "kl_warmup_steps": 10, "label_smoothing": 0.1, "likelihood": "gaussian"}
+VALUES |= dict.fromkeys(("augment", "label_augment", "pseudo_label_augment"), "translate")
+VALUES |= {"ema": 0.9, "kl_warmup_steps": 10, "label_smoothing": 0.1, "likelihood": "gaussian"}
 VALUES |= {
     "text_encoder": "hashed_ngrams(32)",
     "dropout": 0.25,
@@ -61,8 +62,8 @@ def contexts_of(name, option):
         contexts += [{"network": word} for word in words if word != parameters["network"].default]
     if option.startswith("condition_"):
         contexts = [{"condition": "label"}]
-    if f"{option}_weight" in parameters:
-        contexts.append({f"{option}_weight": 0.5})
+    if (weight := f"{option.removesuffix('_augment')}_weight") in parameters:
+        contexts.append({weight: 0.5})
     if option in {field.name for field in dataclasses.fields(common.Optimizer)} - {"optimizer", "learning_rate"}:
         contexts += [context for context in OPTIMIZERS if option not in context]
     return contexts

@@ -10,10 +10,10 @@ import tensorflow as tf
 from keras import layers
 
 import tfgen
+from tfgen.augment import mirror
 from tfgen.data.labels import evenly_chosen, labels_of
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
-from tfgen.families.adversarial import semi_supervised
 from tfgen.families.adversarial.model import Judged
 from tfgen.families.adversarial.semi_supervised import SemiSupervisedModel
 from tfgen.metrics.score import HeldOut
@@ -79,8 +79,8 @@ def test_labels_of_a_view_and_of_files():
     assert labels_of(Arrays({"image": data()[0]}, {"image": FIELDS["image"]})) is None
 
 
-def prepared(images, labels):
-    model = built(labelled=9)
+def prepared(images, labels, **options):
+    model = built(labelled=9, **options)
     model.prepare(model.as_examples(images, labels), None)
     return model
 
@@ -118,6 +118,20 @@ def test_a_labelled_batch_has_all_labelled_images_alike_each_with_its_label():
     rows = np.array([np.flatnonzero((kept == image).all(axis=(1, 2, 3)))[0] for image in drawn])
     np.testing.assert_array_equal(known["label"], own[rows])
     np.testing.assert_allclose(np.bincount(rows, minlength=9) / 1200, 1 / 9, atol=0.04)
+
+
+def test_labelled_images_are_augmented_alone_and_differently_in_each_step():
+    images, labels = data()
+    plain, mirrored = (prepared(images, labels, **more) for more in ({}, {"label_augment": mirror()}))
+    flips = []
+    for index in range(2):
+        before, after = (
+            model.labelled_batch({"image": tf.zeros([40, *SHAPE])}, model.inference_step(Noise(0, index)))["image"]
+            for model in (plain, mirrored)
+        )
+        flips.append((after.numpy() != before.numpy()).any(axis=(1, 2, 3)))
+        np.testing.assert_array_equal(after[flips[-1]], before[flips[-1]][:, :, ::-1])
+    assert all(8 < each.sum() < 32 for each in flips) and (flips[0] != flips[1]).any()
 
 
 def test_batches_cannot_be_chosen_from():
@@ -184,10 +198,10 @@ def test_the_balance_of_classes_by_hand():
     assert "balanced over a batch" in model.needs_whole_batch
 
 
-def test_pseudo_labels_by_hand(monkeypatch):
-    monkeypatch.setattr(semi_supervised, "STRONG", lambda images, noise: 0.1 * images)
+def test_pseudo_labels_by_hand():
     options = {"latent_dim": 3, "labelled": 1, "value_range": (0.0, 1.0), "fields": FIELDS, "ema": None}
-    model = SemiSupervisedModel(*counted(), pseudo_label_weight=3.0, **options)
+    weak = {"pseudo_label_weight": 3.0, "pseudo_label_augment": lambda images, noise: 0.1 * images}
+    model = SemiSupervisedModel(*counted(), **weak, **options)
     # of x = 5 the second class has the probability 0.993, of x = 1 it has 0.67
     batch = {"image": tf.constant([5.0, 1.0])[:, None, None, None] * tf.ones([2, *SHAPE])}
     step = model.inference_step(Noise(0, 0))
@@ -197,10 +211,10 @@ def test_pseudo_labels_by_hand(monkeypatch):
     assert float(step.logs["pseudo_labelled"]) == 0.5
 
 
-def test_pseudo_labels_are_those_of_the_average(monkeypatch):
+def test_pseudo_labels_are_those_of_the_average():
     options = {"latent_dim": 3, "labelled": 1, "value_range": (0.0, 1.0), "fields": FIELDS, "ema": 0.9}
-    model = SemiSupervisedModel(*counted(), pseudo_label_weight=1.0, **options)
-    monkeypatch.setattr(semi_supervised, "STRONG", lambda images, noise: images)
+    same = {"pseudo_label_weight": 1.0, "pseudo_label_augment": lambda images, noise: images}
+    model = SemiSupervisedModel(*counted(), **same, **options)
     model.best("discriminator").get_layer("class_logits").kernel.assign([[2.0, 1.0, 0.0]])
     step = Step(model.networks, Noise(0, 0), tf.constant(0, tf.int64), moving=frozenset(["discriminator"]))
     found = model.pseudo_label_loss({"image": 5.0 * tf.ones([1, *SHAPE])}, step)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import keras
 
+from tfgen import augment as augments
 from tfgen.data.source import Field
 from tfgen.domains import Count, NotNegative, Proportion, Size
 from tfgen.families.adversarial.semi_supervised import SemiSupervisedModel
@@ -24,6 +25,8 @@ class SemiSupervised(Options):
         class_weight: of the cross-entropy of the labelled images
         entropy_weight: of the entropy of the classes of real images without labels
         pseudo_label_weight: of augmented images without labels, by the classes of which the classifier is sure
+        pseudo_label_augment: of those images; their class does not depend on it
+        label_augment: of the labelled images; none: as they are
         balance_weight: of the divergence of these classes' frequencies from equal ones
         noise: standard deviation of noise on what the classifier sees
     """
@@ -32,6 +35,8 @@ class SemiSupervised(Options):
     class_weight: NotNegative = 2.0
     entropy_weight: NotNegative = 0.0
     pseudo_label_weight: NotNegative = 0.0
+    pseudo_label_augment: augments.Augment = augments.diff_augment("translation,cutout")
+    label_augment: augments.Augment | None = None
     balance_weight: NotNegative = 0.0
     noise: NotNegative = 0.3
 
@@ -92,6 +97,8 @@ def sgan(
     shape, field = image_shape_of(fields, "sgan"), condition_field(fields, "label", "sgan")
     classes, latent_dim = int(field.range[1]) if field.range else 0, adversarial.latent_dim
     (conv if network == "dense" else dense).idle(f"with network={network}")
+    if not semi_supervised.pseudo_label_weight:
+        semi_supervised.idle("without pseudo_label_weight", "pseudo_label_augment")
 
     def networks() -> tuple[keras.Model, keras.Model]:
         if network == "dense":
@@ -116,5 +123,7 @@ def sgan(
         class_weight=semi_supervised.class_weight,
         entropy_weight=semi_supervised.entropy_weight,
         pseudo_label_weight=semi_supervised.pseudo_label_weight,
+        pseudo_label_augment=semi_supervised.pseudo_label_augment,
+        label_augment=semi_supervised.label_augment,
         balance_weight=semi_supervised.balance_weight,
     )

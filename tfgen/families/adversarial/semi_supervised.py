@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.augment import diff_augment
+from tfgen.augment import Augment, diff_augment
 from tfgen.data.labels import evenly_chosen, labels_of
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import Rule
@@ -24,7 +24,7 @@ from tfgen.training.step import Fields, Step
 
 BATCH = 64  # labelled images per step of the supervised classifier
 SURE = 0.95  # probability of a class from which on it is taken for the label (Sohn et al. 2020, section 3.2)
-STRONG = diff_augment("translation,cutout")  # what the label of an image holds for
+STRONG = diff_augment("translation,cutout")
 EPSILON = 1e-8  # of a class that no image shows
 
 
@@ -50,6 +50,8 @@ class SemiSupervisedModel(ClassifyingModel):
             Salimans et al.
         pseudo_label_weight: weight of the cross-entropy of augmented images by the classes of which D's average is sure
             (Sohn et al. 2020); 0 in Salimans et al.
+        pseudo_label_augment: of those images; their class does not depend on it.
+        label_augment: of the labelled images; None: as they are.
         balance_weight: weight of KL(mean class || uniform), which keeps classes of images without labels as frequent as
             each other (Springenberg 2016, equation 6); 0 in Salimans et al.
         feature_matching: weight of the distance of mean features, which takes the place of G's loss; with 0 G follows
@@ -68,6 +70,8 @@ class SemiSupervisedModel(ClassifyingModel):
         class_weight: NotNegative = 2.0,
         entropy_weight: NotNegative = 0.0,
         pseudo_label_weight: NotNegative = 0.0,
+        pseudo_label_augment: Augment = STRONG,
+        label_augment: Augment | None = None,
         balance_weight: NotNegative = 0.0,
         feature_matching: NotNegative = 1.0,
         **options: Any,
@@ -75,6 +79,7 @@ class SemiSupervisedModel(ClassifyingModel):
         super().__init__(generator, discriminator, feature_matching=feature_matching, **options)
         self.labelled, self.class_weight, self.entropy_weight = int(labelled), class_weight, entropy_weight
         self.pseudo_label_weight, self.balance_weight = pseudo_label_weight, balance_weight
+        self.pseudo_label_augment, self.label_augment = pseudo_label_augment, label_augment
         # states, so that files of the model have them; -1: not chosen yet
         self.add_state("labelled_images", np.zeros((self.labelled, *self.data_shape)), "uint8")
         self.add_state("labels", np.full(self.labelled, -1), "int64")
@@ -103,6 +108,8 @@ class SemiSupervisedModel(ClassifyingModel):
         drawn = step.noise.uniform("labelled", [tf.shape(batch[self.data_field])[0]])
         rows = tf.minimum(tf.cast(drawn * self.labelled, tf.int32), self.labelled - 1)
         images = self.to_value_range(self.as_unit_images(tf.gather(self.states["labelled_images"].value, rows)))
+        if self.label_augment is not None:
+            images = self.label_augment(images, step.noise.scope("label_augment"))
         return {self.data_field: images, "label": tf.gather(self.states["labels"].value, rows)}
 
     def discriminator_terms(self, batch: Fields, step: Step) -> Fields:
@@ -142,7 +149,8 @@ class SemiSupervisedModel(ClassifyingModel):
         known = tf.cast(self.infer("discriminator", batch)["class_logits"], tf.float32)
         sure = tf.cast(tf.reduce_max(tf.nn.softmax(known), axis=1) >= SURE, tf.float32)
         step.log("pseudo_labelled", tf.reduce_mean(sure))
-        changed = {**batch, self.data_field: STRONG(batch[self.data_field], step.noise.scope("pseudo_labels"))}
+        images = self.pseudo_label_augment(batch[self.data_field], step.noise.scope("pseudo_labels"))
+        changed = {**batch, self.data_field: images}
         logits = tf.cast(step.run("discriminator", changed)["class_logits"], tf.float32)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.argmax(known, axis=1), logits)
         return tf.reduce_mean(sure * losses)
