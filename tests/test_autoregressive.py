@@ -112,7 +112,9 @@ def test_masks_hold_after_updates_in_the_average_and_in_the_file(tmp_path, photo
         assert not np.tril(turn_by_turn(other)).any()
 
 
-@pytest.mark.parametrize("name,shape", [("pixelcnn", (7, 9, 1)), ("made", (3, 4, 1))])
+@pytest.mark.parametrize(
+    "name,shape", [("pixelcnn", (7, 9, 1)), ("pixelcnn", (6, 8, 3)), ("pixelcnn", (4, 3, 3)), ("made", (3, 4, 1))]
+)
 def test_what_is_drawn_from_a_part_is_drawn_from_the_whole(name, shape):
     model = tiny(name, shape, GRAY)
     x = tf.constant(np.random.default_rng(0).random((2, *shape), np.float32))

@@ -146,22 +146,33 @@ def halves(network: keras.Model, shape: Sequence[int], rows: int, columns: int) 
 
     Args:
         network: of `pixelcnn_network` or `pixelcnn_of_codes`.
-        shape: (H, W, D) of the picture, D = 1 of a gray one.
+        shape: (H, W, D) of the picture.
         rows, columns: of the parts.
 
     Returns:
-        (pictures [B, rows, W, D] -> list of maps [B, rows, W, width] that enter the row; a list of a part of a row
-        [B, 1, columns, D] and of these maps at it -> the outputs of `network` there).
+        (pictures [B, rows, W, D] -> list of maps [B, rows, W n, width] that enter the row; a list of a part of a row
+        [B, 1, columns, D] and of these maps at it -> the outputs of `network` there), where n maps belong to a place:
+        one to each channel of a picture, one to a code.
     """
     found = [layer for layer in network.layers if layer.name.startswith(LINK)]
     links = [layer.output for layer in sorted(found, key=lambda layer: int(layer.name.removeprefix(LINK)))]
     above = keras.Model(network.inputs[0], links)
     along = keras.Model([network.inputs[0], *links], network.output)
     part = [keras.Input((1, columns, shape[2]), name="image")]
-    part += [keras.Input((1, columns, link.shape[-1]), name=f"maps_{i}") for i, link in enumerate(links)]
-    return _anew(above, keras.Input((rows, *shape[1:]), name="image")), _anew(along, part)
+    sizes = [(1, columns * link.shape[2] // shape[1], link.shape[-1]) for link in links]
+    part += [keras.Input(size, name=f"maps_{i}") for i, size in enumerate(sizes)]
+    image = keras.Input((rows, *shape[1:]), name="image")
+    return _anew(above, image, shape, rows, shape[1]), _anew(along, part, shape, 1, columns)
 
 
-def _anew(network, inputs):
-    """Returns a network of the same layers, with their weights, on other inputs."""
-    return keras.models.clone_model(network, input_tensors=inputs, clone_function=lambda layer: layer)
+def _anew(network, inputs, shape, rows, columns):
+    """Returns a network of the same layers, with their weights, on parts of a picture."""
+
+    def resized(layer):
+        if not isinstance(layer, layers.Reshape):
+            return layer
+        # of colour: the only layers that know the size of a picture, as H and as a multiple of W
+        height, width, *others = layer.target_shape
+        return layers.Reshape((rows * height // shape[0], columns * width // shape[1], *others))
+
+    return keras.models.clone_model(network, input_tensors=inputs, clone_function=resized)

@@ -127,7 +127,7 @@ class AutoregressiveModel(ExactModel):
 
     def partial(self, network: keras.Model, conditions: Fields) -> Partial:
         """Returns how the outputs of a network at one value are computed."""
-        if self.reach is None or self.data_shape[-1] > 1 or self.order != "raster":
+        if self.reach is None or self.order != "raster":
             return whole(network, self.data_field, conditions)
         return by_rows(network, self.data_shape, self.reach)
 

@@ -1,6 +1,7 @@
 """Outputs of an autoregressive network at one value, computed from what is needed for it."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -36,16 +37,18 @@ def whole(network: keras.Model, field: str, conditions: Mapping[str, tf.Tensor])
     return Partial(at)
 
 
-def by_rows(network: keras.Model, shape: Sequence[int], reach: int) -> Partial:
+def by_rows(network: keras.Model, shape: Sequence[int], reach: int, codes: bool = False) -> Partial:
     """Returns passes of the two halves of a `pixelcnn_network`: what lies above is computed once per row.
 
     Args:
-        network: of `pixelcnn_network`, for gray pictures, or of `pixelcnn_of_codes`.
-        shape: (H, W, D), D = 1 of a gray picture.
-        reach: rows above and columns to either side that a value depends on, at most.
+        network: of `pixelcnn_network`, or of `pixelcnn_of_codes`.
+        shape: (H, W, D).
+        reach: rows above, and values to either side, that a value depends on, at most.
+        codes: whether a place has one turn, its code; else each of its D channels has one.
     """
     height, width, channels = shape
-    rows, columns = min(height, reach + 1), min(width, reach + 1)
+    values = 1 if codes else channels
+    rows, columns = min(height, reach + 1), min(width, math.ceil(reach / values) + 1)
     above, along = halves(network, shape, rows, columns)
     maps = [tensor.shape[-1] for tensor in above.outputs]
 
@@ -56,16 +59,25 @@ def by_rows(network: keras.Model, shape: Sequence[int], reach: int) -> Partial:
         return [tf.cast(made[:, row - top], tf.float32) for made in tf.nest.flatten(above(part))]  # of one map no list
 
     def at(x: tf.Tensor, place: tf.Tensor, memory: list[tf.Tensor]) -> tuple[Outputs, list[tf.Tensor]]:
-        row, column = tf.cast(place // width, tf.int32), tf.cast(place % width, tf.int32)
+        place = tf.cast(place, tf.int32)
+        row, column, value = place // (width * values), place // values % width, place % values
+        first = tf.equal(place % (width * values), 0)
         # of a list of one map, both branches together return the map
-        memory = tf.nest.flatten(tf.cond(tf.equal(column, 0), lambda: maps_of(x, row), lambda: memory))
+        memory = tf.nest.flatten(tf.cond(first, lambda: maps_of(x, row), lambda: memory))
         left = tf.clip_by_value(column - (columns - 1), 0, width - columns)
-        cut = [tf.slice(made, tf.stack([0, left, 0]), [-1, columns, -1])[:, None] for made in (x[:, row], *memory)]
-        sizes = (channels, *maps)
-        cut = [tf.ensure_shape(made, [None, 1, columns, size]) for made, size in zip(cut, sizes, strict=True)]
-        return {name: _at(value[:, 0], column - left) for name, value in along(cut).items()}, memory
+        cut = [_cut(x[:, row], left, columns), *(_cut(made, left * values, columns * values) for made in memory)]
+        outputs = {name: made[:, 0, column - left] for name, made in along(cut).items()}
+        # all logits of a code; the parameters of the channel whose turn it is
+        picked = outputs if codes else {name: made[:, value] for name, made in outputs.items()}
+        return {name: tf.cast(made, tf.float32) for name, made in picked.items()}, memory
 
-    return Partial(at, lambda count: [tf.zeros([count, width, size]) for size in maps])
+    return Partial(at, lambda count: [tf.zeros([count, width * values, size]) for size in maps])
+
+
+def _cut(row: tf.Tensor, left: tf.Tensor, columns: int) -> tf.Tensor:
+    """Returns so many columns [B, 1, columns, n] of a row [B, W, n]."""
+    part = tf.slice(row, tf.stack([0, left, 0]), [-1, columns, -1])[:, None]
+    return tf.ensure_shape(part, [None, 1, columns, row.shape[-1]])
 
 
 def _at(row: tf.Tensor, place: tf.Tensor) -> tf.Tensor:

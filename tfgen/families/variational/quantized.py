@@ -186,7 +186,7 @@ class QuantizedModel(AutoencodingModel):
         step = self.inference_step(Noise(self.seed, 0, "sample/"), networks)
         height, width, size = self.code_shape
         table = step.run("codebook", {"code": tf.range(self.codes_known, dtype=tf.int64)})
-        partial = by_rows(step.networks["prior"], self.code_shape, self.reach)
+        partial = by_rows(step.networks["prior"], self.code_shape, self.reach, codes=True)
 
         def turn(x: tf.Tensor, t: tf.Tensor, u: tf.Tensor, memory: Any) -> tuple[tf.Tensor, Any]:
             outputs, memory = partial.at(x, t, memory)
