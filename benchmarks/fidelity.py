@@ -53,7 +53,8 @@ default recipes are sized for two CPU cores; their files in `configs/` say why e
 
 A network is written from input to output: `1200 relu` is a dense layer, `conv 5x5/2 128` a convolution with stride 2
 and 128 channels, `up 5x5/2 64` a transposed one, `max of 5` the largest of every 5 numbers, `x2` an enlargement of
-maps; `bn`, `in` and `ln` are normalisation over the batch, of each map and of each layer, `gn 4` of 4 groups of maps,
+maps; `300, 300 sigmoid, multiply` is a gated layer, the product of a linear map and of the sigmoid of another; `bn`,
+`in` and `ln` are normalisation over the batch, of each map and of each layer, `gn 4` of 4 groups of maps,
 `sn` before a layer is spectral normalisation of its kernel. `3 x (...)` is a sequence of layers three times. Layers of
 two branches alternate.
 Weights and formulas that are 0 or none have no row.
@@ -86,7 +87,8 @@ def properties(recipe: Recipe, model: keras.Model) -> dict[str, str]:
 def settings(model: keras.Model) -> dict[str, str]:
     """Returns what a model was constructed with besides networks, name -> text; what is off is left out."""
     elsewhere = {*model.networks, "discriminator_steps", "ema", "fields", "name", "seed"}
-    found = {"prior": "none"}
+    prior = getattr(model, "prior", None)  # of a class that has no other
+    found = {"prior": "none" if prior is None else setting_text(prior)}
     for name, value in model.get_config().items():
         networks = isinstance(value, list) and any(isinstance(item, dict) for item in value)
         if name not in elsewhere and not networks and value not in (None, False, 0, "none", "auto"):
@@ -175,6 +177,8 @@ def initializer_text(initializer: keras.Initializer) -> str:
         return f"N({config['mean']:g}, {config['stddev']:g}^2)"
     if "minval" in config:
         return f"U({config['minval']:g}, {config['maxval']:g})"
+    if config.get("distribution") == "untruncated_normal" and config["mode"] == "fan_in":
+        return f"N(0, {config['scale']:g} / inputs)"
     return type(initializer).__name__
 
 

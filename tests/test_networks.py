@@ -39,10 +39,12 @@ DISCRIMINATORS = {
 ENCODERS = {
     "conv": lambda shape, **kw: networks.conv_encoder(shape, LATENT, **SMALL, **kw),
     "dense": lambda shape, **kw: networks.dense_encoder(shape, LATENT, (8,), **kw),
+    "gated": lambda shape, **kw: networks.dense_encoder(shape, LATENT, (8, 7), "gated", **kw),
 }
 DECODERS = {
     "conv": lambda shape, likelihood: networks.conv_decoder(shape, LATENT, likelihood, **SMALL),
     "dense": lambda shape, likelihood: networks.dense_decoder(shape, LATENT, likelihood, (8,)),
+    "gated": lambda shape, likelihood: networks.dense_decoder(shape, LATENT, likelihood, (8, 7), "gated"),
 }
 
 
@@ -297,3 +299,21 @@ def test_a_model_built_twice_has_the_same_layer_names_and_bits(name):
     first, second = built(), built()
     assert first == second
     assert first[0] != build_model(name, (16, 16, 1), width=2, latent_dim=LATENT, seed=4).digest()
+
+
+# Gated layers.
+
+
+def test_a_gated_layer_by_hand(tmp_path):
+    encoder = networks.dense_encoder((1, 2, 1), 1, (2,), "gated", outputs=("latent",))
+    gate = next(layer for layer in encoder.layers if getattr(layer, "activation", None) is keras.activations.sigmoid)
+    linear = next(layer for layer in encoder.layers if getattr(layer, "units", None) == 2 and layer is not gate)
+    linear.set_weights([np.array([[1.0, 0.0], [2.0, -3.0]]), np.array([0.5, 1.0])])
+    gate.set_weights([np.array([[2.0, 0.0], [-1.0, 0.0]]), np.array([0.0, np.log(3.0)])])
+    encoder.get_layer("latent").set_weights([np.array([[1.0], [10.0]]), np.array([0.25])])
+    # of x = (1, 2): h = (5.5, -5), g = (0, log 3), so h sigmoid(g) = (2.75, -3.75)
+    image = np.array([[[[1.0], [2.0]]]], np.float32)
+    np.testing.assert_allclose(encoder(image)["latent"], [[2.75 - 37.5 + 0.25]], rtol=1e-6)
+    encoder.save(tmp_path / "encoder.keras")
+    loaded = keras.saving.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(loaded(image)["latent"], encoder(image)["latent"])

@@ -207,6 +207,35 @@ def test_a_default_is_never_refused():
     assert tfgen.build_model("dcgan", SHAPE, width=4, momentum=None)
 
 
+CODERS = [name for name in NAMES if owners(models.MODELS.get(name)).get("activation") is common.DenseNetwork]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name == "vamp_vae" else [pytest.mark.slow]) for name in CODERS]
+)
+def test_every_dense_coder_takes_gated_layers_and_weights_of_he(name):
+    options = {"network": "dense", "units": [6, 400, 300], "activation": "gated", "stddev": "he"}
+    model = build(name, IMAGES, options)
+    for network in (model.networks["encoder"], model.networks["decoder"]):
+        of_gates = [layer for layer in network.layers if isinstance(layer, keras.layers.Multiply)]
+        kernels = [layer.kernel.numpy() for layer in network.layers if getattr(layer, "units", None) in (300, 400)]
+        wide = [kernel for kernel in kernels if min(kernel.shape) >= 300]
+        assert len(of_gates) == 3 and len(wide) == 2 and not np.array_equal(*wide)
+        for kernel in wide:
+            assert kernel.std() == pytest.approx((2.0 / len(kernel)) ** 0.5, rel=0.02)
+            assert np.abs(kernel).max() > 3.0 * kernel.std()  # not cut off at two standard deviations
+
+
+def test_gated_layers_and_weights_of_he_have_an_effect_or_are_refused():
+    dense = {"network": "dense"}
+    assert has_effect("vae", "activation", "gated", dense) and has_effect("vae", "stddev", "he", dense)
+    for more, reason in (({"network": "conv"}, "with network=conv"), ({**dense, "units": []}, "without hidden layers")):
+        with pytest.raises(UserError, match=f"option 'activation' has no effect {reason}; leave it out"):
+            tfgen.build_model("vae", SHAPE, activation="gated", **more)
+    with pytest.raises(UserError, match="option 'stddev' expects a number of at least 0 or 'he' or none, got 'hee'"):
+        tfgen.build_model("vae", SHAPE, network="dense", stddev="hee")
+
+
 def test_cgans_convolutions_honour_the_output():
     model = tfgen.build_model("cgan", SHAPE, 3, output="sigmoid", width=4)
     image = next(layer for layer in model.generator.layers if layer.name == "image")

@@ -178,6 +178,13 @@ def test_pictures_of_ones_own_are_encoded(tmp_path, capsys):
         assert capsys.readouterr().out.split() == [f"runs/pretrained-{name}/encoded.npz"]
 
 
+def test_hashes_that_are_missing_are_said_to_be(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pretrained, "HERE", tmp_path)
+    assert sample.COMMAND(["--run=pretrained:dcgan"]) == 2
+    error = capsys.readouterr().err
+    assert error == f"tfgen sample: {tmp_path / 'hashes.json'} is missing; install tfgen again\n"
+
+
 @pytest.mark.parametrize("text", ["[]", '{"dcgan": "abc"}', "3"])
 def test_hashes_of_another_kind_are_one_sentence(text, tmp_path, monkeypatch, capsys):
     (tmp_path / "hashes.json").write_text(text)

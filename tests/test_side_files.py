@@ -69,9 +69,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
     os.symlink("loop", tmp_path / "loop")
-    for name in ("pipe", "folder", "loop"):
+    for name, problem in (("pipe", "is damaged"), ("folder", "is damaged"), ("loop", "cannot be read: its symbolic")):
         assert read_table(tmp_path / name).problem
-        with pytest.raises(UserError, match="is damaged"):
+        with pytest.raises(UserError, match=problem):
             read_json(tmp_path / name)
     assert read_table(tmp_path / "none").problem is None
 
@@ -114,6 +114,13 @@ def test_json_is_read_or_is_a_sentence(tmp_path, text):
     assert str(caught.value).endswith("; make it anew") and len(str(caught.value)) < 500
     (tmp_path / "a.json").write_text("[1]")
     assert load_json(tmp_path / "a.json") == [1]
+
+
+def test_json_that_is_missing_is_not_called_damaged(tmp_path):
+    for path in (tmp_path / "a.json", tmp_path / "none" / "a.json"):
+        with pytest.raises(UserError) as caught:
+            read_json(path, "make it anew")
+        assert str(caught.value) == f"{path} is missing; make it anew"
 
 
 def test_a_film_does_without_pictures_that_are_damaged_or_not_ours(tmp_path, capsys):

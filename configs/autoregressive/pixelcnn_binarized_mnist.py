@@ -11,5 +11,5 @@ def recipe():
         batch_size=32,
         epochs=8,
         schedule="cosine",
-        options={"width": 32, "blocks": 5, "learning_rate": 2e-3},
+        options={"width": 32, "blocks": 5, "head_width": 64, "optimizer": "adam", "learning_rate": 2e-3},
     )

@@ -28,11 +28,11 @@ from tfgen.machine.children import fate, run_child
 from tfgen.runs.folder import Run
 from tfgen.runs.layout import Layout
 from tfgen.runs.lock import FolderLock
-from tfgen.runs.resume import check_place
 from tfgen.runs.sampling import condition_examples
 from tfgen.sampling.chunks import drawn
 from tfgen.storage.atomic import remove, write_text
 from tfgen.storage.images import grid, save_png, scatter
+from tfgen.storage.paths import folder_above
 
 
 class Board:
@@ -99,7 +99,7 @@ class Board:
             UserError: a training or an evaluation failed, the folder belongs to a board of other settings, or another
                 process works in it.
         """
-        check_place(self.folder)  # before the first training
+        folder_above("workdir", self.folder)  # before the first training
         with FolderLock(Layout(self.folder).lock) as lock:
             lock.take()
             # seeds outermost: an unfinished board compares all entries

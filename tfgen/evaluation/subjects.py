@@ -16,6 +16,7 @@ from tfgen.runs.folder import load_run
 from tfgen.runs.layout import Layout
 from tfgen.runs.priors import folder_name
 from tfgen.runs.sampling import read_conditions, under_prior
+from tfgen.storage.paths import check_output
 
 
 def evaluate_run(
@@ -106,13 +107,15 @@ def written(evaluation: Evaluation, out: pathlib.Path, settings: Settings, merge
 
 
 def destination(out: str | os.PathLike | None, default: pathlib.Path) -> pathlib.Path:
-    """Returns the path of evaluation.json."""
-    if not out:
-        return default
-    out = pathlib.Path(out)
-    if out.is_dir() or out.suffix != ".json":
-        raise UserError(f"--out must be FILE.json, got {out}")
-    return out
+    """Returns the path of evaluation.json.
+
+    Raises:
+        UserError: it is no FILE.json, or cannot be written.
+    """
+    path = pathlib.Path(out or default)
+    if out and (path.is_dir() or path.suffix != ".json"):
+        raise UserError(f"--out must be FILE.json, got {path}")
+    return check_output(path)
 
 
 def picture_beside(out: pathlib.Path, source: Source) -> pathlib.Path | None:

@@ -13,6 +13,7 @@ from tfgen.errors import UserError
 from tfgen.metrics.score import Score
 from tfgen.storage import films, images
 from tfgen.storage.atomic import write_text
+from tfgen.storage.paths import check_output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,14 +68,14 @@ def checked_out(out: str | os.PathLike, suffixes: tuple[str, ...]) -> pathlib.Pa
     """Returns the path of a picture or a film.
 
     Raises:
-        UserError: it has another suffix or is a folder, or films of this kind cannot be written on this machine.
+        UserError: it has another suffix, is a folder, or cannot be written, or such films cannot on this machine.
     """
     out = pathlib.Path(out)
     if out.is_dir() or out.suffix not in suffixes:
         raise UserError(f"--out must be FILE{' or FILE'.join(suffixes)}, got {out}")
     if out.suffix == ".mp4" and films.encoder() is None:
         raise UserError(films.MISSING)
-    return out
+    return check_output(out)
 
 
 def plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from tfgen.domains import Count, Depth, Natural, NotNegative, Positive, Proporti
 from tfgen.recipes.options import Options
 
 Activation = Literal["tanh", "relu", "sigmoid", "softplus", "gelu"]
+HiddenLayer = Literal[Activation, "gated"]
 Output = Literal["tanh", "sigmoid"]
 
 
@@ -66,13 +67,13 @@ class DenseNetwork(Options):
 
     Attributes:
         units: sizes of the encoder's hidden layers; the decoder has them in reverse
-        activation: of the hidden layers
-        stddev: standard deviation of the initial weights; none: Keras' own initializers
+        activation: of the hidden layers; gated: a linear map times the sigmoid of another, with twice the weights
+        stddev: standard deviation of the initial weights; he: the root of 2 / inputs; none: Keras' own initializers
     """
 
     units: tuple[Size, ...] = (500,)
-    activation: Activation = "tanh"
-    stddev: NotNegative | None = None
+    activation: HiddenLayer = "tanh"
+    stddev: NotNegative | Literal["he"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

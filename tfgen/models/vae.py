@@ -15,13 +15,18 @@ from tfgen.networks import conv_decoder, conv_encoder, dense_decoder, dense_enco
 from tfgen.networks.conditions import Condition
 
 
-def normal_weights(stddev: float | None) -> dict[str, Any]:
-    """Returns initial weights N(0, stddev^2) as dense layers' arguments, or none where `stddev` is None."""
+def normal_weights(stddev: float | Literal["he"] | None) -> dict[str, Any]:
+    """Returns initial weights N(0, stddev^2) as dense layers' arguments, or none where `stddev` is None.
+
+    With `he` they are N(0, 2 / inputs) (He et al. 2015, equation 10), not cut off as Keras' `HeNormal` is.
+    """
     if stddev is None:
         return {}
     # a description, from which each layer makes an initializer: one object would give layers of one shape equal weights
-    config = {"mean": 0.0, "stddev": stddev}
-    return {"kernel_initializer": {"class_name": "RandomNormal", "config": config}}
+    kind, config = "RandomNormal", {"mean": 0.0, "stddev": stddev}
+    if stddev == "he":
+        kind, config = "VarianceScaling", {"scale": 2.0, "mode": "fan_in", "distribution": "untruncated_normal"}
+    return {"kernel_initializer": {"class_name": kind, "config": config}}
 
 
 def coder_networks(
@@ -54,6 +59,8 @@ def coder_networks(
         start, units = normal_weights(dense.stddev), tuple(dense.units)
         # read only where it has an effect, so that it is refused where it has none
         activation = dense.activation if units else "linear"
+        if not units:
+            dense.idle("without hidden layers", "activation")
         encoder = dense_encoder(shape, latent_dim, units, activation, outputs, **given(), **start)
         return encoder, dense_decoder(shape, latent_dim, likelihood, units[::-1], activation, **given(), **start)
 

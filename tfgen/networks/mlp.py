@@ -10,6 +10,8 @@ from keras import layers
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.conditions import Condition, joined, network_inputs
 
+GATED = "gated"  # the activation of `gated`
+
 
 def hidden_layers(
     x: keras.KerasTensor,
@@ -21,10 +23,12 @@ def hidden_layers(
 ) -> keras.KerasTensor:
     """Returns x [B, D] after dense layers of `units` with batch normalisation, activation and dropout.
 
-    `kwargs` go to the dense layers.
+    The activation is one of Keras', or `gated`, which has no batch normalisation. `kwargs` go to the dense layers.
     """
     for count in units:
-        if normalize:  # without biases: the shift of batch normalisation has the same effect
+        if activation == GATED:
+            x = gated(x, count, **kwargs)
+        elif normalize:  # without biases: the shift of batch normalisation has the same effect
             x = layers.Activation(activation)(
                 layers.BatchNormalization()(layers.Dense(count, use_bias=False, **kwargs)(x))
             )
@@ -32,6 +36,16 @@ def hidden_layers(
             x = layers.Dense(count, activation=activation, **kwargs)(x)
         x = layers.Dropout(dropout)(x) if dropout else x
     return x
+
+
+def gated(x: keras.KerasTensor, units: int, **kwargs: Any) -> keras.KerasTensor:
+    """Returns h(x) sigmoid(g(x)) [B, units] of x [B, D], h and g linear maps with biases (Dauphin et al. 2017).
+
+    `kwargs` go to both dense layers.
+    """
+    # Keras' own `glu` halves what one layer gives: `Dense` and `Activation` would promise a shape twice as wide
+    h = layers.Dense(units, **kwargs)(x)
+    return layers.Multiply()([h, layers.Dense(units, activation="sigmoid", **kwargs)(x)])
 
 
 def maxout(x: keras.KerasTensor, units: int, pieces: int, **kwargs: Any) -> keras.KerasTensor:

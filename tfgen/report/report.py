@@ -11,7 +11,7 @@ from tfgen.machine import startup
 from tfgen.report.evidence import Evidence, gather
 from tfgen.runs.folder import Run, load_run
 from tfgen.storage.atomic import write_text
-from tfgen.storage.paths import whole
+from tfgen.storage.paths import check_output, whole
 
 
 def write_report(
@@ -57,7 +57,7 @@ def destination(runs: list[Run], out: str | os.PathLike | None) -> pathlib.Path:
     """Returns the path of the report.
 
     Raises:
-        UserError: no folders, one of them given twice, or `out` is not an HTML file.
+        UserError: no folders, one of them given twice, or `out` is not an HTML file, or cannot be written.
     """
     if not runs:
         raise UserError("a report needs the folder of a run, got none")
@@ -67,11 +67,11 @@ def destination(runs: list[Run], out: str | os.PathLike | None) -> pathlib.Path:
         raise UserError(f"the run {twice[0]} is given twice; a comparison needs different runs")
     if out is None:
         report = runs[0].paths.report
-        return report if len(runs) == 1 else whole(report.parent).parent / "comparison.html"
+        return check_output(report if len(runs) == 1 else whole(report.parent).parent / "comparison.html")
     out = pathlib.Path(out)
     if out.is_dir() or out.suffix not in (".html", ".htm"):
         raise UserError(f"a report is written as FILE.html, got {out}")
-    return out
+    return check_output(out)
 
 
 def named(evidences: list[Evidence]) -> list[Evidence]:

@@ -19,7 +19,7 @@ from tfgen.machine import startup
 from tfgen.runs.folder import Run, load_run
 from tfgen.runs.reading import picture_names, read_pictures
 from tfgen.storage.atomic import replacing
-from tfgen.storage.paths import expanded
+from tfgen.storage.paths import check_output, expanded
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -99,12 +99,12 @@ def checked_out(out: str | os.PathLike | None, run: Run) -> pathlib.Path:
     """Returns the path of the result.
 
     Raises:
-        UserError: it is no FILE.npz.
+        UserError: it is no FILE.npz, or cannot be written.
     """
     path = expanded("--out", out) if out else run.paths.encoded
     if path.suffix.lower() != ".npz" or path.is_dir():
         raise UserError(f"--out must be FILE.npz, got {path}")
-    return path
+    return check_output(path)
 
 
 def _given(run, images, dataset, data_dir, split, num) -> tuple[Given, list[int]]:

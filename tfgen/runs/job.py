@@ -33,7 +33,6 @@ from tfgen.runs.provenance import provenance
 from tfgen.runs.resume import (
     check_earlier,
     check_length,
-    check_place,
     clear_the_way,
     recorded,
     remark_on_schedule,
@@ -45,7 +44,7 @@ from tfgen.runs.start import start_from
 from tfgen.runs.watching import best_row, callbacks_of, check_stops, loggers_of
 from tfgen.storage.atomic import ANY, put_aside, sweep
 from tfgen.storage.origin import Origin, Stamp, stamp_of
-from tfgen.storage.paths import expanded
+from tfgen.storage.paths import expanded, folder_above
 from tfgen.tables import progress
 from tfgen.training import accumulation
 from tfgen.training.callbacks import Progress, StopOnNonFinite
@@ -90,7 +89,7 @@ def train(
     recipe, callbacks = recipe.replace(**changes), checked(callbacks)
     check_workdir(workdir or "")
     paths = Layout(expanded("workdir", workdir or default_workdir(recipe)))
-    check_place(paths.folder)
+    folder_above("workdir", paths.folder)
     resume = resolved_resume(resume, paths)
     strategy = None if dry_run else cluster.start(recipe.distribute, recipe.replicas)
     recipe = recipe.replace(precision=resolve(recipe.precision))

@@ -3,11 +3,9 @@
 import contextlib
 import os
 import pathlib
-import stat
 
 import tensorflow as tf
 
-from tfgen import faults
 from tfgen.data.source import Source
 from tfgen.distribution import cluster
 from tfgen.distribution.launcher import LAUNCHED
@@ -32,22 +30,6 @@ def resolved_resume(resume: str, paths: Layout) -> str:
         raise UserError(f"resume must be auto, must or never, got {resume!r}")
     # or every restart would set aside the run that it is to continue
     return "auto" if resume == "never" and restarted(paths) else resume
-
-
-def check_place(folder: pathlib.Path) -> None:
-    """Raises UserError if a folder cannot be, or be made, at this path."""
-    for place in (folder, *folder.absolute().parents):
-        try:
-            is_folder = stat.S_ISDIR(place.stat().st_mode)
-        except FileNotFoundError:
-            if os.path.lexists(place):
-                raise UserError(f"workdir: {place} is a link to what is not there") from None
-            continue
-        except faults.PATH as error:
-            raise UserError(f"workdir: cannot use {place}: {faults.reason(error)}") from None
-        if not is_folder:
-            raise UserError(f"workdir: {place} is a file, expected a folder")
-        return
 
 
 def restarted(paths: Layout) -> bool:

@@ -16,7 +16,7 @@ from tfgen.sampling import writers
 from tfgen.sampling.grids import COLUMNS, enlarged, stacked
 from tfgen.storage import images as pictures
 from tfgen.storage.atomic import replacing
-from tfgen.storage.paths import expanded
+from tfgen.storage.paths import check_output, expanded
 
 
 def translate_run(
@@ -52,10 +52,10 @@ def translate_run(
     where = expanded("--images", images)
     given = existing("--images", where, folder=where.is_dir(), what="a folder of pictures, or one picture")
     out = expanded("--out", out) if out else run.paths.translations
-    startup.start_tensorflow()
-    model = run.model
     names = picture_names(given)
     _check(out, given, len(names))
+    startup.start_tensorflow()
+    model = run.model
     shape = model.fields[model.translated(reverse)].shape
     hole = None if mask is None else _hole(mask, shape)
     parts = read_pictures(given, names, shape)
@@ -92,6 +92,7 @@ def _check(out, given, count):
     here, there = pathlib.Path(os.path.realpath(out)), pathlib.Path(os.path.realpath(given))
     if here == there or (given.is_dir() and there.is_relative_to(here)):
         raise UserError(f"--out={out} would replace the pictures of --images: give another path")
+    check_output(out, folder=not kind)
 
 
 def _write_files(out, pairs):

@@ -14,6 +14,7 @@ from tfgen.sampling.lettering import caption_rows, rows_fit
 from tfgen.sampling.shards import formats
 from tfgen.storage import images
 from tfgen.storage.atomic import replacing, write_text
+from tfgen.storage.paths import check_output
 
 MAX_GRID = 400  # pictures in one file
 MAX_COLUMNS = 20
@@ -40,11 +41,14 @@ def check(out: pathlib.Path, num: int, field: Field) -> None:
     """
     if field.kind != "image":
         _check_numbers(out, field)
-        return
-    if kind(out) == ".png" and num > MAX_GRID:
+    elif kind(out) == ".png" and num > MAX_GRID:
         raise UserError(f"a grid holds {MAX_GRID} images, got --num={num}; give --out=FILE.npz or a folder for more")
-    if kind(out):
-        return
+    elif not kind(out):
+        _check_pictures(out, num)
+    check_output(out, folder=not kind(out))
+
+
+def _check_pictures(out, num):
     if re.fullmatch(r"\.[A-Za-z]{2,4}", out.suffix) and not out.is_dir():
         raise UserError(f"--out must end in .npz or .png, or be a folder without a dot in its name, got {out}")
     if out.exists() and not out.is_dir():

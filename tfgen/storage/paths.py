@@ -1,7 +1,9 @@
-"""Paths as users give them: `~` is their home, and a name that no file can have is said at once."""
+"""Paths as users give them: `~` is their home; what no file can be called, and where none can be, is said at once."""
 
 import os
 import pathlib
+import stat
+import tempfile
 
 from tfgen import faults
 from tfgen.errors import UserError, shown
@@ -26,6 +28,62 @@ def expanded(kind: str, path: str | os.PathLike[str]) -> pathlib.Path:
     if "\0" in str(found):
         raise UserError(f"{kind}: {shown(path)} is no path: it holds a NUL byte")
     return found
+
+
+def folder_above(kind: str, folder: pathlib.Path) -> pathlib.Path:
+    """Returns the deepest folder on the way to a folder that there is: the folder itself, or where it can be made.
+
+    Args:
+        kind: what the folder is, such as "workdir"; begins the message.
+        folder: the path, which need not exist.
+
+    Raises:
+        UserError: a file, or a link to what is not there, lies on the way, or the path cannot be used.
+    """
+    for place in (folder, *folder.absolute().parents):
+        try:
+            is_folder = stat.S_ISDIR(place.stat().st_mode)
+        except FileNotFoundError:
+            if os.path.lexists(place):
+                raise UserError(f"{kind}: {place} is a link to what is not there") from None
+            continue
+        except faults.PATH as error:
+            raise UserError(f"{kind}: cannot use {place}: {faults.reason(error)}") from None
+        if not is_folder:
+            raise UserError(f"{kind}: {place} is a file, expected a folder")
+        return place
+    raise UserError(f"{kind}: cannot use {folder}: there is no such folder")
+
+
+def check_output(path: pathlib.Path, folder: bool = False, kind: str = "--out") -> pathlib.Path:
+    """Returns a path to which a command writes, after a check, before its work, that it can.
+
+    A file without a name is made in the deepest folder that there is: permissions do not tell of all that can be in the
+    way, such as file systems that are only read, and bind not every user.
+
+    Args:
+        path: of a file, or of a folder of files; neither need exist, nor the folders above.
+        folder: whether it is a folder.
+        kind: what the path is; begins the message.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        if not folder and stat.S_ISDIR(path.stat().st_mode):
+            raise UserError(f"{kind}: {path} is a folder, expected a file")
+    except (FileNotFoundError, NotADirectoryError):  # or a link to what is not there, which is replaced
+        pass  # what is above is looked at below
+    except faults.PATH as error:
+        raise UserError(f"{kind}: cannot use {path}: {faults.reason(error)}") from None
+    place = folder_above(kind, path if folder else path.parent)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return path
+    except OSError as error:
+        # the name of the file that was tried is nobody's business; that it "is not there" is no reason
+        reason = "no file can be made there" if isinstance(error, FileNotFoundError) else faults.reason(error)
+        raise UserError(f"{kind}: cannot write to {place}: {reason}") from None
 
 
 def whole(path: str | os.PathLike[str]) -> pathlib.Path:

@@ -153,4 +153,7 @@ def read_json(path: str | os.PathLike[str], remedy: str = "") -> Any:
         return load_json(path)
     except faults.TEXT as error:
         reason = faults.reason(error)
-        raise UserError(f"{path} is damaged: it is not JSON ({reason}){'; ' if remedy else ''}{remedy}") from None
+        problem = f"is damaged: it is not JSON ({reason})"
+        if isinstance(error, OSError):
+            problem = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason}"
+        raise UserError(f"{path} {problem}{'; ' if remedy else ''}{remedy}") from None

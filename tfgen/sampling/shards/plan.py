@@ -9,6 +9,7 @@ from typing import Any
 from tfgen import faults
 from tfgen.errors import UserError
 from tfgen.storage.atomic import OURS, sweep, written_once
+from tfgen.storage.paths import check_output
 
 MANIFEST = "samples.json"
 VERSION = 1
@@ -54,7 +55,7 @@ class Plan:
         return [shard for shard in range(worker, self.shards, workers) if not self.path(shard).exists()]
 
     def check_folder(self) -> None:
-        """Raises UserError, before any work, if the folder holds other files than shards."""
+        """Raises UserError, before any work, if the folder holds other files than shards, or cannot be written to."""
         if self.folder.exists() and not self.folder.is_dir():
             raise UserError(f"{self.folder} is a file; shards are written to a folder: --out=FOLDER")
         # hidden names are of processes that are writing their first shards
@@ -62,6 +63,7 @@ class Plan:
         names = sorted(path.name for path in found if not path.name.startswith("."))
         if names and MANIFEST not in names:
             raise UserError(f"{self.folder} holds {names[0]!r} and no {MANIFEST}; give an empty or a new folder")
+        check_output(self.folder, folder=True)
 
     def settle(self, **recipe: Any) -> None:
         """Writes samples.json, or compares it with the existing one: shards of two recipes are never mixed.
