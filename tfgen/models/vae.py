@@ -23,7 +23,7 @@ def normal_weights(stddev: float | Literal["he"] | None) -> dict[str, Any]:
     if stddev is None:
         return {}
     # a description, from which each layer makes an initializer: one object would give layers of one shape equal weights
-    kind, config = "RandomNormal", {"mean": 0.0, "stddev": stddev}
+    kind, config = "RandomNormal", dict[str, Any](mean=0.0, stddev=stddev)
     if stddev == "he":
         kind, config = "VarianceScaling", {"scale": 2.0, "mode": "fan_in", "distribution": "untruncated_normal"}
     return {"kernel_initializer": {"class_name": kind, "config": config}}
