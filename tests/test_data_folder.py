@@ -296,6 +296,12 @@ def test_train_alone_is_read_as_if_given_itself(tmp_path, caplog):
     assert not caplog.text
 
 
+def test_a_domain_without_the_other_is_a_class_and_said(tmp_path, caplog):
+    root = layout(tmp_path, trainA={"": 8}, testA={"": 3}, testB={"": 3})
+    assert load_dataset(f"folder:{root}").class_names == ["testA", "testB", "trainA"]
+    assert "testA/ counts as a class: two domains are pictures in both trainA/ and trainB/" in caplog.text
+
+
 def test_train_beside_classes_is_a_class_and_said(tmp_path, caplog):
     root = layout(tmp_path, train={"": 5}, bus={"": 5}, car={"": 5})
     assert load_dataset(f"folder:{root}").class_names == ["bus", "car", "train"]

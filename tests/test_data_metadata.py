@@ -90,9 +90,10 @@ def test_pictures_without_a_row_and_rows_without_a_picture(tmp_path, caplog):
         ("metadata.csv", b"file_name,text\nx.png,a\n", "expected rows of pictures in .*, got 'x.png'"),
         ("metadata.csv", b"", "expected rows of pictures"),
         ("metadata.jsonl", b'{"file_name": "0.png"', "cannot be read"),
-        ("metadata.jsonl", b"[1, 2]\n", "cannot be read"),
+        ("metadata.jsonl", b"[1, 2]\n", r"cannot be read after line 1: expected an object, got \[1, 2\]"),
         ("metadata.jsonl", b"7\n", "cannot be read"),
-        ("metadata.jsonl", b'{"file_name": 3}\n', ":1: expected a column file_name"),
+        ("metadata.jsonl", b'{"file_name": 3}\n', ":1: expected the name of a picture in file_name, got 3"),
+        ("metadata.jsonl", b'{"file_name": null}\n', "in file_name, got None"),
         ("metadata.jsonl", b"[" * 100_000 + b"\n", "cannot be read"),
     ],
 )
@@ -111,3 +112,12 @@ def test_values_that_are_no_numbers_or_texts_are_left_out(tmp_path, caplog):
     source = data.load_dataset(f"folder:{tmp_path}")
     assert list(source.fields) == ["image", "caption"]
     assert all(f"the column '{name}'" in caplog.text for name in ("box", "huge", "label"))
+
+
+def test_numbers_with_gaps_are_no_texts(tmp_path, caplog):
+    save(tmp_path, 4)
+    rows = "".join(f"{n}.png,{n},{'nan' if n == 2 else n},{'inf' if n else 'one'}\n" for n in range(4))
+    (tmp_path / "metadata.csv").write_text("file_name,whole,gap,word\n" + rows)
+    source = data.load_dataset(f"folder:{tmp_path}")
+    assert set(source.fields) == {"image", "attributes", "word"} and source.fields["attributes"].shape == (1,)
+    assert "the column 'gap' is left out: its values are not all texts or finite numbers" in caplog.text

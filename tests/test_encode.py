@@ -83,6 +83,12 @@ def test_classes_that_cannot_be_left_out(data, classes, sentence):
         without_classes(tfgen.load_dataset(data), classes)
 
 
+def test_a_name_where_classes_have_none_is_said_of_the_flag(tmp_path):
+    np.savez(tmp_path / "numbers.npz", x_train=np.zeros((40, *SHAPE), np.uint8), y_train=np.arange(40) % 2)
+    with pytest.raises(UserError, match="^leave_out expects class numbers such as 3,5, got 'odd'"):
+        without_classes(tfgen.load_dataset(f"npz:{tmp_path / 'numbers.npz'}"), "odd")
+
+
 def test_data_without_labels_have_no_classes_to_leave_out(tmp_path):
     np.savez(tmp_path / "plain.npz", x_train=np.zeros((40, *SHAPE), np.uint8))
     with pytest.raises(UserError, match="has no labels"):

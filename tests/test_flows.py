@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import tfgen
 from tfgen import interpolants, samplers
-from tfgen.data.source import Field
+from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.families.flow import probes, rules
 from tfgen.families.flow.latent import edge_error
@@ -343,6 +343,28 @@ def test_codes_are_standardised_and_decode_to_the_reconstruction():
     latent = flow.encode(images)["latent"]
     assert latent.shape == (32, flow.latent_dim) == (32, 8) and flow.flow_shape == (2, 2, 2)
     np.testing.assert_array_equal(flow.decode_latents(latent), flow.reconstruct(images))
+
+
+def test_a_fitted_prior_takes_the_place_of_the_flow():
+    flow, images = coder(), pictures(16)
+    seeds, own = tf.range(3, dtype=tf.int64), flow.sampler
+    flow.fitted_prior = prior = tfgen.latent.fit_prior(flow, images, "normal")
+    z = samplers.latent(prior).latents(flow, seeds)
+    made = flow.samples_from_seeds(seeds)
+    np.testing.assert_array_equal(made, flow.as_stored(flow.decode_latents(z)))
+    flow.fitted_prior = None
+    assert flow.sampler == own
+
+
+def test_codes_can_be_explored_though_no_sample_is_made_from_a_latent():
+    flow, images = coder(), pictures(16)
+    held_out = Arrays({"image": images}, {"image": Field("image", SHAPE)})
+    space = tfgen.latent.Space(flow, Source("noise", held_out.fields(), {"train": held_out, "test": held_out}))
+    order = np.random.default_rng(0).permutation(16)[:2]
+    np.testing.assert_allclose(space.draw(2), flow.encode(images[order])["latent"], rtol=1e-4, atol=1e-5)
+    assert tfgen.latent.interpolate(space, rows=2, steps=3).picture.dtype == np.uint8
+    with pytest.raises(UserError, match="has no latents to truncate: its sampler draws none"):
+        tfgen.latent.truncation(space)
 
 
 def test_the_terms_of_the_autoencoder_by_hand():

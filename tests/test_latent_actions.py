@@ -428,10 +428,17 @@ def test_an_mp4_without_an_encoder_is_said_before_the_work(run, monkeypatch, cap
     assert "an MP4 file needs the program ffmpeg" in capsys.readouterr().err
 
 
-def test_a_picture_that_is_none_is_said(run, tmp_path, capsys):
-    (tmp_path / "broken.png").write_bytes(b"not a picture")
-    assert COMMAND(["project", f"--images={tmp_path / 'broken.png'}", f"--run={run.folder}"]) == 2
-    assert "broken.png cannot be read as a picture" in capsys.readouterr().err
+def test_pictures_to_project_are_read_as_those_of_other_commands(run, space, tmp_path, capsys):
+    broken, folder = tmp_path / "broken.png", tmp_path / "one"
+    broken.write_bytes(b"not a picture")
+    assert COMMAND(["project", f"--images={broken}", f"--run={run.folder}"]) == 2
+    assert "no picture of" in capsys.readouterr().err
+    folder.mkdir()
+    wide = np.tile(np.uint8([9, 200, 9]), (8, 1)).repeat(8, axis=1)[..., None]
+    keras.utils.save_img(folder / "wide.png", wide, scale=False)
+    for path in (folder, folder / "wide.png"):  # one picture is enough; it is cut, not squeezed
+        found, _ = latent.projection._pictures(space, path, 5)
+        assert found.shape == (1, *SHAPE) and (found == 200).mean() > 0.7
 
 
 def test_labels_of_a_conditional_model_stay(tmp_path):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tfgen.data import unpaired
 from tfgen.errors import UserError
 
 _SPLITS = {
@@ -120,6 +121,9 @@ def _unlikely_classes(paths):
     """Returns a sentence where folders with the names of splits count as classes, or lie below the classes."""
     tops = sorted({path.partition("/")[0] for path in paths if split_of(path)})
     below = {split_of(path.partition("/")[2]) for path in paths}
+    domains = sorted({path.partition("/")[0] for path in paths if unpaired.domain_of(path)})
+    if domains:
+        return [f"the folder {domains[0]}/ counts as a class: two domains are pictures in both trainA/ and trainB/"]
     if tops:
         return [f"the folder {tops[0]}/ counts as a class: folders of splits are train/ beside val/ or test/"]
     if "train" in below and len(below) > 1 and None not in below:

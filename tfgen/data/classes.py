@@ -15,7 +15,7 @@ from tfgen.faults import NUMBER
 _QUOTED = '; a name with a comma stands in double quotes: "a, b"'
 
 
-def class_numbers(label: Any, names: Sequence[str] | None = None) -> Any:
+def class_numbers(label: Any, names: Sequence[str] | None = None, asked: str = "label") -> Any:
     """Returns `label` with names of classes replaced by their numbers; numbers stay as they are.
 
     A text is one name, or names and numbers with commas between them, as in a line of CSV: `sandal,bag`, `3,5`,
@@ -25,50 +25,51 @@ def class_numbers(label: Any, names: Sequence[str] | None = None) -> Any:
     Args:
         label: a text, an integer, or a sequence of these.
         names: of the classes, in the order of their numbers; None if unknown.
+        asked: what takes the classes, for messages.
 
     Raises:
         UserError: no class has this name, or several have.
     """
     if isinstance(label, str):
-        return [_number(word, names) for word in _words(label, names or ())]
+        return [_number(word, names, asked) for word in _words(label, names or (), asked)]
     if isinstance(label, np.ndarray) and label.dtype.kind in "UTO":
-        return class_numbers(label.tolist(), names)
+        return class_numbers(label.tolist(), names, asked)
     if isinstance(label, (list, tuple)):
-        return [_number(item, names) if isinstance(item, str) else item for item in label]
+        return [_number(item, names, asked) if isinstance(item, str) else item for item in label]
     return label
 
 
-def _words(text, names):
+def _words(text, names, asked):
     """Returns the parts of a text between commas; the text itself where it is a name."""
     try:
         words = next(csv.reader([text], skipinitialspace=True, strict=True)) or [""]
     except csv.Error:
         if text in names:
             return [text]
-        raise UserError(f"label expects class numbers or names, got {text!r:.60}{_QUOTED}") from None
+        raise UserError(f"{asked} expects class numbers or names, got {text!r:.60}{_QUOTED}") from None
     if text not in names or len(words) == 1:
         return [text] if text in names else words
     if all(_found(word, names) for word in words):
-        raise UserError(f'label: {text!r} is one class, and its parts are others: give "{text}" in double quotes')
+        raise UserError(f'{asked}: {text!r} is one class, and its parts are others: give "{text}" in double quotes')
     return [text]
 
 
-def _number(word, names):
+def _number(word, names, asked):
     found = _found(word, names or ())
     if len(found) == 1:
         return found[0]
     if found:
         same = ", ".join(f"{names[number]!r} (class {number})" for number in found[:5])
-        raise UserError(f"label: {word!r} fits {len(found)} classes: {same}; give one exactly, or its number")
+        raise UserError(f"{asked}: {word!r} fits {len(found)} classes: {same}; give one exactly, or its number")
     if word.strip().isdecimal() and not any(name.strip().isdecimal() for name in names or ()):
-        return _integer(word)
+        return _integer(word, asked)
     if names is None:
         raise UserError(
-            f"label expects class numbers such as 3,5, got {word!r:.60}; no names of classes are known: those of a run "
-            "come from its data, those of another model are set by model.class_names = [...]"
+            f"{asked} expects class numbers such as 3,5, got {word!r:.60}; no names of classes are known: those of a "
+            "run come from its data, those of another model are set by model.class_names = [...]"
         )
     close = nearest(word, names) or nearest(word.title(), names) or f"; the classes are {_listed(names)}"
-    raise UserError(f"label expects one of the classes' names, got {word!r:.60}{close}{_hint(names)}")
+    raise UserError(f"{asked} expects one of the classes' names, got {word!r:.60}{close}{_hint(names)}")
 
 
 def _found(word, names):
@@ -84,11 +85,11 @@ def _folded(text):
     return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
-def _integer(word):
+def _integer(word, asked):
     try:
         return int(word)
     except NUMBER:  # of more digits than Python converts
-        raise UserError(f"label expects class numbers, got one of {len(word)} digits") from None
+        raise UserError(f"{asked} expects class numbers, got one of {len(word)} digits") from None
 
 
 def _listed(names, limit=20):

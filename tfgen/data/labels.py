@@ -56,7 +56,7 @@ def numbers_of(classes: str, source: Source) -> list[int]:
     """
     if "label" not in source.fields or labels_of(source.splits["train"]) is None:
         raise UserError(f"leave_out={classes} names a class, and {source.name} has no labels: choose data with labels")
-    numbers = sorted({int(number) for number in class_numbers(classes, source.class_names)})
+    numbers = sorted({int(number) for number in class_numbers(classes, source.class_names, "leave_out")})
     if not all(0 <= number < (source.num_classes or number + 1) for number in numbers):
         raise UserError(f"leave_out expects classes 0 to {(source.num_classes or 1) - 1}, got {classes}")
     return numbers

@@ -93,7 +93,7 @@ def _metadata(known, found, columns, path):
         parsed = [_number(value) for value in raw]
         if column not in TEXTS and all(value is not None for value in parsed):
             numbers[column] = parsed
-        elif all(isinstance(value, str) and value.strip() for value in raw):
+        elif all(isinstance(value, str) and value.strip() for value in raw) and not _has_gaps(column, raw):
             name = CAPTION if column in TEXTS else column
             if name in values or name in TAKEN or not name.isidentifier():
                 remarks.append(f"{path.name}: the column {column!r:.60} has no name of a field, and is left out")
@@ -101,7 +101,7 @@ def _metadata(known, found, columns, path):
                 values[name] = np.array([str(value) for value in raw], object)
         else:
             remarks.append(
-                f"{path.name}: the column {column!r:.60} is left out: its values are not all texts or numbers"
+                f"{path.name}: the column {column!r:.60} is left out: its values are not all texts or finite numbers"
             )
     if numbers:
         values["attributes"] = np.array(list(numbers.values()), np.float32).T.copy()
@@ -128,20 +128,36 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
             else:
                 for number, line in enumerate(file, 1):
                     if line.strip():
-                        yield number, dict(json.loads(line))
+                        yield number, _object(json.loads(line))
     except UserError:
         raise
     except faults.TEXT as error:
         raise UserError(f"{path}: cannot be read after line {number}: {faults.reason(error)}") from None
 
 
+def _object(value):
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object, got {value!r:.60}")
+    return value
+
+
 def _name(row, path, number, prefix):
-    name = row.get(FILE)
-    if not isinstance(name, str) or not name:
+    if FILE not in row:
         close = nearest(FILE, map(str, row))
         raise UserError(f"{path}:{number}: expected a column {FILE}, got {', '.join(map(str, row))!s:.80}{close}")
+    name = row[FILE]
+    if not isinstance(name, str) or not name:
+        raise UserError(f"{path}:{number}: expected the name of a picture in {FILE}, got {name!r:.60}")
     parts = pathlib.PurePosixPath(name.replace("\\", "/")).parts
     return "/".join(filter(None, (prefix, *(part for part in parts if part != "."))))
+
+
+def _has_gaps(column, raw):
+    """Returns whether texts are numbers but for some that are not finite: `nan`, as tables write what is unknown."""
+    try:
+        return column not in TEXTS and bool([float(value) for value in raw])
+    except faults.NUMBER:
+        return False
 
 
 def _number(value):

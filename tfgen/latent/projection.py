@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfgen import faults
-from tfgen.data.pictures import open_picture, quiet_pillow, reason
 from tfgen.errors import UserError
 from tfgen.evaluation.files import read_samples
 from tfgen.latent.exploration import Exploration, checked
 from tfgen.latent.space import Space, repeated
 from tfgen.metrics.score import POSITIVE, mean_of
+from tfgen.runs.reading import picture_names, read_pictures
 from tfgen.sampling import grids
+from tfgen.sampling.shards.plan import MANIFEST
 from tfgen.storage import images
 from tfgen.storage.paths import expanded
 
@@ -215,23 +215,19 @@ def _pictures(space, given, num):
         batch = space.held_out.gather(rows)
         return batch[space.model.data_field], {name: batch[name] for name in space.model.conditions}
     if isinstance(given, (str, os.PathLike)):
-        given = _read(given)
+        given = _read(given, num, space.model.data_shape)
     pictures = images.like(images.as_bytes(given)[:num], tuple(space.model.data_shape))
     return pictures, space.conditions(len(pictures))
 
 
-def _read(path):
+def _read(path, num, shape):
+    """Returns the first `num` pictures, those of files cut and resized as those that a model is trained on."""
     found = expanded("--images", path)
     if not found.exists():
         raise UserError(f"--images: there is no file or folder {path}")
-    if found.is_file() and found.suffix != ".npz":
-        try:
-            with quiet_pillow(), open_picture(found) as picture:
-                return np.asarray(picture.convert("RGB"))[None]
-        except faults.PICTURE as error:
-            raise UserError(f"--images: {path} cannot be read as a picture: {reason(error)}") from None
-    found = read_samples(found).data
-    found = np.asarray(found)
+    if found.suffix != ".npz" and not (found / MANIFEST).is_file():
+        return np.concatenate([part for _, part in read_pictures(found, picture_names(found)[:num], shape)])
+    found = np.asarray(read_samples(found).data)
     if found.ndim != 4:
         raise UserError(f"--images: {path} holds points; expected pictures")
     return found

@@ -23,8 +23,8 @@ CHUNK = 250  # latents decoded, or images encoded, at once
 class Space:
     """The latents of a trained model that makes images.
 
-    Latents are drawn from the model's prior. Those of a model that cannot sample, such as a plain autoencoder, are the
-    codes of held-out images, and paths between them are straight.
+    Latents are drawn from the model's prior. Where samples are not made from latents (a plain autoencoder makes none, a
+    flow of codes makes them from noise), latents are the codes of held-out images, and paths between them are straight.
 
     Args:
         model: a `GenerativeModel` with latents.
@@ -96,10 +96,10 @@ class Space:
     def draw(self, count: int, seed: int = 0, start: int = 0) -> np.ndarray:
         """Returns latents float32 [count, dim] of samples start, ..., start + count - 1 of `model.sample(seed=seed)`.
 
-        Of a model that cannot sample they are codes of held-out images, in an order that follows from the seed.
+        Of a model that samples no latents they are codes of held-out images, in an order that follows from the seed.
         """
         check("seed", seed, Seed)
-        if self.model.sampler is None:
+        if not self.model.samples_latents:
             order = np.random.default_rng(seed).permutation(len(self.held_out))
             return self.codes(self.held_out, order[np.arange(start, start + count) % len(order)])
         # one int64 per sample, as `sample` has it: the seed in its upper 32 bits
@@ -124,7 +124,7 @@ class Space:
     @property
     def prior(self) -> Prior:
         """p(z); without one, a `Prior` with straight paths."""
-        return (self.model.prior if self.model.sampler is not None else None) or Prior()
+        return (self.model.prior if self.model.samples_latents else None) or Prior()
 
     def between(self, a: np.ndarray, b: np.ndarray, fractions: Sequence[float]) -> np.ndarray:
         """Returns latents float32 [N, len(fractions), dim] on the prior's paths from a to b, each [N, dim]."""

@@ -43,6 +43,8 @@ def truncation(
         raise UserError(f"scales must be numbers of at least 0, got {list(scales)}")
     if space.model.sampler is None:
         raise UserError(space.model.cannot_sample)
+    if not space.model.samples_latents:
+        raise UserError(f"{space.model.name} has no latents to truncate: its sampler draws none")
     real = Realism(space, extractor)
     latents, given = space.draw(num, seed), space.conditions(num)
     centre = latents.mean(axis=0)

@@ -128,7 +128,7 @@ def checked_conditions(model: GenerativeModel, conditions: dict | None, count: i
     given = {name: value for name, value in (conditions or {}).items() if value is not None}
     for name in given:
         if name not in model.conditions:
-            known = f"its conditions are {', '.join(model.conditions)}" if model.conditions else "is not conditional"
+            known = f"its conditions are {', '.join(model.conditions)}" if model.conditions else "it is not conditional"
             raise UserError(f"{model.name} takes no {name}: {known}{nearest(name, model.conditions)}")
     checked = {}
     for name in (name for name in model.conditions if name in given or name in model.coding_conditions):

@@ -122,7 +122,9 @@ class Conditioned:
         given = {name: value for name, value in (given or {}).items() if value is not None}
         for name in given:
             if name not in self.conditions:
-                known = f"its conditions are {', '.join(self.conditions)}" if self.conditions else "is not conditional"
+                known = (
+                    f"its conditions are {', '.join(self.conditions)}" if self.conditions else "it is not conditional"
+                )
                 raise UserError(f"{self.name} takes no {name}: {known}{nearest(name, self.conditions)}")
         places = np.arange(start, start + n)
         left = [name for name in self.conditions if name not in given]

@@ -10,7 +10,7 @@ from tfgen import interpolants
 from tfgen.errors import UserError
 from tfgen.interpolants import Interpolant
 from tfgen.noise import Noise
-from tfgen.samplers import Sampler
+from tfgen.samplers import Latent, Sampler
 from tfgen.sampling.endpoints import Endpoint
 from tfgen.sampling.sampler import Sampling
 from tfgen.training.attributes import Attributes
@@ -30,12 +30,19 @@ class Abilities(Sampling, Attributes):
     Attributes:
         latent_dim: size of the latent vectors that `decode_latents` takes; None for a model without them.
         prior: p(z) of these vectors, or None.
+        fitted_prior: a prior that was fitted to codes after training, or None; `sampler` is `samplers.latent` of it.
         interpolant: x_t = a(t) x_1 + s(t) x_0 of a flow from noise x_0 to data x_1.
     """
 
     latent_dim: int | None = None
     prior: "Prior | None" = None
+    fitted_prior: "Prior | None" = None
     interpolant: Interpolant = interpolants.straight()
+
+    @property
+    def samples_latents(self) -> bool:
+        """Whether samples are decoded latents that are drawn, so that `latents_from_seeds` has those of samples."""
+        return isinstance(self.sampler, Latent)
 
     @property
     def latent_names(self) -> list[str]:

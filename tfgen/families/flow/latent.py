@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfgen import samplers
 from tfgen.domains import NotNegative
 from tfgen.families.flow.model import FlowModel
 from tfgen.networks.building import output_shape
@@ -44,6 +45,11 @@ class LatentFlow(FlowModel):
         self.code_noise, self.edge_weight = code_noise, edge_weight
         self.code_shape = output_shape(encoder, self.data_shape)
         self.latent_dim = int(tf.TensorShape(self.code_shape).num_elements())
+
+    @property
+    def sampler(self) -> samplers.Sampler | None:
+        """That of the flow; under a fitted prior one pass of the decoder, so that what is exported samples from it."""
+        return super().sampler if self.fitted_prior is None else samplers.latent(self.fitted_prior)
 
     @property
     def phases(self) -> list[Phase]:
