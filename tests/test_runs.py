@@ -86,11 +86,12 @@ def test_what_is_no_run_is_said_in_a_sentence(folder, tmp_path):
         tfgen.load_run(tmp_path / "empty")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"recipe": {}})])
+@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"a": 1}), json.dumps({"recipe": {}}), '{"recipe": 7}'])
 def test_a_damaged_record_is_said_in_a_sentence(folder, text):
     (folder / "recipe.json").write_text(text)
-    with pytest.raises(UserError, match="recipe.json is damaged or not written by tfgen"):
+    with pytest.raises(UserError, match="recipe.json is damaged or not written by tfgen") as caught:
         tfgen.load_run(folder).recipe  # noqa: B018
+    assert str(caught.value).count("train anew") == 1
 
 
 def test_reading_a_run_starts_no_tensorflow(folder):

@@ -74,7 +74,8 @@ class Run:
         """The contents of recipe.json: the recipe, the data's fields, versions and provenance of the data."""
         with self._readable():
             record = load_json(self.paths.recipe)
-            record["recipe"]["model"]
+            if not isinstance(record, dict) or "model" not in (record.get("recipe") or {}):
+                raise ValueError("expected an object with a recipe")
             # what only helps, and is no reason to fail
             if not isinstance(record.get("data"), dict):
                 record["data"] = {}
@@ -83,14 +84,16 @@ class Run:
     @functools.cached_property
     def recipe(self) -> Recipe:
         """The `Recipe` of the training."""
+        record = self.record  # outside of the block: its own sentence is not to be said within another one
         with self._readable():
-            return Recipe.from_json(self.record["recipe"])
+            return Recipe.from_json(record["recipe"])
 
     @functools.cached_property
     def fields(self) -> dict[str, Field]:
         """Name -> `Field` of the run's data."""
+        record = self.record
         with self._readable():
-            fields = as_fields(self.record["fields"])
+            fields = as_fields(record["fields"])
             if not fields or not all(map(_is_sound, fields.values())):
                 raise ValueError("its fields are not those of a data set")
             return fields
