@@ -16,7 +16,14 @@ embedded test images after 4,440 steps, one run each (errors 0.9); the same clas
     0                1                     3                79.5 %
     0                3                     1                79.1 %
 
-On the whole Fashion-MNIST, 7,000 steps of this recipe: 77.4 % of the 10,000 test images, 73.2 % without the unlabelled.
+On the whole Fashion-MNIST, 7,000 steps, the 10,000 test images, one run each; "mirrored" are images with labels and
+with pseudo-labels:
+
+    augmentation                        accuracy   without the unlabelled images
+    none of images with labels          77.4 %     73.2 %
+    mirrored                            77.7 %     73.0 %
+    mirrored, and labelled ones moved   74.7 %
+    the first, with convolutions        76.8 %     73.4 %    (3,163 steps)
 """
 
 import tfgen
@@ -34,6 +41,8 @@ def recipe():
             "feature_matching": 1.0,
             "pseudo_label_weight": 1.0,
             "balance_weight": 1.0,
+            "label_augment": "mirror",
+            "pseudo_label_augment": "diff_augment('mirror,translation,cutout')",
             "units": [256, 256],
             "hidden": [500, 250, 250],
             "learning_rate": 3e-3,
