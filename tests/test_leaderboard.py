@@ -588,6 +588,15 @@ def test_a_record_and_its_samples_outlive_the_folder_of_the_run(world, tmp_path,
     assert len(drawn) == 3
 
 
+def test_an_interrupted_board_has_the_picture_of_what_is_done(world, tmp_path, monkeypatch, photos):
+    monkeypatch.setattr("tfgen.evaluation.board.shown", lambda run: photos(3, (8, 8, 1)))
+    world.values["vae-0"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        Board("fashion_mnist_mini", "30s", entries=["gan", "vae"], seeds=1, workdir=str(tmp_path / "board")).run()
+    with Image.open(tmp_path / "board" / "leaderboard.png") as picture:
+        assert picture.height == 2 * 12
+
+
 def test_the_picture_has_a_row_per_model(tmp_path):
     rows = {"one": Image.new("L", (42, 12)), "two": Image.new("RGB", (42, 12))}  # four of 8 x 8 with their margins
     write_picture(tmp_path / "p.png", rows, margin=50, scale=3)

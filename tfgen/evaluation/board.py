@@ -115,6 +115,7 @@ class Board:
                     failures.append(str(error))
                     print(error, flush=True)
                 self.write_table(runs)
+                self.write_samples()  # the sitting may end in the next training
             self.write_samples()
         if failures:
             more = f"; and {len(failures) - 1} more failed" if failures[1:] else ""
