@@ -44,5 +44,6 @@ def test_what_is_there_is_not_trained_again(tmp_path, monkeypatch):
     assert "| `factor_vae` | 2 | 0.250 |" in (tmp_path / "page.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_row_is_the_gap_of_a_training():
     assert 0 < disentanglement.measured(Row("vae", 1, 2)) < 0.2  # two steps disentangle nothing
