@@ -22,7 +22,8 @@ from tfgen.training.step import Step
 
 SHAPE, CLASSES, ROWS = (8, 8, 1), 3, 60
 FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
-SMALL = {"units": [6], "hidden": [5], "latent_dim": 3, "pseudo_label_weight": 0.0, "balance_weight": 0.0, "label_augment": None}
+SMALL = {"units": [6], "hidden": [5], "latent_dim": 3}
+SMALL |= {"pseudo_label_weight": 0.0, "balance_weight": 0.0, "label_augment": None}
 
 
 def data(rows=ROWS, seed=0):
