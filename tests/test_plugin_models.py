@@ -35,8 +35,8 @@ LIMITS = {
 }
 OPTIONS = {"two_stage": {"first_steps": 4}}
 names = pytest.mark.parametrize("name", LIMITS)
-# with the tests of plugins run the others, each a kind of its own; these two only with the slow ones
-LONG = ("conditional_vae", "own_cyclegan")
+# with the tests of plugins run the others, each a kind of its own; these only with the slow ones
+LONG = ("conditional_vae", "own_cyclegan", "own_vae_gan")
 killed = [pytest.param(name, marks=[] if name in LONG else pytest.mark.plugins) for name in LIMITS]
 
 
