@@ -290,6 +290,22 @@ def test_times_are_told_apart():
     assert 0.5 < gaps[1] < gaps[0] and gaps[1] < gaps[2]
 
 
+def fastest(network):
+    """name of a time -> radians in [0, 1] of its fastest feature."""
+    angles = [layer for layer in network.layers if layer.name.endswith("_angles")]
+    return {layer.name.removesuffix("_angles"): float(layer.get_weights()[0].max()) for layer in angles}
+
+
+@pytest.mark.parametrize("network", ["unet", "transformer", "dense"])
+def test_how_fast_features_of_a_time_are_is_an_option_and_they_are_slow_where_time_is_differentiated(network):
+    shape, half = (8, 8, 1), np.pi
+    built = tfgen.build_model("mean_flow", shape, network=network, width=8)
+    assert fastest(built.networks["flow"]) == pytest.approx({"time": 2 * half, "span": 2 * half})
+    for options, waves in (({}, 64), ({"time_frequency": 5}, 5)):
+        built = tfgen.build_model("flow_matching", shape, network=network, width=8, **options)
+        assert fastest(built.networks["flow"]) == pytest.approx({"time": waves * half})
+
+
 @pytest.mark.parametrize("shape", [(7, 9, 1), (8, 8, 3)])
 @pytest.mark.parametrize("make", [unet, transformer, dense_flow])
 def test_networks_of_any_shape_begin_at_nothing_and_name_their_inputs(make, shape):

@@ -38,7 +38,7 @@ def flow_network(
         name: of what it moves.
         times: names of its inputs that are times.
     """
-    shared: dict[str, Any] = {"width": options.width, "blocks": options.blocks}
+    shared: dict[str, Any] = {"width": options.width, "blocks": options.blocks, "fastest": options.time_frequency}
     shared |= {"conditions": conditions, "name": name, "times": times}
     if len(shape) == 1:
         options.idle("on points, whose flow has dense layers", "network", *_OWN["unet"], *_OWN["transformer"])

@@ -28,7 +28,7 @@ class Spans(Options):
 def mean_flow(
     fields: dict[str, Field],
     *,
-    flow_net: FlowNetwork = FlowNetwork(),
+    flow_net: FlowNetwork = FlowNetwork(time_frequency=2.0),
     flow: Flow = Flow(times="logit_normal", sampler=samplers.jump()),
     spans: Spans = Spans(),
     optimization: Optimizer = Optimizer(),
@@ -37,7 +37,7 @@ def mean_flow(
 
     Args:
         fields: of the data set.
-        flow_net: options of the network.
+        flow_net: options of the network; it is differentiated by the time, so that fast features of it are noise.
         flow: options of the family.
         spans: options of the steps.
         optimization: options of the optimizer.

@@ -12,6 +12,7 @@ from tfgen import augment as augments
 from tfgen import interpolants, likelihoods, losses, objectives, penalties, priors, samplers
 from tfgen.averaging import Ema
 from tfgen.domains import Count, Depth, Natural, NotNegative, Positive, Proportion, Seed, Size
+from tfgen.networks.timing import FASTEST
 from tfgen.recipes.options import Options
 
 Activation = Literal["tanh", "relu", "sigmoid", "softplus", "gelu"]
@@ -216,6 +217,7 @@ class FlowNetwork(Options):
         patch: of a transformer, side of the patches that become tokens, in pixels
         heads: of a transformer's attention
         dropout: rate within the blocks of images
+        time_frequency: half-waves of the fastest feature of the time, between noise and data
     """
 
     network: Literal["dense", "unet", "transformer"] = "dense"
@@ -227,6 +229,7 @@ class FlowNetwork(Options):
     patch: Size = 2
     heads: Count = 4
     dropout: Proportion = 0.0
+    time_frequency: Positive = FASTEST
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,12 +11,18 @@ from tfgen.data.source import Field
 from tfgen.errors import UserError
 
 FREQUENCIES = 32
-FASTEST = 64.0  # half-waves in [0, 1]: neighbours of a hundredth differ, and the network is smooth in between
+SLOWEST, FASTEST = 0.5, 64.0  # half-waves in [0, 1]: neighbours of a hundredth differ, and it is smooth in between
 
 
-def time_features(time: keras.KerasTensor, name: str = "time") -> keras.KerasTensor:
-    """Returns sines and cosines of times [B] in [0, 1], float32 [B, 64] (Vaswani et al. 2017, section 3.5)."""
-    speeds = math.pi * np.geomspace(0.5, FASTEST, FREQUENCIES)
+def time_features(time: keras.KerasTensor, name: str = "time", fastest: float = FASTEST) -> keras.KerasTensor:
+    """Returns sines and cosines of times [B] in [0, 1], float32 [B, 64] (Vaswani et al. 2017, section 3.5).
+
+    Args:
+        time: times.
+        name: of the time.
+        fastest: half-waves of the fastest of them.
+    """
+    speeds = math.pi * np.geomspace(SLOWEST, fastest, FREQUENCIES)
     angles = layers.Dense(2 * FREQUENCIES, trainable=False, dtype="float32", name=f"{name}_angles")
     angle = angles(layers.Reshape((1,), dtype="float32")(time))
     # cos(w) = sin(w + pi / 2)
@@ -31,7 +37,7 @@ def null_condition(field: Field) -> int | float:
 
 
 def knowledge(
-    units: int, conditions: dict[str, Field], times: Sequence[str] = ("time",)
+    units: int, conditions: dict[str, Field], times: Sequence[str] = ("time",), fastest: float = FASTEST
 ) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor]:
     """Returns (inputs by name, the vector [B, units] of times and conditions) of a network of a flow.
 
@@ -39,9 +45,10 @@ def knowledge(
         units: size of the vector.
         conditions: name -> field, each a label with a known number of classes, or a vector.
         times: names of the inputs that are times [B] in [0, 1].
+        fastest: half-waves in [0, 1] of the fastest feature of a time.
     """
     inputs = {name: keras.Input((), name=name) for name in times}
-    parts = [layers.Dense(units, name=f"of_{name}")(time_features(inputs[name], name)) for name in times]
+    parts = [layers.Dense(units, name=f"of_{name}")(time_features(inputs[name], name, fastest)) for name in times]
     for name, field in conditions.items():
         inputs[name], part = _condition(name, field, units)
         parts.append(part)

@@ -9,7 +9,7 @@ from keras import layers
 
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.networks.timing import knowledge, modulated
+from tfgen.networks.timing import FASTEST, knowledge, modulated
 
 
 def gated(x: keras.KerasTensor, known: keras.KerasTensor) -> keras.KerasTensor:
@@ -42,6 +42,7 @@ def transformer(
     conditions: dict[str, Field] | None = None,
     name: str = "image",
     times: Sequence[str] = ("time",),
+    fastest: float = FASTEST,
 ) -> keras.Model:
     """Returns {`name` [B, H, W, C], time [B], conditions} -> `made` float32 [B, H, W, C].
 
@@ -55,6 +56,7 @@ def transformer(
         conditions: name -> field, labels or vectors.
         name: of the input that is to be moved.
         times: names of the inputs that are times.
+        fastest: half-waves of the fastest feature of a time.
 
     Raises:
         UserError: `heads` does not divide `width`, or the patch is larger than the image.
@@ -65,7 +67,7 @@ def transformer(
         raise UserError(f"patch must fit into {shape[0]}x{shape[1]}, got {patch}")
     rows, columns = (-(-side // patch) for side in shape[:2])
     given = keras.Input(tuple(shape), name=name)
-    inputs, known = knowledge(width, conditions or {}, times)
+    inputs, known = knowledge(width, conditions or {}, times, fastest)
     edges = tuple((0, count * patch - side) for count, side in zip((rows, columns), shape[:2]))
     x = layers.ZeroPadding2D(edges)(given) if any(map(any, edges)) else given
     x = _tokens(x, patch, width)
@@ -110,6 +112,7 @@ def dense_flow(
     conditions: dict[str, Field] | None = None,
     name: str = "point",
     times: Sequence[str] = ("time",),
+    fastest: float = FASTEST,
 ) -> keras.Model:
     """Returns {`name` [B, ...], time [B], conditions} -> `made` float32 [B, ...], by residual dense layers.
 
@@ -120,9 +123,10 @@ def dense_flow(
         conditions: name -> field, labels or vectors.
         name: of the input that is to be moved.
         times: names of the inputs that are times.
+        fastest: half-waves of the fastest feature of a time.
     """
     given = keras.Input(tuple(shape), name=name)
-    inputs, known = knowledge(width, conditions or {}, times)
+    inputs, known = knowledge(width, conditions or {}, times, fastest)
     x = layers.Dense(width)(layers.Flatten()(given) if len(shape) > 1 else given)
     for _ in range(blocks):
         y = modulated(layers.LayerNormalization(center=False, scale=False)(x), known)

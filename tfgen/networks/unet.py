@@ -9,7 +9,7 @@ from keras import layers
 from tfgen.data.source import Field
 from tfgen.networks.dcgan import channels_at, cropped
 from tfgen.networks.shapes import margins
-from tfgen.networks.timing import knowledge, modulated
+from tfgen.networks.timing import FASTEST, knowledge, modulated
 
 
 def residual(x: keras.KerasTensor, channels: int, known: keras.KerasTensor, dropout: float) -> keras.KerasTensor:
@@ -49,6 +49,7 @@ def unet(
     conditions: dict[str, Field] | None = None,
     name: str = "image",
     times: Sequence[str] = ("time",),
+    fastest: float = FASTEST,
 ) -> keras.Model:
     """Returns {`name` [B, H, W, C], time [B], conditions} -> `made` float32 [B, H, W, C].
 
@@ -63,9 +64,10 @@ def unet(
         conditions: name -> field, labels or vectors.
         name: of the input that is to be moved.
         times: names of the inputs that are times.
+        fastest: half-waves of the fastest feature of a time.
     """
     given = x = keras.Input(tuple(shape), name=name)
-    inputs, known = knowledge(4 * width, conditions or {}, times)
+    inputs, known = knowledge(4 * width, conditions or {}, times, fastest)
     edges = margins(shape, depth)
 
     def seen(x: keras.KerasTensor, level: int) -> keras.KerasTensor:
