@@ -155,6 +155,7 @@ def test_numbers_that_do_not_fit_are_refused(accumulate, batch_size, sentence):
         gan(accumulate).fit(IMAGES, LABELS, batch_size=batch_size, verbose=0)
 
 
+@pytest.mark.slow
 def test_batches_of_another_size_later():
     models = [gan(3), gan(), gan()]
     for model in models[:2]:

@@ -258,6 +258,7 @@ def test_samples_and_exported_networks_are_of_the_first_mask(ema):
     np.testing.assert_allclose(found, np.exp(log_p), atol=5 * np.sqrt(0.25 / 4000))
 
 
+@pytest.mark.slow
 def test_several_masks_train_resume_and_load(tmp_path, photos):
     options = {"units": [16], "order": "random", "masks": 3, "ema": 0.5, "dropout": 0.1, "learning_rate": 0.01}
     model, other = (tfgen.build_model("made", (8, 8, 1), **options) for _ in range(2))

@@ -93,6 +93,7 @@ def test_random_examples_fit_their_fields():
     assert set(made["label"]) == {0, 1, 2} and made["time"].shape == (50, 2)
 
 
+@pytest.mark.slow
 def test_a_run_records_the_number_and_goes_on_with_it(tmp_path, monkeypatch, capsys):
     calls = []
     monkeypatch.setattr(batch_size, "peaks", lambda *args: calls.append(args) or linear(100, 0.1)(args[2]))

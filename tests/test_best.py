@@ -41,6 +41,7 @@ def train(folder, epochs, stop="kid", **changes):
     return tfgen.train(recipe, folder, **changes)
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_weights_of_its_best_score_and_goes_on_from_its_last(tmp_path, capsys):
     SCORES.update({20: 0.2, 40: 0.3})
     run = train(tmp_path / "run", 4)

@@ -93,7 +93,12 @@ def only(name):
     return [guarantee for guarantee in GUARANTEES if guarantee.name == name]
 
 
-@pytest.mark.parametrize("name", BROKEN)
+QUICK = ("trains", "resume", "networks", "builds")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in BROKEN]
+)
 def test_a_broken_promise_is_named_and_said_why(name, tmp_path):
     build, sentence = BROKEN[name]
     (found,) = check_subject(Subject("broken", build, FIELDS, tmp_path), only(name))
@@ -139,6 +144,7 @@ def registered(monkeypatch):
         return gan(seed=seed)
 
 
+@pytest.mark.slow
 def test_the_command_says_each_by_name_and_ends_with_1_for_a_failure(registered, monkeypatch, capsys):
     monkeypatch.setattr("tfgen.machine.startup.two_devices", lambda: None)
 

@@ -707,6 +707,7 @@ def test_training_goes_on_where_every_probe_fails(capsys):
     assert capsys.readouterr().out.count("failed and is left out") == 2
 
 
+@pytest.mark.slow
 def test_a_run_whose_probe_fails_writes_its_models(tmp_path, shut, monkeypatch, capsys):
     monkeypatch.setattr("tfgen.runs.job.load_dataset", lambda *args, **options: shut)
     monkeypatch.setattr(tfgen.VariationalModel, "probes", lambda self: [no_such_field, half])

@@ -99,6 +99,7 @@ def test_two_devices_train_as_one_does(case, trained):
         np.testing.assert_array_equal(trained["1"]["streamed/reads"], trained["2"]["streamed/reads"])
 
 
+@pytest.mark.slow
 def test_two_workers_train_as_one_process_does(trained, tmp_path):
     one = trained["1"]
     workers = train_workers(tmp_path, 2, ["streamed", "coupled_step"])

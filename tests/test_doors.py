@@ -382,6 +382,7 @@ def test_batches_without_end_need_a_number_of_steps(form):
     assert int(model.step) == 2
 
 
+@pytest.mark.slow
 def test_weights_of_examples_are_refused_wherever_they_come_in():
     weights, model = np.ones(COUNT, np.float32), labelled_gan()
     triple = tf.data.Dataset.from_tensor_slices((X, Y, weights)).batch(BATCH)

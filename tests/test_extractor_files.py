@@ -35,6 +35,7 @@ def test_another_file_in_the_package_is_not_parsed(monkeypatch, tmp_path):
         load_extractor("lite0")
 
 
+@pytest.mark.slow
 def test_offsets_found_once_give_the_weights_back():
     model = lite0.network()
     random = np.random.default_rng(0)

@@ -347,6 +347,7 @@ def tiny_source(monkeypatch, number=128):
     return source
 
 
+@pytest.mark.slow
 def test_the_recipe_is_a_command(tmp_path, monkeypatch, capsys):
     source = tiny_source(monkeypatch)
     assert train_extractors.main(["--dataset=mnist", f"--out={tmp_path}", "--epochs=1"]) is None

@@ -339,6 +339,7 @@ def coder(**options):
     return tfgen.build_model("latent_flow", SHAPE, 3, **{**SMALL, **CODER, **options})
 
 
+@pytest.mark.slow
 def test_the_flow_of_codes_leaves_the_autoencoder_as_it_is():
     flow, images = coder(), pictures(16)
     flow.compile(stages=[(["autoencoder"], 2), (["flow"], None)])

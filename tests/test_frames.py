@@ -53,7 +53,8 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", ["tfgen run", pytest.param("python -m tfgen.run", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
 def test_from_the_command_to_the_tape_there_are_few_frames_of_our_own(command, tmp_path):
     (tmp_path / "recording_plugin.py").write_text(PLUGIN)
     np.savez(tmp_path / "data.npz", x_train=np.arange(40 * 256, dtype=np.int64).reshape(40, 16, 16, 1).astype(np.uint8))

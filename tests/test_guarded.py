@@ -49,6 +49,7 @@ def recipe(tmp_path):
     return tfgen.Recipe("vae", f"npz:{tmp_path / 'images.npz'}", OPTIONS, **settings)
 
 
+@pytest.mark.slow
 def test_a_callback_that_fails_is_said_once_and_the_run_goes_on_to_its_end(recipe, tmp_path, capsys):
     failing, steps = Failing(ValueError("no such server\nmore of it")), Steps()
     run = tfgen.train(recipe, tmp_path / "run", callbacks=[failing, steps])
@@ -130,6 +131,7 @@ def test_one_that_raises_in_each_hook_is_said_once_each_and_the_bits_stay(recipe
     assert run.record["callbacks"][-1].endswith("Counts") and plain.record["callbacks"] == []
 
 
+@pytest.mark.slow
 def test_a_callback_may_end_the_training(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("tfgen.runs.job.export", lambda *args: None)
 

@@ -34,6 +34,7 @@ def fewer_splits(monkeypatch):
     monkeypatch.setattr(intervals, "TRAIN", 500)
 
 
+@pytest.mark.slow
 def test_400_redraws_are_covered(fewer_splits):
     # seed 0, the first one tried; with seed 1 smallest_class covers 98.25 %
     found = intervals.covered(small(count=8000), 100, 100, 400, intervals.SCORES)

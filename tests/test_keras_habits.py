@@ -198,6 +198,7 @@ class Killed(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every,step", [(2, 8), pytest.param("epoch", 8, marks=slow), pytest.param(3, 11, marks=slow)])
 def test_a_training_that_keras_backs_up_goes_on_to_the_same_bits(every, step, images, tmp_path):
     expected, model, again = eager(gan()), eager(gan()), eager(gan())
@@ -335,6 +336,7 @@ def test_rates_of_several_optimizers_are_one_sentence():
 # Other data.
 
 
+@pytest.mark.slow
 def test_epochs_are_counted_anew_on_other_data_and_the_step_goes_on(images):
     model = eager(gan())
     assert fit(model, images) == STEPS

@@ -88,6 +88,7 @@ def test_wandb_gets_the_recipe_the_history_and_pictures(recipe, tracker, tmp_pat
     assert steps == sorted(steps), "wandb drops what comes for an earlier step"
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_in_the_trackers_own_run(recipe, tracker, tmp_path):
     wandb, mlflow, trackio = (tracker(name) for name in ("wandb", "mlflow", "trackio"))
     names = recipe.replace(logger="wandb,mlflow,trackio")
@@ -168,6 +169,7 @@ def test_a_package_that_is_broken_is_said(tmp_path, monkeypatch):
         tracker_module("brokentracker")
 
 
+@pytest.mark.slow
 def test_a_logger_of_ones_own(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(LOGGERS, "_registered", {})
 

@@ -76,7 +76,13 @@ def examined(tmp_path_factory):
     return functools.cache(lambda name: subject_of(name, tmp_path_factory.mktemp(name)))
 
 
-@pytest.fixture(params=NAMES)
+# One of each family: all of them at once would take the fast suite past its limit.
+FIRST = ("vae", "cgan", "pix2pix", "flow_matching", "made")
+IN_CI = ("resume",)  # of the others, with the tests of plugins: it trains, and needs their states, seeds and files
+LATER = [pytest.mark.slow, pytest.mark.plugins]
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[] if name in FIRST else LATER) for name in NAMES])
 def subject(request, examined):
     """Each model."""
     return examined(request.param)
@@ -90,23 +96,14 @@ def kept(subject, guarantee):
         assert subject.course.model.sampler is None or "needs two devices" in str(reason)
 
 
-# All of them at once would take the fast suite past its limit.
-FIRST = ("ae", "vae", "gan", "dcgan", "cgan", "pix2pix")
-LATER = ("seed", "saving", "resume", "precision")  # of the other models: the slow tests, and one in CI
-IN_CI = ("resume",)  # with the tests of plugins: it needs the others' states, seeds and files
-# a loop over every pixel, traced and run once per signature
-LONG = {("pixelcnn", "endpoints"), ("pixelcnn", "sampling"), ("made", "endpoints")}
-
-
 def cases():
     """(model, guarantee); what takes long runs with the tests of plugins for the first models, else as a slow test."""
-    slow, plugins = pytest.mark.slow, pytest.mark.plugins
     for name in NAMES:
         for guarantee in GUARANTEES:
             in_ci = name in FIRST or (guarantee.name in IN_CI and not guarantee.long)
-            later = [slow, plugins] if in_ci else [slow]
-            fast = not guarantee.long and (name in FIRST or guarantee.name not in LATER)
-            fast = fast and (name, guarantee.name) not in LONG
+            later = LATER if in_ci else LATER[:1]
+            # made's endpoints have a loop over every pixel, traced and run once per signature
+            fast = not guarantee.long and name in FIRST and (name, guarantee.name) != ("made", "endpoints")
             yield pytest.param(name, guarantee, marks=[] if fast else later, id=f"{name}-{guarantee.name}")
 
 
@@ -151,7 +148,7 @@ def test_it_can_do_what_its_endpoints_say(subject):
 
 
 def other_networks():
-    """(model, network): those of a group of options on the first model that takes it, on the others as slow tests."""
+    """(model, network): those of a group of options on the first of a family, on the others as slow tests."""
     seen = set()
     for name in NAMES:
         builder = models.MODELS.get(name)
@@ -159,7 +156,8 @@ def other_networks():
         owner = next((type(group) for group in groups if "network" in group.__dataclass_fields__), name)
         for network in networks_of(name):
             if network != default_of(name):
-                yield pytest.param(name, network, marks=[pytest.mark.slow] if (owner, network) in seen else [])
+                fast = name in FIRST and (owner, network) not in seen
+                yield pytest.param(name, network, marks=[] if fast else [pytest.mark.slow])
                 seen.add((owner, network))
 
 

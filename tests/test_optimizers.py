@@ -150,6 +150,7 @@ def test_a_saved_model_goes_on_with_its_schedule(tmp_path):
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
 
+@pytest.mark.slow
 def test_a_process_that_knows_one_optimizer_can_load_every_schedule():
     code = "import keras, tfgen.optimizers.fused; found = map(keras.saving.get_registered_object, "
     code += "['tfgen>FusedAdam', 'tfgen>RampedSGD', 'tfgen>Warmup', 'tfgen>Floor']); print(all(found))"

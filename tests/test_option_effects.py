@@ -138,14 +138,15 @@ def has_effect(name, option, value, context, points=False):
 
 
 def cases():
-    """(model, option): those of a group on the first model that takes them, on the others as slow tests."""
-    seen = set()
-    for name in sorted(NAMES, key=lambda name: (name not in ("ae", "vae", "gan", "dcgan", "cgan"), name)):
+    """(model, option): those of a group on the first model that takes them; those of other models are slow tests."""
+    seen, first = set(), ("ae", "vae", "gan", "dcgan", "cgan", "latent_flow", "made")
+    for name in sorted(NAMES, key=lambda name: (name not in first, name)):
         builder = models.MODELS.get(name)
         declared = owners(builder)
         for option in option_parameters(builder):
             key = declared.get(option, name), option
-            yield pytest.param(name, option, marks=[pytest.mark.slow] if key in seen else [])
+            fast = name in first and key not in seen
+            yield pytest.param(name, option, marks=[] if fast else [pytest.mark.slow])
             seen.add(key)
 
 
@@ -264,11 +265,8 @@ def test_several_idle_options_share_a_line_for_each_reason():
     ]
 
 
-LARGE = ("ddpm_paper", "flow_matching_paper", "latent_flow_paper", "mean_flow_paper")  # seconds each to build
-
-
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in recipe_names()]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n.endswith("_paper") else []) for n in recipe_names()]
 )
 def test_no_config_that_ships_brings_an_idle_option(name):
     recipe = load_recipe(name)
@@ -287,6 +285,7 @@ def test_what_the_user_gives_is_refused_where_a_recipe_makes_it_idle():
         models.build_from_recipe(Recipe("dcgan", options={"seed": 3}), IMAGES)
 
 
+@pytest.mark.slow
 def test_a_run_records_what_had_an_effect_and_goes_on_under_the_same_command(tmp_path, capsys):
     small = {"network": "dense", "units": "8", "latent_dim": 2}
     recipe = load_recipe("vae").replace(options=small, steps=2, batch_size=4)

@@ -161,6 +161,7 @@ def held_out_order(calls, x=X):
     return np.array(seen["b"]), np.array(seen["a"])
 
 
+@pytest.mark.slow
 def test_held_out_examples_go_on_by_the_step_whatever_the_training_examples():
     held_out, trained = held_out_order([6])
     assert held_out.shape == (6, BATCH)

@@ -35,6 +35,10 @@ LIMITS = {
 }
 OPTIONS = {"two_stage": {"first_steps": 4}}
 names = pytest.mark.parametrize("name", LIMITS)
+QUICK = ("own_flow_matching", "auxiliary_classifier", "two_stage")  # a kind each; the others with the slow tests
+few_names = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in LIMITS]
+)
 # with the tests of plugins run the others, each a kind of its own; these only with the slow ones
 LONG = ("conditional_vae", "own_cyclegan", "own_vae_gan")
 killed = [pytest.param(name, marks=[] if name in LONG else pytest.mark.plugins) for name in LIMITS]
@@ -89,7 +93,7 @@ def conditions(model):
     return {name: arrays(3, 4)[name] for name in model.conditions if name != "label"}
 
 
-@names
+@few_names
 def test_it_trains_and_goes_on_from_a_checkpoint_and_its_file_to_the_bit(name, tmp_path):
     model = fit(built(name))
     start = built(name)
@@ -111,7 +115,7 @@ def test_its_samples_follow_from_the_seed_and_the_number_alone(name):
     np.testing.assert_array_equal(model.sample(2, seed=3, start=2, conditions=conditions(model)), many[2:4])
 
 
-@names
+@few_names
 def test_its_signatures_give_what_the_model_gives(name, tmp_path):
     model = built(name)
     export_savedmodel(model, tmp_path / "export")

@@ -55,6 +55,7 @@ def test_samples_are_those_of_the_machine_that_made_it(name):
     assert repr(found).startswith(f"Run('pretrained:{name}'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDED)
 def test_every_command_takes_it_and_writes_elsewhere(name, tmp_path, capsys):
     before, given, place = files(), f"--run=pretrained:{name}", pathlib.Path("runs") / f"pretrained-{name}"
@@ -170,6 +171,7 @@ def test_the_installed_package_has_them_in_a_new_process(tmp_path):
     assert done.stdout.count("(1, 28, 28, 1)") == len(NAMES)
 
 
+@pytest.mark.slow
 def test_pictures_of_ones_own_are_encoded(tmp_path, capsys):
     encoders = [name for name in NAMES if "encode" in tfgen.load_run(f"pretrained:{name}").model.endpoints()]
     Image.new("L", (28, 28), 100).save(tmp_path / "gray.png")

@@ -41,6 +41,7 @@ def test_a_tensorflow_that_is_loaded_has_read_the_variable_already(monkeypatch):
     assert VARIABLE not in os.environ
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("avx2" not in processor.cpu_flags(), reason="this processor has no AVX2")
 @pytest.mark.parametrize(("said", "used"), [({}, True), ({VARIABLE: "0"}, False)])
 def test_commands_have_tensorflow_use_it(said, used):

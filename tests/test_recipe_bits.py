@@ -38,8 +38,7 @@ def lines(process):
 
 # networks of papers are large, and steps that are not compiled take seconds each
 PAPERS = [name for name in NAMES if name.endswith("_paper")]
-BUILT = [pytest.param([n for n in NAMES if n not in PAPERS], marks=pytest.mark.plugins, id="for a CPU")]
-BUILT += [pytest.param(PAPERS, id="of papers")]
+BUILT = [pytest.param([n for n in NAMES if n not in PAPERS], id="for a CPU"), pytest.param(PAPERS, id="of papers")]
 
 
 @pytest.mark.slow
@@ -52,8 +51,8 @@ def test_every_recipe_builds_and_steps_alike_in_two_processes(names):
     assert {name: line["digest"] for name, line in first.items()} == {n: second[n]["digest"] for n in names}
 
 
-# All recipes take a quarter of an hour: with the tests of plugins run those of an autoencoder, of a GAN and of points.
-FIRST = ["vae", "dcgan", "gan_ring"]
+# All recipes take a quarter of an hour: with the tests of plugins run those of an autoencoder and of points.
+FIRST = ["vae", "gan_ring"]
 PARTS = [pytest.param(FIRST, marks=pytest.mark.plugins, id="first")]
 PARTS += [pytest.param([n for n in NAMES if n not in FIRST][part::6], id=f"later-{part}") for part in range(6)]
 
@@ -79,10 +78,12 @@ def test_every_recipe_trains_twice_to_the_same_bits_and_continues_to_them_or_say
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("gan", {"initial_scale": 0.05, "dropout": 0.5}),
         ("dcgan", {"width": 2, "dropout": 0.4, "augment": "translate"}),
-        ("cgan", {"network": "dense", "initial_scale": 0.05, "dropout": 0.3}),
-        ("vae", {"network": "dense", "units": [4], "stddev": 0.02, "prior": "normal"}),
+        pytest.param("gan", {"initial_scale": 0.05, "dropout": 0.5}, marks=pytest.mark.slow),
+        pytest.param("cgan", {"network": "dense", "initial_scale": 0.05, "dropout": 0.3}, marks=pytest.mark.slow),
+        pytest.param(
+            "vae", {"network": "dense", "units": [4], "stddev": 0.02, "prior": "normal"}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_nothing_that_went_before_moves_a_model_of_a_seed(name, options):
@@ -105,6 +106,7 @@ def test_a_seed_is_all_that_differs_between_two_models():
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.slow
 def test_a_recipes_seed_holds_for_builders_that_take_none(monkeypatch):
     def own(fields):
         """For this test."""

@@ -103,9 +103,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert newest_step(tmp_path) == stopped
 
 
-@pytest.mark.parametrize(
-    "first", [38, pytest.param(45, marks=pytest.mark.slow)], ids=["at an epoch's end", "within an epoch"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [38, 45], ids=["at an epoch's end", "within an epoch"])
 def test_a_run_that_is_lengthened_has_the_history_of_a_long_one(first, tmp_path):
     train(small_recipe("vae", steps=first), tmp_path / "short")
     lengthened = train(small_recipe("vae", steps=57), tmp_path / "short")
@@ -123,6 +122,7 @@ def test_another_recipe_is_refused_and_nothing_is_lost(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_says_so_and_more_steps_go_on(tmp_path, capsys):
     recipe = small_recipe("vae", steps=2)
     train(recipe, tmp_path)
@@ -161,6 +161,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(tm
     assert good == 0 or good < 200
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_earlier_checkpoints(tmp_path, monkeypatch):
     import errno
     import pathlib

@@ -71,6 +71,7 @@ def run(monkeypatch, *arguments):
     rigged.main()
 
 
+@pytest.mark.slow
 def test_the_command_trains_a_row_once_judges_it_again_and_writes_the_page(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)  # where --plugin=benchmarks.rigged_parts is found
     given = [f"--work={tmp_path}", "--rows=rigged", "--only=20_steps-gan,pixels_of_0_and_1-ae"]

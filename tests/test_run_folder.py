@@ -271,6 +271,7 @@ def test_a_second_process_is_told_and_a_killed_one_leaves_no_lock(folder, recipe
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_the_command_says_so_in_a_line(folder, recipe):
     config = folder.parent / "config.py"
     config.write_text(f"import tfgen\n\n\ndef recipe():\n    return tfgen.{recipe!r}\n")
@@ -404,6 +405,7 @@ def test_a_run_shows_itself(folder, tmp_path):
 # Names in the folder of checkpoints.
 
 
+@pytest.mark.slow
 def test_names_that_are_no_checkpoints_are_passed_over(folder, recipe, capsys):
     checkpoints = folder / "checkpoints"
     for name in ("step_abc", "step_", "step_99999999999999999999999", "step_7", "step_٣٣٣٣٣٣٣٣", "step_²²²²²²²²"):

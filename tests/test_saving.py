@@ -182,6 +182,7 @@ def own_models(tmp_path, monkeypatch):
     sys.modules.pop("own_models")
 
 
+@pytest.mark.slow
 def test_a_class_of_ones_own_comes_back_in_a_process_that_imports_its_module(own_models, photos, tmp_path):
     model, other = own_models.own(), own_models.nameless()
     model.states["strength"].assign(7.0)

@@ -248,6 +248,7 @@ def test_the_logit_is_the_log_of_the_sum_of_the_classes(network):
 # The supervised classifier.
 
 
+@pytest.mark.slow
 def test_both_accuracies_stand_side_by_side(monkeypatch):
     images, labels = data()
     model = built(labelled=30, noise=0.0, hidden_noise=0.0, hidden=[8], learning_rate=0.02)

@@ -81,6 +81,7 @@ def passes(model, images, monkeypatch):
     return counts
 
 
+@pytest.mark.slow
 def test_the_generator_runs_once(photos, monkeypatch):
     images = photos(BATCH, SHAPE)
     assert passes(gan(shared_pass=True), images, monkeypatch) == {"generator": 1, "discriminator": 3}

@@ -210,6 +210,7 @@ def spoil(folder):
     (folder / "samples" / "progress.gif").mkdir()
 
 
+@pytest.mark.slow
 def test_a_resume_survives_every_side_file_and_ends_with_the_same_bits(begun, recipe, whole, tmp_path, capsys):
     folder = pathlib.Path(shutil.copytree(begun, tmp_path / "run"))
     spoil(folder)

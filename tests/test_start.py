@@ -86,6 +86,7 @@ def test_a_run_starts_from_the_weights_of_another_and_says_so(recipe, origin, tm
     assert run.record["recipe"]["init_from"] == str(origin)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_does_not_start_again_and_needs_no_origin(recipe, origin, tmp_path, capsys):
     copied = shutil.copytree(origin, tmp_path / "copied")
     recipe = recipe.replace(init_from=str(copied))

@@ -137,6 +137,7 @@ def test_two_domains_translate_both_ways():
         pix2pix().translate(pictures(1, (8, 8, 1)), reverse=True)
 
 
+@pytest.mark.slow
 def test_two_domains_train_on_data_without_pairs(monkeypatch):
     monkeypatch.setattr(data.DATASETS, "_registered", {})
     values = {"x_train": pictures(40, (8, 8, 1)), "y_train": np.arange(40) % 2, "class_names": ["a", "b"]}
