@@ -11,6 +11,7 @@ from tfgen.data.source import Examples
 from tfgen.diagnosis.conditions import condition_probes
 from tfgen.diagnosis.general import loss_column
 from tfgen.machine.remapper import as_traced
+from tfgen.machine.tracing import traced
 from tfgen.noise import Noise
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Step
@@ -143,7 +144,7 @@ class Measure:
             self._names = tuple(measured)
             return tf.stack(list(measured.values())) if measured else tf.zeros([0])
 
-        self._function = as_traced(tf.function(stacked, autograph=False))
+        self._function = as_traced(traced(stacked))
 
     def __call__(self) -> dict[str, float]:
         """Returns the measurements by name."""

@@ -13,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.errors import UserError
+from tfgen.machine.tracing import traced
 
 if TYPE_CHECKING:
     from keras import Model as Fit  # `ReplicatedFit` is mixed into one
@@ -223,7 +224,7 @@ class ReplicatedFit(Fit):
         if step_function != self.train_step or (strategy is None and self.same_phases_always):
             return super()._make_function(step_function)
         one = self._one_step if self.same_phases_always else self._one_scheduled_step()
-        one = tf.function(one, autograph=False) if self.same_phases_always and not self.run_eagerly else one
+        one = traced(one) if self.same_phases_always and not self.run_eagerly else one
 
         # the steps of one execution in a graph loop, which returns to Python once
         def several(iterator, count):
@@ -234,8 +235,7 @@ class ReplicatedFit(Fit):
         def in_turn(iterator, count):
             return [one(iterator) for _ in range(int(count))][-1]
 
-        traced = self.same_phases_always and not self.run_eagerly
-        several = tf.function(several, autograph=False) if traced else in_turn
+        several = traced(several) if self.same_phases_always and not self.run_eagerly else in_turn
 
         def function(iterator):
             if self._steps_left is None:
@@ -297,15 +297,15 @@ class ReplicatedFit(Fit):
 
     def _one_scheduled_step(self):
         """Returns a training step of the phases that run at the current step; each set of phases has its own trace."""
-        traced = {}
+        steps = {}
 
         def one(iterator):
             phases = self.running_phases()
             names = tuple(phase.name for phase in phases)
-            if names not in traced:
+            if names not in steps:
                 step = functools.partial(self._one_step, phases=phases)
-                traced[names] = step if self.run_eagerly else tf.function(step, autograph=False)
-            traced[names](iterator)
+                steps[names] = step if self.run_eagerly else traced(step)
+            steps[names](iterator)
             return self.averages.seen()
 
         return one

@@ -13,6 +13,7 @@ from tfgen.errors import UserError
 from tfgen.evaluation.files import read_samples
 from tfgen.latent.exploration import Exploration, checked
 from tfgen.latent.space import Space, repeated
+from tfgen.machine.tracing import traced
 from tfgen.metrics.score import POSITIVE, mean_of
 from tfgen.runs.reading import picture_names, read_pictures
 from tfgen.sampling import grids
@@ -183,7 +184,7 @@ def descended(
             towards = (first / (1.0 - DECAYS[0] ** index)) / (tf.sqrt(second / (1.0 - DECAYS[1] ** index)) + 1e-8)
             return space.prior.confined(z - rate * towards), first, second
 
-        step = tf.function(advance)
+        step = traced(advance)
         z = tf.constant(latents[part])
         state = z, tf.zeros_like(z), tf.zeros_like(z)
         for index in range(steps):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfgen.data.source import Examples, Source
 from tfgen.domains import Seed, check
 from tfgen.errors import UserError
+from tfgen.machine.tracing import traced
 from tfgen.priors import Prior
 
 if TYPE_CHECKING:
@@ -82,14 +83,14 @@ class Space:
 
     @functools.cached_property
     def _latents(self) -> Callable:
-        return tf.function(self.model.latents_from_seeds, reduce_retracing=True, autograph=False)
+        return traced(self.model.latents_from_seeds, reduce_retracing=True)
 
     @functools.cached_property
     def _pictures(self) -> Callable:
         def pictures(z: tf.Tensor, conditions: dict[str, tf.Tensor]) -> tf.Tensor:
             return self.model.as_stored(self.model.decode_latents(z, conditions))
 
-        return tf.function(pictures, reduce_retracing=True, autograph=False)
+        return traced(pictures, reduce_retracing=True)
 
     # Latents.
 

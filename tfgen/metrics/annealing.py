@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 from tfgen import likelihoods
 from tfgen.errors import UserError
 from tfgen.likelihoods import Likelihood
+from tfgen.machine.tracing import traced
 from tfgen.metrics.chains import Annealer, log_mean_exp, normal_noise
-from tfgen.metrics.inputs import Inputs, check_exact, compiled, prepared_rows
+from tfgen.metrics.inputs import Inputs, check_exact, prepared_rows
 from tfgen.noise import Noise, stream_key
 from tfgen.training.model import GenerativeModel
 
@@ -192,7 +193,7 @@ class Target:
         self.likelihood: Likelihood = likelihoods.gaussian(sigma) if own is None else own
         self.to_latent = prior.from_normal
         self.to_latent(tf.zeros([1, model.latent_dim]))  # raises for an unknown prior now, not within the graph
-        self.prepare, self.simulate = compiled(self._prepare), compiled(self._simulate)
+        self.prepare, self.simulate = traced(self._prepare), traced(self._simulate)
 
     def decode(self, u: tf.Tensor, conditions: dict) -> dict[str, tf.Tensor]:
         """Returns the arguments of the likelihood from u float32 [B, D]."""

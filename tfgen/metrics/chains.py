@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.errors import UserError
-from tfgen.metrics.inputs import compiled, rows_at_once
+from tfgen.machine.tracing import traced
+from tfgen.metrics.inputs import rows_at_once
 from tfgen.networks.calling import differentiating
 from tfgen.noise import stream_key
 
@@ -95,8 +96,8 @@ class Annealer:
         self.target, self.chains, self.pilots, self.seed = target, int(chains), int(pilots), int(seed)
         self.leapfrog_steps, self.latent_dim = int(leapfrog_steps), target.model.latent_dim
         self.rows, self.path = rows_of(target) if rows is None else rows, schedule(temperatures)
-        self._forward = differentiating([target.network], compiled(self._climb))
-        self._reverse = differentiating([target.network], compiled(self._descend))
+        self._forward = differentiating([target.network], traced(self._climb))
+        self._reverse = differentiating([target.network], traced(self._descend))
 
     def batches(self, count: int) -> Iterator[tuple[np.ndarray, int]]:
         """Yields (index int64 [n], number of them that count), all of one size: the last is padded with its last."""

@@ -1,6 +1,5 @@
 """Images and conditions for the metrics of a model: checked, in batches, prepared as in training."""
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from tfgen.data.checks import check_against
 from tfgen.errors import UserError, nearest
+from tfgen.machine.tracing import traced
 from tfgen.noise import Noise
 from tfgen.training.model import GenerativeModel
 
@@ -57,7 +57,7 @@ class Inputs:
         """Returns `function(index, fields, *more)` as a `tf.function`, traced once for batches of every size."""
         fields = {name: tf.TensorSpec([None, *a.shape[1:]], a.dtype) for name, a in self.arrays.items()}
         signature = (tf.TensorSpec([None], tf.int64), fields, *more)
-        return tf.function(functools.partial(function), input_signature=signature, autograph=False)
+        return traced(function, input_signature=signature)
 
     def as_batch(self, fields: dict) -> dict[str, tf.Tensor]:
         """Returns the fields as the networks see them; traceable."""
@@ -94,12 +94,6 @@ def prepared_rows(model: GenerativeModel, batch: dict, index: tf.Tensor, seed: i
 def preparation(seed: int, index: tf.Tensor) -> Noise:
     """Returns the noise that prepares image number `index`."""
     return Noise(seed, index, "bound/")
-
-
-def compiled(function: Callable) -> Callable:
-    """Returns a new `tf.function`, one per use of a metric."""
-    # a new partial each time: TensorFlow warns of retracing where many tf.functions share one Python function
-    return tf.function(functools.partial(function), autograph=False)
 
 
 # Checks.

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from tfgen.domains import Count, Natural, Seed, check
 from tfgen.errors import UserError
+from tfgen.machine.tracing import traced
 from tfgen.samplers import Sampler
 from tfgen.sampling.conditions import Conditioned, Networks
 from tfgen.sampling.endpoints import Endpoint
@@ -123,7 +124,7 @@ class Sampling(Conditioned):
             def draw(seeds: tf.Tensor, conditions: dict[str, tf.Tensor]) -> tf.Tensor:
                 return self.samples_from_seeds(seeds, conditions, sampler=sampler, stochastic=stochastic)
 
-            functions[sampler, stochastic] = tf.function(draw, reduce_retracing=True, autograph=False)
+            functions[sampler, stochastic] = traced(draw, reduce_retracing=True)
         return functions[sampler, stochastic]
 
     def forget_traces(self) -> None:

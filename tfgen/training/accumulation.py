@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfgen.errors import UserError
+from tfgen.machine.tracing import traced
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Gradient, Step, added
 
@@ -67,7 +68,7 @@ def accumulated(
 
     if step.noise.replicas == 1 and not tf.executing_eagerly():
         # traced once, not per part; a collective operation of several replicas cannot run inside such a function
-        of_part = tf.function(of_part, autograph=False)
+        of_part = traced(of_part)
     gradients: list[Gradient] = [None] * len(variables)
     logs: list[tuple] = []
     finished: list[Any] = []

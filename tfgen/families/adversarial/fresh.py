@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfgen.data.source import Examples
 from tfgen.families.adversarial.probes import fraction, separation
+from tfgen.machine.tracing import traced
 from tfgen.networks.calling import call, differentiating
 from tfgen.networks.seeding import seeded
 from tfgen.noise import Noise, stream_key
@@ -32,7 +33,7 @@ class Fresh:
         self.network = reinitialised(model.discriminator if network is None else network, stream_key("fresh", seed))
         self.optimizer = self.made_optimizer()
         # a graph: even of ten updates it takes less time than operations one by one, but not of a few looks
-        learn = tf.function(self._update, autograph=False, reduce_retracing=True)
+        learn = traced(self._update, reduce_retracing=True)
         self._learn = differentiating([self.network, model.generator], learn)
 
     def made_optimizer(self) -> keras.optimizers.Optimizer:
