@@ -77,7 +77,7 @@ CARDS = (
             "schedule": "no rise: cosine and linear schedules alone have one here, and these span all steps",
             "sampling": "the same: a jump",
             "attention": ATTENTION,
-            "time": TIME,
+            "time": "32 frequencies of at most two half-waves in [0, 1], which is differentiated; theirs 64 or more",
             "augmentation": "none; theirs that of Karras et al. 2022",
         },
     ),

@@ -5,8 +5,9 @@
 The U-Net of `ddpm_paper` with two times and dropout 0.2; Adam at 6e-4 with beta_2 = 0.999, batches of 1024, 800,000
 steps, a moving average of 0.99995, times from a logit-normal distribution, a span for three quarters of the examples,
 errors weighted with p = 0.75 (also in the authors' code, Gsunshine/py-meanflow, `scripts/cifar10_v0.sh`). The paper
-reports an FID of 2.92 without labels. Different here: times of N(0, 1) instead of N(-2, 2^2); no warmup, theirs 200
-epochs; mirrored images in place of the augmentation of Karras et al. 2022.
+reports an FID of 2.92 without labels. Different here: times of N(0, 1) instead of N(-2, 2^2), with features of at most
+two half-waves between noise and data; no warmup, theirs 200 epochs; mirrored images in place of the augmentation of
+Karras et al. 2022.
 """
 
 import tfgen
