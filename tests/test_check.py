@@ -93,11 +93,11 @@ def only(name):
     return [guarantee for guarantee in GUARANTEES if guarantee.name == name]
 
 
-QUICK = ("trains", "resume", "networks", "builds")
+AT_ONCE = ("trains", "resume", "networks", "builds")  # the others are slow
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in BROKEN]
+    "name", [pytest.param(name, marks=[] if name in AT_ONCE else [pytest.mark.slow]) for name in BROKEN]
 )
 def test_a_broken_promise_is_named_and_said_why(name, tmp_path):
     build, sentence = BROKEN[name]

@@ -139,7 +139,7 @@ def has_effect(name, option, value, context, points=False):
 
 def cases():
     """(model, option): those of a group on the first model that takes them; those of other models are slow tests."""
-    seen, first = set(), ("ae", "vae", "gan", "dcgan", "cgan", "latent_flow", "made")
+    seen, first = set(), ("ae", "vae", "gan", "dcgan", "cgan", "flow_matching", "made")
     for name in sorted(NAMES, key=lambda name: (name not in first, name)):
         builder = models.MODELS.get(name)
         declared = owners(builder)
