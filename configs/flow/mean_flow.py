@@ -13,8 +13,8 @@ settings of Geng et al. 2025. Frechet distance of 2,000 samples in one, two and 
 
 Of logit-normal times hardly any example spans the whole way, which one step is. The derivative by the time is noise
 where features of the time are fast: at a frequency of 64 the squared error is 2.4, at 2 it is 0.4. The transformer has
-4 blocks of 128 and patches of 4 pixels. The third row is this recipe, which goes on to 888 steps: 20.3 in one step, 15.6 in two,
-14.0 in eight, and 15.9 by `heun` with ten.
+4 blocks of 128 and patches of 4 pixels. The third row is this recipe, which goes on to 888 steps: 20.3 in one step,
+15.6 in two, 14.0 in eight, and 15.9 by `heun` with ten.
 """
 
 import tfgen
