@@ -96,6 +96,7 @@ def test_micro_batches_make_the_update_of_the_whole_batch(count, full):
         assert values == pytest.approx(logs[1].history[name], rel=1e-4), name
 
 
+@pytest.mark.slow
 def test_a_vae_with_several_draws_an_image_too():
     images = np.random.default_rng(1).integers(0, 256, (24, 16, 16, 1), dtype=np.uint8)
     models = [vae(), vae(4), vae()]
@@ -114,6 +115,7 @@ def test_batch_normalisation_is_the_exception_and_sees_every_micro_batch():
     assert np.mean(moved[1]) == pytest.approx(np.mean(moved[0]) * (1 - 0.5**3) / (1 - 0.5), rel=0.2)
 
 
+@pytest.mark.slow
 def test_eager_steps_are_the_same():
     models = [gan(3, eager=True), gan(3), gan()]
     for model in models[:2]:

@@ -48,6 +48,7 @@ def test_a_linear_decoder_from_both_sides(latent, shape, temperatures):
     assert found.lower.dtype == np.float64 and seen == [(60, 120), (120, 120)]
 
 
+@pytest.mark.slow
 def test_a_generator_from_both_sides_and_more_temperatures_close_the_gap():
     linear = Linear(2, (2, 3, 1))
     arguments = {"chains": 4, "leapfrog_steps": 3, "pilots": 1, "sigma": 0.2}

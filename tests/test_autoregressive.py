@@ -236,7 +236,9 @@ def test_steps_take_the_masks_in_turn():
         np.testing.assert_array_equal(model.log_prob(batch, step), expected)
 
 
-@pytest.mark.parametrize("name, blocks", [("pixelcnn", "blocks"), ("vq_vae", "prior_blocks")])
+@pytest.mark.parametrize(
+    "name, blocks", [("pixelcnn", "blocks"), pytest.param("vq_vae", "prior_blocks", marks=pytest.mark.slow)]
+)
 def test_a_network_without_gated_layers_samples_in_graphs_too(name, blocks):
     small = {"width": 3, "prior_width": 3, "codes": 5} if name == "vq_vae" else SMALL[name]
     model = tfgen.build_model(name, (8, 8, 1), **{**small, blocks: 0})

@@ -187,6 +187,7 @@ def sample(runs, *flags, model="caption_gan"):
     return COMMAND([f"--run={runs / model}", *flags])
 
 
+@pytest.mark.slow
 def test_captions_are_taken_in_turn_and_kept_beside_samples(runs, tmp_path):
     out = tmp_path / "s.npz"
     assert sample(runs, *FLAGS, "--num=5", "--seed=4", f"--out={out}") == 0

@@ -170,6 +170,7 @@ def quick(*flags):
     return ["--num=60", "--nocontrols", "--metrics=fd", "--extractor=fashion_mnist", *flags]
 
 
+@pytest.mark.slow
 def test_an_evaluation_states_its_conditions(runs, tmp_path):
     assert command(evaluate, runs / "image", *quick(f"--out={tmp_path / 'e.json'}", f"--cache={tmp_path}")) == 0
     found = json.loads((tmp_path / "e.json").read_text())

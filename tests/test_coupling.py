@@ -36,7 +36,7 @@ def moved(fields, couplings=4, squeezed=0, shapes=None):
 
 CASES = [
     pytest.param(POINT, {}, id="points"),
-    pytest.param(image(2, 3, 1), {}, id="odd image"),
+    pytest.param(image(2, 3, 1), {}, id="odd image", marks=pytest.mark.slow),
     pytest.param(image(2, 2, 3), {"squeezed": 2, "shapes": [(2, 2, 3)] * 2 + [(1, 1, 12)] * 2}, id="blocks"),
 ]
 

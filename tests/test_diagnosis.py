@@ -177,8 +177,10 @@ def half_black(n):
     "images, without",
     [
         (np.repeat(blobs(4), 64, axis=0), {"nearest_diversity"}),  # an oversampled set: hardly a row without a copy
-        (np.full((256, SIDE, SIDE, 1), 77, np.uint8), {"nearest_diversity", "diversity"}),
-        (half_black(256), set()),
+        pytest.param(
+            np.full((256, SIDE, SIDE, 1), 77, np.uint8), {"nearest_diversity", "diversity"}, marks=pytest.mark.slow
+        ),
+        pytest.param(half_black(256), set(), marks=pytest.mark.slow),
     ],
 )
 def test_duplicates_make_no_ratio_infinite(images, without, capsys):
@@ -222,7 +224,14 @@ def judged_by(units, activation, images):
     return Probe(model, model.as_examples(images), size=48)()
 
 
-@pytest.mark.parametrize("units, activation, most", [(1, "tanh", 1), (3, "relu", 3), (64, "linear", 1)])
+@pytest.mark.parametrize(
+    "units, activation, most",
+    [
+        (3, "relu", 3),
+        pytest.param(1, "tanh", 1, marks=pytest.mark.slow),
+        pytest.param(64, "linear", 1, marks=pytest.mark.slow),
+    ],
+)
 def test_the_directions_of_a_discriminator_are_at_most_its_units(units, activation, most):
     row = judged_by(units, activation, noise_images(64))
     assert 0 <= row["directions"] <= most
@@ -230,6 +239,7 @@ def test_the_directions_of_a_discriminator_are_at_most_its_units(units, activati
     assert [finding.name for finding in found_in(rows_of(3, **narrow))] == ["discriminator_narrow"]
 
 
+@pytest.mark.slow
 def test_wide_discriminators_have_a_direction_for_each_image_and_equal_images_say_nothing():
     assert judged_by(64, "relu", noise_images(64))["directions"] == 32
     for images, most in ((np.repeat(noise_images(4), 16, axis=0), 4), (shades(64), 1)):  # few copies; one colour each
@@ -684,7 +694,11 @@ class WithProbes(tfgen.VariationalModel):
 
 @pytest.mark.parametrize(
     "bad, reason",
-    [(no_such_field, "'caption'"), (not_a_scalar, "must be a scalar"), (fails_in_the_graph, "assertion failed")],
+    [
+        pytest.param(no_such_field, "'caption'", marks=pytest.mark.slow),
+        pytest.param(not_a_scalar, "must be a scalar", marks=pytest.mark.slow),
+        (fails_in_the_graph, "assertion failed"),
+    ],
 )
 def test_a_probe_that_fails_is_said_once_and_left_out(bad, reason, capsys):
     networks = vae()

@@ -29,7 +29,7 @@ SCRIPT = str(HERE / "replicated_training.py")
 ENVIRON = {**os.environ, "PYTHONPATH": str(HERE.parent)}
 SGD, ADAM, COUPLED = 1e-4, 1e-2, 1e-5  # of the distance trained; what is said to hold after 20 steps
 IN_NAMESPACE = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-QUICK = ["quick", "gan_adam", "streamed", "coupled", "coupled_step"]
+QUICK = ["quick", "coupled"]
 COMPLETE = [  # of each kind of model, loss and input
     *("dcgan", "dcgan_adam", "critic", "noisy", "r1", "shared", "cgan", "captions"),
     *("gan", "gan_adam", "vae", "vae_adam", "ae"),

@@ -147,7 +147,8 @@ def unknown(x):
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=spec)
 
 
-@pytest.mark.parametrize("steps", [1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("steps", [1, 4])
 def test_a_data_set_of_unknown_length_counts_as_one_of_known_length(steps):
     x = X[: 2 * BATCH + 5]
     known, other = vae(), vae()

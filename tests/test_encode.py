@@ -58,6 +58,7 @@ def run(data, tmp_path_factory):
     return tfgen.train(recipe, tmp_path_factory.mktemp("run"))
 
 
+@pytest.mark.slow
 def test_a_class_is_left_out_of_training_and_validation_alone(data, run):
     source = run.source()
     for split in ("train", "validation"):
@@ -189,6 +190,7 @@ def test_mistakes_are_one_sentence(run, flags, sentence, capsys):
     assert len(said) == 1 and said[0].startswith("tfgen encode: ") and sentence in said[0]
 
 
+@pytest.mark.slow
 def test_conditions_that_coding_does_not_take_may_be_left_out(photos):
     images, labels = photos(6, (16, 16, 1)), np.arange(6) % 3
     small = {"width": 4, "code_width": 4, "code_channels": 2, "condition": "label"}

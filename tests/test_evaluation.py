@@ -255,9 +255,11 @@ CLASS_SCORES = {"smallest_class", "label_agreement", "inception_score"}
     "classes, origin, reason",
     [
         (3, None, "means knows 4 classes, and others has 3 others"),
-        (2, "quarters", "means knows 4 classes, and others has 2 others"),
+        pytest.param(2, "quarters", "means knows 4 classes, and others has 2 others", marks=pytest.mark.slow),
         (4, None, "means finds the label of 0% of the real images of others alone"),
-        (0, "quarters", "means knows the classes of quarters, and others has no labels"),
+        pytest.param(
+            0, "quarters", "means knows the classes of quarters, and others has no labels", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_without_a_classifier_of_these_classes_nothing_is_said_of_them(extractor, monkeypatch, classes, origin, reason):
@@ -280,6 +282,7 @@ def test_a_classifier_of_unknown_origin_is_believed_where_nothing_contradicts(ex
     assert "smallest_class" in evaluate(other_data(0), quarters(200, 7)[0], controls=False).scores
 
 
+@pytest.mark.slow
 def test_a_data_set_that_names_its_extractor_needs_no_labels(extractor, monkeypatch):
     monkeypatch.setattr(extractor, "describe", lambda: {**Means.describe(extractor), "dataset": "quarters"})
     data = dataclasses.replace(other_data(0), extractor="means")

@@ -233,10 +233,8 @@ print(keras.backend.backend())
 """
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [pytest.param("tensorflow", marks=pytest.mark.slow), "jax", pytest.param("torch", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_networks_load_in_keras_alone_under_every_backend(exported, tmp_path, backend):
     pytest.importorskip(backend, reason=f"{backend} is not installed: pip install -e '.[backends]'")
     model, folder = exported["gan"]

@@ -61,7 +61,7 @@ def test_images_as_floats_train_to_the_same_bits_as_bytes(course, images):
     assert fitted(gan(), images.astype(np.float32) / 255.0).digest() == course.digest
 
 
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_several_steps_an_execution_are_the_same_steps(course, images, steps):
     model = gan()
     assert model.steps_per_execution == 16  # the default of dense networks

@@ -140,6 +140,7 @@ def test_a_plain_autoencoder_samples_by_a_fitted_prior(run, tmp_path, capsys):
         assert set(np.unique(found["images"])) <= {0, 255}
 
 
+@pytest.mark.slow
 def test_a_prior_of_other_weights_is_fitted_anew(run, tmp_path, capsys):
     call = [f"--run={run.folder}", "--num=2", "--prior=normal", f"--out={tmp_path / 'a.npz'}"]
     path = run.folder / "priors" / "normal" / "prior.npz"

@@ -296,7 +296,7 @@ def fastest(network):
     return {layer.name.removesuffix("_angles"): float(layer.get_weights()[0].max()) for layer in angles}
 
 
-@pytest.mark.parametrize("network", ["unet", "transformer", "dense"])
+@pytest.mark.parametrize("network", [pytest.param("unet", marks=pytest.mark.slow), "transformer", "dense"])
 def test_how_fast_features_of_a_time_are_is_an_option_and_they_are_slow_where_time_is_differentiated(network):
     shape, half = (8, 8, 1), np.pi
     built = tfgen.build_model("mean_flow", shape, network=network, width=8)

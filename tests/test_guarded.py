@@ -116,6 +116,7 @@ class Counts(keras.callbacks.Callback):
         self.logs.append({"epoch": epoch, "norm": float(np.sum(self.model.get_weights()[0])), **logs})
 
 
+@pytest.mark.slow
 def test_one_that_raises_in_each_hook_is_said_once_each_and_the_bits_stay(recipe, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("tfgen.runs.job.export", lambda *args: None)
     plain = tfgen.train(recipe, tmp_path / "plain")

@@ -216,6 +216,7 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_pictures_of_a_folder_are_filled(run, tmp_path, monkeypatch):
     monkeypatch.setattr("tfgen.families.flow.inpainting.DEFAULT", QUICK)
     (tmp_path / "torn").mkdir()

@@ -73,7 +73,8 @@ slow = pytest.mark.slow
 ORDERS = ["import tfgen; import keras", "import keras, tfgen", "import tensorflow, tfgen, keras"]
 
 
-@pytest.mark.parametrize("first", [ORDERS[0], *(pytest.param(order, marks=slow) for order in ORDERS[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ORDERS)
 def test_a_new_process_loads_a_model_after_the_import_of_tfgen_alone(first, tmp_path, monkeypatch):
     parts = {"prior": priors.normal(), "penalty": penalties.r1(2.0), "loss": tfgen.losses.hinge}
     for name, model in ("gan", gan(**parts)), ("vae", vae(tfgen.make_optimizer("adam"))):
@@ -350,9 +351,8 @@ def test_epochs_are_counted_anew_on_other_data_and_the_step_goes_on(images):
     assert int(model.step) == 5 + 3 + 6 + 5 + 5 + 5 + 2 + 10 + 2
 
 
-@pytest.mark.parametrize(
-    "how", ["saved", *(pytest.param(how, marks=pytest.mark.slow) for how in ("stopped", "raised"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["saved", "stopped", "raised"])
 def test_an_epoch_that_was_interrupted_is_trained_to_its_end_on_the_same_data_alone(how, images, tmp_path):
     expected, model = eager(gan()), eager(gan())
     fit(expected, images, 2)

@@ -251,7 +251,9 @@ def test_a_layer_that_says_nothing_is_named():
     assert {rule.name for rule in built().rules()}.isdisjoint(rules.OF_SINGLE_LATENTS)
 
 
-@pytest.mark.parametrize("shape,layers", [((8, 8, 1), 2), ((9, 13, 3), 2), ((28, 28, 1), 3)])
+@pytest.mark.parametrize(
+    "shape,layers", [((8, 8, 1), 2), ((9, 13, 3), 2), pytest.param((28, 28, 1), 3, marks=pytest.mark.slow)]
+)
 def test_small_images_have_as_many_layers_as_their_maps_have_sizes(shape, layers):
     model = tfgen.build_model("ladder_vae", shape, latent_dim=3, width=2)
     assert model.layer_count == layers

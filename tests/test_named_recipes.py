@@ -19,6 +19,7 @@ NAMES = ["aae", "acgan", "ae", "bigan", "cgan", "dcgan", "gan", "infogan", "proj
 NAMES += ["began", "lsgan", "pacgan", "r3gan", "sagan", "sngan", "wgan"]
 SHAPE, CLASSES = (16, 16, 1), 3
 FIELDS = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
+QUICK = {"vae", "gan", "dcgan_paper", "cgan", "sgan", "wgan", "vae_binarized_mnist"}  # the others are slow tests
 # width 128 at 64 pixels is not for a test
 SMALLER = {"dcgan_paper": {"width": 4}, "cgan_paper": {"latent_dim": 4}}
 
@@ -27,7 +28,12 @@ def from_recipe(name, **options):
     return models.build_from_recipe(load_recipe(name).replace(options=options), FIELDS)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *SMALLER, "vae_paper", "vae_binarized_mnist"])
+BUILT = [*NAMES, *SMALLER, "vae_paper", "vae_binarized_mnist"]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in BUILT]
+)
 def test_build_model_builds_the_recipe_of_a_name(name):
     options = SMALLER.get(name, {})
     model = tfgen.build_model(name, SHAPE, CLASSES, **options)

@@ -34,6 +34,8 @@ SIZES |= {"blocks": 1, "judge_width": 4, "hidden_units": 8, "couplings": 2, "hea
 SIZES |= {"codes": 8, "prior_width": 4, "prior_blocks": 1, "latents": [2]}
 # further contexts in which the optimizers' options may be of use
 OPTIMIZERS = [{"optimizer": "adamw"}, {"optimizer": "sgd"}, {"optimizer": "sgd", "final_momentum": 0.7}]
+# recipes of each family, with the fast tests; the others with the slow ones
+QUICK = {"vae", "gan_ring", "dcgan_fashion_mnist", "cgan", "pix2pix", "srgan", "latent_flow", "made_binarized_mnist"}
 # where not any value of the annotated type would do
 VALUES = {"condition": "other", "final_momentum": 0.7, "momentum": 0.6, "loss": "hinge", "penalty": "r1"}
 VALUES |= dict.fromkeys(("augment", "label_augment", "pseudo_label_augment"), "translate")
@@ -139,7 +141,7 @@ def has_effect(name, option, value, context, points=False):
 
 def cases():
     """(model, option): those of a group on the first model that takes them; those of other models are slow tests."""
-    seen, first = set(), ("ae", "vae", "gan", "dcgan", "cgan", "flow_matching", "made")
+    seen, first = set(), ("vae", "gan", "dcgan", "cgan", "made")
     for name in sorted(NAMES, key=lambda name: (name not in first, name)):
         builder = models.MODELS.get(name)
         declared = owners(builder)
@@ -169,6 +171,7 @@ def test_an_option_that_changes_nothing_is_refused(name, option):
     assert False not in found, f"{option}={value} changes nothing and is taken: {found}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", option_parameters(models.MODELS.get("gan")))
 def test_on_points_too(option):
     value = another_value("gan", option)
@@ -266,7 +269,7 @@ def test_several_idle_options_share_a_line_for_each_reason():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] if n.endswith("_paper") else []) for n in recipe_names()]
+    "name", [pytest.param(n, marks=[] if n in QUICK else [pytest.mark.slow]) for n in recipe_names()]
 )
 def test_no_config_that_ships_brings_an_idle_option(name):
     recipe = load_recipe(name)

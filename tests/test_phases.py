@@ -50,12 +50,17 @@ def moves(states, prefix):
 @pytest.mark.parametrize(
     "window,steps",
     [
-        ({}, range(10)),
-        ({"begins": 3}, range(3, 10)),
-        ({"ends": 4}, range(4)),
-        ({"every": 3}, [0, 3, 6, 9]),
         ({"begins": 2, "ends": 9, "every": 3}, [3, 6]),
-        ({"begins": 12}, []),
+        *(
+            pytest.param(window, steps, marks=pytest.mark.slow)
+            for window, steps in [
+                ({}, range(10)),
+                ({"begins": 3}, range(3, 10)),
+                ({"ends": 4}, range(4)),
+                ({"every": 3}, [0, 3, 6, 9]),
+                ({"begins": 12}, []),
+            ]
+        ),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )

@@ -35,7 +35,7 @@ LIMITS = {
 }
 OPTIONS = {"two_stage": {"first_steps": 4}}
 names = pytest.mark.parametrize("name", LIMITS)
-QUICK = ("own_flow_matching", "auxiliary_classifier", "two_stage")  # a kind each; the others with the slow tests
+QUICK = ("own_flow_matching", "two_stage")  # a kind each; the others with the slow tests
 few_names = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in LIMITS]
 )
@@ -128,6 +128,7 @@ def test_its_signatures_give_what_the_model_gives(name, tmp_path):
     np.testing.assert_array_equal(made[model.data_field], expected)
 
 
+@pytest.mark.slow
 def test_an_evaluation_or_a_probe_leaves_the_states_of_a_model_alone():
     model = fit(built("adaptive_augmentation"))
     before = model.digest()

@@ -176,6 +176,7 @@ def test_a_plugin_is_built_by_name(installed, monkeypatch):
     assert model.latent_dim == 3
 
 
+@pytest.mark.slow
 def test_a_plugin_trains_from_the_command_line(folder, tmp_path):
     command = [sys.executable, "-m", "tfgen.run", "--model=tiny_gan", "--steps=2", "--batch_size=4", "--workdir=run"]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}

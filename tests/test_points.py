@@ -36,6 +36,7 @@ def command(run, *flags):
     return sample.COMMAND([f"--run={run.folder}", *flags])
 
 
+@pytest.mark.slow
 def test_it_trains_and_its_file_brings_it_back(run):
     model = tfgen.load_run(run.folder).model
     assert int(model.step) == 20 and model.data_field == "point" and model.conditions == ()

@@ -57,7 +57,7 @@ def test_the_setting_of_the_process_comes_back():
     assert remapping()
 
 
-@pytest.mark.parametrize(("name", "on"), [("dcgan", False), ("gan", True)])
+@pytest.mark.parametrize(("name", "on"), [("dcgan", False), pytest.param("gan", True, marks=pytest.mark.slow)])
 def test_it_is_off_during_the_steps_of_fit_alone(name, on, monkeypatch):
     model = tfgen.build_model(name, SHAPE, latent_dim=2, **({"width": 2} if name == "dcgan" else {"units": (4,)}))
     traced, step = [], model.train_step

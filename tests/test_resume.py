@@ -133,6 +133,7 @@ def test_a_finished_run_says_so_and_more_steps_go_on(tmp_path, capsys):
     assert int(run.model.step) == 4
 
 
+@pytest.mark.slow
 def test_resume_must_and_never(tmp_path, capsys):
     recipe = small_recipe("vae", steps=2)
     with pytest.raises(UserError, match="--resume=must, but .* holds no run"):

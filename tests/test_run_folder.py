@@ -79,6 +79,7 @@ def test_checkpoints_and_models_carry_their_recipe_and_step(folder, recipe, tmp_
         assert stamp_of(path) is None
 
 
+@pytest.mark.slow
 def test_foreign_weights_without_a_record_are_not_gone_on_from(folder, recipe):
     (folder / "recipe.json").unlink()
     before = contents(folder)
@@ -165,6 +166,7 @@ def test_never_sets_aside_any_part_of_a_run_and_nothing_else(recipe, tmp_path, m
 # Models beside a newer last step.
 
 
+@pytest.mark.slow
 def test_models_of_an_earlier_step_are_written_anew_whatever_their_age(folder, recipe, monkeypatch, capsys):
     def killed(*args):
         raise SystemExit

@@ -229,6 +229,7 @@ def test_a_resume_survives_every_side_file_and_ends_with_the_same_bits(begun, re
     assert last.read_bytes() == (whole.paths.samples / "epoch_0002.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_commands_that_read_a_spoiled_run_go_on_or_say_a_sentence(begun, tmp_path, capsys):
     folder = pathlib.Path(shutil.copytree(begun, tmp_path / "run"))
     spoil(folder)

@@ -158,6 +158,7 @@ def run(tmp_path_factory):
     return folder / "pix2pix"
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_sheet_and_a_signature(run):
     import tensorflow as tf
 
@@ -248,6 +249,7 @@ def test_floors_of_a_smaller_source_are_its_enlargements():
     assert list(scores.floors_of(small, (2, 2, 1))) == ["source"]
 
 
+@pytest.mark.slow
 def test_samples_of_two_domains_are_compared_with_the_domain_that_is_made():
     values = pictures(60, (8, 8, 1))
     values[30:] //= 8  # the pictures of B are dark

@@ -124,7 +124,7 @@ def test_a_learning_rate_of_zero_leaves_a_network_as_it_is():
     assert rates == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("dry_run", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_frozen_network_is_said_once_before_the_training(tmp_path, capsys, dry_run):
     sizes = {"latent_dim": 4, "units": (4,), "maxout_units": (4,)}
     recipe = Recipe("gan", options={"generator_learning_rate": 0, **sizes}, steps=1, image_size=(8, 8), logger="none")
