@@ -138,6 +138,7 @@ def test_shards_of_other_conditions_are_not_mixed(runs, tmp_path, capsys):
         (["--sampler=heun"], "has no velocity for a sampler to follow"),
         (["--sampling_steps=3"], "--sampling_steps is not for the sampler Latent()"),
         (["--sampler=latent", "--guidance=2"], "--guidance is not for the sampler latent"),
+        (["--temperature=1.1"], "--temperature is not for the sampler Latent()"),
         (["--plugin=no_such_module"], "there is no module 'no_such_module' to import"),
     ],
 )

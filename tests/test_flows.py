@@ -75,6 +75,18 @@ def test_a_sampler_reaches_the_distribution_of_the_data(sampler, interpolant):
     assert abs(made.mean() - 3.0) < 0.08 and abs(made.std() - 0.5) < 0.06
 
 
+@pytest.mark.parametrize("sampler", [samplers.euler, samplers.heun, samplers.ddim])
+def test_a_temperature_widens_what_is_made_as_it_widens_the_noise(sampler):
+    """The way to N(3, 0.5^2) leads x_0 to 3 + 0.5 x_0, and so noise of the deviation T to one of 0.5 T."""
+    known = Known(interpolants.straight(), deviation=0.5, mean=3.0)
+    plain, wide = known.drawn(sampler(60), 50), known.drawn(sampler(60, temperature=1.5), 50)
+    np.testing.assert_allclose(wide - 3.0, 1.5 * (plain - 3.0), atol=2e-3)
+    assert sampler().temperature == 1.0 and wide.std() > 1.4 * plain.std()
+    for wrong in (0.0, -1.0, float("nan"), "hot"):
+        with pytest.raises(UserError, match="temperature"):
+            sampler(4, temperature=wrong)
+
+
 @pytest.mark.parametrize("sampler", [samplers.ddim(4), samplers.ancestral(4)])
 @pytest.mark.parametrize("interpolant", [interpolants.cosine(), interpolants.linear_betas()], ids=["cosine", "linear"])
 def test_diffusion_ends_on_its_estimate_of_the_data(interpolant, sampler):

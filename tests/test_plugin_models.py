@@ -40,8 +40,8 @@ few_names = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in LIMITS]
 )
 # with the tests of plugins run the others, each a kind of its own; these only with the slow ones
-LONG = ("conditional_vae", "own_cyclegan", "own_vae_gan")
-killed = [pytest.param(name, marks=[] if name in LONG else pytest.mark.plugins) for name in LIMITS]
+LONG = ("conditional_vae", "own_cyclegan", "own_vae_gan", "auxiliary_classifier")
+in_processes = [pytest.param(name, marks=[] if name in LONG else pytest.mark.plugins) for name in LIMITS]
 
 
 def code_lines(path):
@@ -204,7 +204,7 @@ def kill_after_a_checkpoint(command, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", killed)
+@pytest.mark.parametrize("name", in_processes)
 def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_reported(name, data, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(*training(name, data, whole))
@@ -232,8 +232,7 @@ def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_repo
 
 
 @pytest.mark.slow
-@pytest.mark.plugins
-@names
+@pytest.mark.parametrize("name", in_processes)
 def test_two_replicas_train_the_weights_of_one(name, tmp_path):
     for replicas in (1, 2):
         run("plugin_models.replicated", name, str(replicas), str(tmp_path / f"{replicas}.npz"))

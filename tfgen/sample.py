@@ -41,6 +41,7 @@ COMMAND.path(
 COMMAND.string("sampler", None, "latent, euler, heun, ddim, ancestral, jump or sequential; default: the model's own")
 COMMAND.integer("sampling_steps", None, "steps of the sampler of a flow", minimum=1)
 COMMAND.number("guidance", None, "strength of the conditions of a flow; 1: none beyond the model's own")
+COMMAND.number("temperature", None, "standard deviation of the noise that a flow begins from; 1: as it was trained")
 COMMAND.string(
     "prior",
     None,

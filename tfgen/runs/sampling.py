@@ -45,7 +45,7 @@ class Request:
             of the validation split of the run's data for other conditions.
         stochastic: whether to draw pixels from p(x|z) instead of returning its mean.
         sampler: a name in `tfgen.samplers`; None: the model's own.
-        sampling_steps, guidance: of that sampler; None: its defaults.
+        sampling_steps, guidance, temperature: of that sampler; None: its defaults.
         prior: gmm:10, normal or two_stage, fitted to the codes of the training images; None: the model's own.
     """
 
@@ -58,6 +58,7 @@ class Request:
     sampler: str | None = None
     sampling_steps: int | None = None
     guidance: float | None = None
+    temperature: float | None = None
     prior: str | None = None
 
 
@@ -146,7 +147,9 @@ def opened(run: Run, request: Request) -> Draw:
     startup.start_tensorflow()
     model = run.model
     given = with_captions(model, request.caption, model.with_label(label, given))
-    sampler = sampler_of(model, request.sampler, request.sampling_steps, request.guidance)
+    sampler = sampler_of(
+        model, request.sampler, request.sampling_steps, guidance=request.guidance, temperature=request.temperature
+    )
     if request.prior is not None:
         sampler = under_prior(run, request.prior, request.sampler or sampler)
     return Draw(model, request, given, condition_examples(run, model, given), sampler)
@@ -194,7 +197,7 @@ def read_conditions(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def sampler_of(
-    model: GenerativeModel, name: str | None = None, steps: int | None = None, guidance: float | None = None
+    model: GenerativeModel, name: str | None = None, steps: int | None = None, **settings: float | None
 ) -> Sampler | None:
     """Returns the sampler called `name`, or the model's own with other settings; None means the model's own.
 
@@ -203,8 +206,7 @@ def sampler_of(
     """
     from tfgen import samplers
 
-    settings = {"steps": steps, "guidance": guidance}
-    settings = {key: value for key, value in settings.items() if value is not None}
+    settings = {key: value for key, value in {"steps": steps, **settings}.items() if value is not None}
     if name is not None and name not in samplers.SAMPLERS:
         known = ", ".join(samplers.SAMPLERS)
         raise UserError(f"--sampler is one of {known}, got {name!r}{nearest(name, samplers.SAMPLERS)}")
@@ -239,7 +241,7 @@ def under_prior(run: Run, prior: str, other: Any = None) -> Sampler:
 def default_name(run: Run, request: Request, kind: str | None = None) -> pathlib.Path:
     """Returns a path in the run's samples folder, named after the request; `kind` is the format of shards, or None."""
     name = f"seed{request.seed}_{request.num}"
-    for flag in ("label", "caption", "conditions", "sampler", "sampling_steps", "guidance", "prior"):
+    for flag in ("label", "caption", "conditions", "sampler", "sampling_steps", "guidance", "temperature", "prior"):
         value = getattr(request, flag)
         if value not in (None, (), []):
             text = pathlib.Path(value).stem if flag == "conditions" else str(value)

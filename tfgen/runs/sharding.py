@@ -124,7 +124,7 @@ def arguments(
     plugins: Sequence[str],
 ) -> list[str]:
     """Returns the arguments of the command by which another process makes its shards."""
-    names = ("num", "seed", "label", "conditions", "sampler", "sampling_steps", "guidance", "prior")
+    names = ("num", "seed", "label", "conditions", "sampler", "sampling_steps", "guidance", "temperature", "prior")
     values: dict[str, Any] = {
         "run": folder,
         **{name: getattr(request, name) for name in names},

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen.domains import Count
+from tfgen.domains import Count, Positive
 from tfgen.interpolants import Mixture
 from tfgen.samplers.base import Sampler, normal_rows
 
@@ -20,10 +20,13 @@ class Flow(Sampler):
         steps: number of steps.
         guidance: w of v(x, t) + w (v(x, t, c) - v(x, t)), where c are the conditions: 1 is v(x, t, c) itself, more
             exaggerates them (Ho and Salimans 2021, equation 6, where w is their 1 + w).
+        temperature: standard deviation of the noise x_0, of which the model has learned the way of 1: more gives more
+            kinds of samples, less gives fewer and more typical ones.
     """
 
     steps: Count = 20
     guidance: float = 1.0
+    temperature: Positive = 1.0
 
     @property
     def passes(self) -> int:
@@ -42,10 +45,13 @@ class Flow(Sampler):
         def advance(i: tf.Tensor, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return i + 1, self.advanced(way, i, x)
 
-        start = normal_rows(seeds, model.flow_shape, "start")
         # a loop in the graph, so that the size of an exported graph does not grow with the number of steps
-        _, x = tf.while_loop(lambda i, x: i < self.steps, advance, [tf.constant(0), start])
+        _, x = tf.while_loop(lambda i, x: i < self.steps, advance, [tf.constant(0), self.start(model, seeds)])
         return model.flow_output(x, networks)
+
+    def start(self, model: Any, seeds: tf.Tensor) -> tf.Tensor:
+        """Returns the noise x_0 float32 [B, ...] of the seeds int64 [B]."""
+        return self.temperature * normal_rows(seeds, model.flow_shape, "start")
 
     def advanced(self, way: "Way", i: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         """Returns x at time (i + 1) / steps from x [B, ...] at time i / steps."""

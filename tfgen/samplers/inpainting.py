@@ -72,9 +72,8 @@ class Inpainting(Sampler):
             again = turn < self.repeats - 1
             return n + 1, tf.cond(again, lambda: noised(way, i, moved, n), lambda: moved)
 
-        start = normal_rows(seeds, model.flow_shape, "start")
         steps = self.flow.steps * self.repeats
-        _, x = tf.while_loop(lambda n, x: n < steps, advance, [tf.constant(0), start])
+        _, x = tf.while_loop(lambda n, x: n < steps, advance, [tf.constant(0), self.flow.start(model, seeds)])
         return model.flow_output(x, networks)
 
     def filled(self, way: Way, i: tf.Tensor, x: tf.Tensor, known: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:

@@ -79,26 +79,26 @@ class Ancestral(Flow):
         return then.a * data + kept * noise + tf.sqrt(tf.maximum(variance, 0.0)) * fresh
 
 
-def euler(steps: int = 20, guidance: float = 1.0) -> Euler:
-    """Returns Euler's method with `steps` steps and the guidance weight `guidance`."""
-    return Euler(steps, guidance)
+def euler(steps: int = 20, guidance: float = 1.0, temperature: float = 1.0) -> Euler:
+    """Returns Euler's method with `steps` steps; guidance and temperature as in `Flow`."""
+    return Euler(steps, guidance, temperature)
 
 
-def heun(steps: int = 20, guidance: float = 1.0) -> Heun:
+def heun(steps: int = 20, guidance: float = 1.0, temperature: float = 1.0) -> Heun:
     """Returns Heun's method with `steps` steps, each of two velocities."""
-    return Heun(steps, guidance)
+    return Heun(steps, guidance, temperature)
 
 
-def jump(steps: int = 1, guidance: float = 1.0) -> Jump:
+def jump(steps: int = 1, guidance: float = 1.0, temperature: float = 1.0) -> Jump:
     """Returns the sampler of models that learn the mean velocity of a step of any length."""
-    return Jump(steps, guidance)
+    return Jump(steps, guidance, temperature)
 
 
-def ddim(steps: int = 20, guidance: float = 1.0) -> DDIM:
+def ddim(steps: int = 20, guidance: float = 1.0, temperature: float = 1.0) -> DDIM:
     """Returns the deterministic sampler of diffusion models."""
-    return DDIM(steps, guidance)
+    return DDIM(steps, guidance, temperature)
 
 
-def ancestral(steps: int = 100, guidance: float = 1.0) -> Ancestral:
+def ancestral(steps: int = 100, guidance: float = 1.0, temperature: float = 1.0) -> Ancestral:
     """Returns the sampler of diffusion models that draws anew at every step."""
-    return Ancestral(steps, guidance)
+    return Ancestral(steps, guidance, temperature)
