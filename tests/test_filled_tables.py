@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import tfgen  # noqa: E402
-from benchmarks import anomaly, pythae_table, rows  # noqa: E402
+from benchmarks import anomaly, augmentation, pythae_table, rows  # noqa: E402
 from tfgen import models  # noqa: E402
 
 
@@ -99,6 +99,53 @@ def test_pythaes_rows_that_are_there_stay(tmp_path, monkeypatch):
     )
     assert expected in page and "| 5000 | 87.00 ± 0.24 | 86.82 |" in page
     assert "Not yet run, and left to the command: vamp_vae; miwae." in page
+
+
+def test_ratios_of_augmentation_are_of_the_same_seeds_by_hand(tmp_path, monkeypatch):
+    distances = {"none": [[8, 6, 7, 12], [10, 8, 9, 10]], "diff_augment": [[9, 7, 3, 6], [9, 8, 4, 4]]}
+    rest = {"recall": 0.25, "authenticity": 0.75}
+    measure = lambda row: [{"fd": float(fd), **rest} for fd in distances[row.policy][row.seed]]  # noqa: E731
+    monkeypatch.setattr(augmentation, "measured", measure)
+    run(augmentation, monkeypatch, f"--out={tmp_path / 'a'}", "--only=none,diff_augment", "--seeds=2")
+    page = (tmp_path / "a.md").read_text()
+    assert "| `none` | 9.00 ± 1.00 | 7.00 ± 1.00 | 8.00 ± 1.00 | 11.00 ± 1.00 | 7.00 ± 1.00 | 0.25 | 0.75 |" in page
+    # (6/12 + 4/10) / 2 after the last step, (3/6 + 4/8) / 2 of the best of each
+    assert "`diff_augment` to none, means over the seeds: 0.45 after 8,000 steps, 0.50 at the best of each." in page
+    assert "Not yet run, and left to the command: adaptive, seed 0; adaptive, seed 1." in page
+    policy = augmentation.POLICIES["adaptive"]
+    assert f"| `{policy}` |  |  |  |  |  |  |  |" in page and "`adaptive` to none" not in page
+
+
+@pytest.mark.slow
+def test_few_pictures_are_as_many_of_each_class_and_measured_while_training(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), dtype=np.uint8)
+    data = {"image": images, "label": np.arange(60) % 10}
+    splits = {"train": tfgen.data.source.Arrays(data), "test": tfgen.data.source.Arrays(data)}
+    seen = []
+
+    class Extractor:
+        features = staticmethod(lambda images: images.reshape(len(images), -1)[:, :3].astype(float))
+
+    def scores(model, extractor, train, test, real):
+        seen.append((int(model.step), model.augment, train))
+        return {"step": model.step, "fd": 1.0}
+
+    monkeypatch.setattr(tfgen, "load_dataset", lambda name, **more: type("Few", (), {"splits": splits})())
+    monkeypatch.setattr("tfgen.extractors.load_extractor", lambda name: Extractor)
+    monkeypatch.setattr(augmentation, "scores_of", scores)
+    monkeypatch.setattr(augmentation, "PICTURES", 40)
+    monkeypatch.setattr(augmentation, "HELD_OUT", 10)
+    monkeypatch.setattr(augmentation, "STEPS", (1, 2))
+    monkeypatch.setitem(augmentation.POLICIES, "diff_augment", "diff_augment('translation')")
+    with pytest.raises(KeyError):  # a policy that is none of them
+        augmentation.measured(augmentation.Row("other", 0))
+    assert augmentation.measured(augmentation.Row("diff_augment", 0)) == [
+        {"step": 1, "fd": 1.0},
+        {"step": 2, "fd": 1.0},
+    ]
+    assert [step for step, *_ in seen] == [1, 2] and seen[0][1] is not None
+    rows = [next(i for i, image in enumerate(images) if np.array_equal(image, one)) for one in seen[0][2]]
+    assert np.bincount(data["label"][rows], minlength=10).tolist() == [4] * 10
 
 
 def test_other_names_end_the_command():
