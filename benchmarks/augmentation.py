@@ -1,7 +1,7 @@
 """What augmentations save where pictures are few: docs/augmentation.md.
 
     python -m benchmarks.augmentation               # fills rows that are not there; stop it at any time
-    python -m benchmarks.augmentation --only=none,diff_augment --seeds=3
+    python -m benchmarks.augmentation --only=none,moved --seeds=3
 
 A row is one training of the default dcgan on 1,000 pictures of Fashion-MNIST, 100 per class, which its seed chooses:
 5,000 samples against the 10,000 test images after each of `STEPS`. OUT.json keeps the rows; OUT.md is written from it,
@@ -27,8 +27,10 @@ PICTURES, HELD_OUT = 1000, 500
 STEPS = (1000, 2000, 4000, 8000)
 POLICIES = {
     "none": None,
-    "diff_augment": "diff_augment('mirror,translation,cutout')",
-    "adaptive": "adaptive(0.6, 20000, 'mirror,translation,cutout')",
+    "moved": "diff_augment('translation')",
+    "cut": "diff_augment('translation,cutout')",
+    "mirrored": "diff_augment('mirror,translation,cutout')",
+    "adaptive": "adaptive(0.6, 20000, 'translation,cutout')",
 }
 
 PAGE = """# Few pictures, with and without augmentation
@@ -133,7 +135,7 @@ def page(found, seeds):
         values = distances(found, policy, seeds)
         if policy != "none" and values is not None and without is not None:
             of_last, of_best = (values / without).mean(axis=0)[[-2, -1]]
-            ratios += f"`{policy}` to none, means over the seeds: {of_last:.2f} after {STEPS[-1]:,} steps, "
+            ratios += f"`{POLICIES[policy]}` to none, means over the seeds: {of_last:.2f} after {STEPS[-1]:,} steps, "
             ratios += f"{of_best:.2f} at the best of each.\n"
     empty = [Row(policy, seed).name for policy in POLICIES for seed in range(seeds)]
     left = not_run([name for name in empty if name not in found])

@@ -102,18 +102,21 @@ def test_pythaes_rows_that_are_there_stay(tmp_path, monkeypatch):
 
 
 def test_ratios_of_augmentation_are_of_the_same_seeds_by_hand(tmp_path, monkeypatch):
-    distances = {"none": [[8, 6, 7, 12], [10, 8, 9, 10]], "diff_augment": [[9, 7, 3, 6], [9, 8, 4, 4]]}
+    distances = {"none": [[8, 6, 7, 12], [10, 8, 9, 10]], "moved": [[9, 7, 3, 6], [9, 8, 4, 4]]}
     rest = {"recall": 0.25, "authenticity": 0.75}
     measure = lambda row: [{"fd": float(fd), **rest} for fd in distances[row.policy][row.seed]]  # noqa: E731
     monkeypatch.setattr(augmentation, "measured", measure)
-    run(augmentation, monkeypatch, f"--out={tmp_path / 'a'}", "--only=none,diff_augment", "--seeds=2")
+    run(augmentation, monkeypatch, f"--out={tmp_path / 'a'}", "--only=none,moved", "--seeds=2")
     page = (tmp_path / "a.md").read_text()
     assert "| `none` | 9.00 ± 1.00 | 7.00 ± 1.00 | 8.00 ± 1.00 | 11.00 ± 1.00 | 7.00 ± 1.00 | 0.25 | 0.75 |" in page
     # (6/12 + 4/10) / 2 after the last step, (3/6 + 4/8) / 2 of the best of each
-    assert "`diff_augment` to none, means over the seeds: 0.45 after 8,000 steps, 0.50 at the best of each." in page
-    assert "Not yet run, and left to the command: adaptive, seed 0; adaptive, seed 1." in page
+    assert (
+        "`diff_augment('translation')` to none, means over the seeds: 0.45 after 8,000 steps, 0.50 at the best of each."
+        in page
+    )
+    assert "Not yet run, and left to the command: cut, seed 0; cut, seed 1; mirrored, seed 0; mirrored" in page
     policy = augmentation.POLICIES["adaptive"]
-    assert f"| `{policy}` |  |  |  |  |  |  |  |" in page and "`adaptive` to none" not in page
+    assert f"| `{policy}` |  |  |  |  |  |  |  |" in page and f"`{policy}` to none" not in page
 
 
 @pytest.mark.slow
@@ -136,10 +139,10 @@ def test_few_pictures_are_as_many_of_each_class_and_measured_while_training(monk
     monkeypatch.setattr(augmentation, "PICTURES", 40)
     monkeypatch.setattr(augmentation, "HELD_OUT", 10)
     monkeypatch.setattr(augmentation, "STEPS", (1, 2))
-    monkeypatch.setitem(augmentation.POLICIES, "diff_augment", "diff_augment('translation')")
+    monkeypatch.setitem(augmentation.POLICIES, "moved", "diff_augment('translation')")
     with pytest.raises(KeyError):  # a policy that is none of them
         augmentation.measured(augmentation.Row("other", 0))
-    assert augmentation.measured(augmentation.Row("diff_augment", 0)) == [
+    assert augmentation.measured(augmentation.Row("moved", 0)) == [
         {"step": 1, "fd": 1.0},
         {"step": 2, "fd": 1.0},
     ]
