@@ -38,8 +38,8 @@ PAGE = """# Few pictures, with and without augmentation
 The default `dcgan` on 1,000 pictures of Fashion-MNIST, 100 per class: without augmentation, with the same augmentations
 of real and generated pictures at every step (DiffAugment, Zhao et al. 2020), and with a probability that follows the
 signs of D's outputs (adaptive augmentation, Karras et al. 2020). Fréchet distance of 5,000 samples to the 10,000 test
-images by the shipped extractor, {seeds}, mean ± standard error. `best`: of the four, seed by seed. Authenticity: the
-share of samples that are farther from their nearest training picture than that is from its own nearest (Alaa et al.
+images by the shipped extractor, mean ± standard error over the seeds. `best`: of the four, seed by seed. Authenticity:
+the share of samples that are farther from their nearest training picture than that is from its own nearest (Alaa et al.
 2022); real pictures have 0.54.
 
 <!-- not run -->
@@ -49,7 +49,13 @@ python -m benchmarks.augmentation --seeds={count}
 
 {table}
 
-{ratios}{left}
+Recall and authenticity are those after the last step. Distances of the same seed:
+
+{ratios}
+What an augmentation does to all pictures alike, G may do as well: where half of the shoes that D sees face the other
+way, G makes such shoes. Take those that could be real pictures, or adaptive ones, which leave some pictures as they are.
+
+{left}
 """
 
 
@@ -103,12 +109,14 @@ def measured(row):
     return measure.rows
 
 
+def seeds_of(found, policy, seeds):
+    """Returns the seeds below `seeds` whose rows are there."""
+    return [seed for seed in range(seeds) if Row(policy, seed).name in found]
+
+
 def distances(found, policy, seeds):
-    """Returns seeds x (distances after each of `STEPS`, then the best of them); None unless all rows are there."""
-    names = [Row(policy, seed).name for seed in range(seeds)]
-    if not all(name in found for name in names):
-        return None
-    values = np.array([[scores["fd"] for scores in found[name]] for name in names])
+    """Returns seeds x (distances after each of `STEPS`, then the best of them), of rows that are there."""
+    values = np.array([[scores["fd"] for scores in found[Row(policy, seed).name]] for seed in seeds])
     return np.concatenate([values, values.min(axis=1, keepdims=True)], axis=1)
 
 
@@ -118,30 +126,43 @@ def spread(values):
     return f"{statistics.mean(values):.2f}{error}"
 
 
+def cells(found, policy, seeds):
+    """Returns the cells of a row of the table beside its name."""
+    there = seeds_of(found, policy, seeds)
+    if not there:
+        return [f"0 of {seeds}", *[""] * (len(STEPS) + 3)]
+    last = [found[Row(policy, seed).name][-1] for seed in there]
+    means = [f"{statistics.mean(scores[key] for scores in last):.2f}" for key in ("recall", "authenticity")]
+    values = distances(found, policy, there).T
+    return [f"{len(there)} of {seeds}", *(spread([float(value) for value in column]) for column in values), *means]
+
+
+def ratios(found, seeds):
+    """Returns a sentence for each policy with seeds that the trainings without augmentation have as well."""
+    lines = []
+    for policy in POLICIES:
+        both = [seed for seed in seeds_of(found, policy, seeds) if seed in seeds_of(found, "none", seeds)]
+        if policy != "none" and both:
+            shares = distances(found, policy, both) / distances(found, "none", both)
+            of_last, of_best = shares.mean(axis=0)[[-2, -1]]
+            among = f"{len(both)} seed" + ("s" if len(both) > 1 else "")
+            lines.append(
+                f"* `{POLICIES[policy]}` to none, mean over {among}: {of_last:.2f} after {STEPS[-1]:,} steps, "
+                f"{of_best:.2f} at the best of each."
+            )
+    return lines
+
+
 def page(found, seeds):
     """Returns docs/augmentation.md."""
-    columns = [*(f"{steps:,} steps" for steps in STEPS), "best", "recall", "authenticity"]
+    columns = ["seeds", *(f"{steps:,} steps" for steps in STEPS), "best", "recall", "authenticity"]
     lines = ["| augmentation | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
-    for policy in POLICIES:
-        values = distances(found, policy, seeds)
-        cells = [""] * len(columns)
-        if values is not None:
-            last = [found[Row(policy, seed).name][-1] for seed in range(seeds)]
-            cells = [spread(list(column)) for column in values.T]
-            cells += [f"{statistics.mean(scores[key] for scores in last):.2f}" for key in ("recall", "authenticity")]
-        lines.append(f"| `{POLICIES[policy] or 'none'}` | {' | '.join(cells)} |")
-    without, ratios = distances(found, "none", seeds), ""
-    for policy in POLICIES:
-        values = distances(found, policy, seeds)
-        if policy != "none" and values is not None and without is not None:
-            of_last, of_best = (values / without).mean(axis=0)[[-2, -1]]
-            ratios += f"`{POLICIES[policy]}` to none, means over the seeds: {of_last:.2f} after {STEPS[-1]:,} steps, "
-            ratios += f"{of_best:.2f} at the best of each.\n"
-    empty = [Row(policy, seed).name for policy in POLICIES for seed in range(seeds)]
-    left = not_run([name for name in empty if name not in found])
-    ratios += "Recall and authenticity: after the last step.\n"
-    words = "1 seed" if seeds == 1 else f"{seeds} seeds"
-    return PAGE.format(table="\n".join(lines), ratios=ratios, left=left, seeds=words, count=seeds).rstrip() + "\n"
+    for policy, text in POLICIES.items():
+        lines.append(f"| `{text or 'none'}` | {' | '.join(cells(found, policy, seeds))} |")
+    names = [Row(policy, seed).name for policy in POLICIES for seed in range(seeds)]
+    left = not_run([name for name in names if name not in found])
+    said = "\n".join([*ratios(found, seeds), ""])
+    return PAGE.format(table="\n".join(lines), ratios=said, left=left, count=seeds).rstrip() + "\n"
 
 
 def main():

@@ -107,16 +107,20 @@ def test_ratios_of_augmentation_are_of_the_same_seeds_by_hand(tmp_path, monkeypa
     measure = lambda row: [{"fd": float(fd), **rest} for fd in distances[row.policy][row.seed]]  # noqa: E731
     monkeypatch.setattr(augmentation, "measured", measure)
     run(augmentation, monkeypatch, f"--out={tmp_path / 'a'}", "--only=none,moved", "--seeds=2")
+    run(augmentation, monkeypatch, f"--out={tmp_path / 'a'}", "--page_alone")
     page = (tmp_path / "a.md").read_text()
-    assert "| `none` | 9.00 ± 1.00 | 7.00 ± 1.00 | 8.00 ± 1.00 | 11.00 ± 1.00 | 7.00 ± 1.00 | 0.25 | 0.75 |" in page
-    # (6/12 + 4/10) / 2 after the last step, (3/6 + 4/8) / 2 of the best of each
     assert (
-        "`diff_augment('translation')` to none, means over the seeds: 0.45 after 8,000 steps, 0.50 at the best of each."
+        "| `none` | 2 of 3 | 9.00 ± 1.00 | 7.00 ± 1.00 | 8.00 ± 1.00 | 11.00 ± 1.00 | 7.00 ± 1.00 | 0.25 | 0.75 |"
         in page
     )
-    assert "Not yet run, and left to the command: cut, seed 0; cut, seed 1; mirrored, seed 0; mirrored" in page
+    # (6/12 + 4/10) / 2 after the last step, (3/6 + 4/8) / 2 of the best of each
+    assert (
+        "`diff_augment('translation')` to none, mean over 2 seeds: 0.45 after 8,000 steps, 0.50 at the best of each."
+        in page
+    )
+    assert "left to the command: none, seed 2; moved, seed 2; cut, seed 0; cut, seed 1; cut, seed 2; mirrored" in page
     policy = augmentation.POLICIES["adaptive"]
-    assert f"| `{policy}` |  |  |  |  |  |  |  |" in page and f"`{policy}` to none" not in page
+    assert f"| `{policy}` | 0 of 3 |  |  |  |  |  |  |  |" in page and f"`{policy}` to none" not in page
 
 
 @pytest.mark.slow
