@@ -19,7 +19,7 @@ import tempfile
 import keras
 import numpy as np
 
-from benchmarks.few_pictures import measured as scores_of
+from benchmarks import few_pictures
 from benchmarks.rows import chosen, filled, not_run
 from tfgen.storage.atomic import write_text
 
@@ -72,19 +72,6 @@ class Row:
         return f"{self.policy}, seed {self.seed}"
 
 
-class Measure(keras.callbacks.Callback):
-    """Measures after each of `STEPS`."""
-
-    def __init__(self, *arguments):
-        super().__init__()
-        self.arguments, self.rows = arguments, []
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step) in STEPS:
-            found = scores_of(self.model, *self.arguments)
-            self.rows.append({key: round(float(value), 4) for key, value in found.items()})
-
-
 def measured(row):
     """Trains, and returns the scores after each of `STEPS`."""
     import tfgen
@@ -97,7 +84,13 @@ def measured(row):
     rows = evenly_chosen(every["label"], PICTURES, 10, row.seed)
     others = np.delete(np.arange(len(every["label"])), rows)[:HELD_OUT]
     images, extractor = every["image"][rows], load_extractor("fashion_mnist")
-    measure = Measure(extractor, images, test, extractor.features(test))
+    real = extractor.features(test)
+
+    def scores(model):
+        found = few_pictures.measured(model, extractor, images, test, real)
+        return {name: round(float(value), 4) for name, value in found.items()}
+
+    measure = few_pictures.Measure(STEPS, scores)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         few = pathlib.Path(folder) / "few.npz"
         np.savez(few, x_train=images, x_valid=every["image"][others], x_test=test[:HELD_OUT])

@@ -41,15 +41,15 @@ def measured(model, extractor, train, test, real):
 
 
 class Measure(keras.callbacks.Callback):
-    """Measures after the steps of `STEPS`."""
+    """Keeps `measure(model)` after each of `steps`, in `rows`."""
 
-    def __init__(self, *arguments):
+    def __init__(self, steps, measure):
         super().__init__()
-        self.arguments, self.rows = arguments, []
+        self.steps, self.measure, self.rows = steps, measure, []
 
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step) in STEPS:
-            self.rows.append(measured(self.model, *self.arguments))
+        if int(self.model.step) in self.steps:
+            self.rows.append(self.measure(self.model))
             print(self.rows[-1], flush=True)
 
 
@@ -61,7 +61,8 @@ def train(pictures):
     extractor = load_extractor("fashion_mnist")
     recipe = tfgen.load_recipe("dcgan")
     model = tfgen.build_model("dcgan", image_shape=(28, 28, 1), **recipe.options)
-    measure = Measure(extractor, images, test, extractor.features(test))
+    real = extractor.features(test)
+    measure = Measure(STEPS, lambda model: measured(model, extractor, images, test, real))
     epochs = -(-STEPS[-1] // (pictures // recipe.batch_size))
     model.fit(images, batch_size=recipe.batch_size, epochs=epochs, callbacks=[measure], verbose=0)
     return measure.rows

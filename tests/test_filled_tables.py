@@ -139,7 +139,7 @@ def test_few_pictures_are_as_many_of_each_class_and_measured_while_training(monk
 
     monkeypatch.setattr(tfgen, "load_dataset", lambda name, **more: type("Few", (), {"splits": splits})())
     monkeypatch.setattr("tfgen.extractors.load_extractor", lambda name: Extractor)
-    monkeypatch.setattr(augmentation, "scores_of", scores)
+    monkeypatch.setattr(augmentation.few_pictures, "measured", scores)
     monkeypatch.setattr(augmentation, "PICTURES", 40)
     monkeypatch.setattr(augmentation, "HELD_OUT", 10)
     monkeypatch.setattr(augmentation, "STEPS", (1, 2))
