@@ -105,6 +105,7 @@ def test_a_vae_with_several_draws_an_image_too():
     assert distance(*models) < 1e-5
 
 
+@pytest.mark.slow
 def test_batch_normalisation_is_the_exception_and_sees_every_micro_batch():
     models = [gan(norm=True), gan(3, norm=True), gan(norm=True)]
     for model in models[:2]:

@@ -82,6 +82,7 @@ def test_a_resumed_average_ends_on_the_same_bits(tmp_path):
         assert resumed.digest() == whole.digest()
 
 
+@pytest.mark.slow
 def test_a_network_of_a_later_stage_counts_its_own_updates():
     small = {"network": "dense", "width": 4, "blocks": 1, "code_channels": 2, "code_width": 4, "condition": None}
     flow = tfgen.build_model("latent_flow", SHAPE, 3, ema="power(0.1)", **small)

@@ -535,6 +535,7 @@ def test_with_many_steps_an_execution_it_looks_at_the_next_that_is_seen():
 # Trainings that fail.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rates, expected",
     [
@@ -996,6 +997,7 @@ def blinded(model):
     return model
 
 
+@pytest.mark.slow
 def test_a_blind_discriminator_is_named():
     seen = watch(blinded(gan(1e-12, 1e-12)), 8, every=16)
     tried = [row["step"] for row in seen.rows if "continued_separation" in row]

@@ -416,6 +416,7 @@ def quick(model, source, **settings):
     return evaluate_model(model, source, settings, say=lambda line: None)
 
 
+@pytest.mark.slow
 def test_a_vae_is_scored_by_its_samples_and_its_likelihood(source, extractor):
     import tfgen
 

@@ -57,6 +57,7 @@ def test_another_seed_is_another_model_and_another_course(photos):
     assert one.digest() == same.digest() != other.digest()
 
 
+@pytest.mark.slow
 def test_images_as_floats_train_to_the_same_bits_as_bytes(course, images):
     assert fitted(gan(), images.astype(np.float32) / 255.0).digest() == course.digest
 

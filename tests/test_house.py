@@ -188,6 +188,7 @@ class Failing(tfgen.AdversarialModel):
         raise RuntimeError("no rules today")
 
 
+@pytest.mark.slow
 def test_what_a_model_says_of_itself_may_fail_and_the_run_is_complete(registered, tmp_path, capsys):
     def build(fields):
         model = Failing(*pair(), latent_dim=3, fields={"image": fields["image"]})

@@ -69,6 +69,7 @@ class Pair:
         return m.da * data + m.ds * noise
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flow, interpolant",
     [(samplers.ddim(12), interpolants.cosine()), (samplers.ancestral(12), interpolants.straight())],

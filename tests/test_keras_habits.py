@@ -172,6 +172,7 @@ def test_the_best_weights_are_restored_and_the_step_goes_on(images):
     assert len(kept) == 3 and not any(weight is model.step for weight in model.weights)
 
 
+@pytest.mark.slow
 def test_files_of_keras_callbacks_are_written_and_read(images, tmp_path):
     model = eager(gan())
     weights, best, log = tmp_path / "w{epoch}.weights.h5", tmp_path / "best.keras", tmp_path / "log.csv"
@@ -427,6 +428,7 @@ def test_a_gan_has_nothing_to_predict(make, images):
         model(keras.Input(SHAPE))
 
 
+@pytest.mark.slow
 def test_export_writes_the_signatures_of_a_run(tmp_path):
     model = gan()
     model.export(tmp_path / "saved", verbose=False)

@@ -72,6 +72,7 @@ def history(run):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_wandb_gets_the_recipe_the_history_and_pictures(recipe, tracker, tmp_path):
     wandb = tracker("wandb")
     run = tfgen.train(recipe.replace(logger="wandb"), tmp_path / "run")
@@ -114,6 +115,7 @@ def test_the_trackers_names_are_read_as_if_anybody_had_written_them(tmp_path, da
     assert logger.remembered() == "good-1"
 
 
+@pytest.mark.slow
 def test_a_logger_that_fails_is_said_once_and_the_bits_stay(recipe, tracker, tmp_path, capsys):
     tracker("wandb", ["init"]), tracker("mlflow", ["log_metrics"]), tracker("trackio", ["finish"])
     plain = tfgen.train(recipe.replace(logger="none"), tmp_path / "plain")

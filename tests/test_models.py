@@ -78,11 +78,12 @@ def examined(tmp_path_factory):
 
 # One of each family: all of them at once would take the fast suite past its limit.
 FIRST = ("vae", "cgan", "pix2pix", "flow_matching", "made")
+FAST = tuple(name for name in FIRST if name != "pix2pix")  # its guarantees take a sixth of their time
 IN_CI = ("resume",)  # of the others, with the tests of plugins: it trains, and needs their states, seeds and files
 LATER = [pytest.mark.slow, pytest.mark.plugins]
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[] if name in FIRST else LATER) for name in NAMES])
+@pytest.fixture(params=[pytest.param(name, marks=[] if name in FAST else LATER) for name in NAMES])
 def subject(request, examined):
     """Each model."""
     return examined(request.param)
@@ -103,7 +104,7 @@ def cases():
             in_ci = name in FIRST or (guarantee.name in IN_CI and not guarantee.long)
             later = LATER if in_ci else LATER[:1]
             # made's endpoints have a loop over every pixel, traced and run once per signature
-            fast = not guarantee.long and name in FIRST and (name, guarantee.name) != ("made", "endpoints")
+            fast = not guarantee.long and name in FAST and (name, guarantee.name) != ("made", "endpoints")
             yield pytest.param(name, guarantee, marks=[] if fast else later, id=f"{name}-{guarantee.name}")
 
 
@@ -156,7 +157,7 @@ def other_networks():
         owner = next((type(group) for group in groups if "network" in group.__dataclass_fields__), name)
         for network in networks_of(name):
             if network != default_of(name):
-                fast = name in FIRST and (owner, network) not in seen
+                fast = name in FAST and (owner, network) not in seen
                 yield pytest.param(name, network, marks=[] if fast else [pytest.mark.slow])
                 seen.add((owner, network))
 

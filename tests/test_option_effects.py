@@ -141,7 +141,7 @@ def has_effect(name, option, value, context, points=False):
 
 def cases():
     """(model, option): those of a group on the first model that takes them; those of other models are slow tests."""
-    seen, first = set(), ("vae", "gan", "dcgan", "cgan", "made")
+    seen, first = set(), ("vae", "gan", "dcgan", "made")
     for name in sorted(NAMES, key=lambda name: (name not in first, name)):
         builder = models.MODELS.get(name)
         declared = owners(builder)

@@ -43,6 +43,7 @@ def test_what_is_named_is_not_probed(monkeypatch):
     assert [precision.resolve(name, None) for name in ("float32", "mixed_bfloat16")] == ["float32", "mixed_bfloat16"]
 
 
+@pytest.mark.slow
 def test_a_run_records_the_precision_that_auto_came_to(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(precision, "bfloat16_unit", lambda: "avx512_bf16")
     arrays = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 1), dtype=np.uint8)

@@ -218,6 +218,7 @@ def test_the_prior_sees_what_is_above_and_to_the_left(learned):
     assert changed[:7].max() < 1e-6 < changed[7:].min()  # with a grid of 4 x 4 all of it is in reach
 
 
+@pytest.mark.slow
 def test_samples_follow_the_prior_code_by_code(learned):
     """Each code is the quantile of u under the logits of one pass over what came before."""
     seeds = tf.range(40, dtype=tf.int64)

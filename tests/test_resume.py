@@ -93,6 +93,7 @@ def test_a_run_killed_several_times_goes_on_to_the_same_bits(model, tmp_path):
     check_killed(model, tmp_path, sorted(random.sample(range(5, 300), 4)))
 
 
+@pytest.mark.plugins
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     process = start("vae", tmp_path)
     output = stop_at(process, tmp_path, 20, signal.SIGINT)
@@ -113,6 +114,7 @@ def test_a_run_that_is_lengthened_has_the_history_of_a_long_one(first, tmp_path)
     assert lengthened.paths.history.read_text() == long.paths.history.read_text()
 
 
+@pytest.mark.slow
 def test_another_recipe_is_refused_and_nothing_is_lost(tmp_path):
     recipe = small_recipe("vae", steps=2)
     train(recipe, tmp_path)

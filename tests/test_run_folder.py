@@ -63,6 +63,7 @@ def without_origin(folder):
 # Weights say what they are of.
 
 
+@pytest.mark.slow
 def test_checkpoints_and_models_carry_their_recipe_and_step(folder, recipe, tmp_path):
     import keras
 
@@ -200,6 +201,7 @@ def test_a_finished_run_has_all_its_models_and_writes_them_once(folder, recipe, 
     assert {path for path in after if after[path] != times.get(path)} <= {folder}  # where the lock was
 
 
+@pytest.mark.slow
 def test_models_without_a_checkpoint_are_not_written_over(folder, recipe):
     shutil.rmtree(folder / "checkpoints")
     for lost in ("nothing", "export", "models/trainer.keras"):  # the others are weights all the same

@@ -144,6 +144,7 @@ def test_threads_are_shared_and_what_is_set_stays(monkeypatch):
 # Filling a folder.
 
 
+@pytest.mark.slow
 def test_array_records_hold_the_images_in_order_whoever_makes_them(runs, tmp_path, capsys):
     out = tmp_path / "many"
     flags = ["--num=301", "--seed=3", "--format=array_record", "--shards=4", f"--out={out}"]

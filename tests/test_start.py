@@ -70,6 +70,7 @@ class Start(keras.callbacks.Callback):
         self.step = int(self.model.step)
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_the_weights_of_another_and_says_so(recipe, origin, tmp_path, capsys):
     start = Start()
     run = tfgen.train(recipe, tmp_path / "run", init_from=origin, callbacks=[start])

@@ -213,6 +213,7 @@ def test_mistakes_are_one_line(run, flags, sentence, capsys):
     assert error.startswith("tfgen translate: ") and sentence in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_scores_of_pairs_stand_beside_their_floors(run, tmp_path):
     source = tfgen.load_run(run).source()
     found = evaluate_model(
