@@ -55,6 +55,17 @@ def test_samples_are_those_of_the_machine_that_made_it(name):
     assert repr(found).startswith(f"Run('pretrained:{name}'")
 
 
+@pytest.mark.plugins
+def test_flags_of_sampling_are_those_of_the_sampler(tmp_path):
+    flags = ["--sampler=heun", "--sampling_steps=2", "--guidance=1.5", "--temperature=1.4", "--label=bag", "--num=3"]
+    assert sample.COMMAND(["--run=pretrained:latent_flow", *flags, f"--out={tmp_path / 's.npz'}"]) == 0
+    with np.load(tmp_path / "s.npz") as stored:
+        made = stored["images"]
+    sampler = tfgen.samplers.heun(2, guidance=1.5, temperature=1.4)
+    model = tfgen.load_run("pretrained:latent_flow").model
+    assert np.array_equal(made, model.sample(3, label="bag", sampler=sampler))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDED)
 def test_every_command_takes_it_and_writes_elsewhere(name, tmp_path, capsys):
