@@ -29,7 +29,7 @@ def of_network(kind, network, shape, likelihood, **options):
     return model
 
 
-def tiny(name, shape, likelihood=BINARY, order="raster"):
+def tiny(name, shape, likelihood=BINARY, order="raster", dilations=(1,)):
     """A model on a reduced network, with weights large enough to tell outputs apart."""
     keras.utils.set_random_seed(1)
     if name == "made":
@@ -37,8 +37,8 @@ def tiny(name, shape, likelihood=BINARY, order="raster"):
             MaskedModel, masked_network(shape, likelihood, (14, 9), "tanh"), shape, likelihood, order=order
         )
     else:
-        network = pixelcnn_network(shape, likelihood, 3, 2, 5, 3, 4)
-        model = of_network(AutoregressiveModel, network, shape, likelihood, reach=reach(2, 5, 3))
+        network = pixelcnn_network(shape, likelihood, 3, 2, 5, 3, 4, dilations)
+        model = of_network(AutoregressiveModel, network, shape, likelihood, reach=reach(2, 5, 3, dilations))
     random = np.random.default_rng(0)
     for variable in model.networks["density"].trainable_variables:
         variable.assign(random.normal(size=variable.shape) * 0.7)
@@ -92,6 +92,23 @@ def test_a_value_depends_on_those_before_it_alone(name, shape, likelihood):
     assert changes[np.arange(len(changes) - 1), np.arange(1, len(changes))].mean() > 0.7, "the last one is used"
 
 
+WIDE = (2, 3)  # dilations: 2 + 2 + 3 rows above
+
+
+def test_a_pixel_depends_on_all_pixels_in_reach_and_on_no_others():
+    shape, place = (10, 9, 1), (8, 7)
+    model = tiny("pixelcnn", shape, dilations=WIDE)
+    assert list(model.reach) == [7, 4]
+    x = np.full((1 + 90, 90), 0.5, np.float32)
+    x[np.arange(1, 91), np.arange(90)] = 0.9
+    logits = model.networks["density"](x.reshape(-1, *shape))["logits"].numpy()[:, place[0], place[1], 0]
+    seen = (abs(logits[1:] - logits[0]) > 1e-6).reshape(10, 9)
+    rows, columns = np.nonzero(seen)
+    assert rows.min() == place[0] - 7 and columns[rows == place[0]].min() == place[1] - 4
+    assert not seen[place[0], place[1] :].any() and not seen[place[0] + 1 :].any()
+    assert seen[1:8].any(axis=1).all() and not np.tril(turn_by_turn(model)).any()
+
+
 def test_an_order_is_that_in_which_values_depend_on_each_other():
     model = tiny("made", (3, 4, 1), order="random")
     assert sorted(model.turns) == list(range(12)) and list(model.turns) != list(range(12))
@@ -113,10 +130,18 @@ def test_masks_hold_after_updates_in_the_average_and_in_the_file(tmp_path, photo
 
 
 @pytest.mark.parametrize(
-    "name,shape", [("pixelcnn", (7, 9, 1)), ("pixelcnn", (6, 8, 3)), ("pixelcnn", (4, 3, 3)), ("made", (3, 4, 1))]
+    "name,shape,dilations",
+    [
+        ("pixelcnn", (7, 9, 1), (1,)),
+        ("pixelcnn", (6, 8, 3), (1,)),
+        ("pixelcnn", (4, 3, 3), (1,)),
+        ("pixelcnn", (11, 9, 1), WIDE),
+        ("pixelcnn", (9, 4, 3), WIDE),
+        ("made", (3, 4, 1), (1,)),
+    ],
 )
-def test_what_is_drawn_from_a_part_is_drawn_from_the_whole(name, shape):
-    model = tiny(name, shape, GRAY)
+def test_what_is_drawn_from_a_part_is_drawn_from_the_whole(name, shape, dilations):
+    model = tiny(name, shape, GRAY, dilations=dilations)
     x = tf.constant(np.random.default_rng(0).random((2, *shape), np.float32))
     whole = model.networks["density"](x)
     partial = model.partial(model.networks["density"], {})

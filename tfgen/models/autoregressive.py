@@ -20,6 +20,7 @@ from tfgen.recipes.options import Options
 
 Layers = Annotated[int, Interval(0, 64)]
 Half = Annotated[int, Interval(1, 32)]  # of a kernel's side, without its middle
+Dilation = Annotated[int, Interval(1, 64)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +70,7 @@ class GatedConv(Options):
         blocks: gated layers after the first
         first_half: rows above, and columns to either side, that the first layer sees
         half: as many of each further layer
+        dilations: how far apart the pixels above are that a further layer sees, in turn
         head_width: channels before the outputs
     """
 
@@ -76,6 +78,7 @@ class GatedConv(Options):
     blocks: Layers = 5
     first_half: Half = 3
     half: Half = 1
+    dilations: tuple[Dilation, ...] = (1,)
     head_width: Size = 64
 
 
@@ -130,10 +133,13 @@ def pixelcnn(
     if gated.blocks:
         size = 2 * gated.half + 1
     else:
-        gated.idle("without blocks", "half")
+        gated.idle("without blocks", "half", "dilations")
+    if not gated.dilations:
+        raise UserError("dilations has no number: give dilations=[1] for neighbours, or [1, 2, 4, 8] for a wider view")
+    kernels = gated.blocks, first, size
     with seeded(autoregressive.seed):
-        network = pixelcnn_network(shape, likelihood, gated.width, gated.blocks, first, size, gated.head_width)
-    seen = reach(gated.blocks, first, size)
+        network = pixelcnn_network(shape, likelihood, gated.width, *kernels, gated.head_width, gated.dilations)
+    seen = reach(*kernels, gated.dilations)
     return _assembled("pixelcnn", kind, network, fields, autoregressive, optimization, reach=seen)
 
 

@@ -23,6 +23,7 @@ def pixelcnn_network(
     first_size: int = 7,
     kernel_size: int = 3,
     head_width: int = 64,
+    dilations: Sequence[int] = (1,),
 ) -> keras.Model:
     """Returns image [B, H, W, C] in [0, 1] -> the likelihood's outputs, each float32 [B, H, W, C].
 
@@ -36,11 +37,13 @@ def pixelcnn_network(
         blocks: gated layers after the first.
         first_size, kernel_size: sides of the kernels, odd.
         head_width: channels before the outputs.
+        dilations: of the gated layers in turn: how far apart the pixels above are that a kernel sees. In its own row
+            it sees neighbours: what is drawn value by value stays as narrow.
     """
     image = keras.Input(tuple(shape), name="image")
     grid = _Grid(tuple(shape))
     x = image if grid.channels == 1 else layers.Reshape((grid.rows, grid.columns, 1))(image)
-    y = _causal(x, grid, width, blocks, first_size, kernel_size, head_width)
+    y = _causal(x, grid, width, blocks, first_size, kernel_size, head_width, dilations)
 
     def raw(name: str) -> keras.KerasTensor:
         made = grid.mixed(y, 1, name=f"raw_{name}")
@@ -69,11 +72,11 @@ def pixelcnn_of_codes(
     """
     code = keras.Input(tuple(shape), name="code")
     x = layers.Conv2D(width, 1, activation="relu")(code)
-    y = _causal(x, _Grid((*shape[:2], 1)), width, blocks, first_size, kernel_size, head_width)
+    y = _causal(x, _Grid((*shape[:2], 1)), width, blocks, first_size, kernel_size, head_width, (1,))
     return keras.Model(code, {"logits": layers.Conv2D(codes, 1, dtype="float32", name="logits")(y)}, name="prior")
 
 
-def _causal(x, grid, width, blocks, first_size, kernel_size, head_width):
+def _causal(x, grid, width, blocks, first_size, kernel_size, head_width, dilations):
     """Returns maps [B, rows, columns, head_width] whose place depends on the maps x above and to its left alone."""
     half = first_size // 2
     v = layers.Conv2D(width, (half, first_size))(layers.ZeroPadding2D(((half, 0), (half, half)))(x))
@@ -83,18 +86,19 @@ def _causal(x, grid, width, blocks, first_size, kernel_size, head_width):
     h = grid.mixed(layers.Add()([h, layers.Conv2D(width, 1, name=f"{LINK}0")(v)]), width)
     skips = []
     for i in range(blocks):
-        v, h, skip = _block(v, h, width, kernel_size // 2, head_width, 2 * i + 1)
+        v, h, skip = _block(v, h, width, kernel_size // 2, dilations[i % len(dilations)], head_width, 2 * i + 1)
         skips.append(skip)
     skips = skips or [layers.Conv2D(head_width, 1)(h)]
     y = layers.ReLU()(layers.Add()(skips) if len(skips) > 1 else skips[0])
     return layers.ReLU()(grid.mixed(y, head_width))
 
 
-def _block(v, h, width, half, head_width, link):
+def _block(v, h, width, half, dilation, head_width, link):
     """Returns the vertical and the horizontal maps after a gated layer, and what it adds to the output (figure 2)."""
-    above = layers.ZeroPadding2D(((half, 0), (half, half)))(v)
+    far = half * dilation
+    above = layers.ZeroPadding2D(((far, 0), (far, far)))(v)
     left = layers.ZeroPadding2D(((0, 0), (half, 0)))(h)
-    vertical = [layers.Conv2D(width, (half + 1, 2 * half + 1))(above) for _ in range(2)]
+    vertical = [layers.Conv2D(width, (half + 1, 2 * half + 1), dilation_rate=dilation)(above) for _ in range(2)]
     horizontal = [layers.Conv2D(width, (1, half + 1))(left) for _ in range(2)]
     from_above = [layers.Conv2D(width, 1, name=f"{LINK}{link + i}")(part) for i, part in enumerate(vertical)]
     joined = [layers.Add()(list(pair)) for pair in zip(horizontal, from_above, strict=True)]
@@ -136,9 +140,10 @@ class _Grid:
         return layers.Reshape((height, columns * channels, width))(x)
 
 
-def reach(blocks: int, first_size: int, kernel_size: int) -> int:
-    """Returns how many rows above, and columns to either side, the parameters of a pixel depend on, at most."""
-    return first_size // 2 + blocks * (kernel_size // 2)
+def reach(blocks: int, first_size: int, kernel_size: int, dilations: Sequence[int] = (1,)) -> tuple[int, int]:
+    """Returns how many rows above, and how many values to its left in its row, a pixel's parameters depend on."""
+    first, half = first_size // 2, kernel_size // 2
+    return first + half * sum(dilations[i % len(dilations)] for i in range(blocks)), first + half * blocks
 
 
 def halves(network: keras.Model, shape: Sequence[int], rows: int, columns: int) -> tuple[keras.Model, keras.Model]:

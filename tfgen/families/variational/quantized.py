@@ -54,7 +54,7 @@ class QuantizedModel(AutoencodingModel):
         decoder: as of `AutoencodingModel`, from `latent` [B, h w D].
         codebook: `code` int64 [N] -> vectors [N, D]; see `tfgen.networks.quantized.code_table`.
         prior_network: `code` [B, h, w, D] -> `logits` [B, h, w, K]; see `tfgen.networks.pixelcnn.pixelcnn_of_codes`.
-        reach: rows above and columns to either side that the logits depend on, at most.
+        reach: rows above, and codes to the left in the same row, that the logits depend on, at most.
         commitment: weight of the squared distance of the encoder's vectors to their codes, beta of equation 3.
         decay: of the moving averages.
         restart_below: codes that are used less than this part of the mean begin anew at vectors that are far from
@@ -74,7 +74,7 @@ class QuantizedModel(AutoencodingModel):
         codebook: keras.Model,
         prior_network: keras.Model,
         *,
-        reach: Natural,
+        reach: tuple[Natural, Natural],
         commitment: NotNegative = 0.25,
         decay: Proportion = 0.99,
         restart_below: Proportion = 0.01,
