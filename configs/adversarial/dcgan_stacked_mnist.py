@@ -16,8 +16,8 @@ updates of G per update of D). One run each by the extractor `mnist` (a perfect 
     the same               r1_r2(1)    32         128     5,500    0.002       1000    0.045
     the same, D of 8       r1_r2(1)    32         64      4,000    0.002       912     0.84
 
-What is missing is nearly all in how often each channel shows each digit: shares from 0.06 to 0.15 in batches of 64, from
-0.07 to 0.13 in batches of 128. In the run of 12,000 steps one channel alone had drifted away, at a KL of 0.25.
+What is missing is nearly all in how often each channel shows each digit: shares from 0.06 to 0.15 in batches of 64,
+from 0.07 to 0.13 in batches of 128. In the run of 12,000 steps one channel alone had drifted away, at a KL of 0.25.
 Rates fall by 0.05 % per step; those of the runs of 6,000 and 12,000 steps fell to an eighth over all of them. The last
 but one row is this recipe: the loss of R3GAN (Huang et al. 2024), Adam without momentum, z of 100 numbers, a dense
 layer of 128 before D's logit.

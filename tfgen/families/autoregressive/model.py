@@ -30,8 +30,8 @@ class AutoregressiveModel(ExactModel):
             likelihood's raw parameters}, each [B, H, W, C]; the outputs at x_t depend on the x before it alone.
         likelihood: p(x_t | x_<t), of `tfgen.likelihoods`.
         order: of the values, row by row and channel by channel, or a random one that follows from the seed.
-        reach: of a `pixelcnn_network`, the rows above, and the values to its left in its row, that an output depends on,
-            at most: values are drawn from such parts of the picture, row by row; None: each from a whole pass.
+        reach: of a `pixelcnn_network`, the rows above, and the values to its left in its row, that an output depends
+            on, at most: values are drawn from such parts of the picture, row by row; None: each from a whole pass.
         ema: decay of the moving average of the network, or None.
         seed: integer from which all noise and the order of the data derive.
         fields: what a batch holds.
