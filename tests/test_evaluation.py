@@ -353,6 +353,12 @@ def test_the_picture_shows_samples_above_what_they_were_copied_from(source, extr
         (quarters(40, 0)[0][:, :8], {}, "the samples are 8x16x1, the images of quarters 16x16x1"),
         (quarters(1, 0)[0], {}, "at least 2 sample"),
         (quarters(40, 0)[0], {"metrics": ("fdi",)}, "unknown metric 'fdi'; did you mean 'fd'"),
+        (
+            quarters(40, 0)[0],
+            {"metrics": ("classification_accuracy_score",)},
+            "setting of its own, beside any metrics: --cas",
+        ),
+        (quarters(40, 0)[0], {"metrics": ("bdmc_gap",)}, "setting of its own, beside any metrics: --ais"),
         (quarters(40, 0)[0], {"metrics": ("label_agreement",)}, "label_agreement needs labels"),
         (quarters(40, 0)[0], {"split": "tset"}, "no split 'tset'"),
     ],

@@ -213,6 +213,7 @@ FAMILIES = (
     Family(conditional, ("fd_per_class",), labels=True),
 )
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
+BY_SETTING = {"classification_accuracy_score": "cas", "ais_nll": "ais", "bdmc_gap": "ais"}  # beside any metrics
 
 
 def check_names(names: Iterable[str] | None, own: Sequence[str] = ()) -> None:
@@ -220,5 +221,7 @@ def check_names(names: Iterable[str] | None, own: Sequence[str] = ()) -> None:
     known = [*SAMPLE_METRICS, *own]
     for name in names or ():
         if name not in known:
+            if setting := BY_SETTING.get(name):
+                raise UserError(f"{name!r} is asked for by a setting of its own, beside any metrics: --{setting}")
             close = nearest(name, known) or f"; expected some of {', '.join(known)}"
             raise UserError(f"unknown metric {name!r}{close}")
