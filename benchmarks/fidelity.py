@@ -102,7 +102,8 @@ def setting_text(value: object) -> str:
     if isinstance(value, losses.Loss):
         return next((name for name, known in vars(losses).items() if known == value), spell(value))
     if isinstance(value, (list, tuple)):
-        return " to ".join(map(setting_text, value))
+        ranged = all(isinstance(item, float) for item in value)
+        return (" to " if ranged else ", ").join(map(setting_text, value))
     if isinstance(value, priors.Prior | likelihoods.Likelihood):
         return value_text(value)
     return f"{value:g}" if isinstance(value, float) else spell(value)
