@@ -109,6 +109,13 @@ def test_a_pixel_depends_on_all_pixels_in_reach_and_on_no_others():
     assert seen[1:8].any(axis=1).all() and not np.tril(turn_by_turn(model)).any()
 
 
+def test_dilations_are_numbers_from_1():
+    with pytest.raises(UserError, match="dilations has no number: give dilations=\\[1\\] for neighbours"):
+        tfgen.build_model("pixelcnn", (8, 8, 1), dilations=[])
+    with pytest.raises(UserError, match="dilations"):
+        tfgen.build_model("pixelcnn", (8, 8, 1), dilations=[0, 2])
+
+
 def test_an_order_is_that_in_which_values_depend_on_each_other():
     model = tiny("made", (3, 4, 1), order="random")
     assert sorted(model.turns) == list(range(12)) and list(model.turns) != list(range(12))

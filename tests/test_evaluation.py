@@ -356,9 +356,13 @@ def test_the_picture_shows_samples_above_what_they_were_copied_from(source, extr
         (
             quarters(40, 0)[0],
             {"metrics": ("classification_accuracy_score",)},
-            "setting of its own, beside any metrics: --cas",
+            "setting of its own, beside any metrics: tfgen.evaluate --cas",
         ),
-        (quarters(40, 0)[0], {"metrics": ("bdmc_gap",)}, "setting of its own, beside any metrics: --ais"),
+        (
+            quarters(40, 0)[0],
+            {"metrics": ("bdmc_gap",)},
+            "setting of its own, beside any metrics: tfgen.evaluate --ais",
+        ),
         (quarters(40, 0)[0], {"metrics": ("label_agreement",)}, "label_agreement needs labels"),
         (quarters(40, 0)[0], {"split": "tset"}, "no split 'tset'"),
     ],

@@ -9,7 +9,7 @@ from as many real images (`tfgen.evaluate --cas`; real images: 0.09, 0.84, 0.85,
 
     steps    minutes   distance   precision   recall   samples of their label   classification accuracy score
     12,000   11        1.52       0.74        0.61     90.0 %                   0.840 of 0.881
-    30,000   27        1.08      0.72        0.66     91.9 %                   0.847 of 0.881
+    30,000   27        1.08       0.72        0.66     91.9 %                   0.847 of 0.881
 
 Minutes are those of one core without bfloat16.
 """

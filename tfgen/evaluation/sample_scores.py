@@ -222,6 +222,8 @@ def check_names(names: Iterable[str] | None, own: Sequence[str] = ()) -> None:
     for name in names or ():
         if name not in known:
             if setting := BY_SETTING.get(name):
-                raise UserError(f"{name!r} is asked for by a setting of its own, beside any metrics: --{setting}")
+                raise UserError(
+                    f"{name!r} is asked for by a setting of its own, beside any metrics: tfgen.evaluate --{setting}"
+                )
             close = nearest(name, known) or f"; expected some of {', '.join(known)}"
             raise UserError(f"unknown metric {name!r}{close}")
