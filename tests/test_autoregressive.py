@@ -12,7 +12,7 @@ import tfgen
 from tfgen import likelihoods, samplers
 from tfgen.errors import UserError
 from tfgen.families.autoregressive.agnostic import OrderAgnosticModel
-from tfgen.families.autoregressive.model import AutoregressiveModel, MaskedModel
+from tfgen.families.autoregressive.model import GatedModel, MaskedModel
 from tfgen.networks.masked import masked_network
 from tfgen.networks.pixelcnn import pixelcnn_network, reach
 from tfgen.noise import Noise
@@ -38,7 +38,7 @@ def tiny(name, shape, likelihood=BINARY, order="raster", dilations=(1,)):
         )
     else:
         network = pixelcnn_network(shape, likelihood, 3, 2, 5, 3, 4, dilations)
-        model = of_network(AutoregressiveModel, network, shape, likelihood, reach=reach(2, 5, 3, dilations))
+        model = of_network(GatedModel, network, shape, likelihood)
     random = np.random.default_rng(0)
     for variable in model.networks["density"].trainable_variables:
         variable.assign(random.normal(size=variable.shape) * 0.7)
@@ -98,7 +98,7 @@ WIDE = (2, 3)  # dilations: 2 + 2 + 3 rows above
 def test_a_pixel_depends_on_all_pixels_in_reach_and_on_no_others():
     shape, place = (10, 9, 1), (8, 7)
     model = tiny("pixelcnn", shape, dilations=WIDE)
-    assert list(model.reach) == [7, 4]
+    assert reach(model.networks["density"]) == (7, 4)
     x = np.full((1 + 90, 90), 0.5, np.float32)
     x[np.arange(1, 91), np.arange(90)] = 0.9
     logits = model.networks["density"](x.reshape(-1, *shape))["logits"].numpy()[:, place[0], place[1], 0]
@@ -123,6 +123,9 @@ def test_an_order_is_that_in_which_values_depend_on_each_other():
     np.testing.assert_allclose(np.exp(tfgen.metrics.log_likelihood(model, all_binary((3, 4, 1)))).sum(), 1.0, rtol=1e-5)
     with pytest.raises(UserError, match="order must be 'raster' or 'random', got 'snake'"):
         tiny("made", (3, 4, 1), order="snake")
+    with pytest.raises(UserError, match="sees the rows above, hence order must be 'raster', got 'random'"):
+        network = pixelcnn_network((3, 4, 1), BINARY, 3, 1, 3, 3, 4)
+        of_network(GatedModel, network, (3, 4, 1), BINARY, order="random")
 
 
 def test_masks_hold_after_updates_in_the_average_and_in_the_file(tmp_path, photos):

@@ -170,7 +170,7 @@ def test_vectors_and_codebook_have_one_size():
     model = built()
     networks = {**model.networks, "codebook": tfgen.networks.quantized.code_table(5, 4)}
     with pytest.raises(UserError, match="the encoder gives vectors of 3 numbers, the codebook of 4"):
-        type(model)(*(networks[n] for n in ("encoder", "decoder", "codebook", "prior")), reach=(3, 3))
+        type(model)(*(networks[n] for n in ("encoder", "decoder", "codebook", "prior")))
 
 
 def test_an_average_is_kept_of_the_prior_alone():

@@ -44,7 +44,7 @@ CLASSES = {
     "tfgen.families.adversarial.packing": ("PackedModel",),
     "tfgen.families.adversarial.semi_supervised": ("SemiSupervisedModel", "SupervisedModel"),
     "tfgen.families.autoregressive.agnostic": ("OrderAgnosticModel",),
-    "tfgen.families.autoregressive.model": ("AutoregressiveModel", "MaskedModel"),
+    "tfgen.families.autoregressive.model": ("AutoregressiveModel", "GatedModel", "MaskedModel"),
     "tfgen.families.discriminating": ("Discriminating",),
     "tfgen.families.exact.model": ("ExactModel",),
     "tfgen.families.flow.coupling": ("CouplingModel",),

@@ -10,11 +10,11 @@ from tfgen.data.source import Field
 from tfgen.domains import Interval, Proportion, Seed, Size
 from tfgen.errors import UserError
 from tfgen.families.autoregressive.agnostic import OrderAgnosticModel
-from tfgen.families.autoregressive.model import AutoregressiveModel, MaskedModel
+from tfgen.families.autoregressive.model import GatedModel, MaskedModel
 from tfgen.models.common import compiled, image_shape_of, only
 from tfgen.models.options import Activation, Optimizer
 from tfgen.networks.masked import masked_network
-from tfgen.networks.pixelcnn import pixelcnn_network, reach
+from tfgen.networks.pixelcnn import pixelcnn_network
 from tfgen.networks.seeding import seeded
 from tfgen.recipes.options import Options
 
@@ -117,8 +117,8 @@ def pixelcnn(
     gated: GatedConv = GatedConv(),
     autoregressive: Autoregressive = Autoregressive(),
     optimization: Optimizer = Optimizer(),
-    kind: type[AutoregressiveModel] = AutoregressiveModel,
-) -> AutoregressiveModel:
+    kind: type[GatedModel] = GatedModel,
+) -> GatedModel:
     """Gated PixelCNN: convolutions of the pixels above and to the left (van den Oord et al. 2016).
 
     Args:
@@ -139,8 +139,7 @@ def pixelcnn(
     kernels = gated.blocks, first, size
     with seeded(autoregressive.seed):
         network = pixelcnn_network(shape, likelihood, gated.width, *kernels, gated.head_width, gated.dilations)
-    seen = reach(*kernels, gated.dilations)
-    return _assembled("pixelcnn", kind, network, fields, autoregressive, optimization, reach=seen)
+    return _assembled("pixelcnn", kind, network, fields, autoregressive, optimization)
 
 
 def pixels_of(options: Autoregressive) -> likelihoods.Likelihood:

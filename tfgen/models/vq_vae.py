@@ -11,7 +11,7 @@ from tfgen.families.variational.quantized import QuantizedModel
 from tfgen.likelihoods import Likelihood
 from tfgen.models.common import autoencoder_model, image_shape_of, only
 from tfgen.models.options import Autoencoding, Optimizer
-from tfgen.networks.pixelcnn import pixelcnn_of_codes, reach
+from tfgen.networks.pixelcnn import pixelcnn_of_codes
 from tfgen.networks.quantized import code_table, grid_decoder, grid_encoder
 from tfgen.networks.shapes import grid
 from tfgen.recipes.options import Options
@@ -95,7 +95,6 @@ def vq_vae(
         autoencoding=autoencoding,
         optimization=optimization,
         kind=kind,
-        reach=reach(prior.prior_blocks, FIRST, KERNEL),
         commitment=codebook.commitment,
         decay=codebook.decay,
         restart_below=codebook.restart_below,

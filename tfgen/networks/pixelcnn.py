@@ -140,10 +140,15 @@ class _Grid:
         return layers.Reshape((height, columns * channels, width))(x)
 
 
-def reach(blocks: int, first_size: int, kernel_size: int, dilations: Sequence[int] = (1,)) -> tuple[int, int]:
-    """Returns how many rows above, and how many values to its left in its row, a pixel's parameters depend on."""
-    first, half = first_size // 2, kernel_size // 2
-    return first + half * sum(dilations[i % len(dilations)] for i in range(blocks)), first + half * blocks
+def reach(network: keras.Model) -> tuple[int, int]:
+    """Returns how many rows above, and how many values to its left in its row, an output depends on, at most.
+
+    Args:
+        network: of `pixelcnn_network` or `pixelcnn_of_codes`.
+    """
+    # each convolution is padded by as much as it sees above, or else to the left
+    pads = [layer.padding for layer in network.layers if isinstance(layer, layers.ZeroPadding2D)]
+    return sum(top for (top, _), _ in pads), sum(left for (top, _), (left, _) in pads if not top)
 
 
 def halves(network: keras.Model, shape: Sequence[int], rows: int, columns: int) -> tuple[keras.Model, keras.Model]:

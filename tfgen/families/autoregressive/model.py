@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfgen import samplers
 from tfgen.averaging import Ema
 from tfgen.data.source import Field
-from tfgen.domains import Natural, Seed
+from tfgen.domains import Seed
 from tfgen.errors import UserError
 from tfgen.families.autoregressive.partial import Partial, by_rows, whole
 from tfgen.families.exact.model import ExactModel
@@ -30,8 +30,6 @@ class AutoregressiveModel(ExactModel):
             likelihood's raw parameters}, each [B, H, W, C]; the outputs at x_t depend on the x before it alone.
         likelihood: p(x_t | x_<t), of `tfgen.likelihoods`.
         order: of the values, row by row and channel by channel, or a random one that follows from the seed.
-        reach: of a `pixelcnn_network`, the rows above, and the values to its left in its row, that an output depends
-            on, at most: values are drawn from such parts of the picture, row by row; None: each from a whole pass.
         ema: decay of the moving average of the network, or None.
         seed: integer from which all noise and the order of the data derive.
         fields: what a batch holds.
@@ -51,14 +49,13 @@ class AutoregressiveModel(ExactModel):
         *,
         likelihood: Likelihood,
         order: Literal["raster", "random"] = "raster",
-        reach: tuple[Natural, Natural] | None = None,
         ema: Ema | None = None,
         seed: Seed = 0,
         fields: dict[str, Field],
         **kwargs: Any,
     ) -> None:
         super().__init__({"density": density}, fields=fields, ema=ema, seed=seed, **kwargs)
-        self.likelihood, self.order, self.reach = likelihood, order, reach
+        self.likelihood, self.order = likelihood, order
         if order not in ("raster", "random"):
             raise UserError(f"order must be 'raster' or 'random', got {order!r}")
 
@@ -126,10 +123,8 @@ class AutoregressiveModel(ExactModel):
         return partial.memory, turn
 
     def partial(self, network: keras.Model, conditions: Fields) -> Partial:
-        """Returns how the outputs of a network at one value are computed."""
-        if self.reach is None or self.order != "raster":
-            return whole(network, self.data_field, conditions)
-        return by_rows(network, self.data_shape, self.reach)
+        """Returns how the outputs of a network at one value are computed: from a whole pass."""
+        return whole(network, self.data_field, conditions)
 
 
 class MaskedModel(AutoregressiveModel):
@@ -153,6 +148,24 @@ class MaskedModel(AutoregressiveModel):
     def after_update(self, phase: Phase) -> None:
         """Masks the kernels anew: the optimizer moves weights that have no effect, too."""
         apply_masks(self.networks["density"], self.turns)
+
+
+class GatedModel(AutoregressiveModel):
+    """The gated PixelCNN: values are drawn row by row, from what their outputs depend on (van den Oord et al. 2016).
+
+    Args:
+        density: of `tfgen.networks.pixelcnn.pixelcnn_network`.
+        **options: of `AutoregressiveModel`, without `order`: the network has that of the rows.
+    """
+
+    def __init__(self, density: keras.Model, **options: Any) -> None:
+        super().__init__(density, **options)
+        if self.order != "raster":
+            raise UserError(f"a PixelCNN sees the rows above, hence order must be 'raster', got {self.order!r}")
+
+    def partial(self, network: keras.Model, conditions: Fields) -> Partial:
+        """Returns how the outputs at one value are computed, what lies above its row once per row."""
+        return by_rows(network, self.data_shape)
 
 
 def as_float32(outputs: Fields) -> Fields:

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.networks.calling import call
-from tfgen.networks.pixelcnn import halves
+from tfgen.networks.pixelcnn import halves, reach
 
 Outputs = dict[str, tf.Tensor]
 
@@ -37,18 +37,18 @@ def whole(network: keras.Model, field: str, conditions: Mapping[str, tf.Tensor])
     return Partial(at)
 
 
-def by_rows(network: keras.Model, shape: Sequence[int], reach: Sequence[int], codes: bool = False) -> Partial:
+def by_rows(network: keras.Model, shape: Sequence[int], codes: bool = False) -> Partial:
     """Returns passes of the two halves of a `pixelcnn_network`: what lies above is computed once per row.
 
     Args:
         network: of `pixelcnn_network`, or of `pixelcnn_of_codes`.
         shape: (H, W, D).
-        reach: rows above, and values to its left in its row, that a value depends on, at most.
         codes: whether a place has one turn, its code; else each of its D channels has one.
     """
     height, width, channels = shape
     values = 1 if codes else channels
-    rows, columns = min(height, reach[0] + 1), min(width, math.ceil(reach[1] / values) + 1)
+    far_above, far_left = reach(network)
+    rows, columns = min(height, far_above + 1), min(width, math.ceil(far_left / values) + 1)
     above, along = halves(network, shape, rows, columns)
     maps = [tensor.shape[-1] for tensor in above.outputs]
 

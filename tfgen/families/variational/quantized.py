@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfgen import samplers
 from tfgen.diagnosis.rules import Rule
-from tfgen.domains import Natural, NotNegative, Proportion
+from tfgen.domains import NotNegative, Proportion
 from tfgen.errors import UserError
 from tfgen.families.autoregressive.partial import by_rows
 from tfgen.families.variational import charts, codebook, probes, rules, scores
@@ -54,7 +54,6 @@ class QuantizedModel(AutoencodingModel):
         decoder: as of `AutoencodingModel`, from `latent` [B, h w D].
         codebook: `code` int64 [N] -> vectors [N, D]; see `tfgen.networks.quantized.code_table`.
         prior_network: `code` [B, h, w, D] -> `logits` [B, h, w, K]; see `tfgen.networks.pixelcnn.pixelcnn_of_codes`.
-        reach: rows above, and codes to the left in the same row, that the logits depend on, at most.
         commitment: weight of the squared distance of the encoder's vectors to their codes, beta of equation 3.
         decay: of the moving averages.
         restart_below: codes that are used less than this part of the mean begin anew at vectors that are far from
@@ -74,7 +73,6 @@ class QuantizedModel(AutoencodingModel):
         codebook: keras.Model,
         prior_network: keras.Model,
         *,
-        reach: tuple[Natural, Natural],
         commitment: NotNegative = 0.25,
         decay: Proportion = 0.99,
         restart_below: Proportion = 0.01,
@@ -82,7 +80,7 @@ class QuantizedModel(AutoencodingModel):
     ) -> None:
         super().__init__(encoder, decoder, networks={"codebook": codebook, "prior": prior_network}, **options)
         self.prior: Prior = Learned()
-        self.reach, self.commitment, self.decay, self.restart_below = reach, commitment, decay, restart_below
+        self.commitment, self.decay, self.restart_below = commitment, decay, restart_below
         self.code_shape = output_shape(encoder, self.data_shape)
         table = codebook.get_layer("vectors")
         self.codes_known, size = int(table.input_dim), int(table.output_dim)
@@ -186,7 +184,7 @@ class QuantizedModel(AutoencodingModel):
         step = self.inference_step(Noise(self.seed, 0, "sample/"), networks)
         height, width, size = self.code_shape
         table = step.run("codebook", {"code": tf.range(self.codes_known, dtype=tf.int64)})
-        partial = by_rows(step.networks["prior"], self.code_shape, self.reach, codes=True)
+        partial = by_rows(step.networks["prior"], self.code_shape, codes=True)
 
         def turn(x: tf.Tensor, t: tf.Tensor, u: tf.Tensor, memory: Any) -> tuple[tf.Tensor, Any]:
             outputs, memory = partial.at(x, t, memory)
