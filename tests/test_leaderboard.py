@@ -439,6 +439,16 @@ def test_a_board_of_points_has_their_scores_alone():
     assert "Student's t; 2500 samples; learning rates as in each recipe." in "".join(lines)
 
 
+def test_what_stands_in_a_translations_place_has_rows_of_its_own():
+    pairs = {"psnr": {**scores(20.0)["fd"], "floor": 15.0, "protocol": {"parameters": {"floor": "bicubic"}}}}
+    floors = {"bicubic": {"psnr": 15.0, "fd": 25.0}, "nearest": {"psnr": 14.0, "fd": 40.0}}
+    runs = [Outcome("srgan", 0, "done", 9, scores(2.0) | pairs, floors=floors)]
+    text = markdown(summary(runs), runs, "c", False).splitlines()[:6]
+    head, *lines = ([cell.strip() for cell in line.split("|")[1:-1]] for line in text)
+    column = [[line[head.index(name)] for line in lines[2:]] for name in ("model", "fd", "psnr")]
+    assert column == [["*real images*", "*bicubic*", "*nearest*"], ["*0.5*", "*25*", "*40*"], ["", "*15*", "*14*"]]
+
+
 def test_runs_that_are_not_done_are_named_and_an_entry_without_any_has_an_empty_row(world, tmp_path):
     world.values["gan-0"] = world.values["gan-1"] = "no memory"  # these two fail
     assert board(tmp_path) == 2

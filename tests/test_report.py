@@ -475,6 +475,15 @@ def test_alike_measured_figures_stand_side_by_side(folder):
     assert "cannot be compared" not in said
 
 
+def test_a_floor_that_is_not_of_real_images_is_named(folder):
+    stated = {**protocol(), "parameters": {"floor": "bicubic"}}
+    changed = json.dumps(evaluation(metrics={"psnr": score(18.0, 17, 19, 15.5, stated)}))
+    one = folder("one", history_csv=GAN_HISTORY, evaluation_json=changed)
+    assert "psnr 18 17 … 19 15.5 bicubic" in words(write_report([one], pictures=False))
+    two = folder("two", history_csv=GAN_HISTORY, evaluation_json=changed)
+    assert "15.5 (bicubic)" in words(write_report([one, two], pictures=False))
+
+
 def test_figures_of_different_protocols_are_not_compared(folder):
     other = {name: score(98765.0, stated=protocol(count=77, interval="bootstrap")) for name in ("fd", "kid")}
     said = both(folder, evaluation_json=json.dumps(evaluation(metrics=other)))

@@ -151,8 +151,8 @@ class Board:
             # later than the step of the weights, where the recipe keeps those of its best score
             ended, replicates = Run(record.workdir).ended, evaluation["replicates"]
             steps = evaluation["subject"]["step"] if ended is None else ended
-            found = evaluation["findings"]
-            record.write("done", Outcome(entry.name, seed, "done", steps, evaluation["metrics"], replicates, found))
+            scored = evaluation["metrics"], replicates, evaluation["findings"], evaluation["details"].get("floors", {})
+            record.write("done", Outcome(entry.name, seed, "done", steps, *scored))
 
     def train(self, record: Record, entry: Entry, seed: int) -> None:
         """Trains an entry by tfgen.run in its own process.

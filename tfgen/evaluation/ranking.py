@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from tfgen.evaluation.differences import PAIRED, difference, in_words, within_error
 from tfgen.metrics.differences import student
-from tfgen.metrics.score import SHARE, SHARES, check_comparable, clipped
+from tfgen.metrics.score import REAL_IMAGES, SHARE, SHARES, check_comparable, clipped, floor_of
 from tfgen.storage import images
 
 COLUMNS = (
@@ -39,6 +39,7 @@ class Outcome:
         scores: metric -> what evaluation.json holds of it; empty of a diverged run.
         replicates: metric -> its replicates in evaluation.json; empty where it has none.
         findings: sentences of evaluation.json on samples that repeat real images or each other.
+        floors: what stands in the place of a translation, such as its source -> metric -> value.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Outcome:
     scores: dict
     replicates: dict = dataclasses.field(default_factory=dict)
     findings: list[str] = dataclasses.field(default_factory=list)
+    floors: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
 
 
 def own_scores(outcomes: Sequence[Outcome]) -> list[str]:
@@ -105,6 +107,18 @@ def differences(a: Sequence[Outcome], b: Sequence[Outcome]) -> dict[str, dict[st
     return found
 
 
+def floors(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    """Returns what stands in the samples' place, real images first -> metric -> value, of the first run that says."""
+    found: dict[str, dict[str, float]] = {REAL_IMAGES: {}}
+    for one in outcomes:
+        for name, score in one.scores.items():
+            if score["floor"] is not None:
+                found.setdefault(floor_of(score["protocol"]), {}).setdefault(name, score["floor"])
+        for title, values in one.floors.items():
+            found[title] = {**values, **found.get(title, {})}
+    return found
+
+
 def interval(values: Sequence[float]) -> tuple[float, float | None] | None:
     """Returns the mean and half of its 95 % interval by Student's t over runs.
 
@@ -148,7 +162,8 @@ def markdown(
     table = [[str(cell(row)) for cell in columns.values()] for row in rows]
     known = {row["model"] for row in rows}
     table += [[name, "0", *[""] * (len(columns) - 2)] for name in missing if name not in known]
-    table.append(["*real images*", *(_floor(outcomes, name) for name in [*columns][1:])])
+    for title, values in floors(outcomes).items():
+        table.append([f"*{title}*", *(f"*{values[name]:.3g}*" if name in values else "" for name in [*columns][1:])])
     lines = [f"| {' | '.join(cells)} |" for cells in ([*columns], *table)]
     lines.insert(1, "|---" * len(columns) + "|")
     lines += ["", *_of_findings(rows), f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
@@ -246,12 +261,6 @@ def _cell(name: str, value: tuple[float, float | None] | None) -> str:
         low, high = clipped(mean - half, mean + half, SHARE)
         return f"{mean:.3g} ({low:.2g} to {high:.2g})"
     return f"{mean:.3g}" if half is None else f"{mean:.3g} ± {half:.2g}"
-
-
-def _floor(outcomes: Sequence[Outcome], name: str) -> str:
-    """Returns the score of real images, in italics."""
-    floors = [one.scores[name]["floor"] for one in outcomes if name in one.scores]
-    return f"*{floors[0]:.3g}*" if floors and floors[0] is not None else ""
 
 
 def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfgen import faults
 from tfgen.errors import UserError
-from tfgen.evaluation.ranking import Outcome, summary
+from tfgen.evaluation.ranking import Outcome, floors, summary
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.layout import Layout
 from tfgen.storage.atomic import write_text
@@ -56,7 +56,8 @@ class Record:
             same = {**saved["wanted"], "recipe": Recipe.from_json(saved["wanted"]["recipe"]).to_json()} == self.wanted
             stage = STAGES[STAGES.index(saved.get("stage", "done"))]
             outcome = Outcome(**saved["entry"]) if stage == "done" else None
-            summary([outcome] if outcome else [])  # its scores are read before hours of training
+            if outcome:
+                summary([outcome]), floors([outcome])  # its scores are read before hours of training
         except faults.TEXT as error:
             raise UserError(f"{self.path} is damaged ({faults.reason(error)}); remove it to repeat its run") from error
         if not same:

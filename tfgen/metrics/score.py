@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ SHARES = (
     *("caption_agreement", "caption_agreement_class", "caption_agreement_light", "caption_agreement_large"),
     *("caption_agreement_right", "caption_agreement_low"),
 )
+REAL_IMAGES = "real images"  # what floors are of
 Z95 = 1.96  # standard errors to either side of a 95 % interval
 
 
@@ -34,7 +35,7 @@ class Score:
     Attributes:
         value: of the metric.
         low, high: a 95 % interval by the method that the protocol names, or None.
-        floor: the value for real images in the samples' place, at the same N; or None.
+        floor: the value for real images in the samples' place, at the same N, or for what `floor_of` names; or None.
         protocol: dict of plain values: all that the value depends on, except for the samples themselves. Its
             `interval` says of what the interval is, and by which method, or why there is none.
         replicates: what the value would vary by, float [S], paired with those of other scores against the same real
@@ -158,6 +159,13 @@ def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None
             )
 
 
+def floor_of(protocol: Mapping[str, Any]) -> str:
+    """Returns what a score's floor is of: real images, or what its protocol names, such as a translation's source."""
+    parameters = protocol.get("parameters")
+    named = parameters.get("floor") if isinstance(parameters, Mapping) else None
+    return named if isinstance(named, str) else REAL_IMAGES
+
+
 def without_interval(protocol: dict) -> dict:
     """Returns a protocol without what it says of the interval, on which no value depends."""
     parts = {key: without_interval(part) if isinstance(part, dict) else part for key, part in protocol.items()}
@@ -184,11 +192,13 @@ def _plain(value):
 
 
 def table(scores: dict[str, Score]) -> str:
-    """Returns the scores as text, one line per score: value, interval, floor."""
-    rows = [("metric", "value", "95 % interval", "real images")]
+    """Returns the scores as text, one line per score: value, interval, floor, and what that is of if not real."""
+    rows = [("metric", "value", "95 % interval", REAL_IMAGES)]
     for name, score in scores.items():
         interval = "" if score.low is None else f"{_short(score.low)} .. {_short(score.high)}"
-        rows.append((name, _short(score.value), interval, "" if score.floor is None else _short(score.floor)))
+        floor = "" if score.floor is None else _short(score.floor)
+        named = f" ({floor_of(score.protocol)})" if floor and floor_of(score.protocol) != REAL_IMAGES else ""
+        rows.append((name, _short(score.value), interval, floor + named))
     return tables.table(rows[1:], rows[0])
 
 

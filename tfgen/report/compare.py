@@ -5,7 +5,7 @@ import functools
 
 from tfgen.errors import UserError
 from tfgen.evaluation.differences import PAIRED, difference, in_words, replicates_of, within_error
-from tfgen.metrics.score import Score, check_comparable
+from tfgen.metrics.score import REAL_IMAGES, Score, check_comparable, floor_of
 from tfgen.report import curves, pictures, scores
 from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, folded, joined, paragraph, section, table
@@ -138,13 +138,19 @@ def to_reference(name: str, evidences: list[Evidence]) -> list[Score | None]:
 def figures(name: str, evidences: list[Evidence], differences: list[Score | None]) -> list:
     """Returns the row of one metric; `differences` as `to_reference` returns them."""
     found = [evidence.scores.get(name) for evidence in evidences]
-    floors = [scores.number(score["floor"]) for score in found if score and score["floor"] is not None]
+    floors = [floor_text(score) for score in found if score and score["floor"] is not None]
     first = next(evidence for evidence in evidences if name in evidence.scores)
     if len(evidences) == 2:
         cells = [*map(scores.figure_of, found), between(name, differences[0], evidences)]
     else:
         cells = [from_best(score, one, any(differences)) for score, one in zip(found, differences)]
     return [scores.heading(name, first.scores), *cells, " / ".join(dict.fromkeys(floors)) or "–"]
+
+
+def floor_text(score: dict) -> str:
+    """Returns a score's floor, with what it is of where that is not real images."""
+    other = floor_of(score["protocol"])
+    return scores.number(score["floor"]) + ("" if other == REAL_IMAGES else f" ({other})")
 
 
 def between(name: str, difference: Score | None, evidences: list[Evidence]) -> Markup | str:

@@ -4,6 +4,7 @@ import math
 from typing import Any, TypeGuard
 
 from tfgen.evaluation.stored import is_number
+from tfgen.metrics.score import REAL_IMAGES, floor_of
 from tfgen.report.charts import bar_chart, short
 from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, joined, paragraph, table
@@ -76,7 +77,7 @@ def heading(name: str, scores: dict) -> Markup:
 
 def score_table(scores: dict) -> Markup:
     """Returns a table with one row per score: the value above its interval, and the score of real images."""
-    rows = [[heading(name, scores), figure_of(score), number(score["floor"])] for name, score in scores.items()]
+    rows = [[heading(name, scores), figure_of(score), floor_cell(score)] for name, score in scores.items()]
     return table(["metric", "this run, 95 % interval", "real images"], rows, class_="figures")
 
 
@@ -85,6 +86,12 @@ def figure_of(score: dict | None, *more: Markup | None) -> Markup | str:
     if not score:
         return "–"
     return element("td", element("b", number(score["value"])), element("small", interval(score)), *more)
+
+
+def floor_cell(score: dict) -> Markup | str:
+    """Returns the cell of a score's floor, with what it is of where that is not real images."""
+    shown, other = number(score["floor"]), floor_of(score["protocol"])
+    return shown if score["floor"] is None or other == REAL_IMAGES else element("td", shown, element("small", other))
 
 
 def interval(score: dict) -> str:
