@@ -87,6 +87,33 @@ def test_terms_of_bigan_by_hand(monkeypatch):
     assert set(relativistic.generator_terms(batch, step)) == {"generator_loss"}
 
 
+@pytest.mark.parametrize("loss, expected", [("least_squares", 0.5 * 0.6**2), ("hinge", 0.6), ("wasserstein", 0.6)])
+def test_the_encoder_minimises_the_loss_with_real_and_fake_exchanged(monkeypatch, loss, expected):
+    model = linear_bigan(loss=getattr(tfgen.losses, loss))
+    batch, step = {"image": tf.fill([1, 1, 1, 1], 0.2)}, model.inference_step(Noise(0, 0))
+    # D(x, E(x)) = 0.2 + 2 0.2, which least squares bring to 0, what D gives on samples
+    assert float(model.generator_terms(batch, step)["encoder_loss"]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "penalty, expected",
+    [
+        # dD / dx = 1 beside a latent that stays; by way of E it would be 3
+        (tfgen.penalties.r1(2.0), 1.0),
+        (tfgen.penalties.r2(2.0), 1.0),
+        (tfgen.penalties.gradient_penalty(5.0), 0.0),
+        (tfgen.penalties.dragan(5.0), 0.0),
+        (tfgen.penalties.consistency(1.0, 1.0, fraction=0.0), 0.0),  # the same pair twice: nothing is shifted
+    ],
+)
+@pytest.mark.parametrize("every", [1, 4])
+def test_penalties_of_bigan_are_on_its_pairs(penalty, expected, every):
+    model = linear_bigan(penalty=penalty.replace(every=every))
+    batch, step = {"image": tf.fill([3, 1, 1, 1], 0.2)}, model.inference_step(Noise(0, 0))
+    terms = model.discriminator_terms if every == 1 else model.lazy_penalty_terms
+    assert float(terms(batch, step)["gradient_penalty"]) == pytest.approx(every * expected, abs=1e-5)
+
+
 def test_discriminate_asks_for_an_image_alone_and_pairs_it_with_its_code():
     model = linear_bigan()
     x = np.array([0.0, 1.0], np.float32).reshape(2, 1, 1, 1)  # -1 and 1 for the networks

@@ -77,17 +77,26 @@ def test_the_discriminator_rejects_samples_and_wrong_captions(mismatch):
     assert ("mismatched_score" in step.logs) == (mismatch > 0)
 
 
+def test_without_another_caption_in_the_batch_no_right_pair_is_rejected():
+    model = reading(mismatch=0.5)
+    vectors = np.zeros((3, 256), np.float32)
+    vectors[:, 0] = 2.0
+    real = Judged({"caption": tf.constant(vectors)}, {"logit": tf.constant(vectors[:, :1])})
+    fake = Judged({}, {"logit": tf.fill([3, 1], 0.5)})
+    assert float(model.discriminator_loss(real, fake, step_of(model))) == pytest.approx(softplus(-2) + softplus(0.5))
+
+
 def test_a_wrong_caption_is_another_one_of_the_batch():
     model = reading()
     vectors = model_of().text_encoder(tf.constant(CAPTIONS * 4))
     batch = {"image": tf.zeros([16, 8, 8, 1]), "caption": vectors}
-    others = [model.other_conditions(batch, step_of(model).scope(str(n)))["caption"].numpy() for n in range(5)]
+    others = [model.other_conditions(batch, step_of(model).scope(str(n)))[0]["caption"].numpy() for n in range(5)]
     for rows in others:
         assert not any(np.array_equal(one, other) for one, other in zip(rows, vectors.numpy(), strict=True))
         assert all(any(np.array_equal(row, known) for known in vectors.numpy()) for row in rows)
     assert any(not np.array_equal(others[0], rows) for rows in others[1:])  # drawn, not always the same
     alone = {name: values[:1] for name, values in batch.items()}
-    np.testing.assert_array_equal(model.other_conditions(alone, step_of(model))["caption"], vectors[:1])
+    np.testing.assert_array_equal(model.other_conditions(alone, step_of(model))[0]["caption"], vectors[:1])
 
 
 def test_conditions_differ_where_any_number_does_and_are_alike_by_what_few_have():
@@ -111,7 +120,7 @@ def test_hard_pairs_are_those_that_resemble_the_right_one():
     for hardness in (0.0, 100.0):
         model = reading(hardness=hardness)
         others = [
-            known[values.numpy().tobytes()] for values in model.other_conditions(batch, step_of(model))["caption"]
+            known[values.numpy().tobytes()] for values in model.other_conditions(batch, step_of(model))[0]["caption"]
         ]
         assert all(one != other for one, other in zip(texts, others, strict=True))
         shares.append(np.mean([one.split()[2] == other.split()[2] for one, other in zip(texts, others, strict=True)]))
@@ -125,7 +134,7 @@ def test_how_often_a_resembling_caption_is_drawn():
     alike = compared(batch["caption"][:1], batch["caption"])[1][0].numpy()
     for hardness in (0.0, 1.5):
         model = reading(hardness=hardness)
-        others = model.other_conditions(batch, step_of(model))["caption"][:300].numpy()
+        others = model.other_conditions(batch, step_of(model))[0]["caption"][:300].numpy()
         odds = np.exp(hardness * alike[[300, 600]])
         share, expected = np.mean((others == vectors[300]).all(axis=1)), odds[0] / odds.sum()
         assert abs(share - expected) < 3.5 * math.sqrt(expected * (1 - expected) / 300)

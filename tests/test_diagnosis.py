@@ -823,6 +823,16 @@ def drive(monkeypatch):
     return run
 
 
+def test_replicas_are_diagnosed():
+    """Variables of replicas are no numbers, which NumPy makes of them."""
+    images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1), dtype=np.uint8)
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = tfgen.build_model("dcgan", (8, 8, 1), width=4)
+    seen = tfgen.Diagnosis(every=2, stop="divergence", verbose=False)
+    model.fit(images, batch_size=8, epochs=1, callbacks=[seen], verbose=0)
+    assert [row["step"] for row in seen.rows] == [2, 4] and seen.stopped is None
+
+
 @pytest.mark.parametrize("shown, ends", [(13, 13), (99, 20)])  # in the logs of that step; only at the next probe
 def test_a_bad_step_is_read_where_logs_show_it_and_at_probes(drive, shown, ends):
     seen = tfgen.Diagnosis(every=10, stop="divergence", verbose=False)

@@ -13,6 +13,7 @@ from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.families.adversarial.balanced import BalancedModel
 from tfgen.families.adversarial.packing import PackedModel
+from tfgen.noise import Noise
 from tfgen.recipes.options import option_parameters
 from tfgen.recipes.recipe import load_recipe
 
@@ -105,6 +106,24 @@ def test_each_example_has_the_logit_of_its_pack():
     kernel = model.discriminator.get_weights()[0].reshape(8, 8, 3)
     seen = np.moveaxis(IMAGES[:3, :, :, 0] / 127.5 - 1.0, 0, -1)
     assert logits[0, 0] == pytest.approx(np.sum(kernel * seen), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "penalty, of_norm",
+    [
+        (penalties.r1(2.0), lambda norm: norm**2),
+        (penalties.r2(2.0, every=4), lambda norm: 4 * norm**2),
+        (penalties.gradient_penalty(3.0), lambda norm: 3.0 * (norm - 1.0) ** 2),
+        (penalties.consistency(2.0, 2.0, fraction=0.0), lambda norm: 0.0),
+    ],
+)
+def test_a_penalty_is_on_packs_not_on_their_examples(penalty, of_norm):
+    model = PackedModel(small_generator(), packed_discriminator(), packing=3, latent_dim=3, penalty=penalty)
+    norm = float(np.linalg.norm(model.discriminator.get_weights()[0]))
+    step = model.inference_step(Noise(0, 0))
+    terms = model.discriminator_terms if penalty.every == 1 else model.lazy_penalty_terms
+    batch = {"image": tf.cast(IMAGES[:5], tf.float32) / 127.5 - 1.0}  # two packs, the second filled up
+    assert float(terms(batch, step)["gradient_penalty"]) == pytest.approx(of_norm(norm), rel=1e-4, abs=1e-6)
 
 
 def test_a_packed_model_trains_and_is_not_accumulated():

@@ -136,7 +136,7 @@ class Diagnosis(keras.callbacks.Callback):
         self.stops = stops_for(self.model, self._asked)
         for stop in self.stops:
             stop.check(self.model)
-        self.stopped, self._bad_step = None, int(self.model.first_bad_step)
+        self.stopped, self._bad_step = None, int(self.model.first_bad_step.numpy())
         self._read_step()
         params = self.params or {}  # Keras sets none if the caller is not `fit`
         self.epoch_steps = params.get("steps_per_epoch") or params.get("steps")
@@ -156,7 +156,7 @@ class Diagnosis(keras.callbacks.Callback):
             return
         before = self._step
         self._read_step()
-        bad = int(self.model.first_bad_step)
+        bad = int(self.model.first_bad_step.numpy())
         if bad not in (-1, self._bad_step):
             self._bad_step = bad
             self._act(self._judge.diverge(bad))

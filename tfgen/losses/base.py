@@ -27,6 +27,7 @@ class Loss(Value):
         needs_real: whether the generator's step runs the discriminator on real images too (relativistic losses).
         arguments: further keyword arguments of `discriminator`.
         couples: whether the losses are no means over examples (or pairs), since each one depends on the whole batch.
+        undecided: the output halfway between those that D is to give on real and on generated images.
     """
 
     discriminator: Callable[..., tf.Tensor]
@@ -34,6 +35,7 @@ class Loss(Value):
     needs_real: bool = False
     arguments: dict = dataclasses.field(default_factory=dict)
     couples: bool = False
+    undecided: float = 0.0
 
     @property
     def log_odds(self) -> bool:
@@ -50,6 +52,10 @@ class Loss(Value):
     def generator_loss(self, fake: tf.Tensor, real: tf.Tensor | None = None) -> tf.Tensor:
         """Returns the generator's loss of logits [B, 1], a scalar."""
         return self.generator(fake, real)
+
+    def exchanged(self, logit: tf.Tensor) -> tf.Tensor:
+        """Returns logits [B, 1] as they would be if real and generated images changed places."""
+        return 2.0 * self.undecided - logit
 
     def smoothed(self, amount: float) -> Self:
         """Returns the loss with one-sided label smoothing: the target of real images is 1 - `amount`.

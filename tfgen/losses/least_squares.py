@@ -18,4 +18,4 @@ def least_squares_generator(fake: tf.Tensor, real: tf.Tensor | None = None) -> t
     return 0.5 * tf.reduce_mean(tf.square(fake - 1.0))
 
 
-least_squares = Loss(least_squares_discriminator, least_squares_generator)
+least_squares = Loss(least_squares_discriminator, least_squares_generator, undecided=0.5)

@@ -21,13 +21,14 @@ class Seen:
     """What the discriminator has seen in an update, for penalties on its answers and on its gradients.
 
     Attributes:
-        discriminate: images [B, H, W, C] -> logits [B, 1], with the conditions already bound.
+        discriminate: images [B, H, W, C] -> logits [B, 1], with what D sees beside the real images already bound.
         real, fake: images [B, H, W, C], augmented where the model augments.
         noise: `Noise`, the penalty's own random streams.
         real_logit, fake_logit: float32 [B, 1], D's answers to them; made where they are not given.
         states: name -> variable, of the penalty's `states`.
         assign: `assign(variable, value)`.
         gather: rows of this replica -> rows of all replicas.
+        discriminate_fake: the same beside the generated images; `discriminate`, unless it is given.
     """
 
     discriminate: Discriminate
@@ -39,11 +40,16 @@ class Seen:
     states: "Mapping[str, keras.Variable]" = dataclasses.field(default_factory=dict)
     assign: "Callable[[keras.Variable, tf.Tensor], None]" = lambda variable, value: None
     gather: Callable[[tf.Tensor], tf.Tensor] = lambda rows: rows
+    discriminate_fake: Discriminate | None = None
+
+    def on_fake(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns D's logits [B, 1] of images in the place of the generated ones."""
+        return (self.discriminate_fake or self.discriminate)(images)
 
     def answers(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns D's logits of real and of generated images."""
         real = self.discriminate(self.real) if self.real_logit is None else self.real_logit
-        return real, self.discriminate(self.fake) if self.fake_logit is None else self.fake_logit
+        return real, self.on_fake(self.fake) if self.fake_logit is None else self.fake_logit
 
 
 class Penalty(Value):

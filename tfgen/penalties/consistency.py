@@ -26,12 +26,12 @@ class Consistency(Penalty):
     def of(self, seen: Seen) -> tf.Tensor:
         real, fake = seen.answers()
         moved, total = translate(self.fraction), 0.0
-        for name, weight, images, logit in (
-            ("real", self.weight, seen.real, real),
-            ("fake", self.fake_weight, seen.fake, fake),
+        for name, weight, images, logit, discriminate in (
+            ("real", self.weight, seen.real, real, seen.discriminate),
+            ("fake", self.fake_weight, seen.fake, fake, seen.on_fake),
         ):
             if weight:
-                again = seen.discriminate(moved(images, seen.noise.scope(name)))
+                again = discriminate(moved(images, seen.noise.scope(name)))
                 total += weight * tf.reduce_mean(tf.square(logit - again))
         return tf.convert_to_tensor(total)
 

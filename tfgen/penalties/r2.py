@@ -5,8 +5,7 @@ import dataclasses
 import tensorflow as tf
 
 from tfgen.domains import Count, NotNegative
-from tfgen.noise import Noise
-from tfgen.penalties.base import Discriminate, Penalty, squared_gradient_norm
+from tfgen.penalties.base import Penalty, Seen, squared_gradient_norm
 from tfgen.values import serializable
 
 
@@ -18,8 +17,8 @@ class R2(Penalty):
     weight: NotNegative = 1.0
     every: Count = 1
 
-    def __call__(self, discriminate: Discriminate, real: tf.Tensor, fake: tf.Tensor, noise: Noise) -> tf.Tensor:
-        return 0.5 * self.weight * tf.reduce_mean(squared_gradient_norm(discriminate, fake))
+    def of(self, seen: Seen) -> tf.Tensor:
+        return 0.5 * self.weight * tf.reduce_mean(squared_gradient_norm(seen.on_fake, seen.fake))
 
 
 def r2(weight: float = 1.0, every: int = 1) -> R2:

@@ -15,7 +15,8 @@ class BidirectionalModel(AdversarialModel):
     """D tells (x, E(x)) from (G(z), z); G and E are trained against it, and E comes to invert G.
 
     min over G and E, max over D: E[log D(x, E(x))] + E[log(1 - D(G(z), z))] (Donahue et al. 2017, equation 3); G and E
-    minimise the loss with the two exchanged, which does not saturate (section 3.4).
+    minimise the loss with the two exchanged, which does not saturate (section 3.4). Penalties move images, beside the
+    latents of the pairs that these are of; mixtures beside those of the real ones.
 
     Args:
         generator: `latent` -> image.
@@ -37,6 +38,11 @@ class BidirectionalModel(AdversarialModel):
         together = lambda phase: dataclasses.replace(phase, trains=("generator", "encoder"))  # noqa: E731
         return [together(phase) if "generator" in phase.trains else phase for phase in super().phases]
 
+    def real_fields(self, batch: Fields, step: Step) -> Fields:
+        """Returns pairs (x, E(x)) of the augmented images."""
+        fields = super().real_fields(batch, step)
+        return {**fields, "latent": self.code(fields, step)}
+
     def judge(self, fields: Fields, step: Step) -> Fields:
         """Returns D's outputs on pairs; the latent of an image without one is E(x)."""
         return super().judge(fields if "latent" in fields else {**fields, "latent": self.code(fields, step)}, step)
@@ -55,7 +61,7 @@ class BidirectionalModel(AdversarialModel):
             return {}
         fields = self.real_fields(batch, step)
         logit = self.judge(fields, step)["logit"]
-        return {"encoder_loss": self.loss_functions.generator_loss(-logit)}
+        return {"encoder_loss": self.loss_functions.generator_loss(self.loss_functions.exchanged(logit))}
 
     # Beyond training.
 

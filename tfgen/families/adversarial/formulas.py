@@ -12,6 +12,7 @@ from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.losses import Loss, Selection
 from tfgen.networks.deviation import couples_rows
+from tfgen.penalties.base import Discriminate
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Step
 
@@ -117,19 +118,28 @@ class Formulas:
     # Penalties.
 
     def penalty_of(
-        self, batch: Fields, real: Fields, fake: Fields, logits: tuple[tf.Tensor, tf.Tensor] | None, step: Step
+        self, real: Fields, fake: Fields, logits: tuple[tf.Tensor, tf.Tensor] | None, step: Step
     ) -> tf.Tensor:
-        """Returns the penalty, a scalar.
+        """Returns the penalty, a scalar; arguments as of `seen_by`."""
+        return penalties.term(self.penalty, self.seen_by(real, fake, logits, step))
+
+    def seen_by(
+        self, real: Fields, fake: Fields, logits: tuple[tf.Tensor, tf.Tensor] | None, step: Step
+    ) -> penalties.Seen:
+        """Returns what the penalty sees: other images are judged beside the further fields of those that they replace.
 
         Args:
-            batch: field name -> tensor, whose conditions hold for all images.
             real, fake: what D has seen.
             logits: its answers, or None where it has given none.
             step: of the phase.
         """
         on_real, on_fake = logits or (None, None)
-        seen = penalties.Seen(
-            lambda images: self.judge({**batch, self.data_field: images}, step)["logit"],
+
+        def beside(fields: Fields) -> Discriminate:
+            return lambda images: self.judge({**fields, self.data_field: images}, step)["logit"]
+
+        return penalties.Seen(
+            beside(real),
             real[self.data_field],
             fake[self.data_field],
             step.noise.scope("penalty"),
@@ -138,8 +148,8 @@ class Formulas:
             states=self.states_of("penalty", self.penalty),
             assign=step.assign,
             gather=step.gather,
+            discriminate_fake=beside(fake),
         )
-        return penalties.term(self.penalty, seen)
 
     @property
     def penalty_interval(self) -> int:
@@ -150,7 +160,7 @@ class Formulas:
         """Returns the terms of an update for the penalty alone, which stands for the steps without it."""
         real, fake = self.real_fields(batch, step), self.fake_fields(batch, step)
         fake = {**fake, self.data_field: tf.stop_gradient(fake[self.data_field])}
-        return {"gradient_penalty": self.penalty_interval * self.penalty_of(batch, real, fake, None, step)}
+        return {"gradient_penalty": self.penalty_interval * self.penalty_of(real, fake, None, step)}
 
     def formula_phases(self) -> list[Phase]:
         """Returns the phases that the formulas need besides the updates of D and G."""

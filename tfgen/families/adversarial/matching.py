@@ -68,8 +68,11 @@ class MatchingModel(AdversarialModel):
         loss = super().discriminator_loss(real, fake, step)
         if not self.mismatch:
             return loss
-        fields = {**real.fields, **self.other_conditions(real.fields, step)}
-        wrong = Judged(fields, self.judge(fields, step))
+        others, differ = self.other_conditions(real.fields, step)
+        fields = {**real.fields, **others}
+        outputs = self.judge(fields, step)
+        # where no condition of the batch differs there is no wrong pair, and D rejects the sample alone
+        wrong = Judged(fields, {**outputs, "logit": tf.where(differ[:, None], outputs["logit"], fake.logit)})
         log_odds = self.loss_functions.log_odds
         seen = tf.sigmoid(wrong.logit) if log_odds else wrong.logit
         step.log("mismatched_score" if log_odds else "mismatched_output", tf.reduce_mean(seen))
@@ -80,14 +83,16 @@ class MatchingModel(AdversarialModel):
         """Returns those of the base, and the loss of samples under means of conditions."""
         terms = super().generator_terms(batch, step)
         if self.interpolation:
-            others = self.other_conditions(batch, step)
+            others, _ = self.other_conditions(batch, step)
             between = {name: 0.5 * (batch[name] + others[name]) for name in others}
             loss = super().generator_terms({**batch, **between}, step.scope("interpolation"))["generator_loss"]
             terms["interpolated_loss"] = self.interpolation * loss
         return terms
 
-    def other_conditions(self, batch: Fields, step: Step) -> Fields:
+    def other_conditions(self, batch: Fields, step: Step) -> tuple[Fields, tf.Tensor]:
         """Returns, for each example, the conditions of another one of the whole batch, drawn among those that differ.
+
+        And whether there is one, bool [B]; where there is none, they are equal.
 
         Of equal conditions, as of two light bags, a wrong pair would be a right one. The probability of others is
         proportional to exp(hardness alike), `alike` in [-1, 1] as `compared` has it.
@@ -100,7 +105,7 @@ class MatchingModel(AdversarialModel):
         # the largest of scores with Gumbel noise is a draw from their softmax
         scores = self.hardness * tf.reduce_mean(alike, axis=0) - tf.math.log(-tf.math.log(uniform))
         chosen = tf.argmax(tf.where(differs, scores, scores.dtype.min), axis=1)
-        return {name: tf.gather(values, chosen) for name, values in everyones.items()}
+        return {name: tf.gather(values, chosen) for name, values in everyones.items()}, tf.reduce_any(differs, axis=1)
 
 
 def compared(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

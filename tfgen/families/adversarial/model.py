@@ -238,7 +238,7 @@ class AdversarialModel(Discriminating, Formulas, LatentModel):
         logits = on_real.logit, on_fake.logit
         terms = {"discriminator_loss": self.discriminator_loss(on_real, on_fake, step)}
         if self.penalty is not None and self.penalty_interval == 1:
-            terms["gradient_penalty"] = self.penalty_of(batch, real, fake, logits, step)
+            terms["gradient_penalty"] = self.penalty_of(real, fake, logits, step)
         self.observe(*logits, step)
         return {**terms, **self.more_terms("discriminator", batch, on_real, on_fake, step)}
 

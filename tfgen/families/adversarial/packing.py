@@ -1,5 +1,6 @@
 """Packing (PacGAN, Lin et al. 2018): the discriminator sees several samples at once."""
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -8,6 +9,7 @@ import tensorflow as tf
 from tfgen.domains import Count
 from tfgen.errors import UserError
 from tfgen.families.adversarial.model import AdversarialModel
+from tfgen.penalties import Seen
 from tfgen.training.step import Fields, Networks, Step
 
 
@@ -58,6 +60,17 @@ class PackedModel(AdversarialModel):
     def judge(self, fields: Fields, step: Step) -> Fields:
         data = fields[self.data_field]
         return self.unpacked(super().judge({self.data_field: self.packed(data)}, step), tf.shape(data)[0])
+
+    def seen_by(self, real: Fields, fake: Fields, logits: tuple[tf.Tensor, tf.Tensor] | None, step: Step) -> Seen:
+        """Returns packs as what the penalty sees: each is one input of D, with one logit."""
+
+        def judged(packs: tf.Tensor) -> tf.Tensor:
+            return super(PackedModel, self).judge({self.data_field: packs}, step)["logit"]
+
+        packs = [{self.data_field: self.packed(fields[self.data_field])} for fields in (real, fake)]
+        once = None if logits is None else (logits[0][:: self.packing], logits[1][:: self.packing])
+        seen = super().seen_by(*packs, once, step)
+        return dataclasses.replace(seen, discriminate=judged, discriminate_fake=judged)
 
     def outputs_on(
         self, data: Any, conditions: dict[str, Any] | None = None, networks: Networks | None = None
