@@ -11,6 +11,7 @@ from PIL import Image
 
 import tfgen
 from tfgen.data.agreement import Agreement, Attribute
+from tfgen.data.captions import nouns_of
 from tfgen.data.measures import across_of, brightness_of, down_of, limit_between, size_of
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
@@ -69,6 +70,19 @@ def test_a_picture_agrees_where_it_shows_what_is_asked_for():
 def test_a_caption_that_says_nothing_is_not_checked(text):
     with pytest.raises(UserError, match="names no class|says neither of dark and light, or both"):
         CHECK([], [text])
+
+
+def test_captions_of_any_names_are_read_again():
+    titles = ["zwei,drei", "St. Bernard", "light bulb", "Dark", "a/b", "a/c", "rock 'n' roll"]
+    nouns = nouns_of("npz:x.npz", titles)
+    limits = np.zeros(len(nouns))
+    check = Agreement("caption", tuple(nouns), {"light": Attribute(("dark", "light"), brightness_of, limits)})
+    texts = [f"a {shade} {noun}" for noun in nouns for shade in ("dark", "light")]
+    labels, said = check.asked(texts)
+    assert labels.tolist() == [number for number in range(len(titles)) for _ in "ab"]
+    assert said["light"].tolist() == [False, True] * len(titles)
+    with pytest.raises(UserError, match="differ by their words, got 'St. Gall', 'st gall!'; rename these"):
+        nouns_of("npz:x.npz", ["St. Gall", "bag", "st gall!"])
 
 
 @pytest.mark.parametrize("name,least", [("fashion_mnist_mini", 1.0), ("shapes", 0.97)])

@@ -1,6 +1,9 @@
 """Actions on latents: each on a model whose answer is known, its numbers by hand, and its mistakes in sentences."""
 
 import json
+import os
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -420,6 +423,26 @@ def test_a_mistake_is_one_sentence(run, arguments, sentence, capsys):
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1 and said[0].startswith("tfgen latent: ") and sentence in said[0]
     assert not run.paths.latent.exists()
+
+
+def test_without_the_runs_data_rows_come_without_their_precision(run, monkeypatch, capsys):
+    def gone(dataset=None, data_dir=None):
+        raise UserError("x.npz is not there")
+
+    monkeypatch.setattr(run, "source", gone)
+    assert COMMAND(["interpolate", "--rows=2", "--steps=3", f"--run={run.folder}"]) == 0
+    assert "no precision, which needs real images: x.npz is not there" in capsys.readouterr().out
+    assert COMMAND(["interpolate", "--dataset=npz:x.npz", f"--run={run.folder}"]) == 2  # these were asked for
+    assert COMMAND(["truncation", f"--run={run.folder}"]) == 2
+
+
+@pytest.mark.plugins
+@pytest.mark.parametrize("flag", ["--points=3", "--dataset=npz:nothing.npz"])
+def test_a_mistake_is_one_line_of_the_process(tmp_path, flag):
+    command = [sys.executable, "-m", "tfgen.latent", "interpolate", "--run=pretrained:dcgan", flag]
+    quiet = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    found = subprocess.run(command, cwd=tmp_path, env=quiet, capture_output=True, text=True)
+    assert found.returncode == 2 and found.stderr.count("\n") == 1, found.stderr
 
 
 def test_an_mp4_without_an_encoder_is_said_before_the_work(run, monkeypatch, capsys):

@@ -13,9 +13,11 @@ from tfgen.data import npz
 from tfgen.data.source import Arrays, Field
 from tfgen.diagnosis.rules import Past, Row
 from tfgen.errors import UserError
+from tfgen.evaluation import likelihoods
 from tfgen.evaluation.evaluation import evaluate_model
 from tfgen.evaluation.settings import Settings
 from tfgen.families.translation import rules, scores
+from tfgen.metrics.score import HeldOut
 from tfgen.runs.translating import translate_run
 from tfgen.translate import COMMAND
 
@@ -263,6 +265,33 @@ def test_samples_of_two_domains_are_compared_with_the_domain_that_is_made():
     model = tfgen.build_model("cyclegan", fields=fields, **TINY["cyclegan"])
     found = evaluate_model(model, source, Settings(num=30, metrics=["fd", *scores.CYCLES]), say=str)
     assert {"fd", "forth_cycle_error", "back_cycle_error"} <= set(found.scores)
+
+
+@pytest.mark.parametrize("counts", [(3, 10), (10, 3)])
+def test_each_domain_is_scored_by_its_own_pictures(counts, monkeypatch):
+    values = pictures(sum(counts), (8, 8, 1))
+    domains = [Arrays({"image": values[: counts[0]]}), Arrays({"image": values[counts[0] :]})]
+    unpaired = data.unpaired.Unpaired(*domains)
+    source = tfgen.data.Source("two", unpaired.fields(), {"train": unpaired, "test": unpaired})
+    model = tfgen.build_model("cyclegan", fields=unpaired.fields(), **TINY["cyclegan"])
+    monkeypatch.setattr(type(model), "translate", lambda self, images, reverse=False: images)
+    held = likelihoods.held_out(model, source, Settings(), 0)
+    found, _ = model.scores(held, Settings(metrics=list(scores.CYCLES)))
+    shown = [found[name].protocol["parameters"]["pictures"] for name in scores.CYCLES]
+    assert shown == list(counts) and len(np.unique(held.fields["other"], axis=0)) == counts[1]
+
+
+def test_one_pair_has_scores_without_intervals():
+    class Copies:
+        conditions = ("source",)
+        translated = staticmethod(lambda: "source")
+        translate = staticmethod(lambda source, given: source)
+
+    fields = {"image": pictures(1, (8, 8, 1)), "source": pictures(1, (8, 8, 1))}
+    held = HeldOut(fields["image"], fields, {}, None, "test")
+    found, details = scores.paired_scores(Copies(), held, Settings())
+    assert found["mean_absolute_error"].value == 0.0 and found["mean_absolute_error"].low is None
+    assert "fd" not in details["floors"]["source"]
 
 
 def test_rules_of_translations():

@@ -70,14 +70,20 @@ class Agreement:
         return found
 
     def _read(self, text):
-        words = f" {' '.join(re.findall(r'[^ .,!?]+', text.lower()))} "
-        named = [number for number, noun in enumerate(self.nouns) if f" {noun} " in words]
+        words, nouns = words_of(text), [words_of(noun) for noun in self.nouns]
+        named = [number for number, noun in enumerate(nouns) if noun in words]
         if not named:
             raise UserError(f"{shown(text)} names no class of the data, such as {self.nouns[0]!r}")
-        said = {}
-        for name, attribute in self.attributes.items():
-            there = [f" {word} " in words for word in attribute.words]
-            if sum(there) != 1:
-                raise UserError(f"{shown(text)} says neither of {' and '.join(attribute.words)}, or both")
-            said[name] = there[1]
-        return max(named, key=lambda number: len(self.nouns[number])), said
+        # a dark light bulb: the longest name without which the text says all that it has to
+        for label in sorted(named, key=lambda number: -len(nouns[number])):
+            rest = words.replace(nouns[label], " ", 1)
+            there = {name: [f" {word} " in rest for word in kind.words] for name, kind in self.attributes.items()}
+            unclear = [self.attributes[name].words for name, words in there.items() if sum(words) != 1]
+            if not unclear:
+                return label, {name: words[1] for name, words in there.items()}
+        raise UserError(f"{shown(text)} says neither of {' and '.join(unclear[0])}, or both")
+
+
+def words_of(text: str) -> str:
+    """Returns the words of a text in small letters, with a space before and after each, without marks at their ends."""
+    return f" {' '.join(re.findall(r'[^ .,!?]+', text.lower()))} "

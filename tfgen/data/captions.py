@@ -1,11 +1,12 @@
 """Captions made from labels and measured factors, so that what a caption asks for can be checked."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfgen.data import load_dataset
-from tfgen.data.agreement import Agreement, Attribute
+from tfgen.data.agreement import Agreement, Attribute, words_of
 from tfgen.data.measures import across_of, brightness_of, down_of, limit_between, size_of
 from tfgen.data.source import Arrays, Examples, Field, Indices, Source
 from tfgen.errors import UserError
@@ -65,7 +66,7 @@ def captions(name: str, data_dir: str | None = None, image_size: tuple[int, int]
     if "image" not in source.fields or not source.class_names or "caption" in source.fields:
         own = "captions of its own" if "caption" in source.fields else ", ".join(source.fields) + " without class names"
         raise UserError(f"captions({name}): expected pictures of named classes without captions, got {own}")
-    nouns = [title.partition("/")[0].strip().lower() for title in source.class_names]
+    nouns = nouns_of(name, source.class_names)
     drawn = "factors" in source.fields and set(PLACED) <= set(source.provenance.get("factors", ()))
     measure = _placed if drawn else _brightness
     values, limits = measure(source)
@@ -83,6 +84,24 @@ def captions(name: str, data_dir: str | None = None, image_size: tuple[int, int]
         source, splits=splits, fields={**source.fields, **said}, provenance=provenance, scoring=None
     )
     return dataclasses.replace(made, agreement=_agreement(made, tuple(nouns), None if drawn else limits))
+
+
+def nouns_of(name: str, titles: Sequence[str]) -> list[str]:
+    """Returns the words for classes in captions: the first of several names (`T-shirt/top`) where it is no other's.
+
+    Raises:
+        UserError: two classes of the data set `name` cannot be told apart in a caption.
+    """
+    first = [title.partition("/")[0].strip().lower() for title in titles]
+    nouns = [noun if first.count(noun) == 1 else title.strip().lower() for noun, title in zip(first, titles)]
+    read = [words_of(noun) for noun in nouns]
+    for number, words in enumerate(read):
+        if not words.strip() or words in read[:number]:
+            raise UserError(
+                f"captions({name}): expected names of classes that differ by their words, got "
+                f"{', '.join(repr(titles[n]) for n, other in enumerate(read) if other == words)}; rename these"
+            )
+    return nouns
 
 
 def _brightness(source):

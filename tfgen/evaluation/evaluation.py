@@ -30,7 +30,7 @@ from tfgen.evaluation.samples import CONTROLS, controls, score_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.workers import side_of_shards
 from tfgen.extractors import default_extractor, load_extractor
-from tfgen.metrics.score import Score, asked, table
+from tfgen.metrics.score import FEWEST, Score, asked, table
 from tfgen.sampling.chunks import check_rows, drawn, stated_conditions
 from tfgen.sampling.shards.reading import StoredSamples
 from tfgen.storage.atomic import write_text
@@ -281,8 +281,16 @@ def evaluate_model(
     if model.conditions:
         subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
     evaluation = Evaluation(subject)
-    if (sampler or model.sampler) is not None and asked(settings, *SAMPLE_METRICS):
-        count = number_of_samples(source, settings)
+    count, held_out = number_of_samples(source, settings), len(source.splits[settings.split])
+    # a user who names scores of samples is told why there are none
+    too_few = settings.metrics is None and bool(own or model.score_names) and min(count, held_out) < FEWEST
+    if too_few:
+        evaluation.note(
+            f"scores of samples are left out: they need {FEWEST} samples and {FEWEST} images of the {settings.split} "
+            f"split, got {count} and {held_out}",
+            say,
+        )
+    elif (sampler or model.sampler) is not None and asked(settings, *SAMPLE_METRICS):
         samples, rows = draw(model, source, count, settings, conditions, say, sampler)
         labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
         # of two domains, samples are compared with pictures of the one that the model makes

@@ -23,6 +23,8 @@ TEMPERATURES, CHAINS, OBSERVATION_SIGMA, SIMULATED = 1000, 16, 0.1, 20
 def held_out(model: GenerativeModel, source: Source, settings: Settings, count: int) -> HeldOut:
     """Returns `count` held-out examples of the split (0: all), with the protocol of the scores on them.
 
+    Of domains without pairs each has as many, or all of its own: no picture is repeated.
+
     Raises:
         UserError: the data lack a field of the model.
     """
@@ -32,11 +34,11 @@ def held_out(model: GenerativeModel, source: Source, settings: Settings, count: 
         raise UserError(
             f"{model.name} needs the field {missing[0]!r}, and {source.name} holds {', '.join(source.fields)}"
         )
-    examples = source.splits[settings.split]
-    rows = chosen(len(examples), count or len(examples), settings.seed)
-    fields = examples.gather(np.asarray(rows, np.int64))
+    fields: dict[str, np.ndarray] = {}
+    for part in source.splits[settings.split].parts():
+        fields |= part.gather(chosen(len(part), count or len(part), settings.seed))
     shape = "image_shape" if source.fields[model.data_field].kind == "image" else "shape"
-    real = {"dataset": source.name, "split": settings.split, "count": len(rows)}
+    real = {"dataset": source.name, "split": settings.split, "count": len(fields[model.data_field])}
     real[shape] = list(source.fields[model.data_field].shape)
     return HeldOut(fields[model.data_field], fields, {"version": 1, "real": real}, source, settings.split)
 

@@ -3,7 +3,6 @@
 import inspect
 import os
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 from tfgen import latent
@@ -43,34 +42,32 @@ def explore_run(
         UserError: the action does not fit the model, or a setting not the action; nothing has been written then.
     """
     given = {name: value for name, value in (settings or {}).items() if value is not None}
-    check_settings(action, given)
+    check_action(action)
     run = load_run(folder)
     suffixes = (".gif", ".mp4") if action in FILMS else (".png",)
     out = checked_out(out if out else run.paths.latent / f"{action}{suffixes[0]}", suffixes)
     label = class_numbers(label, run.class_names)  # a mistake is said before TensorFlow starts
     startup.start_tensorflow()
-    space = latent.Space(run.model, lambda: run.source(dataset, data_dir), label)
-    found = action_called(action)(space, **given)
+    check_settings(action, given)
+    # data that are asked for have to be there; without those of the run, some actions leave out what needs them
+    source = run.source(dataset, data_dir) if dataset or data_dir else lambda: run.source(dataset, data_dir)
+    space = latent.Space(run.model, source, label)
+    found = getattr(latent, action)(space, **given)
     record = {"run": run.place, "model": run.recipe.model, "step": int(run.model.step)}
     return found, found.write(out, **record, weights=run.model.digest(), dataset=dataset or run.recipe.dataset)
 
 
-def action_called(name: str) -> Callable[..., Exploration]:
-    """Returns the function of an action.
-
-    Raises:
-        UserError: there is no such action.
-    """
+def check_action(name: str) -> None:
+    """Raises UserError if there is no such action."""
     if name not in latent.ACTIONS:
         close = nearest(name, latent.ACTIONS) or f"; expected one of {', '.join(latent.ACTIONS)}"
         raise UserError(f"unknown action {name!r:.60}{close}")
-    return getattr(latent, name)
 
 
 def check_settings(action: str, given: dict[str, Any]) -> None:
-    """Raises UserError if there is no such action, or one of the settings is not its own."""
-    known = inspect.signature(action_called(action)).parameters
+    """Raises UserError if one of the settings is not the action's own; imports TensorFlow, as the actions do."""
+    known = inspect.signature(getattr(latent, action)).parameters
     for name in given:
         if name not in known:
-            users = [other for other in latent.ACTIONS if name in inspect.signature(action_called(other)).parameters]
+            users = [other for other in latent.ACTIONS if name in inspect.signature(getattr(latent, other)).parameters]
             raise UserError(f"--{name} is for {', '.join(users) or 'no action'}, not for {action}: leave it out")

@@ -42,9 +42,11 @@ def interpolate(
         "length_of_middle": float((lengths[:, steps // 2] / lengths[:, [0, -1]].mean(axis=1)).mean()),
     }
     lines = [f"largest change from picture to picture {moved.max():.3f} of the range, {moved.mean():.3f} on average"]
-    if space.has_source:
+    if space.missing is None:
         values["precision"] = found = middles(space, seed, extractor)
         lines.append("precision: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
+    else:
+        lines.append(f"no precision, which needs real images: {space.missing}")
     settings = {"rows": rows, "steps": steps, "seed": seed, "prior": type(space.prior).__name__.lower()}
     return Exploration("interpolate", sheet(pictures, steps), values, tuple(lines), settings)
 

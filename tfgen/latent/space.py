@@ -68,10 +68,16 @@ class Space:
             self._source = self._source()
         return self._source
 
-    @property
-    def has_source(self) -> bool:
-        """Whether a data set was given."""
-        return self._source is not None
+    @functools.cached_property
+    def missing(self) -> str | None:
+        """Why there are no real images, or None where there are."""
+        if self._source is None:
+            return "no data set was given"
+        try:
+            self.source  # noqa: B018  it is loaded here
+        except UserError as error:
+            return str(error)
+        return None
 
     @property
     def held_out(self) -> Examples:

@@ -24,6 +24,7 @@ SHARES = (
     *("caption_agreement", "caption_agreement_class", "caption_agreement_light", "caption_agreement_large"),
     *("caption_agreement_right", "caption_agreement_low"),
 )
+FEWEST = 2  # examples that have a covariance, or a spread
 REAL_IMAGES = "real images"  # what floors are of
 Z95 = 1.96  # standard errors to either side of a 95 % interval
 
@@ -128,8 +129,11 @@ def effective_count(value: float, standard_error: float, cases: int) -> float:
 
 
 def mean_of(values: ArrayLike, limits: Limits = ANY, **more: Any) -> Score:
-    """Returns the `Score` of the mean of values within `limits`, float [N], N at least 2, one per example."""
+    """Returns the `Score` of the mean of values within `limits`, float [N], one per example; of one no interval."""
     values = np.asarray(values, np.float64)
+    if len(values) == 1:
+        more["protocol"] = {"interval": "one example: none", **more.get("protocol", {})}
+        return Score(float(values[0]), **more)
     error = float(values.std(ddof=1) / math.sqrt(len(values)))
     more["replicates"] = scaled(Splits(len(values), len(values)).linear(real=values), error)
     more["protocol"] = {"interval": "drawing examples: 1.96 standard errors of their mean", **more.get("protocol", {})}

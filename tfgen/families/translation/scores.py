@@ -9,7 +9,7 @@ from PIL import Image
 from tfgen import metrics
 from tfgen.extractors import default_extractor, load_extractor
 from tfgen.metrics.pairs import scales_of
-from tfgen.metrics.score import POSITIVE, SHARE, HeldOut, Limits, Score, asked, mean_of
+from tfgen.metrics.score import FEWEST, POSITIVE, SHARE, HeldOut, Limits, Score, asked, mean_of
 
 MOST_DECIBELS = 100.0  # of a pair in a mean; an equal pair has infinitely many
 Pairs = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -55,7 +55,7 @@ def paired_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[st
             table[floor][name] = float(measure(images, real).mean())
         protocol = held_out.stated(floor=first, **stated.get(name, {}))
         scores[name] = mean_of(measure(made, real), limits, floor=table[first][name], protocol=protocol)
-    if asked(settings, "fd"):
+    if asked(settings, "fd") and len(real) >= FEWEST:
         extractor = load_extractor(getattr(settings, "extractor", None) or default_extractor(held_out.source))
         reference = extractor.features(real)
         for floor, images in floors.items():
@@ -81,19 +81,19 @@ def cycle_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str
     for name, pictures, start, reverse in zip(CYCLES, (made, made_back), (images, others), (True, False), strict=True):
         if asked(settings, name):
             errors = metrics.mean_absolute_error(model.translate(pictures, reverse=reverse), start)
-            scores[name] = mean_of(errors, POSITIVE, protocol=held_out.stated())
+            scores[name] = mean_of(errors, POSITIVE, protocol=held_out.stated(pictures=len(start)))
     classes = held_out.source.provenance.get("classes")
     if not asked(settings, *SEEN):
         return scores, {}
     extractor = load_extractor(getattr(settings, "extractor", None) or default_extractor(held_out.source))
     if classes is None or held_out.source.extractor != extractor.name or extractor.classes is None:
         return scores, {}
-    protocol = held_out.stated(extractor=extractor.describe())
     for name, pictures, real, wanted in (
         (SEEN[0], made, others, classes[1]),
         (SEEN[1], made_back, images, classes[0]),
     ):
         seen, floor = (extractor.probabilities(values).argmax(axis=1) == wanted for values in (pictures, real))
+        protocol = held_out.stated(extractor=extractor.describe(), pictures=len(seen))
         scores[name] = mean_of(seen, SHARE, floor=float(floor.mean()), protocol=protocol)
     return scores, {}
 
