@@ -62,12 +62,22 @@ def tile(path):
     return np.asarray(over.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
+def together(found, tiles):
+    """Returns the rows with equal pictures, as of flags of two countries, in the split of the first one."""
+    first = {}
+    return [
+        (name, category, first.setdefault(picture.tobytes(), split), caption)
+        for (name, category, split, caption), picture in zip(found, tiles)
+    ]
+
+
 def main(package):
     """Writes both files."""
     package = pathlib.Path(package)
     found = list(rows(json.loads((package / "emoji.json").read_text(encoding="utf-8"))))
     tiles = np.full((-(-len(found) // COLUMNS) * COLUMNS, SIDE, SIDE, 3), 255, np.uint8)
     tiles[: len(found)] = [tile(package / "img" / "twitter" / "64" / name) for name, *_ in found]
+    found = together(found, tiles)
     sheet = tiles.reshape(-1, COLUMNS, SIDE, SIDE, 3).swapaxes(1, 2).reshape(-1, COLUMNS * SIDE, 3)
     Image.fromarray(sheet).save(SHEET, lossless=True, quality=100, method=6)
     text = io.StringIO()

@@ -114,6 +114,17 @@ def test_values_that_are_no_numbers_or_texts_are_left_out(tmp_path, caplog):
     assert all(f"the column '{name}'" in caplog.text for name in ("box", "huge", "label"))
 
 
+def test_remarks_name_the_picture_and_the_column(tmp_path, caplog):
+    save(tmp_path, 3)
+    rows = "".join(f"{n}.png,{'' if n == 1 else 'a'},red\n" for n in range(3))
+    (tmp_path / "metadata.csv").write_text("File_Name,caption,text\n" + rows)
+    assert set(data.load_dataset(f"folder:{tmp_path}").fields) == {"image", "caption"}  # the texts of `text`
+    assert "the column 'caption' is left out" in caplog.text and "that of 1.png is ''" in caplog.text
+    (tmp_path / "metadata.csv").write_text("file_name,caption,text\n" + rows.replace(",,", ",b,"))
+    assert set(data.load_dataset(f"folder:{tmp_path}").fields) == {"image", "caption"}
+    assert "the column 'text' is left out: there is another one of captions" in caplog.text
+
+
 def test_numbers_with_gaps_are_no_texts(tmp_path, caplog):
     save(tmp_path, 4)
     rows = "".join(f"{n}.png,{n},{'nan' if n == 2 else n},{'inf' if n else 'one'}\n" for n in range(4))

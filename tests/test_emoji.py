@@ -53,6 +53,14 @@ def test_a_thing_in_several_tones_of_skin_is_in_one_split(source):
     assert len(found) > 1800 and several == []
 
 
+def test_equal_pictures_are_in_one_split(source):
+    found = collections.defaultdict(set)
+    for split, part in source.splits.items():
+        for picture in part.column("image"):
+            found[picture.tobytes()].add(split)
+    assert len(found) < 3521 and all(len(splits) == 1 for splits in found.values())  # some flags are equal
+
+
 def test_texts_go_through_the_pipeline_and_past_models_without_them(source):
     train = source.splits["train"]
     batch = next(iter(step_indexed(train, batch_size=4, seed=0, position=0)))

@@ -11,14 +11,18 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+import tfgen
 from tfgen import priors
+from tfgen.data.pixels import resize_all
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.export import export_savedmodel, save_keras_files
 from tfgen.families.adversarial.model import AdversarialModel
 from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.families.variational.model import VariationalModel
-from tfgen.storage.images import to_uint8
+from tfgen.sampling.endpoints import pictures_of
+from tfgen.storage.images import encode_png, to_uint8
+from tfgen.training import savedmodel
 
 SHAPE, LATENT, CLASSES = (6, 5, 1), 3, 4
 FIELDS = {"image": Field("image", SHAPE)}
@@ -106,13 +110,14 @@ CONTRACT = {
     "sample_png": ({"seed": ("int64", None)}, {"image_bytes": ("string", None)}),
     "interpolate": ({"latent_a": CODE, "latent_b": CODE, "fraction": ("float32", None)}, {"image": IMAGE}),
     "encode": ({"image": IMAGE}, {"z_mean": CODE, "z_log_var": CODE}),
+    "encode_png": ({"image_bytes": ("string", None)}, {"z_mean": CODE, "z_log_var": CODE}),
     "reconstruct": ({"image": IMAGE}, {"image": IMAGE}),
     "discriminate": ({"image": IMAGE}, {"logit": ("float32", None, 1), "probability": ("float32", None, 1)}),
 }
 FITTING = {
     "gan": {"generate", "sample", "sample_png", "interpolate", "discriminate"},
-    "vae": {"generate", "sample", "sample_png", "interpolate", "encode", "reconstruct"},
-    "ae": {"encode", "reconstruct"},
+    "vae": {"generate", "sample", "sample_png", "interpolate", "encode", "encode_png", "reconstruct"},
+    "ae": {"encode", "encode_png", "reconstruct"},
 }
 FITTING["cvae"] = FITTING["vae"]
 CONDITIONS = {"gan": {"label": LABEL}, "cvae": {"attributes": ("float32", None, 2)}}
@@ -125,7 +130,7 @@ def test_signatures_are_those_of_the_contract(exported, name):
     for signature in FITTING[name]:
         inputs, outputs = CONTRACT[signature]
         inputs = {**inputs, **CONDITIONS.get(name, {})}
-        outputs = {"latent": CODE} if (name, signature) == ("ae", "encode") else outputs
+        outputs = {"latent": CODE} if (name, signature) in (("ae", "encode"), ("ae", "encode_png")) else outputs
         assert described(found[signature][0]) == inputs, signature
         assert described(found[signature][1]) == outputs, signature
     default = "reconstruct" if name == "ae" else "generate"
@@ -153,7 +158,8 @@ def test_without_keras_and_tfgen_every_signature_gives_what_the_model_gives(expo
     seeds = (7 << 32) + np.arange(9)
     cycle = {name: {} for name in MAKERS} | {"gan": {"label": np.arange(9) % CLASSES}}
     cycle["cvae"] = {"attributes": rng.standard_normal((9, 2)).astype(np.float32)}
-    images = rng.random((4, *SHAPE), np.float32)
+    images = np.round(255 * rng.random((4, *SHAPE), np.float32)) / np.float32(255)
+    pngs = np.array([encode_png(np.round(255 * image).astype(np.uint8)) for image in images])
     latents = rng.standard_normal((2, 4, LATENT)).astype(np.float32)
     calls = []
     for name, wanted in FITTING.items():
@@ -167,6 +173,7 @@ def test_without_keras_and_tfgen_every_signature_gives_what_the_model_gives(expo
                     "latent_b": latents[1],
                     "fraction": np.float32([0, 1, 0.3, 0.5]),
                 },
+                "encode_png": {"image_bytes": pngs},
             }.get(signature, {"image": images})
             length = len(next(iter(arrays.values())))
             arrays = {**arrays, **{field: values[:length] for field, values in cycle[name].items()}}
@@ -202,6 +209,28 @@ def test_without_keras_and_tfgen_every_signature_gives_what_the_model_gives(expo
         np.testing.assert_allclose(output(name, "reconstruct")["image"], left, atol=1e-6)
         for key, value in model.encode_images(images, conditions=conditions).items():
             np.testing.assert_allclose(output(name, "encode")[key], value, atol=1e-6)
+            np.testing.assert_allclose(output(name, "encode_png")[key], value, atol=1e-5)
+
+
+@pytest.mark.parametrize("sides", [(6, 5), (12, 10), (40, 9), (7, 61), (3, 2)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_in_a_graph_are_cropped_and_resized_as_those_of_a_folder(sides, channels):
+    picture = np.random.default_rng(0).integers(64, 192, (*sides, channels), dtype=np.uint8)
+    made = pictures_of(tf.constant([encode_png(picture)]), (6, 5, channels)).numpy()[0]
+    expected = resize_all(picture[None], (6, 5))[0]
+    assert made.dtype == np.float32 and np.abs(255 * made - expected).max() <= (0.01 if sides == (6, 5) else 1.01)
+
+
+def test_every_signature_takes_a_batch_of_none():
+    """oneDNN's convolutions refuse one."""
+    model = tfgen.build_model("vae", (24, 40, 3), width=4, latent_dim=3, network="conv")
+    endpoints = model.endpoints()
+    assert {"generate", "sample", "sample_png", "encode", "encode_png", "reconstruct", "interpolate"} <= set(endpoints)
+    for name, endpoint in endpoints.items():
+        function = savedmodel.traced({name: endpoint})[name]
+        found = function(*(tf.zeros([0, *spec.shape[1:]], spec.dtype) for spec in endpoint.inputs))
+        shapes = {key: value.shape[1:] for key, value in function.get_concrete_function().structured_outputs.items()}
+        assert {key: value.shape for key, value in found.items()} == {key: (0, *shape) for key, shape in shapes.items()}
 
 
 def within_a_level(got, expected):

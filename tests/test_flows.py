@@ -14,7 +14,7 @@ from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.families.flow import probes, rules
 from tfgen.families.flow.latent import edge_error
-from tfgen.families.flow.pairs import auction
+from tfgen.families.flow.pairs import auction, nearest_pairs
 from tfgen.networks.timing import time_features
 from tfgen.networks.transformer import dense_flow, transformer
 from tfgen.networks.unet import unet
@@ -258,6 +258,13 @@ def test_pairs_are_the_nearest_of_all():
         assert tuple(found) == best
     assert auction(tf.constant([[2.0]]), 1e-3).numpy().tolist() == [0]
     assert sorted(auction(tf.zeros([4, 4]), 1e-3).numpy().tolist()) == [0, 1, 2, 3]  # all alike
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_pairs_of_rows_that_are_not_finite_are_found_too(value):
+    data, noise = np.random.default_rng(0).normal(size=(2, 16, 4)).astype(np.float32)
+    data[3, 1] = value
+    assert sorted(nearest_pairs(tf.constant(data), tf.constant(noise)).numpy()) == list(range(16))
 
 
 def test_pairs_of_a_batch_keep_its_noise_and_lie_closer():

@@ -10,6 +10,7 @@ import tfgen
 from tfgen import priors
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Past, Row
+from tfgen.errors import UserError
 from tfgen.families.adversarial.infogan import CodedPrior, ignores_codes
 from tfgen.families.adversarial.model import Judged
 from tfgen.noise import Noise
@@ -93,6 +94,24 @@ def test_the_generator_has_an_input_for_each_code_and_codes_can_be_set(model):
     np.testing.assert_array_equal(model.with_codes(latents), latents)
     assert model.decode_latents(changed).shape == (3, *SHAPE)
     assert not np.array_equal(model.decode_latents(changed), model.decode_latents(latents))
+
+
+@pytest.mark.parametrize(
+    "codes, sentence",
+    [
+        ({"category": 99}, "category expects whole numbers from 0 to 3, got 99"),
+        ({"category": [0, -1, 0]}, "whole numbers from 0 to 3"),
+        ({"category": 1.5}, "whole numbers from 0 to 3"),
+        (
+            {"category": [0, 1]},
+            r"expected 4 category numbers, for all or for each of 3 latents, got the shape \(2, 4\)",
+        ),
+        ({"continuous": [1.0, 2.0, 3.0]}, r"expected 2 continuous numbers, .* got the shape \(3,\)"),
+    ],
+)
+def test_codes_that_there_are_not(model, codes, sentence):
+    with pytest.raises(UserError, match=sentence):
+        model.with_codes(model.latents_from_seeds(tf.range(3, dtype=tf.int64)), **codes)
 
 
 def test_what_is_read_off_images(model):

@@ -131,7 +131,7 @@ OUTPUTS = {
 NUMBERS = {"codes"}  # of a codebook's vectors
 OUTPUTS |= {"codes": (2, 20)}
 KNOWN = {"generate", "sample", "sample_png", "encode", "reconstruct", "discriminate", "interpolate", "classify"}
-KNOWN |= {"translate", "translate_back", "sample_text"}
+KNOWN |= {"translate", "translate_back", "sample_text", "encode_png"}
 
 
 def latents(model):

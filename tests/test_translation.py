@@ -179,15 +179,17 @@ def test_pictures_of_a_folder_are_translated_under_their_names(run, tmp_path, ca
     (folder / "deep").mkdir(parents=True)
     Image.fromarray(pictures(1, (20, 30, 3))[0]).save(folder / "a.png")
     Image.fromarray(pictures(1, (8, 8, 1))[0, ..., 0]).save(folder / "a.jpg")
+    Image.fromarray(pictures(1, (8, 8, 1))[0, ..., 0]).save(folder / "a.png.png")
     Image.fromarray(pictures(1, (9, 8, 1))[0, ..., 0]).save(folder / "deep" / "b.bmp")
     (folder / "c.png").write_bytes(b"no picture")
     out = translate_run(run, folder, tmp_path / "out")
     names = sorted(str(path.relative_to(out)) for path in out.rglob("*.png"))
-    assert names == ["a.png", "a.png.png", "deep/b.png"]
-    assert "skipped 1 of 4 files: c.png" in capsys.readouterr().out
+    assert names == ["a.png", "a.png.png", "a.png.png.png", "deep/b.png"]
+    assert "skipped 1 of 5 files: c.png" in capsys.readouterr().out
     assert opened(out / "a.png").shape[:2] == (8, 8)
     arrays = npz.read(translate_run(run, folder, tmp_path / "out.npz"))
-    assert arrays["images"].shape == (3, 8, 8, 1) and arrays["names"].tolist() == ["a.jpg", "a.png", "deep/b.bmp"]
+    assert arrays["images"].shape == (4, 8, 8, 1)
+    assert arrays["names"].tolist() == ["a.jpg", "a.png", "a.png.png", "deep/b.bmp"]
     one = translate_run(run, folder / "a.png", tmp_path / "one.png")
     np.testing.assert_array_equal(opened(one).reshape(8, 8, -1), arrays["images"][1])
     again = translate_run(run, tmp_path / "out.npz", tmp_path / "again.npz")
@@ -206,6 +208,10 @@ def test_pictures_of_a_folder_are_translated_under_their_names(run, tmp_path, ca
         (["--run=RUN", "--images=RUN/models"], "expected pictures"),
         (["--run=RUN", "--images=RUN/samples", "--reverse"], "cannot translate back"),
         (["--run=RUN", "--images=RUN/samples", "--out=RUN/samples"], "would replace the pictures"),
+        (
+            ["--run=RUN", "--images=RUN/samples", "--out=out.jpg"],
+            "must end in .npz or .png, or be a folder without a dot",
+        ),
         (["--run=RUN", "--images=RUN/recipe.json"], "can be read"),
     ],
 )

@@ -78,7 +78,8 @@ class Straight(Interpolant):
 class Cosine(Interpolant):
     """a = sin(w), s = cos(w), w = pi / 2 (offset + (1 - 2 offset) t): a quarter of a circle, but for its ends.
 
-    Nichol and Dhariwal 2021, equation 17, which has the offset s = 0.008 at the data's end, and cuts the other one.
+    Nichol and Dhariwal 2021, equation 17, whose s = 0.008 is an offset at the data's end alone, and which cuts the
+    other one off. Here each end has half of it.
     """
 
     offset: Positive = 0.004

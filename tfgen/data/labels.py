@@ -74,8 +74,12 @@ def evenly_chosen(labels: np.ndarray, count: int, classes: int, seed: int) -> np
         seed: any non-negative integer.
 
     Raises:
-        UserError: a class has too few examples.
+        UserError: a class has too few examples, or would have none.
     """
+    if count < classes:
+        raise UserError(
+            f"{count} labelled examples leave some of {classes} classes without any: give {classes} or more"
+        )
     random = np.random.RandomState(seed % 2**32)  # its stream is the only one that NumPy never changes
     each = np.full(classes, count // classes)
     each[random.permutation(classes)[: count % classes]] += 1
@@ -83,9 +87,10 @@ def evenly_chosen(labels: np.ndarray, count: int, classes: int, seed: int) -> np
     for number, wanted in enumerate(each):
         rows = np.flatnonzero(np.asarray(labels) == number)
         if len(rows) < wanted:
+            fewer = f"give fewer (--set=labelled={classes * len(rows)}, for example)"
             raise UserError(
                 f"{count} labelled examples of {classes} classes need {wanted} of each, but class {number} has "
-                f"{len(rows)}: give fewer (--set=labelled={classes * len(rows)}, for example)"
+                f"{len(rows)}: {fewer if len(rows) else 'number the classes without gaps'}"
             )
         found.append(random.permutation(rows)[:wanted])
     return np.sort(np.concatenate(found)).astype(np.int64)

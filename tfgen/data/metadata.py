@@ -70,6 +70,7 @@ def read(root: pathlib.Path, paths: Sequence[str]) -> Metadata:
     there = [(prefix, path) for prefix, path in places if path.is_file()]
     for prefix, path in there:
         for number, row in _rows(path):
+            row = {FILE if str(key).strip().lower() == FILE else key: value for key, value in row.items()}
             name = _name(row, path, number, prefix)
             if name in found:
                 raise UserError(f"{path}:{number}: expected one row for every picture, got another one for {name}")
@@ -93,15 +94,20 @@ def _metadata(known, found, columns, path):
         parsed = [_number(value) for value in raw]
         if column not in TEXTS and all(value is not None for value in parsed):
             numbers[column] = parsed
-        elif all(isinstance(value, str) and value.strip() for value in raw) and not _has_gaps(column, raw):
+        elif all(map(_is_text, raw)) and not _has_gaps(column, raw):
             name = CAPTION if column in TEXTS else column
-            if name in values or name in TAKEN or not name.isidentifier():
+            if name in values:
+                remarks.append(f"{path.name}: the column {column!r:.60} is left out: there is another one of captions")
+            elif name in TAKEN or not name.isidentifier():
                 remarks.append(f"{path.name}: the column {column!r:.60} has no name of a field, and is left out")
             else:
                 values[name] = np.array([str(value) for value in raw], object)
         else:
+            odd = next((i for i, value in enumerate(raw) if parsed[i] is None and not _is_text(value)), None)
+            example = "" if odd is None else f"; that of {known[odd]:.80} is {raw[odd]!r:.40}"
             remarks.append(
                 f"{path.name}: the column {column!r:.60} is left out: its values are not all texts or finite numbers"
+                f"{example}"
             )
     if numbers:
         values["attributes"] = np.array(list(numbers.values()), np.float32).T.copy()
@@ -109,6 +115,10 @@ def _metadata(known, found, columns, path):
     if numbers:
         kinds["attributes"] = Field("vector", (len(numbers),))
     return Metadata(known, values, kinds, list(numbers), remarks)
+
+
+def _is_text(value):
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:

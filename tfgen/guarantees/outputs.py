@@ -139,7 +139,7 @@ def _inputs(subject, model, endpoint) -> dict[str, tf.Tensor]:
             value: Any = found[spec.name]
             value = value.astype(np.float32) / 255.0 if value.dtype == np.uint8 and spec.dtype.is_floating else value
         elif spec.dtype == tf.string:
-            value = np.asarray(["one", "another"])
+            value = np.asarray([endpoint.blank or b"one", endpoint.blank or b"another"])
         else:
             rows = np.arange(2, dtype=np.float64).reshape(2, *[1] * (len(spec.shape) - 1)) / 2.0
             value = np.broadcast_to(rows if spec.dtype.is_floating else 2 * rows, [2, *spec.shape[1:]])

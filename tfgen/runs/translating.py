@@ -87,8 +87,8 @@ def _check(out, given, count):
     kind = writers.kind(out)
     if kind == ".png" and count > writers.MAX_GRID:
         raise UserError(f"a sheet holds {writers.MAX_GRID} pictures, got {count}; give --out=FOLDER or FILE.npz")
-    if not kind and out.exists() and not out.is_dir():
-        raise UserError(f"{out} is a file; --out must be a folder, FILE.npz or FILE.png")
+    if not kind:
+        writers.check_folder(out)
     here, there = pathlib.Path(os.path.realpath(out)), pathlib.Path(os.path.realpath(given))
     if here == there or (given.is_dir() and there.is_relative_to(here)):
         raise UserError(f"--out={out} would replace the pictures of --images: give another path")
@@ -99,9 +99,10 @@ def _write_files(out, pairs):
     written = set()
     for names, _, made in pairs:
         for name, image in zip(names, made, strict=True):
-            stem = os.path.splitext(name)[0]
-            path = f"{name}.png" if stem in written else f"{stem}.png"  # of a.jpg and a.png, say
-            written.add(stem)
+            path = f"{os.path.splitext(name)[0]}.png"
+            while path in written:  # of a.jpg and a.png, say
+                path = f"{path}.png"
+            written.add(path)
             pictures.save_png(out / path, image)
 
 

@@ -48,11 +48,16 @@ def check(out: pathlib.Path, num: int, field: Field) -> None:
     check_output(out, folder=not kind(out))
 
 
-def _check_pictures(out, num):
+def check_folder(out: pathlib.Path) -> None:
+    """Raises UserError where a path that is neither FILE.npz nor FILE.png can be no folder of pictures."""
     if re.fullmatch(r"\.[A-Za-z]{2,4}", out.suffix) and not out.is_dir():
         raise UserError(f"--out must end in .npz or .png, or be a folder without a dot in its name, got {out}")
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file; --out must be FILE.npz, FILE.png or a folder")
+
+
+def _check_pictures(out, num):
+    check_folder(out)
     names = {path.name for path in out.iterdir()} if out.is_dir() else set()
     foreign = sorted(names - {formats.file_name(i) for i in range(num)} - {formats.LABELS, formats.METADATA})
     if foreign:

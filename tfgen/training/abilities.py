@@ -11,7 +11,7 @@ from tfgen.errors import UserError
 from tfgen.interpolants import Interpolant
 from tfgen.noise import Noise
 from tfgen.samplers import Latent, Sampler
-from tfgen.sampling.endpoints import Endpoint
+from tfgen.sampling.endpoints import BLANK, Endpoint, pictures_of
 from tfgen.sampling.sampler import Sampling
 from tfgen.training.attributes import Attributes
 from tfgen.training.charts import Chart
@@ -139,7 +139,8 @@ class Abilities(Sampling, Attributes):
             UserError: as `translate`.
         """
         if len(self.sources) != 1 or reverse:
-            raise UserError(f"{self.name} cannot translate{' back' if reverse else ''}: it makes no images of images")
+            why = "it has one way alone" if len(self.sources) == 1 else "it makes no images of images"
+            raise UserError(f"{self.name} cannot translate{' back' if reverse else ''}: {why}")
         return self.sources[0]
 
     def inpaint(
@@ -270,13 +271,17 @@ class Abilities(Sampling, Attributes):
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
         """Returns the signatures of a SavedModel by name.
 
-        `encode` {image} -> codes, `reconstruct` {image} -> {image} and `classify` {image} -> {logit, probability} are
-        among them where a class overrides these methods; the conditions of the model are inputs of the first two, too.
+        `encode` {image} -> codes, `encode_png` {image_bytes} -> codes, `reconstruct` {image} -> {image} and `classify`
+        {image} -> {logit, probability} are among them where a class overrides these methods; the conditions of the
+        model are inputs of all but the last, too.
         """
         inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
 
         def encode(**fields: tf.Tensor) -> Fields:
             return self.encode(fields.pop(self.data_field), conditions=fields, networks=networks)
+
+        def encode_png(image_bytes: tf.Tensor, **conditions: tf.Tensor) -> Fields:
+            return encode(**{self.data_field: pictures_of(image_bytes, self.data_shape)}, **conditions)
 
         def reconstruct(**fields: tf.Tensor) -> Fields:
             data = fields.pop(self.data_field)
@@ -290,8 +295,11 @@ class Abilities(Sampling, Attributes):
             "reconstruct": Endpoint(reconstruct, inputs),
             "classify": Endpoint(classify, inputs[:1]),
         }
-        own = [name for name in known if getattr(type(self), name) is not getattr(Abilities, name)]
-        return {**self.sampling_endpoints(networks), **{name: known[name] for name in own}}
+        own = {name: known[name] for name in known if getattr(type(self), name) is not getattr(Abilities, name)}
+        if "encode" in own and self.data_dtype == "uint8" and self.data_shape[-1] in (1, 3, 4):
+            files = tf.TensorSpec([None], tf.string, name="image_bytes")
+            own["encode_png"] = Endpoint(encode_png, (files, *inputs[1:]), BLANK)
+        return {**self.sampling_endpoints(networks), **own}
 
     def probes(self) -> list[Callable]:
         """Returns functions `f(probe) -> {name: scalar}` that a diagnosis calls besides those on every model."""

@@ -22,9 +22,9 @@ def export_savedmodel(model: Any, folder: str | pathlib.Path, stamp: Stamp | Non
 
     `generate` {latent} -> {image}, `sample` {seed} -> {image}, `sample_png` {seed} -> {image_bytes}, `interpolate`
     {latent_a, latent_b, fraction} -> {image}, `discriminate` {image} -> {logit, probability}, `encode` {image} ->
-    {z_mean, z_log_var} (a plain autoencoder: {latent}), `reconstruct` {image} -> {image}. Images are float32
-    [B, H, W, C] in [0, 1], but uint8 from `sample`, where `(seed << 32) + i` gives image i of `model.sample(n, seed)`.
-    A model of points has {point} float32 [B, 2] in place of every {image}. A conditional model takes its conditions as
+    {z_mean, z_log_var} (a plain autoencoder: {latent}), `encode_png` {image_bytes} -> the same, `reconstruct` {image}
+    -> {image}. Images are float32 [B, H, W, C] in [0, 1], but uint8 from `sample`, where `(seed << 32) + i` gives image
+    i of `model.sample(n, seed)`. A model of points has {point} float32 [B, 2] in place of every {image}. A conditional model takes its conditions as
     further inputs, such as `label` int64 [B] or `caption` string [B]; of texts, `sample_text` {caption, seed} ->
     {image} is another name of `sample`. `serving_default` is `generate`, or the first of `translate`, `sample` and
     `reconstruct` where the model has no latent.
@@ -65,12 +65,28 @@ def traced(endpoints: dict[str, Endpoint]) -> dict[str, tf.types.experimental.Po
     return {"serving_default": functions[default], **functions} if default else {}
 
 
+def with_rows(values: tf.Tensor, more: tf.Tensor, blank: bytes) -> tf.Tensor:
+    """Returns values [B, ...] and `more` rows of zeros, of strings of `blank`."""
+    nothing = tf.constant(blank) if values.dtype == tf.string else tf.zeros([], values.dtype)
+    shape = tf.concat([[more], tf.shape(values)[1:]], axis=0)
+    made = tf.concat([values, tf.fill(shape, nothing)], axis=0)
+    return tf.ensure_shape(made, [None, *values.shape[1:]])
+
+
 def by_position(endpoint: Endpoint) -> Callable[..., dict[str, tf.Tensor]]:
-    """Returns the endpoint's function with its inputs as positional parameters, by which `tf.function` names them."""
+    """Returns the endpoint's function with its inputs as positional parameters, by which `tf.function` names them.
+
+    A batch of 0, which oneDNN's convolutions refuse, is computed as a row of zeros that no output keeps.
+    """
     names = [spec.name for spec in endpoint.inputs]
 
     def function(*values):
-        return endpoint.function(**dict(zip(names, values, strict=True)))
+        count = tf.shape(values[0])[0]
+        more = tf.cast(tf.equal(count, 0), tf.int32)
+        made = endpoint.function(
+            **dict(zip(names, (with_rows(value, more, endpoint.blank) for value in values), strict=True))
+        )
+        return {name: value[:count] for name, value in made.items()}
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfgen import priors
 from tfgen.diagnosis.probes import Probe
 from tfgen.diagnosis.rules import Past, Row, Rule
 from tfgen.domains import Natural, NotNegative, Size
+from tfgen.errors import UserError
 from tfgen.families.adversarial.classifying import accuracy, cross_entropy
 from tfgen.families.adversarial.model import AdversarialModel, Judged
 from tfgen.families.adversarial.probes import samples
@@ -159,13 +161,27 @@ class InfoModel(AdversarialModel):
             latents: float32 [B, D], of `latents_from_seeds` for example.
             category: numbers int [B], or one for all; None: as they are.
             continuous: float [B, continuous], or one row for all; None: as they are.
+
+        Raises:
+            UserError: there is no such category, or another number of codes.
         """
         parts = self.prior.parts(tf.convert_to_tensor(latents, tf.float32))
         given: dict[str, Any] = {"continuous": continuous}
         if category is not None:
-            given["category"] = tf.one_hot(category, self.prior.categories)
+            numbers, count = np.asarray(category), self.prior.categories
+            if not np.issubdtype(numbers.dtype, np.integer) or not ((0 <= numbers) & (numbers < count)).all():
+                raise UserError(
+                    f"{self.name}: category expects whole numbers from 0 to {count - 1}, got {category!r:.60}"
+                )
+            given["category"] = tf.one_hot(numbers, count)
         for name, value in given.items():
             if value is not None:
+                size, got = parts.get(name, latents[:, :0]).shape[-1], np.shape(value)
+                if got[-1:] != (size,) or got[:-1] not in ((), (1,), (len(latents),)):
+                    raise UserError(
+                        f"{self.name}: expected {size} {name} numbers, for all or for each of {len(latents)} latents, "
+                        f"got the shape {got}"
+                    )
                 parts[name] = tf.broadcast_to(tf.convert_to_tensor(value, tf.float32), tf.shape(parts[name]))
         return tf.concat(list(parts.values()), axis=-1)
 

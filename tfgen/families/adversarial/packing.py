@@ -67,9 +67,9 @@ class PackedModel(AdversarialModel):
         def judged(packs: tf.Tensor) -> tf.Tensor:
             return super(PackedModel, self).judge({self.data_field: packs}, step)["logit"]
 
-        packs = [{self.data_field: self.packed(fields[self.data_field])} for fields in (real, fake)]
+        real, fake = ({self.data_field: self.packed(fields[self.data_field])} for fields in (real, fake))
         once = None if logits is None else (logits[0][:: self.packing], logits[1][:: self.packing])
-        seen = super().seen_by(*packs, once, step)
+        seen = super().seen_by(real, fake, once, step)
         return dataclasses.replace(seen, discriminate=judged, discriminate_fake=judged)
 
     def outputs_on(

@@ -10,13 +10,15 @@ def nearest_pairs(data: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
 
     The sum of squared distances is smallest, but for a thousandth of the mean distance per pair: an auction (Bertsekas
     1988, section 1), in which all rows without a partner bid at once. It runs in the graph, and ends since prices rise
-    by at least that thousandth.
+    by at least that thousandth; rows that are not finite are paired in any order.
     """
     flat = [tf.reshape(rows, [tf.shape(rows)[0], -1]) for rows in (data, noise)]
     # |x - z|^2 = |x|^2 + |z|^2 - 2 x z, of which the sum over all pairs leaves the last term
     worth = tf.matmul(flat[0], flat[1], transpose_b=True)
     scale = tf.reduce_mean(tf.abs(worth)) + 1e-12
-    return auction(worth / scale, LEAST)
+    worth /= scale
+    # no bid is above another with NaN: the auction would not end
+    return auction(tf.where(tf.math.is_finite(worth), worth, 0.0), LEAST)
 
 
 def auction(worth: tf.Tensor, least: float) -> tf.Tensor:
