@@ -264,7 +264,11 @@ def test_shards_keep_captions(runs, tmp_path, kind):
     [
         ("cgan", FLAGS, "cgan takes no captions: its conditions are label, a label; leave out --caption"),
         ("caption_gan", ["--caption= "], "--caption expects a text such as 'a red heart', got [' ']"),
-        ("caption_gan", ["--label=1"], "caption_gan is not conditioned on a label"),
+        (
+            "caption_gan",
+            ["--label=1"],
+            "not conditioned on a label; give conditions={'caption': ...} (--caption on the command",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(runs, capsys, model, flags, sentence):

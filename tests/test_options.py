@@ -141,6 +141,8 @@ def test_values_are_converted_by_annotation(name, given, expected):
         ("polygon(6)", Shape(6, "polygon")),
         ("polygon(name='a, b', sides=7)", Shape(7, "a, b")),
         ("named('x')", Shape(4, "x")),
+        ("named(x)", Shape(4, "x")),
+        ("polygon(name=x, sides=7)", Shape(7, "x")),
         (Shape(9), Shape(9)),
     ],
 )

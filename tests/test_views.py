@@ -224,6 +224,7 @@ def test_halves_side_by_side(tmp_path):
     for name, red in (
         (f"side_by_side(folder:{tmp_path})", "source"),
         (f"side_by_side(folder:{tmp_path}, BtoA)", "image"),
+        (f"side_by_side(folder:{tmp_path}, btoa)", "image"),
     ):
         source = data.load_dataset(name)
         assert {split: len(part) for split, part in source.splits.items()} == {"train": 6, "validation": 2, "test": 2}

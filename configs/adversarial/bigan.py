@@ -12,6 +12,9 @@ run each:
     relativistic     r1_r2(0.3, 4)     128          0.001, 0.001       36.5
     relativistic     r1_r2(0.1, 4)     none         0.001, 0.001       18.9
 
+These were with penalties that saw E(G(z)) in the place of z. The whole recipe as it is now, 339 CPU seconds: distance
+6.7, recall 0.54; of reconstructions 4.4.
+
 `bigan_paper` has the paper's settings for MNIST.
 """
 

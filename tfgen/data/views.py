@@ -117,7 +117,8 @@ def side_by_side(name: str, data_dir: Place = None, image_size: Size = None) -> 
         image_size: (height, width) of each half, which is cropped about its own centre.
     """
     inner, comma, direction = name.rpartition(",")
-    inner, direction = (inner.strip(), direction.strip()) if direction.strip() in DIRECTIONS else (name, "AtoB")
+    known = {one.lower(): one for one in DIRECTIONS}.get(direction.strip().lower())
+    inner, direction = (inner.strip(), known) if known else (name, DIRECTIONS[0])
     kind, colon, path = inner.partition(":")
     if kind.strip() != "folder" or not path.strip():
         raise UserError(f"side_by_side: expected side_by_side(folder:PATH), got side_by_side({name:.80})")

@@ -233,16 +233,23 @@ def _plain_signature(function):
     return signature.replace(parameters=bare, return_annotation=signature.empty)
 
 
+def _argument(node: ast.expr) -> Any:
+    return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
+
+
 def _parse_call(text: str) -> tuple[str, list | None, dict[str, Any]]:
-    """Returns (name, positional values or None, named values) of "name" or "name(literal, key=literal)"."""
+    """Returns (name, positional values or None, named values) of "name" or "name(literal, key=literal)".
+
+    A word among the arguments is a text: quotes are lost in a shell.
+    """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         if isinstance(tree, ast.Name):
             return tree.id, None, {}
         if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-            named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in tree.keywords if keyword.arg}
+            named = {keyword.arg: _argument(keyword.value) for keyword in tree.keywords if keyword.arg}
             if len(named) == len(tree.keywords):
-                return tree.func.id, [ast.literal_eval(argument) for argument in tree.args], named
+                return tree.func.id, [_argument(node) for node in tree.args], named
     except _UNREADABLE:
         pass
     if isinstance(_plain(text), (int, float, list, tuple, dict)) or not text.strip():

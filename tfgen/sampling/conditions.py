@@ -209,6 +209,7 @@ class Conditioned:
             return dict(conditions or {})
         if self.label_field is None:
             hint = f"; give conditions={{{self.conditions[0]!r}: ...}}" if self.conditions else ""
+            hint += " (--caption on the command line)" if self.text_field else ""
             known = "is not conditioned on a label" if self.conditions else "is not conditional and takes no label"
             raise UserError(f"{self.name} {known}{hint}")
         if conditions and self.label_field in conditions:

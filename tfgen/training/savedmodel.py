@@ -24,10 +24,10 @@ def export_savedmodel(model: Any, folder: str | pathlib.Path, stamp: Stamp | Non
     {latent_a, latent_b, fraction} -> {image}, `discriminate` {image} -> {logit, probability}, `encode` {image} ->
     {z_mean, z_log_var} (a plain autoencoder: {latent}), `encode_png` {image_bytes} -> the same, `reconstruct` {image}
     -> {image}. Images are float32 [B, H, W, C] in [0, 1], but uint8 from `sample`, where `(seed << 32) + i` gives image
-    i of `model.sample(n, seed)`. A model of points has {point} float32 [B, 2] in place of every {image}. A conditional model takes its conditions as
-    further inputs, such as `label` int64 [B] or `caption` string [B]; of texts, `sample_text` {caption, seed} ->
-    {image} is another name of `sample`. `serving_default` is `generate`, or the first of `translate`, `sample` and
-    `reconstruct` where the model has no latent.
+    i of `model.sample(n, seed)`. A model of points has {point} float32 [B, 2] in place of every {image}. A conditional
+    model takes its conditions as further inputs, such as `label` int64 [B] or `caption` string [B]; of texts,
+    `sample_text` {caption, seed} -> {image} is another name of `sample`. `serving_default` is `generate`, or the first
+    of `translate`, `sample` and `reconstruct` where the model has no latent.
 
     Args:
         model: a compiled `GenerativeModel`.
