@@ -109,6 +109,20 @@ def test_a_pixel_depends_on_all_pixels_in_reach_and_on_no_others():
     assert seen[1:8].any(axis=1).all() and not np.tril(turn_by_turn(model)).any()
 
 
+@pytest.mark.parametrize("name", ["pixelcnn", "vq_vae"])
+def test_a_model_that_has_drawn_samples_can_be_saved_and_trained(tmp_path, name):
+    """Sampling cuts the network in two, from which Keras gave the input another place."""
+    sizes = {"width": 3, "blocks": 1} | ({"head_width": 4} if name == "pixelcnn" else {"prior_width": 3, "codes": 5})
+    model = tfgen.build_model(name, (8, 8, 1), ema=None, **sizes)
+    made = model.sample(2, seed=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.sample(2, seed=0), made)
+    keras.models.clone_model(model)
+    model.fit(made, batch_size=2, epochs=1, verbose=0)
+    assert int(model.step) == 1
+
+
 def test_dilations_are_numbers_from_1():
     with pytest.raises(UserError, match="dilations has no number: give dilations=\\[1\\] for neighbours"):
         tfgen.build_model("pixelcnn", (8, 8, 1), dilations=[])

@@ -47,6 +47,17 @@ def test_an_average_by_hand(photos):
         np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6)
 
 
+def test_a_constant_decay_warms_up_when_its_network_begins_to_train():
+    model = tfgen.build_model("vq_vae", SHAPE, ema=0.999, width=4, codes=5, prior_width=4, prior_blocks=0)
+    model.stages = ((("autoencoder",), 1000), (("prior",), None))
+    rates = {}
+    for step in (0, 1000, 1001, 100_000):
+        model.step.assign(step)
+        rates[step] = float(model.averaging_rate("prior"))
+    assert rates[1000] == pytest.approx(0.9) and rates[1001] == pytest.approx(1 - 2 / 11)
+    assert rates[100_000] == pytest.approx(0.001, rel=1e-3) and model.first_step_of("encoder") == 0
+
+
 def test_the_profile_has_its_width_at_any_length():
     for sigma_rel, count in ((0.1, 300), (0.25, 1000)):
         rates = averaging.power(sigma_rel).rate(tf.range(1, count + 1)).numpy().astype(np.float64)

@@ -11,6 +11,7 @@ from keras import layers
 import tfgen
 from tfgen import likelihoods
 from tfgen.data.source import Field
+from tfgen.errors import UserError
 from tfgen.families.adversarial.bidirectional import BidirectionalModel
 from tfgen.families.variational.adversarial import AdversarialAutoencoder, VariationalGAN
 from tfgen.noise import Noise
@@ -151,6 +152,13 @@ def test_probes_of_bigan_judge_pairs(monkeypatch):
     assert (
         other["fake_score"] > 0.99 and measured["fake_score"] < 0.99 and other["real_score"] == measured["real_score"]
     )
+
+
+@pytest.mark.parametrize("options", [{"objective": tfgen.objectives.elbo(50.0)}, {"samples": 4}])
+def test_a_vae_gan_takes_no_objective_that_it_does_not_have(options):
+    networks = built("vae_gan").networks
+    with pytest.raises(UserError, match="a VAE/GAN has losses of its own"):
+        VariationalGAN(*(networks[name] for name in ("encoder", "decoder", "discriminator")), **options)
 
 
 # AAE.

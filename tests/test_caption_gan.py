@@ -140,6 +140,11 @@ def test_how_often_a_resembling_caption_is_drawn():
         assert abs(share - expected) < 3.5 * math.sqrt(expected * (1 - expected) / 300)
 
 
+def test_means_of_captions_and_one_pass_per_step_exclude_each_other():
+    with pytest.raises(UserError, match="interpolation makes samples of its own, .* leave one of the two out"):
+        reading(interpolation=1.0, shared_pass=True)
+
+
 def test_means_of_captions_are_a_term_of_the_generator():
     model = reading(interpolation=2.0)
     vectors = np.zeros((2, 256), np.float32)

@@ -265,8 +265,13 @@ def test_what_a_generative_model_cannot_use_is_refused(option):
         gan().fit(FLOATS, batch_size=BATCH, verbose=0, **option)
 
 
+def test_an_order_of_arrays_cannot_be_given():
+    with pytest.raises(UserError, match="draws the order of arrays from the seed and the step: leave out shuffle"):
+        gan().fit(FLOATS, batch_size=BATCH, verbose=0, shuffle=False)
+
+
 def test_a_missing_field_is_named_with_the_nearest(photos):
-    with pytest.raises(UserError, match="'image' is missing: got imag; did you mean 'imag'"):
+    with pytest.raises(UserError, match="'image' is missing: got imag; rename 'imag' to 'image'"):
         gan().train_step({"imag": tf.constant(photos(BATCH, SHAPE))})
 
 

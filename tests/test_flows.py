@@ -14,6 +14,7 @@ from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.families.flow import probes, rules
 from tfgen.families.flow.latent import edge_error
+from tfgen.families.flow.mean import MeanFlow
 from tfgen.families.flow.pairs import auction, nearest_pairs
 from tfgen.networks.timing import time_features
 from tfgen.networks.transformer import dense_flow, transformer
@@ -440,6 +441,12 @@ def test_the_slope_along_the_way_is_the_quotient_of_differences(network):
     np.testing.assert_array_equal(flow.velocity(x, time, {}), flow.mean_velocity(x, time, time, {}))
     logs = flow.train_step({"image": pictures(4)})  # every weight has a gradient
     assert np.isfinite(float(logs["flow_loss"]))
+
+
+@pytest.mark.parametrize("option", [{"predicts": "noise"}, {"min_snr": 5.0}])
+def test_a_mean_flow_has_no_other_target(option):
+    with pytest.raises(UserError, match=f"mean velocity, and has no {next(iter(option))}: leave it out"):
+        MeanFlow(model("mean_flow").networks["flow"], fields={"image": tfgen.Field("image", SHAPE)}, **option)
 
 
 def test_the_loss_of_a_mean_flow_that_gives_nothing_by_hand():

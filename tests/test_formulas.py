@@ -9,6 +9,8 @@ from factories import BATCH, LATENT, SHAPE, discriminator, gan, generator, step
 import tfgen
 from tfgen import augment, losses, networks, penalties
 from tfgen.errors import UserError
+from tfgen.noise import Noise
+from tfgen.training.step import Step
 
 
 def test_after_each_update_the_discriminators_weights_are_clipped(photos):
@@ -19,6 +21,15 @@ def test_after_each_update_the_discriminators_weights_are_clipped(photos):
     trained = [v.numpy() for v in model.discriminator.trainable_variables]
     assert max(np.abs(w).max() for w in trained) == np.float32(0.05)
     assert max(np.abs(w).max() for w in before) > 0.05  # the generator's are not
+
+
+@pytest.mark.parametrize("answer, sign", [(0.1, -1), (0.9, 1)])
+def test_augmentation_follows_what_a_loss_takes_for_real(monkeypatch, answer, sign):
+    """Of least squares that is an output above 1/2."""
+    model = gan(loss=tfgen.losses.least_squares, augment=tfgen.augment.adaptive(0.0, 10))
+    step = Step(model.networks, Noise(0, 0), tf.constant(0, tf.int64), training=True)
+    model.observe(tf.fill([4, 1], answer), tf.zeros([4, 1]), step)
+    assert float(model.states["augment_overfitting"].value) * sign > 0
 
 
 def test_lecam_keeps_its_averages_with_the_model(photos, tmp_path):

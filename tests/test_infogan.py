@@ -114,6 +114,11 @@ def test_codes_that_there_are_not(model, codes, sentence):
         model.with_codes(model.latents_from_seeds(tf.range(3, dtype=tf.int64)), **codes)
 
 
+def test_latents_are_confined_to_those_that_the_prior_gives(model):
+    far = tf.constant([[5.0, -3.0, 0.5, 0.7, 0.7, 0.8, 0.1, 3.0, -2.0]])
+    np.testing.assert_allclose(model.prior.confined(far), [[1, -1, 0.5, 0, 0, 1, 0, 1, -1]])
+
+
 def test_what_is_read_off_images(model):
     images = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), dtype=np.uint8)
     codes = model.read_codes(images)

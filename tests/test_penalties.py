@@ -225,6 +225,17 @@ def test_a_lazy_penalty_has_an_update_of_its_own_and_is_scaled(photos):
     assert float(logs[0]["gradient_penalty"]) == pytest.approx(4 * 0.5 * 2.0 * np.sum(np.square(kernel)), rel=1e-5)
 
 
+def test_a_lazy_penalty_stands_for_all_updates_of_d(photos):
+    """In four steps of three updates there is one lazy penalty, and twelve others."""
+    nets, found = (lambda: generator(norm=False), flat_discriminator), {}
+    for every in (1, 4):
+        model = gan(penalty=penalties.r1(2.0, every=every), nets=nets, discriminator_steps=3)
+        terms = model.discriminator_terms if every == 1 else model.lazy_penalty_terms
+        batch = model.as_batch({"image": photos(8, IMAGE)})
+        found[every] = float(terms(batch, model.inference_step(noise()))["gradient_penalty"])
+    assert found[4] == pytest.approx(12 * found[1], rel=1e-5)
+
+
 @pytest.mark.parametrize(
     "penalty",
     [

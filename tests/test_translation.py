@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import tfgen
@@ -18,6 +19,7 @@ from tfgen.evaluation.evaluation import evaluate_model
 from tfgen.evaluation.settings import Settings
 from tfgen.families.translation import rules, scores
 from tfgen.metrics.score import HeldOut
+from tfgen.noise import Noise
 from tfgen.runs.translating import translate_run
 from tfgen.translate import COMMAND
 
@@ -247,6 +249,17 @@ def test_translations_of_a_split_may_resemble_its_images_and_no_others():
     assert any("of the test split" in said for said in cheating.findings(images["test"], real))
     assert cheating.findings(images["test"], real, ("test",)) == []
     assert any("training" in said for said in cheating.findings(images["train"], real, ("test",)))
+
+
+def test_losses_of_the_whole_batch_see_it(monkeypatch):
+    model = pix2pix(loss="relativistic_average")
+    x = {name: tf.random.stateless_normal([4, *field.shape], [1, 2]) for name, field in PAIRS.items()}
+    step, seen = model.inference_step(Noise(0, 0)), []
+    monkeypatch.setattr(type(step), "gather", lambda self, rows: seen.append(rows) or rows)
+    model.discriminator_terms(x, step)
+    model.generator_terms(x, step)
+    assert len(seen) == 4
+    assert "mean square of the features" in tfgen.build_model("srgan", fields=PAIRS, **TINY["srgan"]).needs_whole_batch
 
 
 def test_floors_of_a_smaller_source_are_its_enlargements():

@@ -12,6 +12,7 @@ from tfgen import interpolants, losses, models, objectives, penalties, samplers
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.families.adversarial.balanced import BalancedModel
+from tfgen.families.adversarial.equilibrium import StopAtEquilibrium, fresh_accuracy
 from tfgen.families.adversarial.packing import PackedModel
 from tfgen.noise import Noise
 from tfgen.recipes.options import option_parameters
@@ -124,6 +125,19 @@ def test_a_penalty_is_on_packs_not_on_their_examples(penalty, of_norm):
     terms = model.discriminator_terms if penalty.every == 1 else model.lazy_penalty_terms
     batch = {"image": tf.cast(IMAGES[:5], tf.float32) / 127.5 - 1.0}  # two packs, the second filled up
     assert float(terms(batch, step)["gradient_penalty"]) == pytest.approx(of_norm(norm), rel=1e-4, abs=1e-6)
+
+
+def test_fresh_discriminators_of_packs_see_packs():
+    model = packed()
+    examples = model.as_examples(IMAGES)
+    assert 0.0 <= fresh_accuracy(model, examples, examples, steps=1, batch_size=4) <= 1.0
+
+
+def test_errors_are_no_log_odds_that_a_fresh_discriminator_could_learn():
+    model = tfgen.build_model("began", SHAPE, width=4)
+    assert model.stops() == {} and model.trials() == []
+    with pytest.raises(UserError, match="stop=equilibrium needs a discriminator of images alone that learns log-odds"):
+        StopAtEquilibrium().check(model)
 
 
 def test_a_packed_model_trains_and_is_not_accumulated():

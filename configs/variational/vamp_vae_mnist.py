@@ -5,9 +5,9 @@
 
 Convolutions of 32 channels, 40 latents, a prior of 100 components. One run, 22,800 steps, 1,940 CPU seconds: 83.5 +-
 1.0 nats, k = 500, on every twentieth test image; the bound was still falling. With `--epochs=80`, one run in two
-sittings: 83.3 +- 0.7, k = 5000, on every tenth one, which are as hard as the whole set (k = 50: 84.21, and 84.29 +- 0.22
-of all 10,000). Published, with dense layers of 300, 500
-components and many more epochs: 82.43 (Norouzi et al. 2020; 84.45 with a Gaussian prior).
+sittings: 83.3 +- 0.7, k = 5000, on every tenth one, which are as hard as the whole set (k = 50: 84.21, and 84.29 +-
+0.22 of all 10,000). Published, with dense layers of 300, 500 components and many more epochs: 82.43 (Norouzi et al.
+2020; 84.45 with a Gaussian prior).
 
 The schedule is a cosine over all steps: a run that is continued with more `--epochs` does not end as one that was never
 stopped, and says so.

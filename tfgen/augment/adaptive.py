@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import tensorflow as tf
 
-from tfgen.augment.base import Assign, Augment, States, per_image
+from tfgen.augment.base import HELD_OUT_EVERY, Assign, Augment, States, per_image
 from tfgen.augment.chain import Chain
 from tfgen.augment.diff_augment import diff_augment
 from tfgen.domains import Count, Share
@@ -25,9 +25,10 @@ MEMORY = 0.75  # decay of the averages, which remember about four batches, as in
 class Adaptive(Augment):
     """Each step of `policy` with the probability p, which rises while D overfits and falls while it does not.
 
-    D overfits while r > target; with drive="train" r = r_t = E[sign D(x)], with drive="held_out" r = r_v =
-    (E[D(x)] - E[D(held-out)]) / (E[D(x)] - E[D(G(z))]): Karras et al. 2020, equation 1. r_t needs a loss whose logit
-    is positive on what D takes for real. p goes from 0 to 1 within `images` real images at least, and to `most`.
+    D overfits while r > target; with drive="train" r = r_t = E[sign D(x)], with drive="held_out" r = r_v = (E[D(x)] -
+    E[D(held-out)]) / (E[D(x)] - E[D(G(z))]): Karras et al. 2020, equation 1. r_t needs a loss whose logit has a middle
+    between what D takes for real and for generated. p goes from 0 to 1 within `images` real images at least, and to
+    `most`.
     """
 
     states: ClassVar[dict[str, float]] = {"p": 0.0, "overfitting": 0.0, "train": 0.0, "fake": 0.0}
@@ -57,7 +58,7 @@ class Adaptive(Augment):
     def observe_held_out(self, logit: tf.Tensor, states: States, assign: Assign) -> None:
         train, fake = states["train"].value, states["fake"].value
         overfitting = (train - tf.reduce_mean(logit)) / tf.maximum(train - fake, 1e-6)
-        self._adapt(tf.clip_by_value(overfitting, -1.0, 1.0), len_of(logit), states, assign)
+        self._adapt(tf.clip_by_value(overfitting, -1.0, 1.0), HELD_OUT_EVERY * len_of(logit), states, assign)
 
     def _adapt(self, found: tf.Tensor, count: tf.Tensor, states: States, assign: Assign) -> None:
         overfitting = averaged(states["overfitting"], found)

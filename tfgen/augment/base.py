@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import keras
 
 States = Mapping[str, "keras.Variable"]
+HELD_OUT_EVERY = 4  # steps from one look at held-out images to the next, of an augmentation that follows them
 Assign = Callable[["keras.Variable", tf.Tensor], None]
 
 

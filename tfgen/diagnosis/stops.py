@@ -202,6 +202,9 @@ def stops_for(model: "GenerativeModel", found: Sequence[str | Stop]) -> list[Sto
     for item in found:
         if isinstance(item, str) and item not in known:
             if item == "equilibrium":
-                raise UserError(f"stop=equilibrium needs a discriminator, and {model.name} has none; leave it out")
+                raise UserError(
+                    f"stop=equilibrium needs a discriminator of images alone that learns log-odds, and {model.name} "
+                    "has none; leave it out"
+                )
             raise UserError(f"stop expects {' or '.join(known)}, got {item!r}{nearest(item, known)}")
     return [known[item]() if isinstance(item, str) else item for item in found]

@@ -5,10 +5,16 @@ from typing import Any
 import tensorflow as tf
 
 from tfgen.errors import UserError
+from tfgen.losses import Loss
 from tfgen.networks.calling import input_names
 from tfgen.sampling.endpoints import Endpoint
 from tfgen.training.model import GenerativeModel
-from tfgen.training.step import Fields, Networks
+from tfgen.training.step import Fields, Networks, Step
+
+
+def as_loss_takes(loss: Loss, step: Step, *logits: Any) -> tuple:
+    """Returns logits, or None, as a loss takes them: of all replicas, where it depends on the whole batch."""
+    return tuple(map(step.gather, logits)) if loss.couples else logits
 
 
 class Discriminating(GenerativeModel):

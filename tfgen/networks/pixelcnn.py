@@ -166,13 +166,17 @@ def halves(network: keras.Model, shape: Sequence[int], rows: int, columns: int) 
     """
     found = [layer for layer in network.layers if layer.name.startswith(LINK)]
     links = [layer.output for layer in sorted(found, key=lambda layer: int(layer.name.removeprefix(LINK)))]
-    above = keras.Model(network.inputs[0], links)
-    along = keras.Model([network.inputs[0], *links], network.output)
+    above, given = keras.Model(network.inputs[0], links), network.inputs[0]
+    place = given._keras_history
+    along = keras.Model([given, *links], network.output)
     part = [keras.Input((1, columns, shape[2]), name="image")]
     sizes = [(1, columns * link.shape[2] // shape[1], link.shape[-1]) for link in links]
     part += [keras.Input(size, name=f"maps_{i}") for i, size in enumerate(sizes)]
     image = keras.Input((rows, *shape[1:]), name="image")
-    return _anew(above, image, shape, rows, shape[1]), _anew(along, part, shape, 1, columns)
+    made = _anew(above, image, shape, rows, shape[1]), _anew(along, part, shape, 1, columns)
+    # Keras gives the input the place that it has in a model of intermediate tensors, and could not save the network
+    given._keras_history = place
+    return made
 
 
 def _anew(network, inputs, shape, rows, columns):

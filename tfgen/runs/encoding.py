@@ -130,7 +130,8 @@ def _given(run, images, dataset, data_dir, split, num) -> tuple[Given, list[int]
     conditions = {name: batch[name] for name in model.conditions}
     more = {"labels": batch["label"]} if "label" in source.fields else {}
     # classes of other data are not those that were left out, whatever their numbers
-    same = more and run.recipe.leave_out and list(source.class_names or ()) == list(run.class_names or ())
+    names, known = list(source.class_names or ()), list(run.class_names or ())
+    same = more and run.recipe.leave_out and names == known and (names or source.name == run.recipe.dataset)
     left_out = numbers_of(run.recipe.leave_out, source) if same else []
     return Given(batch[model.data_field], conditions, more), left_out
 

@@ -1,5 +1,6 @@
 """The doors by which data come into a model: all pass the same checks, on every batch where batches are seen."""
 
+import difflib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from tfgen.data.source import KINDS, Arrays, Examples
 from tfgen.data.source import Source as Data
 from tfgen.distribution.replicas import ReplicatedFit
 from tfgen.domains import Count, check
-from tfgen.errors import UserError, nearest
+from tfgen.errors import UserError
 from tfgen.training.attributes import Attributes
 from tfgen.training.checking import Checker, Refusals, check_ends, check_targets, refusals
 
@@ -110,7 +111,9 @@ class Doors(ReplicatedFit, Attributes):
         names = sorted(name for name in given if given[name] is not None)
         missing = [name for name in self.fields if name not in names]
         if missing:
-            got = f"got {', '.join(names) or 'nothing'}{nearest(missing[0], names)}"
+            close = difflib.get_close_matches(missing[0], [name for name in names if name not in self.fields], 1)
+            rename = f"; rename {close[0]!r} to {missing[0]!r}" if close else ""
+            got = f"got {', '.join(names) or 'nothing'}{rename}"
             raise UserError(
                 f"{self.name} is trained on {' and '.join(self.fields)}, but {missing[0]!r} is missing: {got}"
             )

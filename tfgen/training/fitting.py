@@ -86,6 +86,11 @@ class StepIndexedFit(Doors):
                 data = self.batches(x, y, refused, train=True, shuffle=shuffle)
                 kwargs["validation_data"] = self.validation_batches(validation_data, refused, kwargs)
                 return self.fit_batches(data, epochs=epochs, **kwargs)
+            if not shuffle:
+                raise UserError(
+                    "fit draws the order of arrays from the seed and the step: leave out shuffle, or give a "
+                    "tf.data.Dataset, whose order is kept"
+                )
             examples, held_out = self.as_examples(x, y), None
             if split and validation_data is None:
                 examples, validation_data = split_off(examples, split)

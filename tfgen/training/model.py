@@ -298,16 +298,25 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
     def averaging_rate(self, name: str) -> tf.Tensor:
         """Returns the rate by which the average of the network `name` moves now, a float32 scalar.
 
-        Of a decay, 1 - min(ema, (1 + step) / (10 + step)): a constant one would keep the initial weights for the first
-        1 / (1 - ema) steps.
+        Of a decay, 1 - min(ema, (1 + step) / (10 + step)), steps counted from the stage in which the network is first
+        trained: a constant one would keep the initial weights for the first 1 / (1 - ema) steps.
         """
         if isinstance(self.ema, Average):
             # its own updates: a network may train in a later stage alone
             count = self.states[f"{name}_averaged"]
             count.assign(count.value + 1)
             return self.ema.rate(count.value)
-        step = tf.cast(self.step.value, tf.float32)
+        step = tf.cast(self.step.value - self.first_step_of(name), tf.float32)
         return 1.0 - tf.minimum(tf.constant(self.ema, tf.float32), (1.0 + step) / (10.0 + step))
+
+    def first_step_of(self, name: str) -> int:
+        """Returns the number of steps before the first stage in which the network `name` is trained."""
+        begun = 0
+        for phases, steps in self.stages:
+            if any(phase.name in phases and name in phase.trains for phase in self.phases):
+                return begun
+            begun += steps or 0
+        return 0
 
     # What there is to know of it.
 

@@ -49,6 +49,14 @@ class BalancedModel(AdversarialModel):
     def needs_whole_batch(self) -> str | None:
         return super().needs_whole_batch or "the balance of errors is one of the whole batch"
 
+    def trials(self) -> list:
+        """Returns none: a fresh discriminator learns by cross-entropy, and errors are no log-odds."""
+        return []
+
+    def stops(self) -> dict[str, type]:
+        """Returns none, for the same reason."""
+        return {}
+
     def logits_of_loss(self, real: tf.Tensor, fake: tf.Tensor, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
         return real, self.states["balance"].value * fake
 

@@ -36,9 +36,12 @@ class StopAtEquilibrium(Stop):
         self.patience, self.steps, self.batch_size, self.tolerance = patience, steps, batch_size, tolerance
 
     def check(self, model: "GenerativeModel") -> None:
-        """Raises UserError if the model has no discriminator."""
+        """Raises UserError if the model has no discriminator that a fresh one can be compared with."""
         if "equilibrium" not in model.stops():
-            raise UserError(f"stop=equilibrium needs a discriminator, and {model.name} has none; leave it out")
+            raise UserError(
+                f"stop=equilibrium needs a discriminator of images alone that learns log-odds, and {model.name} has "
+                "none; leave it out"
+            )
 
     def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
         """Returns the accuracy of a fresh discriminator if a test is due, else nothing."""

@@ -8,8 +8,10 @@ import tensorflow as tf
 
 from tfgen import penalties
 from tfgen.augment import Augment
+from tfgen.augment.base import HELD_OUT_EVERY
 from tfgen.data.source import Field
 from tfgen.errors import UserError
+from tfgen.families.discriminating import as_loss_takes
 from tfgen.losses import Loss, Selection
 from tfgen.networks.deviation import couples_rows
 from tfgen.penalties.base import Discriminate
@@ -36,6 +38,7 @@ class Formulas:
     fields: dict[str, Field]
     networks: dict[str, keras.Model]
     shared_pass: bool
+    discriminator_steps: int
     add_state: Callable[..., keras.Variable]
     judge: Callable[[Fields, Step], Fields]
     real_fields: Callable[[Fields, Step], Fields]
@@ -98,7 +101,9 @@ class Formulas:
         """Lets the augmentation take note of D's logits of an update."""
         states = self.states_of("augment", self.augment)
         if isinstance(self.augment, Augment) and states:
-            self.augment.observe(step.gather(real), step.gather(fake), states, step.assign)
+            # positive on what D takes for real
+            real, fake = (step.gather(logit) - self.loss_functions.undecided for logit in (real, fake))
+            self.augment.observe(real, fake, states, step.assign)
             self.log_states(states, step)
 
     def observe_held_out(self, batch: Fields, step: Step) -> Fields:
@@ -106,7 +111,8 @@ class Formulas:
         states = self.states_of("augment", self.augment)
         if isinstance(self.augment, Augment):
             logit = self.judge(self.real_fields(batch, step), step)["logit"]
-            self.augment.observe_held_out(step.gather(logit), states, step.assign)
+            logit = step.gather(logit) - self.loss_functions.undecided
+            self.augment.observe_held_out(logit, states, step.assign)
         return {}
 
     def log_states(self, states: Mapping[str, keras.Variable], step: Step) -> None:
@@ -157,10 +163,11 @@ class Formulas:
         return getattr(self.penalty, "every", 1)
 
     def lazy_penalty_terms(self, batch: Fields, step: Step) -> Fields:
-        """Returns the terms of an update for the penalty alone, which stands for the steps without it."""
+        """Returns the terms of an update for the penalty alone, which stands for those of D that are without it."""
         real, fake = self.real_fields(batch, step), self.fake_fields(batch, step)
         fake = {**fake, self.data_field: tf.stop_gradient(fake[self.data_field])}
-        return {"gradient_penalty": self.penalty_interval * self.penalty_of(real, fake, None, step)}
+        updates = self.penalty_interval * self.discriminator_steps
+        return {"gradient_penalty": updates * self.penalty_of(real, fake, None, step)}
 
     def formula_phases(self) -> list[Phase]:
         """Returns the phases that the formulas need besides the updates of D and G."""
@@ -170,14 +177,15 @@ class Formulas:
             # partial: the gradient of D's output by its input does not depend on the last bias
             found.append(Phase("penalty", *names, every=self.penalty_interval, partial=True))
         if isinstance(self.augment, Augment) and self.augment.watches_held_out:
-            found.append(Phase("held_out", terms=self.observe_held_out, every=4, split="validation"))
+            found.append(Phase("held_out", terms=self.observe_held_out, every=HELD_OUT_EVERY, split="validation"))
         return found
 
     # The two losses.
 
     def logits_of_loss(self, real: tf.Tensor, fake: tf.Tensor, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns logits as the loss takes them: of all replicas, where it depends on the whole batch."""
-        return (step.gather(real), step.gather(fake)) if self.loss_functions.couples else (real, fake)
+        real, fake = as_loss_takes(self.loss_functions, step, real, fake)
+        return real, fake
 
     def generator_loss(self, fake: tf.Tensor, real: tf.Tensor | None, step: Step) -> tf.Tensor:
         """Returns G's loss, a scalar, of D's logits [B, 1]."""

@@ -72,6 +72,15 @@ class CodedPrior(Prior):
         straight, noise = super().between(a, b, fraction), self.noise_dim
         return tf.concat([self.noise.between(a[:, :noise], b[:, :noise], fraction), straight[:, noise:]], axis=-1)
 
+    def confined(self, z: tf.Tensor) -> tf.Tensor:
+        """Returns the nearest latents: the noise as its prior confines it, the nearest category, codes in [-1, 1]."""
+        parts = self.parts(z)
+        parts["latent"] = self.noise.confined(parts["latent"])
+        parts["category"] = tf.one_hot(tf.argmax(parts["category"], axis=-1), self.categories, dtype=z.dtype)
+        if self.continuous:
+            parts["continuous"] = tf.clip_by_value(parts["continuous"], -1.0, 1.0)
+        return tf.concat(list(parts.values()), axis=-1)
+
     def moved(self, z: tf.Tensor, dimension: int, value: tf.Tensor | float) -> tf.Tensor:
         """Returns z [B, D] with another value of one number; the weights of the categories still add up to 1."""
         there = super().moved(z, dimension, value)

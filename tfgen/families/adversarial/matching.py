@@ -50,6 +50,11 @@ class MatchingModel(AdversarialModel):
             raise UserError(
                 f"interpolation takes means of conditions, vectors or texts, got {', '.join(sorted(kinds))}"
             )
+        if self.interpolation and self.shared_pass:
+            raise UserError(
+                "interpolation makes samples of its own, under means of conditions, and shared_pass has one pass of G "
+                "per step: leave one of the two out"
+            )
         if self.interpolation and (self.loss_functions.needs_real or self.feature_matching):
             raise UserError(
                 "interpolation makes samples under means of conditions, of which there are no real images, and this "

@@ -171,10 +171,18 @@ class AdversarialModel(Discriminating, Formulas, LatentModel):
 
     def judge(self, fields: Fields, step: Step) -> Fields:
         """Returns D's outputs, float32: `logit` [B, 1] and any others, from the data field and the conditions."""
+        return self.outputs_of(self.seen(fields), step)
+
+    def outputs_of(self, seen: Fields, step: Step) -> Fields:
+        """Returns the outputs of D's network, float32 by name, to what it takes."""
         # the data first: a discriminator with a single input takes the first field
-        outputs = step.run("discriminator", {self.data_field: fields[self.data_field], **fields})
+        outputs = step.run("discriminator", {self.data_field: seen[self.data_field], **seen})
         outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+
+    def seen(self, fields: Fields) -> Fields:
+        """Returns examples in the form in which D's network takes them."""
+        return fields
 
     def real_fields(self, batch: Fields, step: Step) -> Fields:
         """Returns D's real examples: the batch, its images augmented."""

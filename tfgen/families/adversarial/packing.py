@@ -57,24 +57,25 @@ class PackedModel(AdversarialModel):
         """Returns the outputs of each pack once for each of its examples, of the first `count` examples."""
         return {name: tf.repeat(value, self.packing, axis=0)[:count] for name, value in outputs.items()}
 
+    def seen(self, fields: Fields) -> Fields:
+        return {self.data_field: self.packed(fields[self.data_field])}
+
     def judge(self, fields: Fields, step: Step) -> Fields:
-        data = fields[self.data_field]
-        return self.unpacked(super().judge({self.data_field: self.packed(data)}, step), tf.shape(data)[0])
+        return self.unpacked(super().judge(fields, step), tf.shape(fields[self.data_field])[0])
 
     def seen_by(self, real: Fields, fake: Fields, logits: tuple[tf.Tensor, tf.Tensor] | None, step: Step) -> Seen:
         """Returns packs as what the penalty sees: each is one input of D, with one logit."""
 
         def judged(packs: tf.Tensor) -> tf.Tensor:
-            return super(PackedModel, self).judge({self.data_field: packs}, step)["logit"]
+            return self.outputs_of({self.data_field: packs}, step)["logit"]
 
-        real, fake = ({self.data_field: self.packed(fields[self.data_field])} for fields in (real, fake))
         once = None if logits is None else (logits[0][:: self.packing], logits[1][:: self.packing])
-        seen = super().seen_by(real, fake, once, step)
+        seen = super().seen_by(self.seen(real), self.seen(fake), once, step)
         return dataclasses.replace(seen, discriminate=judged, discriminate_fake=judged)
 
     def outputs_on(
         self, data: Any, conditions: dict[str, Any] | None = None, networks: Networks | None = None
     ) -> Fields:
         examples = self.as_field(self.data_field, data)
-        found = self.answers({self.data_field: self.packed(examples)}, networks)
+        found = self.answers(self.seen({self.data_field: examples}), networks)
         return self.unpacked(found, tf.shape(examples)[0])

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfgen import samplers
 from tfgen.domains import NotNegative, Share
+from tfgen.errors import UserError
 from tfgen.families.flow.model import FlowModel
 from tfgen.training.step import Fields, Networks, Step
 
@@ -36,6 +37,9 @@ class MeanFlow(FlowModel):
         sampling: samplers.Flow = samplers.jump(),
         **options: Any,
     ) -> None:
+        for name in ("predicts", "min_snr"):
+            if options.get(name) not in (None, "velocity"):
+                raise UserError(f"a mean flow's network gives a mean velocity, and has no {name}: leave it out")
         super().__init__(flow, sampling=sampling, **options)
         self.spans, self.robustness = spans, robustness
 

@@ -12,6 +12,7 @@ from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
 from tfgen.domains import NotNegative, Seed
+from tfgen.families.discriminating import as_loss_takes
 from tfgen.families.translation import charts, probes, rules, scores
 from tfgen.families.translation.model import ADAM, TranslationModel
 from tfgen.losses import Loss
@@ -34,7 +35,8 @@ class CycleTranslation(TranslationModel):
         of_other: the same of B.
         loss: a pair of functions on logits, of `tfgen.losses`.
         adversarial_weight: of the translators' adversarial losses.
-        cycle_weight: of the mean absolute difference after the way there and back (lambda in the paper).
+        cycle_weight: of the mean absolute difference after the way there and back, lambda in the paper, whose least
+            squares have no factor 1/2: with those here, `adversarial_weight=2` gives its weights.
         identity_weight: of the mean absolute change of pictures of the domain that a translator makes (section 5.2).
         value_range: (low, high) of the pictures that the networks see and make.
         ema: decay of the moving averages of both translators; None for none.
@@ -111,7 +113,8 @@ class CycleTranslation(TranslationModel):
         for way, (source, target, inverse) in self.ways.items():
             there, back = self.there_and_back(way, batch, step)
             real = self.run(f"of_{target}", batch[target], step) if self.loss_functions.needs_real else None
-            fooled = self.loss_functions.generator_loss(self.run(f"of_{target}", there, step), real)
+            fake = self.run(f"of_{target}", there, step)
+            fooled = self.loss_functions.generator_loss(*as_loss_takes(self.loss_functions, step, fake, real))
             terms[f"{way}_loss"] = self.adversarial_weight * fooled
             terms[f"{way}_cycle"] = self.cycle_weight * tf.reduce_mean(tf.abs(back - batch[source]))
             if self.identity_weight:
@@ -125,7 +128,8 @@ class CycleTranslation(TranslationModel):
         for way, (_, target, _) in self.ways.items():
             made = tf.stop_gradient(self.made(way, batch, step))
             real, fake = (self.run(f"of_{target}", pictures, step) for pictures in (batch[target], made))
-            terms[f"of_{target}_loss"] = 0.5 * self.loss_functions.discriminator_loss(real, fake)
+            logits = as_loss_takes(self.loss_functions, step, real, fake)
+            terms[f"of_{target}_loss"] = 0.5 * self.loss_functions.discriminator_loss(*logits)
         return terms
 
     def translated_back(self, pictures: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:

@@ -11,9 +11,10 @@ from tfgen import losses, samplers
 from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.diagnosis.rules import Rule
+from tfgen.distribution.replicas import mean_over_replicas
 from tfgen.domains import NotNegative, Seed
 from tfgen.errors import UserError
-from tfgen.families.discriminating import Discriminating
+from tfgen.families.discriminating import Discriminating, as_loss_takes
 from tfgen.families.translation import charts, probes, rules, scores
 from tfgen.losses import Loss
 from tfgen.networks.dropping import run_with_dropout
@@ -144,7 +145,9 @@ class PairedTranslation(Discriminating, TranslationModel):
 
     @property
     def needs_whole_batch(self) -> str | None:
-        """The reason why a step cannot see its batch in micro-batches; None without a discriminator."""
+        """The reason why a step cannot see its batch in micro-batches; None of a pixel loss alone."""
+        if self.content_weight:
+            return "the content loss is relative to the mean square of the features of the whole batch"
         return "both updates share the generator's pass of the whole batch" if len(self.phases) > 1 else None
 
     def made(self, batch: Fields, step: Step) -> tf.Tensor:
@@ -169,7 +172,10 @@ class PairedTranslation(Discriminating, TranslationModel):
         real, fake = (self.judge(images, batch, step) for images in (batch[self.data_field], made))
         for name, logit in (("real", real), ("fake", fake)):
             step.log(f"{name}_score", tf.reduce_mean(tf.sigmoid(logit)))
-        return {"discriminator_loss": 0.5 * self.loss_functions.discriminator_loss(real, fake)}
+        return {
+            "discriminator_loss": 0.5
+            * self.loss_functions.discriminator_loss(*as_loss_takes(self.loss_functions, step, real, fake))
+        }
 
     def generator_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the weighted adversarial, pixel and content losses of G."""
@@ -177,7 +183,8 @@ class PairedTranslation(Discriminating, TranslationModel):
         if self.adversarial_weight:
             fake = self.judge(made, batch, step)
             real = self.judge(images, batch, step) if self.loss_functions.needs_real else None
-            terms["generator_loss"] = self.adversarial_weight * self.loss_functions.generator_loss(fake, real)
+            fooled = self.loss_functions.generator_loss(*as_loss_takes(self.loss_functions, step, fake, real))
+            terms["generator_loss"] = self.adversarial_weight * fooled
         if self.pixel_weight:
             terms["pixel_loss"] = self.pixel_weight * pixel_distance(self.pixel_loss, made, images)
         if self.content_weight:
@@ -207,11 +214,12 @@ def pixel_distance(kind: str, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 def feature_distance(made: Any, real: Any) -> tf.Tensor:
     """Returns the mean squared difference of feature maps, each relative to the mean square of the real one.
 
-    Ledig et al. 2017, equation 5, of one map or several.
+    Ledig et al. 2017, equation 5, of one map or several; the mean square is that of all replicas.
     """
     pairs = zip(tf.nest.flatten(made), tf.nest.flatten(real), strict=True)
     found = []
     for a, b in pairs:
         a, b = tf.cast(a, tf.float32), tf.stop_gradient(tf.cast(b, tf.float32))
-        found.append(tf.reduce_mean(tf.square(a - b)) / (tf.reduce_mean(tf.square(b)) + 1e-6))
+        (square,) = mean_over_replicas([tf.reduce_mean(tf.square(b))])
+        found.append(tf.reduce_mean(tf.square(a - b)) / (square + 1e-6))
     return tf.add_n(found) / len(found)

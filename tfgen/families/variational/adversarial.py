@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfgen import losses, priors
+from tfgen import losses, objectives, priors
 from tfgen.domains import NotNegative
+from tfgen.errors import UserError
 from tfgen.families.variational import probes
 from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.families.variational.model import Drawn, VariationalModel
@@ -117,6 +118,8 @@ class VariationalGAN(VariationalModel):
         **options: Any,
     ) -> None:
         super().__init__(encoder, decoder, networks={"discriminator": discriminator}, **options)
+        if self.objective != objectives.elbo() or self.samples != 1:
+            raise UserError("a VAE/GAN has losses of its own, of one draw per image: leave out objective and samples")
         self.content_weight, self.prior_weight = content_weight, prior_weight
 
     @property

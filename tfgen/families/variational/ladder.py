@@ -186,9 +186,13 @@ class LadderModel(VariationalModel):
         means = mean_over_replicas([tf.reduce_mean(kl) for kl in kls])
         for number, mean in zip(range(self.layer_count, 0, -1), means, strict=True):
             step.log(f"kl_{number}", mean)
-        if self.free_bits:
-            kls = [freed(kl, mean, self.free_bits) for kl, mean in zip(kls, means, strict=True)]
-        return self.bound_terms((*self.densities(drawn, step)[:3], tf.add_n(kls)), step)
+        densities = self.densities(drawn, step)[:3]
+        if not self.free_bits:
+            return self.bound_terms((*densities, tf.add_n(kls)), step)
+        kls = [freed(kl, mean, self.free_bits) for kl, mean in zip(kls, means, strict=True)]
+        terms = self.bound_terms((*densities, tf.add_n(kls)), step)
+        step.log("kl", tf.add_n(list(means)))  # a logged `kl` is the divergence itself
+        return {"freed_kl" if name == "kl" else name: value for name, value in terms.items()}
 
     def divergences(self, drawn: Drawn, step: Step) -> list[tf.Tensor]:
         """Returns E KL(q(u_l|x, ...) || p(u_l)) [B] of each layer, from the top, the mean over draws of those above.
