@@ -71,6 +71,7 @@ CARDS = (
         {
             "gain of normalisation": "that of Keras' layer",
             "schedule": "the same, in stages of an epoch as in their code",
+            "adversarial weight": "twice theirs, whose least squares have no factor 1/2",
             "padding": "zeros; theirs in translators by reflection",
             "buffer": "discriminators see the newest translations; theirs one of the last 50 half of the time",
             "jitter": JITTER,
