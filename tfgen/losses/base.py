@@ -53,10 +53,6 @@ class Loss(Value):
         """Returns the generator's loss of logits [B, 1], a scalar."""
         return self.generator(fake, real)
 
-    def exchanged(self, logit: tf.Tensor) -> tf.Tensor:
-        """Returns logits [B, 1] as they would be if real and generated images changed places."""
-        return 2.0 * self.undecided - logit
-
     def smoothed(self, amount: float) -> Self:
         """Returns the loss with one-sided label smoothing: the target of real images is 1 - `amount`.
 

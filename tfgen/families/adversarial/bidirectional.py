@@ -61,7 +61,8 @@ class BidirectionalModel(AdversarialModel):
             return {}
         fields = self.real_fields(batch, step)
         logit = self.judge(fields, step)["logit"]
-        return {"encoder_loss": self.loss_functions.generator_loss(self.loss_functions.exchanged(logit))}
+        # as if real and generated images had changed places
+        return {"encoder_loss": self.loss_functions.generator_loss(2.0 * self.undecided - logit)}
 
     # Beyond training.
 

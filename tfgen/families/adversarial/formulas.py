@@ -87,6 +87,11 @@ class Formulas:
                 "each: train on one, or leave minibatch_deviation out"
             )
 
+    @property
+    def undecided(self) -> float:
+        """D's output halfway between those on real and on generated images; 0 of a loss that does not say."""
+        return getattr(self.loss_functions, "undecided", 0.0)
+
     # Augmentation.
 
     def augmented(self, images: tf.Tensor, step: Step) -> tf.Tensor:
@@ -102,7 +107,7 @@ class Formulas:
         states = self.states_of("augment", self.augment)
         if isinstance(self.augment, Augment) and states:
             # positive on what D takes for real
-            real, fake = (step.gather(logit) - self.loss_functions.undecided for logit in (real, fake))
+            real, fake = (step.gather(logit) - self.undecided for logit in (real, fake))
             self.augment.observe(real, fake, states, step.assign)
             self.log_states(states, step)
 
@@ -111,7 +116,7 @@ class Formulas:
         states = self.states_of("augment", self.augment)
         if isinstance(self.augment, Augment):
             logit = self.judge(self.real_fields(batch, step), step)["logit"]
-            logit = step.gather(logit) - self.loss_functions.undecided
+            logit = step.gather(logit) - self.undecided
             self.augment.observe_held_out(logit, states, step.assign)
         return {}
 

@@ -91,7 +91,7 @@ class Fresh:
         field = self.model.data_field
         fields = {field: images, **{k: v for k, v in batch.items() if k != field}}
         # batch statistics in the evaluation too: moving averages lag behind after so few steps
-        outputs = call(self.network, self.model.seen(fields), training=True)
+        outputs = call(self.network, self.model.discriminator_inputs(fields), training=True)
         return tf.cast(outputs["logit"] if isinstance(outputs, dict) else outputs, tf.float32)
 
     def _update(self, data, index):

@@ -171,7 +171,7 @@ class AdversarialModel(Discriminating, Formulas, LatentModel):
 
     def judge(self, fields: Fields, step: Step) -> Fields:
         """Returns D's outputs, float32: `logit` [B, 1] and any others, from the data field and the conditions."""
-        return self.outputs_of(self.seen(fields), step)
+        return self.outputs_of(self.discriminator_inputs(fields), step)
 
     def outputs_of(self, seen: Fields, step: Step) -> Fields:
         """Returns the outputs of D's network, float32 by name, to what it takes."""
@@ -180,7 +180,7 @@ class AdversarialModel(Discriminating, Formulas, LatentModel):
         outputs = outputs if isinstance(outputs, dict) else {"logit": outputs}
         return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
-    def seen(self, fields: Fields) -> Fields:
+    def discriminator_inputs(self, fields: Fields) -> Fields:
         """Returns examples in the form in which D's network takes them."""
         return fields
 

@@ -57,7 +57,7 @@ class PackedModel(AdversarialModel):
         """Returns the outputs of each pack once for each of its examples, of the first `count` examples."""
         return {name: tf.repeat(value, self.packing, axis=0)[:count] for name, value in outputs.items()}
 
-    def seen(self, fields: Fields) -> Fields:
+    def discriminator_inputs(self, fields: Fields) -> Fields:
         return {self.data_field: self.packed(fields[self.data_field])}
 
     def judge(self, fields: Fields, step: Step) -> Fields:
@@ -70,12 +70,12 @@ class PackedModel(AdversarialModel):
             return self.outputs_of({self.data_field: packs}, step)["logit"]
 
         once = None if logits is None else (logits[0][:: self.packing], logits[1][:: self.packing])
-        seen = super().seen_by(self.seen(real), self.seen(fake), once, step)
+        seen = super().seen_by(self.discriminator_inputs(real), self.discriminator_inputs(fake), once, step)
         return dataclasses.replace(seen, discriminate=judged, discriminate_fake=judged)
 
     def outputs_on(
         self, data: Any, conditions: dict[str, Any] | None = None, networks: Networks | None = None
     ) -> Fields:
         examples = self.as_field(self.data_field, data)
-        found = self.answers(self.seen({self.data_field: examples}), networks)
+        found = self.answers(self.discriminator_inputs({self.data_field: examples}), networks)
         return self.unpacked(found, tf.shape(examples)[0])
