@@ -192,6 +192,14 @@ def check_stops(stop: str | Stop | Sequence[str | Stop] | None) -> list[str | St
     return found
 
 
+def no_equilibrium(model: "GenerativeModel") -> UserError:
+    """Returns the error that a model has no equilibrium to stop at."""
+    return UserError(
+        f"stop=equilibrium needs a discriminator of images alone that learns log-odds, and {model.name} has none; "
+        "leave it out"
+    )
+
+
 def stops_for(model: "GenerativeModel", found: Sequence[str | Stop]) -> list[Stop]:
     """Returns the `Stop` objects, names replaced by the stops of every model and by those of this one.
 
@@ -202,9 +210,6 @@ def stops_for(model: "GenerativeModel", found: Sequence[str | Stop]) -> list[Sto
     for item in found:
         if isinstance(item, str) and item not in known:
             if item == "equilibrium":
-                raise UserError(
-                    f"stop=equilibrium needs a discriminator of images alone that learns log-odds, and {model.name} "
-                    "has none; leave it out"
-                )
+                raise no_equilibrium(model)
             raise UserError(f"stop expects {' or '.join(known)}, got {item!r}{nearest(item, known)}")
     return [known[item]() if isinstance(item, str) else item for item in found]

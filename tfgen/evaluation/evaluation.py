@@ -281,15 +281,11 @@ def evaluate_model(
     if model.conditions:
         subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
     evaluation = Evaluation(subject)
-    count, held_out = number_of_samples(source, settings), len(source.splits[settings.split])
-    # a user who names scores of samples is told why there are none
-    too_few = settings.metrics is None and bool(own or model.score_names) and min(count, held_out) < FEWEST
-    if too_few:
-        evaluation.note(
-            f"scores of samples are left out: they need {FEWEST} samples and {FEWEST} images of the {settings.split} "
-            f"split, got {count} and {held_out}",
-            say,
-        )
+    count = number_of_samples(source, settings)
+    # a user who names scores of samples, or has no others, is told why there are none
+    few = too_few(source, settings.split, count) if settings.metrics is None and (own or model.score_names) else None
+    if few:
+        evaluation.note(few, say)
     elif (sampler or model.sampler) is not None and asked(settings, *SAMPLE_METRICS):
         samples, rows = draw(model, source, count, settings, conditions, say, sampler)
         labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
@@ -315,6 +311,17 @@ def evaluate_model(
         annealed = lambda: likelihoods.score_annealed(model, held(settings.ais), settings)  # noqa: E731
         evaluation.attempt("the annealed likelihood", annealed, say)
     return evaluation
+
+
+def too_few(source: Source, split: str, count: int) -> str | None:
+    """Returns why `count` samples cannot be compared with a split; None where they can."""
+    real = len(source.splits[split])
+    if min(count, real) >= FEWEST:
+        return None
+    return (
+        f"scores of samples are left out: they need {FEWEST} samples and {FEWEST} images of the {split} split, got "
+        f"{count} and {real}"
+    )
 
 
 def number_of_samples(source: Source, settings: Settings) -> int:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from tfgen.evaluation.differences import PAIRED, difference, in_words, within_error
 from tfgen.metrics.differences import student
-from tfgen.metrics.score import REAL_IMAGES, SHARE, SHARES, check_comparable, clipped, floor_of
+from tfgen.metrics.score import REAL_IMAGES, SHARE, SHARES, check_comparable, clipped, other_floor
 from tfgen.storage import images
 
 COLUMNS = (
@@ -113,7 +113,7 @@ def floors(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     for one in outcomes:
         for name, score in one.scores.items():
             if score["floor"] is not None:
-                found.setdefault(floor_of(score["protocol"]), {}).setdefault(name, score["floor"])
+                found.setdefault(other_floor(score["protocol"]) or REAL_IMAGES, {}).setdefault(name, score["floor"])
         for title, values in one.floors.items():
             found[title] = {**values, **found.get(title, {})}
     return found

@@ -36,7 +36,7 @@ class Score:
     Attributes:
         value: of the metric.
         low, high: a 95 % interval by the method that the protocol names, or None.
-        floor: the value for real images in the samples' place, at the same N, or for what `floor_of` names; or None.
+        floor: the value for real images in the samples' place, at the same N, or for what `other_floor` names; or None.
         protocol: dict of plain values: all that the value depends on, except for the samples themselves. Its
             `interval` says of what the interval is, and by which method, or why there is none.
         replicates: what the value would vary by, float [S], paired with those of other scores against the same real
@@ -163,11 +163,11 @@ def check_comparable(scores: Sequence[Score | dict], names: Sequence[str] | None
             )
 
 
-def floor_of(protocol: Mapping[str, Any]) -> str:
-    """Returns what a score's floor is of: real images, or what its protocol names, such as a translation's source."""
+def other_floor(protocol: Mapping[str, Any]) -> str | None:
+    """Returns what a score's floor is of, such as a translation's source; None of real images."""
     parameters = protocol.get("parameters")
     named = parameters.get("floor") if isinstance(parameters, Mapping) else None
-    return named if isinstance(named, str) else REAL_IMAGES
+    return named if isinstance(named, str) else None
 
 
 def without_interval(protocol: dict) -> dict:
@@ -200,9 +200,8 @@ def table(scores: dict[str, Score]) -> str:
     rows = [("metric", "value", "95 % interval", REAL_IMAGES)]
     for name, score in scores.items():
         interval = "" if score.low is None else f"{_short(score.low)} .. {_short(score.high)}"
-        floor = "" if score.floor is None else _short(score.floor)
-        named = f" ({floor_of(score.protocol)})" if floor and floor_of(score.protocol) != REAL_IMAGES else ""
-        rows.append((name, _short(score.value), interval, floor + named))
+        floor, other = "" if score.floor is None else _short(score.floor), other_floor(score.protocol)
+        rows.append((name, _short(score.value), interval, f"{floor} ({other})" if floor and other else floor))
     return tables.table(rows[1:], rows[0])
 
 

@@ -5,7 +5,7 @@ import functools
 
 from tfgen.errors import UserError
 from tfgen.evaluation.differences import PAIRED, difference, in_words, replicates_of, within_error
-from tfgen.metrics.score import REAL_IMAGES, Score, check_comparable, floor_of
+from tfgen.metrics.score import Score, check_comparable, other_floor
 from tfgen.report import curves, pictures, scores
 from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, folded, joined, paragraph, section, table
@@ -149,8 +149,8 @@ def figures(name: str, evidences: list[Evidence], differences: list[Score | None
 
 def floor_text(score: dict) -> str:
     """Returns a score's floor, with what it is of where that is not real images."""
-    other = floor_of(score["protocol"])
-    return scores.number(score["floor"]) + ("" if other == REAL_IMAGES else f" ({other})")
+    other = other_floor(score["protocol"])
+    return scores.number(score["floor"]) + (f" ({other})" if other else "")
 
 
 def between(name: str, difference: Score | None, evidences: list[Evidence]) -> Markup | str:

@@ -4,7 +4,7 @@ import math
 from typing import Any, TypeGuard
 
 from tfgen.evaluation.stored import is_number
-from tfgen.metrics.score import REAL_IMAGES, floor_of
+from tfgen.metrics.score import other_floor
 from tfgen.report.charts import bar_chart, short
 from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, joined, paragraph, table
@@ -90,8 +90,8 @@ def figure_of(score: dict | None, *more: Markup | None) -> Markup | str:
 
 def floor_cell(score: dict) -> Markup | str:
     """Returns the cell of a score's floor, with what it is of where that is not real images."""
-    shown, other = number(score["floor"]), floor_of(score["protocol"])
-    return shown if score["floor"] is None or other == REAL_IMAGES else element("td", shown, element("small", other))
+    shown, other = number(score["floor"]), other_floor(score["protocol"])
+    return element("td", shown, element("small", other)) if other and score["floor"] is not None else shown
 
 
 def interval(score: dict) -> str:

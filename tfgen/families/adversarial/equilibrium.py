@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import PATIENCE, Finding
-from tfgen.diagnosis.stops import Row, Stop, Watching
+from tfgen.diagnosis.stops import Row, Stop, Watching, no_equilibrium
 from tfgen.domains import Count, check
-from tfgen.errors import UserError
 from tfgen.families.adversarial.fresh import Fresh
 
 if TYPE_CHECKING:
@@ -38,10 +37,7 @@ class StopAtEquilibrium(Stop):
     def check(self, model: "GenerativeModel") -> None:
         """Raises UserError if the model has no discriminator that a fresh one can be compared with."""
         if "equilibrium" not in model.stops():
-            raise UserError(
-                f"stop=equilibrium needs a discriminator of images alone that learns log-odds, and {model.name} has "
-                "none; leave it out"
-            )
+            raise no_equilibrium(model)
 
     def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
         """Returns the accuracy of a fresh discriminator if a test is due, else nothing."""

@@ -185,7 +185,7 @@ class InfoModel(AdversarialModel):
             given["category"] = tf.one_hot(numbers, count)
         for name, value in given.items():
             if value is not None:
-                size, got = parts.get(name, latents[:, :0]).shape[-1], np.shape(value)
+                size, got = self.prior.sizes.get(name, 0), np.shape(value)
                 if got[-1:] != (size,) or got[:-1] not in ((), (1,), (len(latents),)):
                     raise UserError(
                         f"{self.name}: expected {size} {name} numbers, for all or for each of {len(latents)} latents, "
