@@ -112,7 +112,10 @@ def adapted(made, states, *observed, held_out=False):
         state.value = tf.convert_to_tensor(value)
 
     logits = [tf.constant(values)[:, None] for values in observed]
-    (made.observe_held_out if held_out else made.observe)(*logits, states, assign)
+    if held_out:
+        made.observe_held_out(*logits, states, assign)
+    else:
+        made.observe(*logits, tf.constant(0.0), states, assign)
     return {name: float(state.value) for name, state in states.items()}
 
 

@@ -23,12 +23,19 @@ def test_after_each_update_the_discriminators_weights_are_clipped(photos):
     assert max(np.abs(w).max() for w in before) > 0.05  # the generator's are not
 
 
-@pytest.mark.parametrize("answer, sign", [(0.1, -1), (0.9, 1)])
-def test_augmentation_follows_what_a_loss_takes_for_real(monkeypatch, answer, sign):
-    """Of least squares that is an output above 1/2."""
-    model = gan(loss=tfgen.losses.least_squares, augment=tfgen.augment.adaptive(0.0, 10))
+@pytest.mark.parametrize(
+    "loss, answer, sign",
+    [
+        (losses.least_squares, 0.1, -1),  # above 1/2 it says real
+        (losses.least_squares, 0.9, 1),
+        (losses.wasserstein, 1.9, -1),  # above that of a sample, 2
+        (losses.relativistic, 2.1, 1),
+    ],
+)
+def test_augmentation_follows_what_a_loss_takes_for_real(loss, answer, sign):
+    model = gan(loss=loss, augment=tfgen.augment.adaptive(0.0, 10))
     step = Step(model.networks, Noise(0, 0), tf.constant(0, tf.int64), training=True)
-    model.observe(tf.fill([4, 1], answer), tf.zeros([4, 1]), step)
+    model.observe(tf.fill([4, 1], answer), tf.fill([4, 1], 2.0), step)
     assert float(model.states["augment_overfitting"].value) * sign > 0
 
 

@@ -26,9 +26,8 @@ class Adaptive(Augment):
     """Each step of `policy` with the probability p, which rises while D overfits and falls while it does not.
 
     D overfits while r > target; with drive="train" r = r_t = E[sign D(x)], with drive="held_out" r = r_v = (E[D(x)] -
-    E[D(held-out)]) / (E[D(x)] - E[D(G(z))]): Karras et al. 2020, equation 1. r_t needs a loss whose logit has a middle
-    between what D takes for real and for generated. p goes from 0 to 1 within `images` real images at least, and to
-    `most`.
+    E[D(held-out)]) / (E[D(x)] - E[D(G(z))]): Karras et al. 2020, equation 1. Under a loss of differences of
+    logits r_t is E[sign(D(x) - D(G(z)))]. p goes from 0 to 1 within `images` real images at least, and to `most`.
     """
 
     states: ClassVar[dict[str, float]] = {"p": 0.0, "overfitting": 0.0, "train": 0.0, "fake": 0.0}
@@ -48,9 +47,9 @@ class Adaptive(Augment):
     def __call__(self, images: tf.Tensor, noise: Noise) -> tf.Tensor:
         return WithProbability(self.policy, tf.constant(self.states["p"]))(images, noise)
 
-    def observe(self, real: tf.Tensor, fake: tf.Tensor, states: States, assign: Assign) -> None:
+    def observe(self, real: tf.Tensor, fake: tf.Tensor, middle: tf.Tensor, states: States, assign: Assign) -> None:
         if self.drive == "train":
-            self._adapt(tf.reduce_mean(tf.sign(real)), len_of(real), states, assign)
+            self._adapt(tf.reduce_mean(tf.sign(real - middle)), len_of(real), states, assign)
         else:
             for name, logit in (("train", real), ("fake", fake)):
                 assign(states[name], averaged(states[name], tf.reduce_mean(logit)))

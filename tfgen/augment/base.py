@@ -36,8 +36,15 @@ class Augment(Value):
         """Returns the augmentation with the values that its states have now."""
         return self
 
-    def observe(self, real: tf.Tensor, fake: tf.Tensor, states: States, assign: Assign) -> None:
-        """Takes note of D's logits [B, 1] of the real and generated images of an update, of all replicas."""
+    def observe(self, real: tf.Tensor, fake: tf.Tensor, middle: tf.Tensor, states: States, assign: Assign) -> None:
+        """Takes note of D's logits [B, 1] of the real and generated images of an update, of all replicas.
+
+        Args:
+            real, fake: the logits.
+            middle: the logit above which D takes an image for real, a scalar or [B, 1].
+            states: of the augmentation.
+            assign: `assign(variable, value)`.
+        """
 
     def observe_held_out(self, logit: tf.Tensor, states: States, assign: Assign) -> None:
         """Takes note of D's logits [B, 1] of held-out images, of all replicas."""

@@ -30,9 +30,9 @@ class Chain(Augment):
     def at(self, states: States) -> Augment:
         return Chain(tuple(step.at(self._own(states, index)) for index, step in enumerate(self.steps)))
 
-    def observe(self, real: tf.Tensor, fake: tf.Tensor, states: States, assign: Assign) -> None:
+    def observe(self, real: tf.Tensor, fake: tf.Tensor, middle: tf.Tensor, states: States, assign: Assign) -> None:
         for index, step in enumerate(self.steps):
-            step.observe(real, fake, self._own(states, index), assign)
+            step.observe(real, fake, middle, self._own(states, index), assign)
 
     def observe_held_out(self, logit: tf.Tensor, states: States, assign: Assign) -> None:
         for index, step in enumerate(self.steps):

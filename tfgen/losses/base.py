@@ -27,7 +27,8 @@ class Loss(Value):
         needs_real: whether the generator's step runs the discriminator on real images too (relativistic losses).
         arguments: further keyword arguments of `discriminator`.
         couples: whether the losses are no means over examples (or pairs), since each one depends on the whole batch.
-        undecided: the output halfway between those that D is to give on real and on generated images.
+        undecided: the output halfway between those that D is to give on real and on generated images;
+            None of a loss that no constant added to all logits changes.
     """
 
     discriminator: Callable[..., tf.Tensor]
@@ -35,7 +36,7 @@ class Loss(Value):
     needs_real: bool = False
     arguments: dict = dataclasses.field(default_factory=dict)
     couples: bool = False
-    undecided: float = 0.0
+    undecided: float | None = 0.0
 
     @property
     def log_odds(self) -> bool:

@@ -21,4 +21,4 @@ def relativistic_generator(fake: tf.Tensor, real: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.math.softplus(real - fake))
 
 
-relativistic = Loss(relativistic_discriminator, relativistic_generator, needs_real=True)
+relativistic = Loss(relativistic_discriminator, relativistic_generator, needs_real=True, undecided=None)

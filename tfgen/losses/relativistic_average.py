@@ -23,5 +23,5 @@ def relativistic_average_generator(fake: tf.Tensor, real: tf.Tensor) -> tf.Tenso
 
 
 relativistic_average = Loss(
-    relativistic_average_discriminator, relativistic_average_generator, needs_real=True, couples=True
+    relativistic_average_discriminator, relativistic_average_generator, needs_real=True, couples=True, undecided=None
 )

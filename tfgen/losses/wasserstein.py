@@ -18,4 +18,4 @@ def wasserstein_generator(fake: tf.Tensor, real: tf.Tensor | None = None) -> tf.
     return -tf.reduce_mean(fake)
 
 
-wasserstein = Loss(wasserstein_discriminator, wasserstein_generator)
+wasserstein = Loss(wasserstein_discriminator, wasserstein_generator, undecided=None)

@@ -62,7 +62,7 @@ class BidirectionalModel(AdversarialModel):
         fields = self.real_fields(batch, step)
         logit = self.judge(fields, step)["logit"]
         # as if real and generated images had changed places
-        return {"encoder_loss": self.loss_functions.generator_loss(2.0 * self.undecided - logit)}
+        return {"encoder_loss": self.loss_functions.generator_loss(2.0 * (self.undecided or 0.0) - logit)}
 
     # Beyond training.
 

@@ -88,9 +88,9 @@ class Formulas:
             )
 
     @property
-    def undecided(self) -> float:
-        """D's output halfway between those on real and on generated images; 0 of a loss that does not say."""
-        return getattr(self.loss_functions, "undecided", 0.0)
+    def undecided(self) -> float | None:
+        """D's output halfway between those on real and on generated images; None where the loss has none."""
+        return getattr(self.loss_functions, "undecided", 0.0)  # a loss of one's own need not say
 
     # Augmentation.
 
@@ -106,9 +106,9 @@ class Formulas:
         """Lets the augmentation take note of D's logits of an update."""
         states = self.states_of("augment", self.augment)
         if isinstance(self.augment, Augment) and states:
-            # positive on what D takes for real
-            real, fake = (step.gather(logit) - self.undecided for logit in (real, fake))
-            self.augment.observe(real, fake, states, step.assign)
+            real, fake = step.gather(real), step.gather(fake)
+            middle = fake if self.undecided is None else self.undecided
+            self.augment.observe(real, fake, middle, states, step.assign)
             self.log_states(states, step)
 
     def observe_held_out(self, batch: Fields, step: Step) -> Fields:
@@ -116,8 +116,7 @@ class Formulas:
         states = self.states_of("augment", self.augment)
         if isinstance(self.augment, Augment):
             logit = self.judge(self.real_fields(batch, step), step)["logit"]
-            logit = step.gather(logit) - self.undecided
-            self.augment.observe_held_out(logit, states, step.assign)
+            self.augment.observe_held_out(step.gather(logit), states, step.assign)
         return {}
 
     def log_states(self, states: Mapping[str, keras.Variable], step: Step) -> None:
