@@ -97,6 +97,17 @@ def test_diff_augment_is_a_chain_by_names():
         augment.diff_augment("colour")
 
 
+def test_a_share_of_the_images_is_shifted_and_the_others_are_as_they_were():
+    images = tf.random.stateless_uniform([600, 8, 8, 1], [1, 2], 0.5, 1.0)
+    made = augment.translate(0.125, 0.25)(images, noise()).numpy()
+    kept = (made == images.numpy()).all(axis=(1, 2, 3))
+    # of those that are shifted by up to one pixel each way, one of nine stays in its place
+    assert kept.mean() == pytest.approx(1 - 0.25 * 8 / 9, abs=0.05)
+    everywhere = augment.translate(0.125)(images, noise()).numpy()
+    np.testing.assert_array_equal(made[~kept], everywhere[~kept])
+    np.testing.assert_array_equal(augment.translate(0.125, 0.0)(images, noise()), images)
+
+
 # Adaptive augmentation.
 
 

@@ -324,3 +324,18 @@ def test_several_masks_train_resume_and_load(tmp_path, photos):
     # all weights are trained, since no mask leaves them all out
     kernel = model.networks["density"].get_layer("hidden_0").kernel.numpy()
     assert (kernel != 0).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"masks": 2}])
+def test_training_sees_augmented_images_and_a_likelihood_the_images_themselves(options, tmp_path):
+    """A pixel that is shifted out of sight most often: what is learned is that there is none."""
+    options = {"units": [8], "binarize": "static", "augment": "translate(0.99)", "ema": None, **options}
+    model = tfgen.build_model("made", (8, 8, 1), learning_rate=0.1, **options)
+    alone = np.zeros((64, 8, 8, 1), np.uint8)
+    alone[:, 0, 0] = 255  # shifted by up to 8 pixels each way, it stays in sight in 64 of 289 places
+    history = model.fit(alone, batch_size=16, epochs=20, verbose=0, validation_data=alone).history
+    assert history["val_nll"][-1] == pytest.approx(-float(tfgen.metrics.log_likelihood(model, alone[:1])[0]), rel=1e-5)
+    blank = -float(tfgen.metrics.log_likelihood(model, np.zeros((1, 8, 8, 1), np.uint8))[0])
+    assert blank < 1.0 < history["val_nll"][-1]
+    model.save(tmp_path / "model.keras")
+    assert keras.saving.load_model(tmp_path / "model.keras").augment == tfgen.augment.translate(0.99)

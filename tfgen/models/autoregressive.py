@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import Annotated, Any, Literal
 
+from tfgen import augment as augments
 from tfgen import likelihoods
 from tfgen.averaging import Ema
 from tfgen.data.source import Field
@@ -30,12 +31,14 @@ class Autoregressive(Options):
     Attributes:
         likelihood: the distribution of a gray pixel, given those before it
         binarize: black and white pixels, by a threshold of 1/2 or drawn at every step; none: gray ones
+        augment: of training images; none: as they are
         ema: decay of the moving average of the network, or power(0.1); none: no average
         seed: of the initial weights, the order of the data and the noise
     """
 
     likelihood: likelihoods.Likelihood = likelihoods.discretized_logistic()
     binarize: Literal["none", "static", "dynamic"] = "none"
+    augment: augments.Augment | None = None
     ema: Ema | None = None
     seed: Seed = 0
 
@@ -161,6 +164,6 @@ def pixels_of(options: Autoregressive) -> likelihoods.Likelihood:
 
 def _assembled(name, kind, network, fields, options, optimization, **more):
     """Returns the compiled model of a network."""
-    likelihood, known = pixels_of(options), only(fields, "image")
-    model = kind(network, likelihood=likelihood, ema=options.ema, seed=options.seed, fields=known, name=name, **more)
+    more.update(augment=options.augment, ema=options.ema, seed=options.seed)
+    model = kind(network, likelihood=pixels_of(options), fields=only(fields, "image"), name=name, **more)
     return compiled(model, optimization)

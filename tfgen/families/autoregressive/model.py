@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import samplers
+from tfgen.augment import Augment
 from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.domains import Seed
@@ -30,6 +31,8 @@ class AutoregressiveModel(ExactModel):
             likelihood's raw parameters}, each [B, H, W, C]; the outputs at x_t depend on the x before it alone.
         likelihood: p(x_t | x_<t), of `tfgen.likelihoods`.
         order: of the values, row by row and channel by channel, or a random one that follows from the seed.
+        augment: `augment(images, noise)` of training images [B, H, W, C] in [0, 1], or None. p(x) is of what it makes,
+            so that it is to leave most of what it sees as it is.
         ema: decay of the moving average of the network, or None.
         seed: integer from which all noise and the order of the data derive.
         fields: what a batch holds.
@@ -49,13 +52,14 @@ class AutoregressiveModel(ExactModel):
         *,
         likelihood: Likelihood,
         order: Literal["raster", "random"] = "raster",
+        augment: Augment | None = None,
         ema: Ema | None = None,
         seed: Seed = 0,
         fields: dict[str, Field],
         **kwargs: Any,
     ) -> None:
         super().__init__({"density": density}, fields=fields, ema=ema, seed=seed, **kwargs)
-        self.likelihood, self.order = likelihood, order
+        self.likelihood, self.order, self.augment = likelihood, order, augment
         if order not in ("raster", "random"):
             raise UserError(f"order must be 'raster' or 'random', got {order!r}")
 
@@ -76,7 +80,10 @@ class AutoregressiveModel(ExactModel):
 
     def prepared(self, batch: Fields, step: Step) -> tuple[tf.Tensor, Fields]:
         """Returns images x [B, H, W, C] in [0, 1], as the likelihood takes them, and the batch with x as its images."""
-        x = self.likelihood.prepare(self.to_unit_range(batch[self.data_field]), step.noise)
+        x = self.to_unit_range(batch[self.data_field])
+        if self.augment is not None and step.training:
+            x = self.augment(x, step.noise.scope("augment"))
+        x = self.likelihood.prepare(x, step.noise)
         return x, {**batch, self.data_field: self.to_value_range(x)}
 
     def log_prob(self, batch: Fields, step: Step) -> tf.Tensor:
