@@ -11,6 +11,7 @@ import tensorflow as tf
 import tfgen
 from tfgen import interpolants, samplers
 from tfgen.data.source import Arrays, Field, Source
+from tfgen.diagnosis.probes import Probe
 from tfgen.errors import UserError
 from tfgen.families.flow import probes, rules
 from tfgen.families.flow.latent import edge_error
@@ -369,6 +370,19 @@ def test_the_flow_of_codes_leaves_the_autoencoder_as_it_is():
     for name, before in coders.items():
         assert all(map(np.array_equal, flow.networks[name].get_weights(), before))
     assert int(flow.optimizers["autoencoder"].iterations) == 2 and int(flow.optimizers["flow"].iterations) == 4
+
+
+def test_a_flow_of_codes_is_measured_from_its_own_stage_on():
+    """Until then its network is as it was drawn, and its samples show no condition."""
+    flow, images = coder(condition="label"), pictures(16)
+    examples = Arrays({"image": images, "label": np.arange(16) % 3}, flow.fields)
+    flow.compile(stages=[(["autoencoder"], 2), (["flow"], None)])
+    watch, found = Probe(flow, examples, size=16), []
+    for step in range(4):
+        found.append({name.split("_")[0] for name in watch() if name.startswith(("explained", "condition"))})
+        assert int(flow.step) == step
+        flow.fit(examples, batch_size=16, verbose=0)
+    assert found == [set(), set(), set(), {"explained", "condition"}]
 
 
 def test_codes_are_standardised_and_decode_to_the_reconstruction():

@@ -48,8 +48,11 @@ class ConditionProbe:
 
         `condition_effect` is the mean distance of samples of one latent under two conditions, relative to that of two
         samples: 0 for conditions that are ignored, about 1 where they say as much as the latent. `NAME_match` is the
-        correlation of a condition and what is read off the samples, `NAME_match_real` that of real examples.
+        correlation of a condition and what is read off the samples, `NAME_match_real` that of real examples. Nothing
+        before all stages of the training have begun: one of its networks makes noise until then.
         """
+        if not probe.begun.issuperset(self.model.networks):
+            return {}
         most = max(FEWEST, ROWS // self.passes)
         given = {name: probe.fixed[name][:most] for name in self.model.conditions}
         rows = int(next(iter(given.values())).shape[0])

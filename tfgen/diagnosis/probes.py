@@ -44,12 +44,14 @@ class Probe:
         conditions: the probe of a conditional model's conditions, in a list; empty for other models.
         duplicates: share of the probe's training examples that have an equal among them, in what the model makes.
         phases: the phases that the training runs now.
+        begun: names of the networks that have been trained, or that no stage is for: others are not to be judged yet.
     """
 
     batch: Fields
     unseen: Fields | None
     step: Step
     phases: Sequence[Phase]
+    begun: frozenset[str]
 
     def __init__(
         self,
@@ -65,17 +67,18 @@ class Probe:
         self._held_out = None if held_out is None else fixed_batch(held_out, size)
         self.conditions = condition_probes(model, train)
         self.parts: list[Callable] = [weight_norms, gradient_norms, *self.conditions, *model.probes()]
-        self._measures: dict[tuple[str, ...], Measure] = {}
+        self._measures: dict[tuple[tuple[str, ...], frozenset[str]], Measure] = {}
 
     def __call__(self) -> dict[str, float]:
         """Returns the measurements by name."""
         phases = self.model.current_phases()
-        names = tuple(phase.name for phase in phases)
+        self.begun = self.model.begun()
+        key = tuple(phase.name for phase in phases), self.begun
         while True:
-            if names not in self._measures:
-                self._measures[names] = Measure(self, phases)
+            if key not in self._measures:
+                self._measures[key] = Measure(self, phases)
             try:
-                return self._measures[names]()
+                return self._measures[key]()
             except tf.errors.OpError as error:  # the graph does not say which part failed: try each by itself
                 self._measures.clear()
                 if not self._drop_failing(phases):

@@ -329,6 +329,11 @@ class StepIndexedFit(Doors):
         last = max(int(self.step) - 1, 0)
         return running([dataclasses.replace(phase, every=1) for phase in self.phases], self.stages, last)
 
+    def begun(self) -> frozenset[str]:
+        """Returns the names of the networks whose stage has had an update; of a model without stages all."""
+        step = int(self.step)
+        return frozenset(name for name in self.networks if self.first_step_of(name) < max(step, 1))
+
     @property
     def same_phases_always(self) -> bool:
         """Whether every step has the same phases."""

@@ -18,9 +18,11 @@ def errors(probe: Probe) -> dict[str, tf.Tensor]:
 
     `explained_early`, `explained_middle` and `explained_late` are the fractions of the variance of what it learns that
     it explains at t = 0.2, 0.5 and 0.8, of held-out (else training) examples; `train_error` and `held_out_error` the
-    mean squared errors over the three times.
+    mean squared errors over the three times. Nothing, where the codes that the flow learns are still being learned.
     """
     model: Any = probe.model
+    if "flow" not in probe.begun:
+        return {}
     measured: dict[str, tf.Tensor] = {}
     for name, batch in (("train", probe.batch), ("held_out", probe.unseen)):
         if batch is None:
