@@ -19,9 +19,15 @@ for fewer; at the end of training two are enough). `--stop=divergence` ends a ru
 
 {columns}
 
+Of a training in stages, a network is measured from its own stage on.
+
 ## Findings
 
 {findings}
+
+Further families have findings of their own, for which no faults were put into trainings:
+
+{unrigged}
 
 ## What it costs
 
@@ -129,7 +135,11 @@ COLUMNS = (  # in diagnosis.csv, of which models, meaning
         "share of values at the ends of the range, of samples and of images",
     ),
     ("out_of_range", "adversarial", "share of samples' values outside of the range of images"),
-    ("explained", "variational", "share of the pixels' variance that reconstructions of held-out images explain"),
+    (
+        "explained",
+        "variational, translation",
+        "share of the pixels' variance that reconstructions or translations of held-out images explain",
+    ),
     ("one_more", "variational", "share of that variance that one more latent could explain at most, linearly"),
     ("latents, active_units", "variational", "number of latents, and of those whose mean varies (Burda et al. 2016)"),
     (
@@ -140,6 +150,47 @@ COLUMNS = (  # in diagnosis.csv, of which models, meaning
     ("posterior_sd", "variational", "mean standard deviation of q(z\\|x)"),
     ("aggregate_distance", "variational", "energy distance of codes of images and of the prior: 0 if alike, at most 1"),
     ("held_out_loss", "variational", "loss on held-out images"),
+    (
+        "layers, kl_layer_1, kl_layer_2",
+        "`ladder_vae`",
+        "number of layers of latents, and KL of each in nats per image, 1 the lowest",
+    ),
+    (
+        "codes, codes_in_use, code_perplexity",
+        "`vq_vae`",
+        "size of the codebook, codes with a tenth of the mean use, and how many used alike would say as much",
+    ),
+    (
+        "category_accuracy, category_chance",
+        "`infogan`",
+        "share of samples whose category Q finds, and 1 / categories",
+    ),
+    (
+        "train_class_accuracy, held_out_class_accuracy, fake_class_accuracy",
+        "classifying",
+        "share of each to which D's classifier gives its label",
+    ),
+    ("train_nll, held_out_nll", "autoregressive, exact", "-log p(x) in nats per image"),
+    (
+        "explained_early, explained_middle, explained_late",
+        "flows",
+        "share of the variance of the network's target that it explains at t = 0.2, 0.5, 0.8",
+    ),
+    (
+        "train_error, held_out_error",
+        "flows, translation",
+        "mean squared error of a flow; mean absolute error of translations in [0, 1]",
+    ),
+    (
+        "forth_cycle_error, back_cycle_error",
+        "two domains",
+        "mean absolute error of the ways there and back, from A and from B, in [0, 1]",
+    ),
+    (
+        "forth_change, back_change",
+        "two domains",
+        "mean absolute difference of a translation from its source, in [0, 1]",
+    ),
 )
 
 FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
@@ -283,6 +334,64 @@ FINDINGS = (  # in diagnosis.json, of which models, meaning, what usually helps
     ("overfits", "variational", "the loss on held-out images rises", "stop there, more images, a smaller network"),
 )
 
+UNRIGGED = (  # as FINDINGS, of rules for which there is no rigged training
+    (
+        "layer_idle",
+        "`ladder_vae`",
+        "a layer of latents, but not all, says nothing of the image",
+        "free_bits=1, a warm-up of the KL",
+    ),
+    (
+        "codebook_idle",
+        "`vq_vae`",
+        "the codes in use say no more than a tenth of the codebook could",
+        "restart_below=0.01, a smaller commitment, fewer codes",
+    ),
+    ("codes_ignored", "`infogan`", "samples do not show their category", "information=2, a lower rate, more steps"),
+    (
+        "likelihood_overfits",
+        "autoregressive, exact",
+        "-log p of held-out images rises",
+        "stop there, more images, dropout, a smaller network",
+    ),
+    (
+        "flow_learns_nothing",
+        "flows",
+        "the network explains next to nothing of its target at any time",
+        "another learning rate, more steps, a larger network",
+    ),
+    (
+        "flow_overfits",
+        "flows",
+        "the error on held-out examples rises",
+        "fewer steps, more data, mirrored images, more dropout",
+    ),
+    (
+        "translates_to_the_mean",
+        "translation",
+        "translations are no better than the mean picture",
+        "check that pairs belong together, a larger pixel_weight",
+    ),
+    (
+        "translation_overfits",
+        "translation",
+        "the error on held-out pictures rises",
+        "fewer steps, more pictures, more dropout",
+    ),
+    (
+        "cycle_is_lost",
+        "two domains",
+        "the way there and back does not come back",
+        "a larger cycle_weight, a lower rate, more steps",
+    ),
+    (
+        "translation_stands_still",
+        "two domains",
+        "translators leave pictures as they are",
+        "a smaller cycle_weight or identity_weight",
+    ),
+)
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Returns a Markdown table of texts."""
@@ -305,6 +414,7 @@ def page(results: dict[str, Any]) -> str:
         columns=table(("column", "of", "meaning"), listed(COLUMNS)),
         costs=table(COSTED, COSTS),
         findings=table(("name", "of", "meaning", "what usually helps"), listed(FINDINGS)),
+        unrigged=table(("name", "of", "meaning", "what usually helps"), listed(UNRIGGED)),
         rigged_count=len(rigged),
         kinds=len({row.kind for row in rigged}),
         healthy_count=len(healthy),

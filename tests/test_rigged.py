@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import sys
 
 import pytest
@@ -43,6 +44,13 @@ def test_every_rule_has_a_rig_and_a_line_on_the_page(rules):
     described = {name for names, *_ in rigged_page.FINDINGS for name in names.split(", ")}
     assert rules <= expected and rules <= described
     assert described <= expected and expected - described == {rigged_rows.REFUSED}
+
+
+def test_the_rules_of_all_families_are_on_the_page():
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tfgen").rglob("*.py")]
+    written = {name for source in sources for name in re.findall(r'\bRule\(\s*"(\w+)"', source)}
+    text = rigged_page.page(json.loads(PAGE.with_suffix(".json").read_text(encoding="utf-8")))
+    assert len(written) > 30 and not [name for name in written if f"`{name}`" not in text]
 
 
 def test_every_kind_of_fault_is_in_two_models_and_healthy_rows_have_three_seeds_and_colour():
