@@ -1,4 +1,4 @@
-"""DCGAN on the whole Fashion-MNIST, in about ten minutes of two CPU cores.
+"""DCGAN on the whole Fashion-MNIST, in about nine minutes of one CPU core that computes bfloat16 (AVX-512).
 
     python -m tfgen.run --model=dcgan --dataset=fashion_mnist
 
@@ -12,7 +12,7 @@ every fourth step. 10,000 samples against the test images, one run of 9,000 step
     relativistic     r1_r2(0.3, 4)      0.002, 0.002       2.2        0.65     0.75
     relativistic     r1_r2(0.3, 4)      0.002, 0.002       2.0        0.69     0.76        12,000 steps
 
-The last row is this recipe: about nine minutes of one core that computes bfloat16 (AVX-512).
+The last row is this recipe.
 """
 
 import tfgen

@@ -2,8 +2,11 @@
 
     python -m tfgen.run --model=beta_vae
 
-The networks of `vae` with ten latents. Of the capacity that grows (Burgess et al. 2018): `--set=objective=capacity(30,
-18, 4000)`. How far each latent stands for one factor is the score `mig` of `tfgen.evaluate`.
+The networks of `vae` with ten latents. With a capacity that grows (Burgess et al. 2018):
+
+    python -m tfgen.run --model=beta_vae --set='objective=capacity(30,18,4000)'
+
+How far each latent stands for one factor is the score `mig` of `tfgen.evaluate`.
 """
 
 import tfgen

@@ -259,7 +259,7 @@ def _cell(name: str, value: tuple[float, float | None] | None) -> str:
     mean, half = value
     if half is not None and name in SHARES and not half <= mean <= 1 - half:
         low, high = clipped(mean - half, mean + half, SHARE)
-        return f"{mean:.3g} ({low:.2g} to {high:.2g})"
+        return f"{mean:.3g} ({low:.3g} to {high:.3g})"
     return f"{mean:.3g}" if half is None else f"{mean:.3g} ± {half:.2g}"
 
 
