@@ -153,6 +153,7 @@ class Spherical(Round):
         return self.from_normal(z)
 
     def log_prob(self, z: tf.Tensor) -> tf.Tensor:
+        """Raises UserError: there is no density on R^D."""
         raise UserError("a spherical prior has no density on R^D; give a variational model priors.normal()")
 
 

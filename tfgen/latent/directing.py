@@ -44,6 +44,9 @@ def directions(
         steps: pictures in a row.
         seed: of the latents.
         extractor: name of the classifier or the features; by default that of the data set.
+
+    Raises:
+        UserError: no data set is at hand, or there is no such attribute.
     """
     checked(num=num, steps=steps)
     judge = Judge(space, extractor)

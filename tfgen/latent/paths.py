@@ -26,6 +26,9 @@ def interpolate(
         rows, steps: paths, and pictures of each, both ends among them.
         seed: of the samples: 2 i and 2 i + 1 are the ends of row i.
         extractor: name of the features; by default that of the data set.
+
+    Raises:
+        UserError: fewer than 3 `steps`, or a number out of its range.
     """
     checked(rows=rows)
     if steps < 3:
@@ -72,6 +75,9 @@ def walk(space: Space, *, points: int = 6, frames: int = 60, rows: int = 3, seed
         frames: of the film, evenly over the loop.
         rows: rows and columns of loops side by side.
         seed: of the samples.
+
+    Raises:
+        UserError: fewer than 2 points, or fewer than 2 frames for each.
     """
     checked(points=points, frames=frames, rows=rows)
     if points < 2 or frames < 2 * points:

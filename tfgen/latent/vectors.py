@@ -54,6 +54,9 @@ def arithmetic(
         trials: of an expression (default 200), or of every pair (default 4).
         seed: of latents and choices.
         extractor: name of the classifier or the features; by default that of the data set.
+
+    Raises:
+        UserError: no data set is at hand, it has no such class, or too few pictures show a concept clearly.
     """
     trials = (4 if expression is None else 200) if trials is None else trials
     checked(num=num, codes=codes, trials=trials)
