@@ -144,6 +144,55 @@ def registered(monkeypatch):
         return gan(seed=seed)
 
 
+@pytest.mark.parametrize(
+    "made, reason",
+    [
+        (lambda: 1 / 0, r"the builder of 'odd' failed in .*test_check.py, line \d+: ZeroDivisionError"),
+        (lambda: exit("bye"), r"the builder of 'odd' failed in .*: SystemExit: bye"),
+        (lambda: None, "must return a compiled model, got None"),
+        (lambda: compiled_keras(), "got a Sequential, which is no tfgen.GenerativeModel"),
+    ],
+)
+def test_a_builder_that_raises_or_returns_something_else_is_named(registered, monkeypatch, made, reason, capsys):
+    monkeypatch.setattr("tfgen.machine.startup.two_devices", lambda: None)
+
+    @MODELS.register("odd")
+    def odd(fields, *, seed: int = 0):
+        """A model."""
+        return made()
+
+    with pytest.raises(UserError, match=reason):
+        tfgen.build_model("odd", SHAPE)
+    code = COMMAND(["--model=odd"])
+    said = capsys.readouterr()
+    assert code == 1 and said.out.startswith("FAILED   builds") if "failed" in reason else code == 2
+    assert re.search(reason, said.out + said.err) and "Traceback" not in said.err
+
+
+def compiled_keras():
+    model = keras.Sequential([layers.Dense(1)])
+    model.compile()
+    return model
+
+
+class Unregistered(layers.Layer):
+    def call(self, x):
+        return tf.identity(x)
+
+
+def test_what_cannot_be_saved_fails_by_that_alone(tmp_path):
+    subject = Subject("odd", lambda fields, seed: gan(last=Unregistered(), seed=seed), FIELDS, tmp_path)
+    chosen = [guarantee for guarantee in GUARANTEES if guarantee.name in ("seed", "trains", "saving", "shows")]
+    found = {finding.name: finding for finding in check_subject(subject, chosen)}
+    assert {name: finding.passed for name, finding in found.items()} == {
+        "seed": True,
+        "trains": None,
+        "saving": False,
+        "shows": None,
+    }
+    assert "Unregistered" in found["saving"].reason and found["trains"].reason.endswith("see saving")
+
+
 @pytest.mark.slow
 def test_the_command_says_each_by_name_and_ends_with_1_for_a_failure(registered, monkeypatch, capsys):
     monkeypatch.setattr("tfgen.machine.startup.two_devices", lambda: None)

@@ -223,6 +223,15 @@ def test_a_truncated_file_is_said(packed, tmp_path, compress):
         load_dataset(name)
 
 
+@pytest.mark.parametrize("more, sentence", [("image", "x_train and image_train"), ("label", "y_train and label_train")])
+def test_two_arrays_of_one_field_are_refused(tmp_path, more, sentence):
+    images, labels = np.zeros((20, 8, 8, 1), np.uint8), np.arange(20) % 2
+    other = {"image": images + 1, "label": labels[::-1]}[more]
+    np.savez(tmp_path / "two.npz", x_train=images, y_train=labels, **{f"{more}_train": other})
+    with pytest.raises(UserError, match=f"{sentence} both give the field '{more}'"):
+        load_dataset(f"npz:{tmp_path / 'two.npz'}")
+
+
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(UserError, match="npz: expected a file, but .*/none.npz is not there"):
         load_dataset(f"npz:{tmp_path}/none.npz")

@@ -81,7 +81,12 @@ def test_pictures_without_a_row_and_rows_without_a_picture(tmp_path, caplog):
 @pytest.mark.parametrize(
     "name, content, sentence",
     [
-        ("metadata.csv", b"filename,text\n0.png,a\n", "expected a column file_name, got filename, text"),
+        (
+            "metadata.csv",
+            b"filename,text\n0.png,a\n",
+            "expected a column file_name, got filename, text; rename 'filename'",
+        ),
+        ("metadata.csv", b"file_name,text,text\n0.png,a,b\n", "the column 'text' is there twice"),
         ("metadata.csv", b"file_name,text\n0.png,a,b\n", "cannot be read"),
         ("metadata.csv", b"file_name,text\n0.png\n", "cannot be read"),
         ("metadata.csv", b'file_name,text\n0.png,"a\n', "cannot be read"),

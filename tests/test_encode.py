@@ -1,15 +1,19 @@
 """`python -m tfgen.encode`, and training without a class."""
 
+import types
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfgen
 from tfgen.data.labels import without_classes
+from tfgen.data.source import Field
 from tfgen.encode import COMMAND
 from tfgen.errors import UserError
 from tfgen.export.keras_files import save_keras_files
 from tfgen.metrics import auroc
+from tfgen.runs import encoding
 from tfgen.runs.encoding import encoded
 from tfgen.runs.folder import save_record
 
@@ -211,3 +215,10 @@ def test_what_a_model_cannot_say_is_left_out():
     assert set(gray) == {"z_mean", "z_log_var", "reconstruction_error", "negative_elbo", "anomaly_score"}
     with pytest.raises(UserError, match="neither encodes nor has a likelihood"):
         encoded(tfgen.build_model("dcgan", SHAPE, width=2), images)
+
+
+def test_pictures_are_no_data_of_a_model_of_points(tmp_path):
+    model = tfgen.build_model("realnvp", fields={"point": Field("point", (2,))}, width=4)
+    run = types.SimpleNamespace(model=model)
+    with pytest.raises(UserError, match="--images has pictures, and realnvp is a model of points: give --dataset"):
+        encoding._given(run, tmp_path, None, None, "test", None)

@@ -140,6 +140,17 @@ def test_a_plain_autoencoder_samples_by_a_fitted_prior(run, tmp_path, capsys):
         assert set(np.unique(found["images"])) <= {0, 255}
 
 
+def test_settings_of_other_samplers_are_no_settings_of_a_prior(run, tmp_path, capsys):
+    """Of a model that has no sampler of its own, too."""
+    for flag in ("--guidance=2", "--temperature=0.5", "--sampling_steps=7"):
+        assert SAMPLE([f"--run={run.folder}", "--num=2", "--prior=gmm:2", flag, f"--out={tmp_path / 'a.npz'}"]) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert said == [f"tfgen sample: {flag.partition('=')[0]} is not for the sampler Latent(): leave it out"]
+    for sampler in ("latent", samplers.latent):
+        with pytest.raises(UserError, match="sampler expects one of tfgen.samplers"):
+            run.model.sample(1, sampler=sampler)
+
+
 @pytest.mark.slow
 def test_a_prior_of_other_weights_is_fitted_anew(run, tmp_path, capsys):
     call = [f"--run={run.folder}", "--num=2", "--prior=normal", f"--out={tmp_path / 'a.npz'}"]

@@ -274,3 +274,10 @@ def test_both_accuracies_stand_side_by_side(monkeypatch):
     twin = model.supervised()
     assert int(twin.step) == 90 and int(twin.optimizers["discriminator"].iterations) == 90
     assert twin.networks["discriminator"].count_params() == model.discriminator.count_params()
+
+
+@pytest.mark.parametrize("option", ["label_augment", "pseudo_label_augment"])
+def test_augmentation_that_follows_a_discriminator_is_for_its_images_alone(option):
+    for augment in ("adaptive", tfgen.augment.chain(tfgen.augment.mirror(), tfgen.augment.adaptive())):
+        with pytest.raises(UserError, match=f"{option}: adaptive augmentation follows the answers"):
+            tfgen.build_model("sgan", (16, 16, 1), 3, labelled=6, **{option: augment, "pseudo_label_weight": 1.0})

@@ -249,3 +249,71 @@ def test_a_saved_trainer_fits_with_its_averages(tmp_path):
     assert equal(weights_of(here), weights_of(there))
     averages = (model.averaged_networks["generator"].get_weights() for model in (here, there))
     assert all(map(np.array_equal, *averages))
+
+
+# --- what belongs to weights, and what the data would set
+
+
+def started(there, **options):
+    """(a model that has taken over all of `there`, and is about to be trained; what of it)."""
+    here = tfgen.build_model(there.name, there.data_shape, seed=5, **options)
+    here.check_start(there)
+    transfer(here, there.networks, there.averaged_networks, "there", there.states)
+    return here
+
+
+def pictures_like(model, seed=1):
+    return np.random.default_rng(seed).integers(0, 100, (16, *model.data_shape), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "name,options",
+    [
+        ("vamp_vae", {"components": 4, "width": 2, "latent_dim": 2}),
+        ("vae", {"network": "dense", "units": [4], "latent_dim": 2, "data_bias": True}),
+        ("realnvp", {"width": 4}),
+    ],
+)
+def test_the_first_fit_leaves_what_was_taken_over(name, options):
+    """Which sets learned images, an output's bias, or the scale of the data in a model that begins anew."""
+    there = tfgen.build_model(name, (8, 8, 1), **options)
+    there.fit(pictures_like(there, 0), batch_size=8, verbose=0)
+    here = started(there, **options)
+    before = state(here)
+    here.prepare(here.as_examples(pictures_like(here)), None)
+    assert same(state(here), before)
+    fresh = tfgen.build_model(name, (8, 8, 1), **options)
+    kept = state(fresh)
+    fresh.prepare(fresh.as_examples(pictures_like(fresh)), None)
+    assert not same(state(fresh), kept)
+
+
+def test_a_codebook_goes_on_from_the_use_of_its_codes():
+    there = tfgen.build_model("vq_vae", (8, 8, 1), codes=8, width=2)
+    there.fit(pictures_like(there, 0), batch_size=8, epochs=4, verbose=0)
+    here = started(there, codes=8, width=2)
+    assert float(np.sum(here.states["code_counts"])) > 1.0
+    assert np.array_equal(here.states["code_sums"], there.states["code_sums"])
+    here.fit(pictures_like(here, 0)[:4], batch_size=4, verbose=0)
+    table, moved = (m.networks["codebook"].get_layer("vectors").embeddings.numpy() for m in (there, here))
+    assert np.linalg.norm(moved - table) < 0.2 * np.linalg.norm(table)
+    other = tfgen.build_model("vq_vae", (8, 8, 1), codes=4, width=2)  # another codebook: its use begins anew
+    transfer(other, there.networks, {}, "there", there.states)
+    assert not np.any(other.states["code_counts"])
+
+
+def test_an_average_by_its_updates_goes_on_from_their_number():
+    options = {"ema": "power(0.1)", "network": "dense", "units": [4], "latent_dim": 2}
+    there = tfgen.build_model("vae", (8, 8, 1), **options)
+    there.fit(pictures_like(there, 0), batch_size=4, verbose=0)
+    here = started(there, **options)
+    assert int(here.states["decoder_averaged"]) == 4
+
+
+@pytest.mark.parametrize("options", [{"order": "random"}, {"order": "random", "masks": 2}, {"masks": 2}])
+def test_weights_of_another_order_or_of_other_masks_are_refused(options):
+    there = tfgen.build_model("made", (8, 8, 1), units=[8], seed=3, **options)
+    with pytest.raises(UserError, match="give --seed=3"):
+        started(there, units=[8], **options)
+    here = tfgen.build_model("made", (8, 8, 1), units=[8], seed=3, **options)
+    here.check_start(there)

@@ -127,6 +127,15 @@ def test_a_penalty_is_on_packs_not_on_their_examples(penalty, of_norm):
     assert float(terms(batch, step)["gradient_penalty"]) == pytest.approx(of_norm(norm), rel=1e-4, abs=1e-6)
 
 
+def test_replicas_hold_whole_packs():
+    """Else each fills up one of its own, and the training depends on their number."""
+    model = PackedModel(small_generator(), packed_discriminator(), packing=3, latent_dim=3)
+    batch = {"image": tf.cast(IMAGES[:4], tf.float32) / 127.5 - 1.0}
+    with pytest.raises(UserError, match="which have 4 examples each: give a batch_size that is a multiple of 6"):
+        model.discriminator_terms(batch, model.probing_step(Noise(0, 0, "test/", 0, 2)))
+    model.discriminator_terms(batch, model.probing_step(Noise(0, 0, "test/")))
+
+
 def test_fresh_discriminators_of_packs_see_packs():
     model = packed()
     examples = model.as_examples(IMAGES)

@@ -217,6 +217,14 @@ def halves(folder, sizes):
         picture.save(folder / f"{number}.png")
 
 
+def test_a_picture_of_one_column_has_no_halves(tmp_path, caplog):
+    for number in range(3):
+        Image.new("L", (1, 16)).save(tmp_path / f"{number}.png")
+    with pytest.raises(UserError, match="got 0 of 3 files"):
+        data.load_dataset(f"side_by_side(folder:{tmp_path})", image_size=8)
+    assert "0.png (one pixel wide, of which there are no halves)" in caplog.text
+
+
 def test_halves_side_by_side(tmp_path):
     """The layout of facades: train/, val/ and test/ with pictures of 2 : 1."""
     for split, count in {"train": 6, "val": 2, "test": 2}.items():

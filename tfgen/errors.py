@@ -11,6 +11,10 @@ class UserError(ValueError):
     """A mistake in a flag, a recipe or the data; commands print its message and exit with code 2."""
 
 
+class BuilderFailed(UserError):
+    """The builder of a model of a plugin has raised something of its own."""
+
+
 class WorkerLost(RuntimeError):
     """Another worker has failed, or never came, and this one cannot continue alone: commands exit with LOST."""
 
@@ -27,4 +31,4 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 20]} ... {text[-12:]}"
 
 
-__all__ = ["LOST", "UserError", "WorkerLost", "closest", "nearest", "shown"]
+__all__ = ["LOST", "BuilderFailed", "UserError", "WorkerLost", "closest", "nearest", "shown"]

@@ -50,6 +50,15 @@ class Augment(Value):
         """Takes note of D's logits [B, 1] of held-out images, of all replicas."""
 
 
+def check_follows_nothing(augment: Callable | None, option: str) -> None:
+    """Raises UserError where the augmentation of images that no discriminator sees follows what one answers."""
+    if getattr(augment, "states", {}):
+        raise UserError(
+            f"{option}: adaptive augmentation follows the answers of a discriminator, which sees none of these images; "
+            "take diff_augment"
+        )
+
+
 def check_maps(images: tf.Tensor, name: str) -> None:
     """Raises UserError unless `images` are [B, H, W, C]."""
     if len(images.shape) != 4:

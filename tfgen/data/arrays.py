@@ -133,6 +133,9 @@ def _more_keys(arrays, x_key):
     """Returns field -> key of the further fields that belong to the split of `x_key`."""
     ending = x_key.removeprefix("x") if x_key.startswith("x_") else None
     taken = {x_key, f"y{ending}", "class_names"}
+    for field, key in (("image", x_key), ("label", f"y{ending}")):
+        if ending and key in arrays and f"{field}{ending}" in arrays:
+            raise UserError(f"{key} and {field}{ending} both give the field {field!r}: leave one out")
     found = {key.removesuffix(ending): key for key in arrays if ending and key.endswith(ending) and key not in taken}
     for field in found:
         if not field.isidentifier():  # it names inputs of networks and files

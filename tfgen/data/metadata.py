@@ -7,6 +7,7 @@ import dataclasses
 import json
 import math
 import pathlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from tfgen import faults
 from tfgen.data.source import Field
-from tfgen.errors import UserError, nearest
+from tfgen.errors import UserError, closest
 
 FILES = ("metadata.csv", "metadata.jsonl")
 FILE, CAPTION = "file_name", "caption"
@@ -130,6 +131,9 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
         with open(path, newline="", encoding="utf-8-sig") as file:
             if path.suffix == ".csv":
                 reader = csv.DictReader(file, strict=True)
+                twice = [name for name, count in Counter(reader.fieldnames or ()).items() if count > 1]
+                if twice:
+                    raise ValueError(f"the column {twice[0]!r} is there twice")
                 for row in reader:
                     number = reader.line_num
                     if None in row or None in row.values():
@@ -153,8 +157,9 @@ def _object(value):
 
 def _name(row, path, number, prefix):
     if FILE not in row:
-        close = nearest(FILE, map(str, row))
-        raise UserError(f"{path}:{number}: expected a column {FILE}, got {', '.join(map(str, row))!s:.80}{close}")
+        close = closest(FILE, map(str, row))
+        rename = f"; rename {close!r}" if close else ""
+        raise UserError(f"{path}:{number}: expected a column {FILE}, got {', '.join(map(str, row))!s:.80}{rename}")
     name = row[FILE]
     if not isinstance(name, str) or not name:
         raise UserError(f"{path}:{number}: expected the name of a picture in {FILE}, got {name!r:.60}")

@@ -152,7 +152,9 @@ class Halves(Files):
         with open_picture(self.root / self.paths[number]) as image:
             whole = pixels.to_array(image, self.channels)
         middle, (height, width) = whole.shape[1] // 2, self.size
-        if not middle or whole.shape[:2] == (height, width):
+        if not middle:
+            raise ValueError("one pixel wide, of which there are no halves")
+        if whole.shape[:2] == (height, width):
             return whole
         parts = whole[:, :middle], whole[:, whole.shape[1] - middle :]
         return np.concatenate([pixels.resize_all(part[None], (height, width // 2))[0] for part in parts], axis=1)

@@ -11,11 +11,12 @@ import numpy as np
 from tfgen import models
 from tfgen.data import load_dataset
 from tfgen.data.source import Field
-from tfgen.errors import UserError, nearest
+from tfgen.errors import BuilderFailed, UserError, nearest
 from tfgen.guarantees.subject import Broken, LeftOut, Subject
 from tfgen.guarantees.table import GUARANTEES, Guarantee
 from tfgen.recipes.recipe import default_recipe
 
+SAVING = "saving"  # of `GUARANTEES`
 FIELDS = {"image": Field("image", (16, 16, 1)), "label": Field("label", range=(0, 3)), "caption": Field("text")}
 EXAMPLES = 64  # of a data set
 
@@ -94,7 +95,12 @@ def check_subject(
     Raises:
         UserError: the model cannot be built for the data at all: nothing else is to be found then.
     """
-    subject.new()
+    try:
+        subject.new()
+    except BuilderFailed as error:
+        found = [Finding(GUARANTEES[0].name, GUARANTEES[0].promise, False, str(error))]
+        say(found[0])
+        return found
     found = []
     for guarantee in guarantees:
         found.append(_finding(subject, guarantee))
@@ -110,6 +116,9 @@ def _finding(subject: Subject, guarantee: Guarantee) -> Finding:
     except Broken as error:
         return Finding(guarantee.name, guarantee.promise, False, str(error))
     except Exception as error:  # the model's own code may raise anything
+        if str(error) == subject.unsavable and guarantee.name != SAVING:
+            why = f"a model that cannot be saved is not trained: see {SAVING}"
+            return Finding(guarantee.name, guarantee.promise, None, why)
         said = " ".join(str(error).split())
         return Finding(guarantee.name, guarantee.promise, False, f"{type(error).__name__}: {said}"[:300].rstrip(": "))
     return Finding(guarantee.name, guarantee.promise, True)

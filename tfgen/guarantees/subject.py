@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.data.source import Field
+from tfgen.errors import UserError
 from tfgen.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
@@ -133,6 +134,15 @@ class Subject:
         found = self.arrays(model, count)
         given = {name: found[name] for name in model.conditions}
         return np.asarray(model.reconstruct(found[model.data_field], conditions=given))
+
+    @functools.cached_property
+    def unsavable(self) -> str | None:
+        """Why the model cannot be saved, so that `fit` refuses to train it; None where it can."""
+        try:
+            self.new().check_savable()
+        except UserError as error:
+            return str(error)
+        return None
 
     @functools.cached_property
     def course(self) -> Course:

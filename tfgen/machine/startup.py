@@ -1,5 +1,6 @@
 """The start of TensorFlow without its messages."""
 
+import contextlib
 import importlib
 import os
 import sys
@@ -24,11 +25,15 @@ def wake_devices() -> None:
 
 
 def two_devices() -> None:
-    """Imports TensorFlow and makes two logical processors of the first one, for what needs replicas."""
+    """Imports TensorFlow and makes two logical processors of the first one, for what needs replicas.
+
+    In a process whose devices are in use already, these stay as they are.
+    """
     tensorflow = importlib.import_module("tensorflow")
     processor = tensorflow.config.list_physical_devices("CPU")[0]
     logical = tensorflow.config.LogicalDeviceConfiguration
-    tensorflow.config.set_logical_device_configuration(processor, [logical(), logical()])
+    with contextlib.suppress(RuntimeError):  # too late: what needs replicas says so
+        tensorflow.config.set_logical_device_configuration(processor, [logical(), logical()])
     wake_devices()
 
 

@@ -1,12 +1,14 @@
 """Named models: the table of builders, and `build_model`. Importing this imports no TensorFlow."""
 
 import contextlib
+import pathlib
+import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry import Registry
 from tfgen.domains import Count, Natural, check
-from tfgen.errors import UserError, shown
+from tfgen.errors import BuilderFailed, UserError, shown
 
 if TYPE_CHECKING:
     from tfgen.data.source import Field
@@ -298,9 +300,10 @@ def _build(
     name: str, fields: "dict[str, Field]", options: dict[str, Any], given: Collection[str]
 ) -> "tuple[GenerativeModel, list[Idle]]":
     """Returns the model, and the options that have no effect on it; `given` are those that come from a user."""
-    # here, since it imports Keras
+    # here, since they import Keras
     from tfgen.networks.seeding import seeded
     from tfgen.recipes import options as values
+    from tfgen.training.model import GenerativeModel
 
     check_image(fields.get("image"))
     check_point(fields.get("point"))
@@ -312,8 +315,9 @@ def _build(
     seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
     with contextlib.nullcontext() if seed is None else seeded(seed):
         model = _within_memory(name, lambda: builder(fields, **values.keyword_arguments(builder, resolved, usage)))
-    if not getattr(model, "compiled", False):
-        got = "None" if model is None else f"a {type(model).__name__} that is not compiled"
+    if not isinstance(model, GenerativeModel) or not model.compiled:
+        known = "" if model is None or isinstance(model, GenerativeModel) else ", which is no tfgen.GenerativeModel"
+        got = "None" if model is None else f"a {type(model).__name__}{known or ' that is not compiled'}"
         raise UserError(f"the builder of {name!r} must return a compiled model, got {got}: end it with `return model`")
     model.name = name  # a builder that calls another one gets a model of that one's name
     return model, [*values.without_effect(builder, resolved, usage), *sorted(displaced)]
@@ -334,6 +338,16 @@ def _within_memory(name: str, build: "Callable[[], GenerativeModel]") -> "Genera
             raise
         raise UserError(
             f"the networks of {name} do not fit in memory: give smaller sizes, such as its width"
+        ) from error
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # the builder of a plugin may raise anything
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        if pathlib.Path(last.filename).is_relative_to(pathlib.Path(__file__).parents[1]):
+            raise  # a fault of ours: its whole trace is wanted
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+        raise BuilderFailed(
+            f"the builder of {name!r} failed in {last.filename}, line {last.lineno}: {reason:.300}"
         ) from error
 
 

@@ -49,7 +49,8 @@ def _check_shape(network: keras.Model, takes: keras.KerasTensor, name: str, valu
     if len(got) == len(expected):
         fits = all(None in pair or pair[0] == pair[1] for pair in zip(got, expected))
     else:
-        fits = abs(len(got) - len(expected)) == 1  # Keras adds or drops a last axis of 1 by itself
+        # Keras adds or drops a last axis of 1 by itself, but not that of the batch
+        fits = value.shape.rank > 0 and (*got, 1) == expected or got == (*expected, 1)
     if not fits:
         raise UserError(f"the network {network.name!r} takes inputs of shape {expected}, got {name!r} of shape {got}")
 

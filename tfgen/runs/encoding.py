@@ -113,6 +113,9 @@ def _given(run, images, dataset, data_dir, split, num) -> tuple[Given, list[int]
     if images is not None:
         where = expanded("--images", images)
         path = existing("--images", where, folder=where.is_dir(), what="a folder of pictures, or one picture")
+        kind = model.fields[model.data_field].kind
+        if kind != "image":
+            raise UserError(f"--images has pictures, and {model.name} is a model of {kind}s: give --dataset")
         if model.coding_conditions:
             raise UserError(
                 f"{model.name} encodes under the condition {model.coding_conditions[0]!r}: give --dataset, not --images"

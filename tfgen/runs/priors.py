@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 IMAGES = 100_000  # whose codes a prior is fitted to, at most
 CHUNK = 250
+LONG = 1e10  # products per round of a fit, a second or more
 KINDS = {"gmm": "a mixture of normal distributions, gmm:10", "normal": "one of them", "two_stage": "a second VAE"}
 
 
@@ -114,7 +115,11 @@ def prior_of(run: Run, text: str, say: Callable[[str], object] | None = None) ->
     known = _read(path, parsed(text)[0], weights)
     if known is not None:
         return known
-    prior = fit_prior(run.model, run.source().splits["train"], text)
+    train = run.source().splits["train"]
+    size, count = int(run.model.latent_dim or 0), min(len(train), IMAGES)
+    if parsed(text)[1] * count * size**2 > LONG:
+        print(f"fitting the prior {text} to {count} codes of {size} numbers, which takes minutes", flush=True)
+    prior = fit_prior(run.model, train, text)
     keep(run, name, prior, weights)
     # not before: what fails is to be the only line on stderr
     (say or _said)(f"fitted the prior {text} to the codes of the training images")

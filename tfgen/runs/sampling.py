@@ -211,6 +211,8 @@ def sampler_of(
         known = ", ".join(samplers.SAMPLERS)
         raise UserError(f"--sampler is one of {known}, got {name!r}{nearest(name, samplers.SAMPLERS)}")
     sampler: Any = model.sampler if name is None else samplers.SAMPLERS[name]()
+    if sampler is None and settings:
+        sampler = samplers.latent()  # of a prior that is fitted afterwards
     if sampler is None or (name is None and not settings):
         return None
     unknown = [key for key in settings if key not in {field.name for field in dataclasses.fields(sampler)}]

@@ -40,7 +40,11 @@ def start_from(recipe: Recipe, model: GenerativeModel, paths: Layout, resume: st
     place = recipe.init_from
     source, file = read(place)
     networks, averaged = parts_of(source, file.stem, model)
-    made = transfer(model, networks, averaged, place)
+    states = None
+    if isinstance(source, GenerativeModel):
+        model.check_start(source)
+        states = source.states
+    made = transfer(model, networks, averaged, place, states)
     print(f"starts from the weights of {place}: {made.report()}", flush=True)
     known = {"file": str(file), "sha256": sha256_of(file), "arrays": {name: list(n) for name, n in made.taken.items()}}
     return {**known, "step": int(source.step)} if isinstance(source, GenerativeModel) else known

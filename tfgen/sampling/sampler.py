@@ -8,7 +8,7 @@ import tensorflow as tf
 from numpy.typing import ArrayLike
 
 from tfgen.domains import Count, Natural, Seed, check
-from tfgen.errors import UserError
+from tfgen.errors import UserError, shown
 from tfgen.machine.tracing import traced
 from tfgen.samplers import Sampler
 from tfgen.sampling.conditions import Conditioned, Networks
@@ -70,9 +70,7 @@ class Sampling(Conditioned):
         Raises:
             UserError: the model cannot sample, or the arguments do not fit.
         """
-        sampler = sampler or self.sampler
-        if sampler is None:
-            raise UserError(self.cannot_sample)
+        sampler = self.sampler_or_own(sampler)
         for name, value, domain in (
             ("n", n, Natural),
             ("start", start, Natural),
@@ -82,6 +80,19 @@ class Sampling(Conditioned):
             check(name, value, domain)
         rows = self.conditions_for(int(n), self.with_label(label, conditions), start=int(start))
         return self.draw_rows(self.sample_from_seeds(sampler, bool(stochastic)), n, seed, rows, batch_size, start)
+
+    def sampler_or_own(self, sampler: Sampler | None) -> Sampler:
+        """Returns a sampler, by default the model's own.
+
+        Raises:
+            UserError: the model has none, or something else was given.
+        """
+        sampler = self.sampler if sampler is None else sampler
+        if sampler is None:
+            raise UserError(self.cannot_sample)
+        if not isinstance(sampler, Sampler):
+            raise UserError(f"sampler expects one of tfgen.samplers, such as heun(10), got {shown(sampler)}")
+        return sampler
 
     def draw_rows(
         self,
@@ -154,9 +165,7 @@ class Sampling(Conditioned):
         """
         if stochastic:
             return self.as_stored(self.draw_stochastic(seeds, conditions, networks, sampler or self.sampler))
-        sampler = sampler or self.sampler
-        if sampler is None:
-            raise UserError(self.cannot_sample)
+        sampler = self.sampler_or_own(sampler)
         return self.as_stored(sampler.draw(self, seeds, conditions or {}, networks))
 
     def draw_stochastic(

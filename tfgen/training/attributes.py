@@ -29,6 +29,8 @@ class Attributes:
         seed: integer from which all noise and the order of the data derive.
         step: how many training steps have been done, an integer variable.
         states: name -> further variable.
+        state_networks: name of a state -> the networks that it belongs to.
+        taken_over: ids of the variables whose values are those of another model.
         stages: phases that run one after the other, each with its steps; () for all of them in every step.
         accumulate: micro-batches per update.
         averages: means of the logged values since the epoch began.
@@ -46,6 +48,8 @@ class Attributes:
     seed: int
     step: keras.Variable
     states: dict[str, keras.Variable]
+    state_networks: dict[str, tuple[str, ...]]
+    taken_over: frozenset[int]
     stages: Stages
     accumulate: int
     averages: Averages

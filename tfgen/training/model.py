@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -103,10 +103,10 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
                 network.trainable, network.name = False, f"{network.name}_average"
         self.optimizers, self.accumulate, self.stages = {}, 1, ()
         self.step = Counter("zeros", shape=(), dtype="int64", trainable=False, autocast=False, name="step")
-        self.states = {}
+        self.states, self.state_networks, self.taken_over = {}, {}, frozenset()
         if isinstance(ema, Average):
             for kept in self.averaged_networks:
-                self.add_state(f"{kept}_averaged", 0, "int64")
+                self.add_state(f"{kept}_averaged", 0, "int64", of=[kept])
         self.remarks: tuple[tuple[str, str], ...] = ()
         self.averages = Averages()
         # Where the pipeline starts at its next iteration, and the first step whose loss was not finite. No file needs
@@ -139,7 +139,18 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
     def after_update(self, phase: Phase) -> None:
         """Hook after a phase's update, e.g. for weight clipping."""
 
-    def add_state(self, name: str, initial: Any, dtype: str = "float32") -> keras.Variable:
+    def check_start(self, source: Self) -> None:
+        """Hook before weights of another model are taken over.
+
+        Raises:
+            UserError: they mean something else here, whatever their shapes.
+        """
+
+    def untouched(self, variable: keras.Variable) -> bool:
+        """Returns whether a variable has its first value: no step has been made, and no other model's taken over."""
+        return not int(self.step) and id(variable) not in self.taken_over
+
+    def add_state(self, name: str, initial: Any, dtype: str = "float32", of: Sequence[str] = ()) -> keras.Variable:
         """Returns a further variable of the model, saved in checkpoints and `.keras` files.
 
         Phases assign it with `step.assign`.
@@ -148,6 +159,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
             name: unique among the states.
             initial: a number, or an array.
             dtype: of the variable.
+            of: networks that it belongs to: who takes over their weights takes over the state, too.
         """
         if name in self.states:
             raise UserError(f"{self.name} has a state {name!r} already: give the new one another name")
@@ -157,7 +169,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         variable = keras.Variable(
             value, dtype=dtype, trainable=False, autocast=False, aggregation=aggregation, name=name
         )
-        self.states[name] = variable
+        self.states[name], self.state_networks[name] = variable, tuple(of)
         return variable
 
     def best(self, name: str) -> keras.Model:

@@ -40,17 +40,24 @@ class Transfer:
         return "\n".join(lines)
 
 
-def transfer(model: GenerativeModel, networks: Networks, averaged: Networks, origin: str) -> Transfer:
-    """Takes over all weights of the same place and shape, batch statistics included; nothing else of a model changes.
+def transfer(
+    model: GenerativeModel,
+    networks: Networks,
+    averaged: Networks,
+    origin: str,
+    states: Mapping[str, keras.Variable] | None = None,
+) -> Transfer:
+    """Takes over all weights of the same place and shape, batch statistics included, and states that belong to them.
 
-    The trained weights start from those of `networks`; an average starts from that of `averaged`, or where there is
-    none from the same weights. Arrays are matched by the names of their layers, numbered within a network: the third
-    kernel of a `conv2d` is the third kernel of a `conv2d`, whatever Keras has called it.
+    Nothing else of a model changes. The trained weights start from those of `networks`; an average starts from that of
+    `averaged`, or where there is none from the same weights. Arrays are matched by the names of their layers, numbered
+    within a network: the third kernel of a `conv2d` is the third kernel of a `conv2d`, whatever Keras has called it.
 
     Args:
         model: `GenerativeModel` whose weights are to be set.
         networks: name -> network with trained weights.
         averaged: name -> network with averaged weights.
+        states: of the model that the networks are of; one is taken over where all arrays of its networks are.
         origin: where they come from, for messages.
 
     Raises:
@@ -64,6 +71,17 @@ def transfer(model: GenerativeModel, networks: Networks, averaged: Networks, ori
         plans += pairs
         if name in model.averaged_networks:
             plans += _matched(model.averaged_networks[name], averaged.get(name, networks.get(name)))[0]
+    whole = {name for name, (count, of) in taken.items() if count == of}
+    for name, state in (states or {}).items():
+        mine, of = model.states.get(name), model.state_networks.get(name, ())
+        if (
+            mine is not None
+            and of
+            and whole.issuperset(of)
+            and tuple(mine.shape) == tuple(state.shape)
+            and mine.dtype == state.dtype
+        ):
+            plans.append((mine, state))
     if not plans:
         raise UserError(f"no weights of {origin} fit {model.name}: {_reason(model, networks, misfits)}")
     values = [(variable, np.asarray(other)) for variable, other in plans]
@@ -71,6 +89,7 @@ def transfer(model: GenerativeModel, networks: Networks, averaged: Networks, ori
         raise UserError(f"{origin} holds weights that are not finite; give an earlier checkpoint or another run")
     for variable, value in values:
         variable.assign(value)
+    model.taken_over = frozenset(id(variable) for variable, _ in plans)
     return Transfer(taken, misfits)
 
 
@@ -91,11 +110,15 @@ def _matched(
         shown = re.sub(r" 0$", "", place)
         if twin is None:
             missed.append(f"{shown} (there is none)")
-        elif tuple(twin.shape) != tuple(variable.shape) or twin.dtype != variable.dtype:
+        elif not _alike(twin, variable):
             missed.append(f"{shown} ({_described(twin)} there, {_described(variable)} here)")
         else:
             pairs.append((variable, twin))
     return pairs, missed
+
+
+def _alike(one: keras.Variable, other: keras.Variable) -> bool:
+    return tuple(one.shape) == tuple(other.shape) and one.dtype == other.dtype
 
 
 def _described(variable: keras.Variable) -> str:

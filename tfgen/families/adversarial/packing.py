@@ -42,6 +42,20 @@ class PackedModel(AdversarialModel):
     def needs_whole_batch(self) -> str | None:
         return super().needs_whole_batch or "packing joins examples of the whole batch"
 
+    def discriminator_terms(self, batch: Fields, step: Step) -> Fields:
+        """Returns the terms that D minimises.
+
+        Raises:
+            UserError: a replica would fill up a pack of its own, which one process would fill with another's example.
+        """
+        rows = batch[self.data_field].shape[0]
+        if step.noise.replicas > 1 and rows is not None and rows % self.packing:
+            raise UserError(
+                f"packing={self.packing} needs whole packs in each of {step.noise.replicas} replicas, which have "
+                f"{rows} examples each: give a batch_size that is a multiple of {self.packing * step.noise.replicas}"
+            )
+        return super().discriminator_terms(batch, step)
+
     def packed(self, data: tf.Tensor) -> tf.Tensor:
         """Returns packs [ceil(B / m), ..., m C] of examples [B, ..., C]."""
         count, m = tf.shape(data)[0], self.packing

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.augment import Augment, diff_augment
+from tfgen.augment.base import check_follows_nothing
 from tfgen.data.labels import evenly_chosen, labels_of
 from tfgen.data.source import Examples
 from tfgen.diagnosis.rules import Rule
@@ -79,6 +80,8 @@ class SemiSupervisedModel(ClassifyingModel):
         super().__init__(generator, discriminator, feature_matching=feature_matching, **options)
         self.labelled, self.class_weight, self.entropy_weight = int(labelled), class_weight, entropy_weight
         self.pseudo_label_weight, self.balance_weight = pseudo_label_weight, balance_weight
+        check_follows_nothing(pseudo_label_augment, "pseudo_label_augment")
+        check_follows_nothing(label_augment, "label_augment")
         self.pseudo_label_augment, self.label_augment = pseudo_label_augment, label_augment
         # states, so that files of the model have them; -1: not chosen yet
         self.add_state("labelled_images", np.zeros((self.labelled, *self.data_shape)), "uint8")

@@ -8,10 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen.domains import Count
+from tfgen.errors import UserError
 from tfgen.families.autoregressive.model import AutoregressiveModel, as_float32
 from tfgen.families.autoregressive.partial import Partial
 from tfgen.networks.calling import mode, select_inputs
 from tfgen.networks.masked import apply_masks, degrees, masked, outputs_at
+from tfgen.training.model import GenerativeModel
 from tfgen.training.step import Fields, Step
 
 
@@ -30,6 +32,12 @@ class OrderAgnosticModel(AutoregressiveModel):
     def __init__(self, density: keras.Model, *, masks: Count, **options: Any) -> None:
         super().__init__(density, **options)
         self.masks = int(masks)
+
+    def check_start(self, source: GenerativeModel) -> None:
+        """Raises UserError where the weights of another model are of other masks, which follow from its seed."""
+        super().check_start(source)
+        if getattr(source, "masks", 1) > 1 and source.seed != self.seed:
+            raise UserError(f"init_from: there are other masks, which follow from the seed: give --seed={source.seed}")
 
     def turns_of(self, k: int) -> np.ndarray:
         """Returns `turns` of mask k."""

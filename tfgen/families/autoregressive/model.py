@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfgen import samplers
 from tfgen.augment import Augment
+from tfgen.augment.base import check_follows_nothing
 from tfgen.averaging import Ema
 from tfgen.data.source import Field
 from tfgen.domains import Seed
@@ -19,6 +20,7 @@ from tfgen.families.exact.model import ExactModel
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.masked import apply_masks, outputs_at
 from tfgen.noise import Noise
+from tfgen.training.model import GenerativeModel
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
 
@@ -59,6 +61,7 @@ class AutoregressiveModel(ExactModel):
         **kwargs: Any,
     ) -> None:
         super().__init__({"density": density}, fields=fields, ema=ema, seed=seed, **kwargs)
+        check_follows_nothing(augment, "augment")
         self.likelihood, self.order, self.augment = likelihood, order, augment
         if order not in ("raster", "random"):
             raise UserError(f"order must be 'raster' or 'random', got {order!r}")
@@ -76,13 +79,22 @@ class AutoregressiveModel(ExactModel):
         """The default sampler: one value after the other."""
         return samplers.sequential()
 
+    def check_start(self, source: GenerativeModel) -> None:
+        """Raises UserError where the weights of another model are of another order, and so of other pixels."""
+        theirs = getattr(source, "turns", None)
+        if theirs is not None and len(theirs) == len(self.turns) and not np.array_equal(theirs, self.turns):
+            raise UserError(
+                f"init_from: there the pixels have another order, order={source.order}, which follows from its seed: "
+                f"give --seed={source.seed} and --set=order={source.order}"
+            )
+
     # Training.
 
     def prepared(self, batch: Fields, step: Step) -> tuple[tf.Tensor, Fields]:
         """Returns images x [B, H, W, C] in [0, 1], as the likelihood takes them, and the batch with x as its images."""
         x = self.to_unit_range(batch[self.data_field])
         if self.augment is not None and step.training:
-            x = self.augment(x, step.noise.scope("augment"))
+            x = tf.clip_by_value(self.augment(x, step.noise.scope("augment")), 0.0, 1.0)
         x = self.likelihood.prepare(x, step.noise)
         return x, {**batch, self.data_field: self.to_value_range(x)}
 

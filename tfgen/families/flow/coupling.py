@@ -53,8 +53,8 @@ class CouplingModel(ExactModel, LatentModel):
         self.latent_dim = math.prod(self.data_shape)
         self.masks = masks(self.data_shape, len(networks) - self.squeezed, self.squeezed)
         start = np.zeros(self.data_shape if self.value_range is None else ())
-        self.centre = self.add_state("centre", start)
-        self.spread = self.add_state("spread", start + 1.0)
+        self.centre = self.add_state("centre", start, of=self.couplings)
+        self.spread = self.add_state("spread", start + 1.0, of=self.couplings)
 
     @property
     def couplings(self) -> list[str]:
@@ -63,7 +63,7 @@ class CouplingModel(ExactModel, LatentModel):
 
     def prepare(self, train: Examples, held_out: Examples | None) -> None:
         """Sets the mean and the standard deviation of the training data, before the first step."""
-        if int(self.step):
+        if not self.untouched(self.centre):
             return
         rows = np.linspace(0, len(train) - 1, min(len(train), 10_000)).astype(np.int64)
         data = self.as_field(self.data_field, tf.constant(train.gather(rows)[self.data_field]))

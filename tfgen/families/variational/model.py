@@ -104,7 +104,7 @@ class VariationalModel(AutoencodingModel):
         # the average too: it was copied from the decoder before
         for decoder in {id(d): d for d in (self.decoder, self.best("decoder"))}.values():
             layer = next((layer for layer in decoder.layers if layer.name == head), None)
-            if layer is not None and layer.bias.shape[0] == tf.size(bias):
+            if layer is not None and layer.bias.shape[0] == tf.size(bias) and self.untouched(layer.bias):
                 layer.bias.assign(tf.reshape(bias, [-1]))
 
     # The hooks of a variant. Shapes: B images, L samples of each, D latent dimensions.

@@ -88,8 +88,8 @@ class QuantizedModel(AutoencodingModel):
             raise UserError(
                 f"{self.name}: the encoder gives vectors of {self.code_shape[-1]} numbers, the codebook of {size}"
             )
-        self.add_state("code_counts", tf.zeros([self.codes_known]).numpy())
-        self.add_state("code_sums", tf.zeros([self.codes_known, size]).numpy())
+        self.add_state("code_counts", tf.zeros([self.codes_known]).numpy(), of=["codebook"])
+        self.add_state("code_sums", tf.zeros([self.codes_known, size]).numpy(), of=["codebook"])
 
     @property
     def phases(self) -> list[Phase]:

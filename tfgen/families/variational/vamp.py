@@ -58,15 +58,17 @@ class VampModel(VariationalModel):
     def prepare(self, train: Examples, held_out: Examples | None) -> None:
         """Sets the learned images to training images, before the first step; further as the base."""
         super().prepare(train, held_out)
-        if int(self.step):
+        kept = {id(n): n for n in (self.networks["pseudo_inputs"], self.best("pseudo_inputs"))}.values()
+        tables = [network.get_layer("pictures").embeddings for network in kept]
+        if not all(map(self.untouched, tables)):
             return
         rows = np.random.default_rng(self.seed).choice(len(train), self.components, self.components > len(train))
         images = self.as_unit_images(tf.constant(train.gather(np.sort(rows))[self.data_field]))
         # away from 0 and 1, where the sigmoid has no slope
         images = tf.clip_by_value(images, 0.02, 0.98)
         logits = tf.reshape(tf.math.log(images) - tf.math.log1p(-images), [self.components, -1])
-        for network in {id(n): n for n in (self.networks["pseudo_inputs"], self.best("pseudo_inputs"))}.values():
-            network.get_layer("pictures").embeddings.assign(logits)
+        for table in tables:
+            table.assign(logits)
 
     def posteriors_at(self, components: tf.Tensor, step: Step) -> Fields:
         """Returns q(z|u_k) of the numbers k in `components`, int64 [N]: `z_mean`, `z_log_var` float32 [N, D]."""
