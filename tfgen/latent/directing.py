@@ -76,7 +76,9 @@ def directions(
     if not rows:
         raise UserError(f"{lines[0]}: give num= more, or train longer")
     settings = {"attribute": attribute, "num": len(latents), "seed": seed, "judge": judge.described()}
-    return Exploration("directions", sheet(np.concatenate(rows), steps), values, tuple(lines), settings)
+    return Exploration(
+        "directions", sheet(np.concatenate(rows), steps, names=tuple(values)), values, tuple(lines), settings
+    )
 
 
 def _wanted(space, judge, attribute):

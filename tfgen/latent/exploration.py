@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,11 +92,13 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def sheet(pictures: np.ndarray, columns: int, padding: int = 2) -> np.ndarray:
-    """Returns pictures uint8 [N, H, W, C] in rows, small ones enlarged."""
+def sheet(pictures: np.ndarray, columns: int, padding: int = 2, names: Sequence[str] = ()) -> np.ndarray:
+    """Returns pictures uint8 [N, H, W, C] in rows, small ones enlarged, with the names of the rows, if any, beside."""
     from tfgen.sampling.grids import enlarged
+    from tfgen.sampling.lettering import beside
 
-    return enlarged(images.grid(pictures, columns, padding), pictures.shape[1:])
+    made = enlarged(images.grid(pictures, columns, padding), pictures.shape[1:])
+    return beside(names, made) if names else made
 
 
 def checked(**numbers: Any) -> None:

@@ -53,4 +53,4 @@ def traverse(space: Space, *, dimensions: int = 10, steps: int = 9, seed: int = 
         values |= {"activity": active.variances, "active": int(active)}
         lines.append(f"{values['active']} of {space.dim} dimensions are active")
     settings = {"dimensions": dimensions, "steps": steps, "seed": seed, "quantiles": QUANTILES}
-    return Exploration("traverse", sheet(pictures, steps), values, tuple(lines), settings)
+    return Exploration("traverse", sheet(pictures, steps, names=values["names"]), values, tuple(lines), settings)

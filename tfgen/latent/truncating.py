@@ -59,7 +59,8 @@ def truncation(
     values["real"] = found = _scores(real, gathered(train, chosen(len(train), num, seed))[0])
     lines.append("real images: " + ", ".join(f"{name} {value:.4g}" for name, value in found.items()))
     settings = {"scales": list(scales), "num": num, "seed": seed, "extractor": repr(real.extractor)}
-    return Exploration("truncation", sheet(np.concatenate(rows), len(rows[0])), values, tuple(lines), settings)
+    picture = sheet(np.concatenate(rows), len(rows[0]), names=[f"{scale:g}" for scale in scales])
+    return Exploration("truncation", picture, values, tuple(lines), settings)
 
 
 def _scores(real, pictures):

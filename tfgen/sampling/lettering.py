@@ -38,7 +38,12 @@ def caption_rows(samples: np.ndarray, texts: Sequence[str]) -> np.ndarray:
         made = samples[known == text]
         row[: len(made)] = made
     sheet = enlarged(images.grid(cells.reshape(-1, *samples.shape[1:]), columns), samples.shape[1:])
-    return np.concatenate([_margin(shown, len(sheet), sheet.shape[-1]), sheet], axis=1)
+    return beside(shown, sheet)
+
+
+def beside(texts: Sequence[str], sheet: np.ndarray) -> np.ndarray:
+    """Returns a sheet, uint8 [H, W, C], with a text to the left of each of its rows, which are as many as texts."""
+    return np.concatenate([_margin(texts, len(sheet), sheet.shape[-1]), sheet], axis=1)
 
 
 def _margin(texts, height, channels):
