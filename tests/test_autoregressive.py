@@ -339,3 +339,9 @@ def test_training_sees_augmented_images_and_a_likelihood_the_images_themselves(o
     assert blank < 1.0 < history["val_nll"][-1]
     model.save(tmp_path / "model.keras")
     assert keras.saving.load_model(tmp_path / "model.keras").augment == tfgen.augment.translate(0.99)
+
+
+def test_as_many_rows_as_channels_are_refused():
+    """Keras would add a bias of channels to rows, and sampling row by row would follow another distribution."""
+    with pytest.raises(UserError, match="another number of rows than of channels"):
+        pixelcnn_network((3, 4, 3), BINARY, 3, 1)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tfgen.data.arrays import finish
+from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
-from tfgen.evaluation import Score, Settings, check_comparable, evaluate_samples
+from tfgen.evaluation import Score, Settings, check_comparable, classification, evaluate_samples
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.corruptions import blurred, noisy, without_a_class
 from tfgen.evaluation.files import read_samples
@@ -526,3 +527,17 @@ def test_a_callback_evaluates_every_nth_epoch_on_the_validation_split(source, mo
     assert history["kid"] == [row["kid"] for row in seen.scores]
     said = capsys.readouterr().out
     assert "best kid" in said and "last kid" in said
+
+
+@pytest.mark.parametrize("samples, seen", [(30, 20), (5, 5)])
+def test_both_classifiers_of_an_accuracy_score_see_as_many_images(monkeypatch, samples, seen):
+    sizes = []
+    monkeypatch.setattr(classification, "_accuracy", lambda x, y, *more: sizes.append((len(x), len(y))) or 0.5)
+    images, labels = np.zeros((30, 8, 8, 1), np.uint8), np.arange(30) % 2
+    fields = {"image": Field("image", (8, 8, 1)), "label": Field("label", range=(0, 2))}
+    train = Arrays({"image": images[:20], "label": labels[:20]}, fields)
+    source = Source("twenty", fields, {"train": train, "test": train})
+    given = images[:samples], labels[:samples]
+    found = classification.classification_accuracy_score(*given, source, say=lambda line: None)
+    assert sizes == [(seen, seen)] * 2
+    assert found["classification_accuracy_score"].protocol["fake"]["count"] == seen

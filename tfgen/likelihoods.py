@@ -62,8 +62,9 @@ class Likelihood(Value):
         return None
 
     def heads(self, raw: Callable[[str], keras.KerasTensor], name: str = "image") -> dict[str, keras.KerasTensor]:
-        """Returns the decoder's outputs, `image` (mean of p(x|z)) and the parameters, of `raw(name)` [B, H, W, C].
+        """Returns the decoder's outputs, `image` and the parameters, of `raw(name)` [B, H, W, C].
 
+        `image` is the mean of p(x|z), of a discretised logistic its location, from which the mean differs near 0 and 1.
         `name` is that of the layer of the mean, which may not be that of an input.
         """
         raise NotImplementedError

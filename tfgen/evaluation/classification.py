@@ -24,8 +24,8 @@ def classification_accuracy_score(
 ) -> dict[str, Score]:
     """Returns the accuracy on held-out images of a classifier trained on labelled samples; floor: on real images.
 
-    A small convolutional network, Adam, 12 epochs. The classifier of the floor is trained on as many real images as
-    there are samples, so that the two differ in their training images alone.
+    A small convolutional network, Adam, 12 epochs. The classifier of the floor is trained on as many real images, and
+    where there are more samples than these, the first ones alone count: the two differ in their training images alone.
 
     Args:
         images: samples uint8 [N, H, W, C], in memory or in shards.
@@ -45,13 +45,15 @@ def classification_accuracy_score(
     number = source.num_classes or int(np.max(labels)) + 1
     test = gathered(source.splits[split], np.arange(len(source.splits[split])))
     train = source.splits["train"]
-    real = gathered(train, chosen(len(train), len(images), seed))
+    count = min(len(images), len(train))
+    real = gathered(train, chosen(len(train), count, seed))
+    fake = np.asarray(images)[:count], np.asarray(labels)[:count]
     say("  training two classifiers, one on samples and one on real images")
-    accuracy, ceiling = (_accuracy(x, y, *test, number, seed) for x, y in ((images, labels), real))
+    accuracy, ceiling = (_accuracy(x, y, *test, number, seed) for x, y in (fake, real))
     protocol = {
         "version": 1,
         "real": {"dataset": source.name, "split": split, "count": len(test[0])},
-        "fake": {"count": len(images)},
+        "fake": {"count": count},
         "parameters": {"network": "conv 32-64, dense 128", "epochs": EPOCHS, "batch_size": BATCH, "seed": seed},
     }
     score = share(accuracy, len(test[0]), floor=ceiling, protocol={**protocol, "interval": INTERVAL})
@@ -76,7 +78,7 @@ def _accuracy(images, labels, test_images, test_labels, number, seed):
     model = _classifier(keras, images.shape[1:], number)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=False)
-    model.fit(np.asarray(images), np.asarray(labels), batch_size=BATCH, epochs=EPOCHS, verbose=0)
+    model.fit(images, labels, batch_size=BATCH, epochs=EPOCHS, verbose=0)
     return float(np.mean(model.predict(test_images, batch_size=500, verbose=0).argmax(axis=1) == test_labels))
 
 

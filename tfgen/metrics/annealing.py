@@ -1,8 +1,8 @@
 """log p(x) of decoders and generators by annealed importance sampling: Neal 2001, Wu et al. 2017, Grosse et al. 2015.
 
 The chains move in an unbounded space, where the prior is N(0, I): a latent z of another prior is a smooth function of
-such a u (low + (high - low) Phi(u) of a uniform prior, u / |u| of a spherical one), and p(x) = E_u[p(x|z(u))]. The path
-from prior to posterior is the geometric one, f_b(u) = N(u; 0, I) p(x|z(u))^b.
+such a u (low + (high - low) Phi(u) of a uniform prior, sqrt(D) u / |u| of a spherical one), and p(x) = E_u[p(x|z(u))].
+The path from prior to posterior is the geometric one, f_b(u) = N(u; 0, I) p(x|z(u))^b.
 """
 
 import dataclasses

@@ -44,7 +44,8 @@ def active_units(
     """Counts latents i with Var_x(E_q(z_i|x)[z_i]) > threshold: Burda et al. 2016, section 5.2.
 
     Args:
-        model: a `GenerativeModel` with `encode`, whose first entry is E_q(z|x)[z].
+        model: a `GenerativeModel` with `encode`, whose first entry is E_q(z|x)[z]; that of `iaf_vae`, the flow of the
+            mean of its first normal distribution, is near it, as the flow is not linear.
         images: [N, H, W, C], uint8 or float in [0, 1], at least 2; prepared as in training.
         threshold: of the variance (ddof 1) over images; the paper's, for a prior with variance 1.
         seed: of a dynamic binarisation.
@@ -65,7 +66,7 @@ def active_units(
 def means(model: "GenerativeModel", images: ArrayLike, seed: int = 0, conditions: dict | None = None) -> np.ndarray:
     """Returns the first code of every image, float64 [N, D]: the mean of q(z|x) of a variational model.
 
-    Arguments as in `active_units`.
+    Of `iaf_vae`, the flow of the mean of its first normal distribution. Arguments as in `active_units`.
     """
     from tfgen.metrics.inputs import Inputs  # here: the other metrics of this file need no TensorFlow
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers
 
+from tfgen.errors import UserError
 from tfgen.likelihoods import Likelihood
 
 LINK = "link_"  # names of the layers begin so by which the maps of the pixels above enter those of the row
@@ -39,6 +40,9 @@ def pixelcnn_network(
         head_width: channels before the outputs.
         dilations: of the gated layers in turn: how far apart the pixels above are that a kernel sees. In its own row
             it sees neighbours: what is drawn value by value stays as narrow.
+
+    Raises:
+        UserError: colour of as many rows as channels.
     """
     image = keras.Input(tuple(shape), name="image")
     grid = _Grid(tuple(shape))
@@ -134,6 +138,8 @@ class _Grid:
         if self.channels == 1:
             return layers.Conv2D(width, 1, name=name)(x)
         height, columns, channels = self.shape
+        if height == channels:  # Keras 3.15 would add the bias of a single unit row by row
+            raise UserError(f"a PixelCNN needs another number of rows than of channels, got {self.shape}")
         x = layers.Reshape((height, columns, channels, x.shape[-1]))(x)
         # convolutions cannot tell which channel a column is of
         x = layers.EinsumDense("bhwci,cio->bhwco", (None, None, channels, width), bias_axes="co", name=name)(x)

@@ -15,8 +15,9 @@ def total_correlation(codes: Codes) -> tf.Tensor:
     """Returns an estimate of KL(q(z) || prod_d q(z_d)) in nats, q(z) the mean of q(z|x) over images; a scalar.
 
     q(z) is the mean over the N images of the batch: minibatch-weighted sampling, Chen et al. 2018, appendix C.1,
-    without the size of the data set, which adds a constant. It is biased upwards, since each z is a draw for one of
-    these images.
+    without the size of the data set, which adds a constant. It is biased: upwards where dimensions depend little on
+    each other, since each z is a draw for one of these images; and as it is at most (D - 1) log N, downwards where they
+    depend strongly.
     """
     # log q(z_i,d | x_j), [N, N, D]
     log_q = normal_log_prob(codes.z[:, None], codes.mean[None], codes.log_var[None])
