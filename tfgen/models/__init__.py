@@ -1,7 +1,7 @@
 """Named models: the table of builders, and `build_model`. Importing this imports no TensorFlow."""
 
 import contextlib
-import pathlib
+import inspect
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -314,7 +314,7 @@ def _build(
     # here, so that builders of plugins need not seed; a builder without a `seed` draws as Keras does where it is called
     seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
     with contextlib.nullcontext() if seed is None else seeded(seed):
-        model = _within_memory(name, lambda: builder(fields, **values.keyword_arguments(builder, resolved, usage)))
+        model = _made_by(builder, name, fields, values.keyword_arguments(builder, resolved, usage))
     if not isinstance(model, GenerativeModel) or not model.compiled:
         known = "" if model is None or isinstance(model, GenerativeModel) else ", which is no tfgen.GenerativeModel"
         got = "None" if model is None else f"a {type(model).__name__}{known or ' that is not compiled'}"
@@ -323,16 +323,19 @@ def _build(
     return model, [*values.without_effect(builder, resolved, usage), *sorted(displaced)]
 
 
-def _within_memory(name: str, build: "Callable[[], GenerativeModel]") -> "GenerativeModel":
-    """Returns what `build` makes.
+def _made_by(
+    builder: Callable[..., Any], name: str, fields: "dict[str, Field]", arguments: dict[str, Any]
+) -> "GenerativeModel":
+    """Returns what a builder makes.
 
     Raises:
         UserError: memory does not hold it, or its weights have more elements than TensorFlow can count.
+        BuilderFailed: the builder of a plugin has raised something of its own.
     """
     import tensorflow as tf
 
     try:
-        return build()
+        return builder(fields, **arguments)
     except (MemoryError, tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError) as error:
         if isinstance(error, tf.errors.InvalidArgumentError) and "would have more than" not in error.message:
             raise
@@ -342,9 +345,12 @@ def _within_memory(name: str, build: "Callable[[], GenerativeModel]") -> "Genera
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # the builder of a plugin may raise anything
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        if pathlib.Path(last.filename).is_relative_to(pathlib.Path(__file__).parents[1]):
+        if builder.__module__.startswith("tfgen."):
             raise  # a fault of ours: its whole trace is wanted
+        frames = traceback.extract_tb(error.__traceback__)
+        code = getattr(inspect.unwrap(builder), "__code__", None)
+        own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+        last = (own or frames)[-1]  # what it calls may be Keras
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
         raise BuilderFailed(
             f"the builder of {name!r} failed in {last.filename}, line {last.lineno}: {reason:.300}"

@@ -73,14 +73,8 @@ def transfer(
             plans += _matched(model.averaged_networks[name], averaged.get(name, networks.get(name)))[0]
     whole = {name for name, (count, of) in taken.items() if count == of}
     for name, state in (states or {}).items():
-        mine, of = model.states.get(name), model.state_networks.get(name, ())
-        if (
-            mine is not None
-            and of
-            and whole.issuperset(of)
-            and tuple(mine.shape) == tuple(state.shape)
-            and mine.dtype == state.dtype
-        ):
+        mine, of = model.states.get(name), model.state_networks.get(name)
+        if mine is not None and of and whole.issuperset(of) and _alike(mine, state):
             plans.append((mine, state))
     if not plans:
         raise UserError(f"no weights of {origin} fit {model.name}: {_reason(model, networks, misfits)}")
