@@ -529,7 +529,7 @@ def test_what_a_network_that_gives_nothing_explains_by_hand():
 
 def test_parts_of_the_way_are_named_by_their_times(monkeypatch):
     monkeypatch.setattr(probes, "error_at", lambda model, batch, step, time: (tf.constant(time), 2.0))
-    found = probes.errors(types.SimpleNamespace(model=model(), batch={}, unseen=None))
+    found = probes.errors(types.SimpleNamespace(model=model(), batch={}, unseen=None, begun={"flow"}))
     expected = {"train_error": 0.5, "explained_early": 0.9, "explained_middle": 0.75, "explained_late": 0.6}
     assert {name: float(value) for name, value in found.items()} == pytest.approx(expected)
 

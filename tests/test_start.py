@@ -289,15 +289,16 @@ def test_the_first_fit_leaves_what_was_taken_over(name, options):
 
 
 def test_a_codebook_goes_on_from_the_use_of_its_codes():
-    there = tfgen.build_model("vq_vae", (8, 8, 1), codes=8, width=2)
+    small = {"width": 2, "prior_width": 2, "prior_blocks": 0}
+    there = tfgen.build_model("vq_vae", (8, 8, 1), codes=8, **small)
     there.fit(pictures_like(there, 0), batch_size=8, epochs=4, verbose=0)
-    here = started(there, codes=8, width=2)
+    here = started(there, codes=8, **small)
     assert float(np.sum(here.states["code_counts"])) > 1.0
     assert np.array_equal(here.states["code_sums"], there.states["code_sums"])
     here.fit(pictures_like(here, 0)[:4], batch_size=4, verbose=0)
     table, moved = (m.networks["codebook"].get_layer("vectors").embeddings.numpy() for m in (there, here))
     assert np.linalg.norm(moved - table) < 0.2 * np.linalg.norm(table)
-    other = tfgen.build_model("vq_vae", (8, 8, 1), codes=4, width=2)  # another codebook: its use begins anew
+    other = tfgen.build_model("vq_vae", (8, 8, 1), codes=4, **small)  # another codebook: its use begins anew
     transfer(other, there.networks, {}, "there", there.states)
     assert not np.any(other.states["code_counts"])
 
