@@ -1,14 +1,12 @@
 """Named models: the table of builders, and `build_model`. Importing this imports no TensorFlow."""
 
 import contextlib
-import inspect
-import traceback
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry import Registry
 from tfgen.domains import Count, Natural, check
-from tfgen.errors import BuilderFailed, UserError, shown
+from tfgen.errors import UserError, shown
 
 if TYPE_CHECKING:
     from tfgen.data.source import Field
@@ -301,6 +299,7 @@ def _build(
 ) -> "tuple[GenerativeModel, list[Idle]]":
     """Returns the model, and the options that have no effect on it; `given` are those that come from a user."""
     # here, since they import Keras
+    from tfgen.models.failures import made_by
     from tfgen.networks.seeding import seeded
     from tfgen.recipes import options as values
     from tfgen.training.model import GenerativeModel
@@ -314,47 +313,13 @@ def _build(
     # here, so that builders of plugins need not seed; a builder without a `seed` draws as Keras does where it is called
     seed = resolved.get("seed", takes["seed"].default) if "seed" in takes else None
     with contextlib.nullcontext() if seed is None else seeded(seed):
-        model = _made_by(builder, name, fields, values.keyword_arguments(builder, resolved, usage))
+        model = made_by(builder, name, fields, values.keyword_arguments(builder, resolved, usage))
     if not isinstance(model, GenerativeModel) or not model.compiled:
         known = "" if model is None or isinstance(model, GenerativeModel) else ", which is no tfgen.GenerativeModel"
         got = "None" if model is None else f"a {type(model).__name__}{known or ' that is not compiled'}"
         raise UserError(f"the builder of {name!r} must return a compiled model, got {got}: end it with `return model`")
     model.name = name  # a builder that calls another one gets a model of that one's name
     return model, [*values.without_effect(builder, resolved, usage), *sorted(displaced)]
-
-
-def _made_by(
-    builder: Callable[..., Any], name: str, fields: "dict[str, Field]", arguments: dict[str, Any]
-) -> "GenerativeModel":
-    """Returns what a builder makes.
-
-    Raises:
-        UserError: memory does not hold it, or its weights have more elements than TensorFlow can count.
-        BuilderFailed: the builder of a plugin has raised something of its own.
-    """
-    import tensorflow as tf
-
-    try:
-        return builder(fields, **arguments)
-    except (MemoryError, tf.errors.ResourceExhaustedError, tf.errors.InvalidArgumentError) as error:
-        if isinstance(error, tf.errors.InvalidArgumentError) and "would have more than" not in error.message:
-            raise
-        raise UserError(
-            f"the networks of {name} do not fit in memory: give smaller sizes, such as its width"
-        ) from error
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:  # the builder of a plugin may raise anything
-        if builder.__module__.startswith("tfgen."):
-            raise  # a fault of ours: its whole trace is wanted
-        frames = traceback.extract_tb(error.__traceback__)
-        code = getattr(inspect.unwrap(builder), "__code__", None)
-        own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
-        last = (own or frames)[-1]  # what it calls may be Keras
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
-        raise BuilderFailed(
-            f"the builder of {name!r} failed in {last.filename}, line {last.lineno}: {reason:.300}"
-        ) from error
 
 
 def check_image(field: "Field | None") -> None:
