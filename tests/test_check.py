@@ -14,6 +14,7 @@ from tfgen.check import COMMAND
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.guarantees import GUARANTEES, Guarantee, Subject, check_model, check_subject
+from tfgen.machine import startup
 from tfgen.models import MODELS
 from tfgen.networks.seeding import seeded
 
@@ -246,3 +247,16 @@ def test_options_of_a_recipe_that_others_make_idle_are_left_out():
     assert [finding.passed for finding in found] == [True]
     with pytest.raises(UserError, match="'heads' has no effect with network=dense"):
         check_model("flow_matching", {"network": "dense", "heads": 2}, only=("seed",))
+
+
+def test_devices_in_use_stay_as_they_are():
+    tf.constant(0)
+    before = tf.config.list_logical_devices("CPU")
+    startup.two_devices()
+    assert tf.config.list_logical_devices("CPU") == before
+
+
+def test_a_latent_without_a_batch_is_one_sentence():
+    model = gan()
+    with pytest.raises(UserError, match=r"takes inputs of shape \(3,\), got 'latent' of shape \(\)"):
+        model.decode_latents(np.zeros(3, np.float32))
