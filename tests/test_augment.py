@@ -199,7 +199,9 @@ def test_each_step_is_applied_with_the_probability_that_the_state_has():
         augment.adaptive(drive="test")
 
 
-@pytest.mark.parametrize("drive", [pytest.param("train", marks=pytest.mark.slow), "held_out"])
+@pytest.mark.parametrize(
+    "drive", [pytest.param("train", marks=pytest.mark.slow), pytest.param("held_out", marks=pytest.mark.plugins)]
+)
 def test_a_model_keeps_p_in_its_checkpoint_and_file(drive, photos, tmp_path):
     made = augment.chain(augment.adaptive(0.0, images=100, drive=drive, policy="translation"), augment.instance_noise())
     model = gan(augment=made)

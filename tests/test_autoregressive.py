@@ -109,7 +109,7 @@ def test_a_pixel_depends_on_all_pixels_in_reach_and_on_no_others():
     assert seen[1:8].any(axis=1).all() and not np.tril(turn_by_turn(model)).any()
 
 
-@pytest.mark.parametrize("name", ["pixelcnn", "vq_vae"])
+@pytest.mark.parametrize("name", ["pixelcnn", pytest.param("vq_vae", marks=pytest.mark.plugins)])
 def test_a_model_that_has_drawn_samples_can_be_saved_and_trained(tmp_path, name):
     """Sampling cuts the network in two, from which Keras gave the input another place."""
     sizes = {"width": 3, "blocks": 1} | ({"head_width": 4} if name == "pixelcnn" else {"prior_width": 3, "codes": 5})
@@ -326,7 +326,7 @@ def test_several_masks_train_resume_and_load(tmp_path, photos):
     assert (kernel != 0).all()
 
 
-@pytest.mark.parametrize("options", [{}, {"masks": 2}])
+@pytest.mark.parametrize("options", [{}, pytest.param({"masks": 2}, marks=pytest.mark.plugins)])
 def test_training_sees_augmented_images_and_a_likelihood_the_images_themselves(options, tmp_path):
     """A pixel that is shifted out of sight most often: what is learned is that there is none."""
     options = {"units": [8], "binarize": "static", "augment": "translate(0.99)", "ema": None, **options}

@@ -181,6 +181,7 @@ class Unregistered(layers.Layer):
         return tf.identity(x)
 
 
+@pytest.mark.plugins
 def test_what_cannot_be_saved_fails_by_that_alone(tmp_path):
     subject = Subject("odd", lambda fields, seed: gan(last=Unregistered(), seed=seed), FIELDS, tmp_path)
     chosen = [guarantee for guarantee in GUARANTEES if guarantee.name in ("seed", "trains", "saving", "shows")]

@@ -235,6 +235,7 @@ class Rows(keras.callbacks.Callback):
         self.rows.append((epoch, logs))
 
 
+@pytest.mark.plugins
 def test_an_epoch_resumed_at_its_start_or_in_its_middle_has_the_means_of_one_never_interrupted(photos, tmp_path):
     images = photos(5 * BATCH, SHAPE)
 

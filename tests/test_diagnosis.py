@@ -735,6 +735,7 @@ def test_a_run_whose_probe_fails_writes_its_models(tmp_path, shut, monkeypatch, 
 # Training is left as it is.
 
 
+@pytest.mark.plugins
 def test_training_is_the_same_to_the_bit_with_and_without_it(tmp_path):
     histories, digests = [], []
     for watched in (False, True):
@@ -823,6 +824,7 @@ def drive(monkeypatch):
     return run
 
 
+@pytest.mark.plugins
 def test_replicas_are_diagnosed():
     """Variables of replicas are no numbers, which NumPy makes of them."""
     images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1), dtype=np.uint8)

@@ -92,6 +92,7 @@ def trained(tmp_path_factory):
     return train(tmp_path_factory.mktemp("trained"), "1,2", QUICK)
 
 
+@pytest.mark.plugins
 @pytest.mark.parametrize("case", QUICK)  # SGD shows a wrong scale, which Adam hides
 def test_two_devices_train_as_one_does(case, trained):
     assert_equal(trained["1"], trained["2"], case)

@@ -100,6 +100,7 @@ def test_data_without_labels_have_no_classes_to_leave_out(tmp_path):
         without_classes(tfgen.load_dataset(f"npz:{tmp_path / 'plain.npz'}"), "0")
 
 
+@pytest.mark.plugins
 def test_each_image_of_the_test_split_has_codes_scores_and_areas(run, tmp_path, capsys):
     out = tmp_path / "codes.npz"
     assert COMMAND([f"--run={run.folder}", f"--out={out}", "--nll_k=3"]) == 0

@@ -255,7 +255,7 @@ CLASS_SCORES = {"smallest_class", "label_agreement", "inception_score"}
 @pytest.mark.parametrize(
     "classes, origin, reason",
     [
-        (3, None, "means knows 4 classes, and others has 3 others"),
+        pytest.param(3, None, "means knows 4 classes, and others has 3 others", marks=pytest.mark.slow),
         pytest.param(2, "quarters", "means knows 4 classes, and others has 2 others", marks=pytest.mark.slow),
         (4, None, "means finds the label of 0% of the real images of others alone"),
         pytest.param(

@@ -372,6 +372,7 @@ def test_the_flow_of_codes_leaves_the_autoencoder_as_it_is():
     assert int(flow.optimizers["autoencoder"].iterations) == 2 and int(flow.optimizers["flow"].iterations) == 4
 
 
+@pytest.mark.plugins
 def test_a_flow_of_codes_is_measured_from_its_own_stage_on():
     """Until then its network is as it was drawn, and its samples show no condition."""
     flow, images = coder(condition="label"), pictures(16)

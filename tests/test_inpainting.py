@@ -236,6 +236,7 @@ def test_pictures_of_a_folder_are_filled(run, tmp_path, monkeypatch):
         np.testing.assert_allclose(made["images"], flow.inpaint(images, mask), atol=1)
 
 
+@pytest.mark.plugins
 @pytest.mark.parametrize(
     "flag, sentence",
     [("--mask=nowhere", "--mask: expected a picture"), ("--seed=-1", "--seed"), ("--reverse", "cannot translate back")],

@@ -19,6 +19,9 @@ import tensorflow as tf
 from plugin_models.data import arrays, fields, write_npz
 
 import tfgen
+from tfgen.evaluation import Settings
+from tfgen.evaluation.subjects import evaluate_run
+from tfgen.report import write_report
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.savedmodel import export_savedmodel
 
@@ -35,7 +38,7 @@ LIMITS = {
 }
 OPTIONS = {"two_stage": {"first_steps": 4}}
 names = pytest.mark.parametrize("name", LIMITS)
-QUICK = ("own_flow_matching", "two_stage")  # a kind each; the others with the slow tests
+QUICK = ("two_stage",)  # of several stages; the others with the slow tests
 few_names = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in LIMITS]
 )
@@ -160,11 +163,10 @@ def test_a_stage_leaves_what_it_does_not_train_as_it_is():
 # In processes of their own.
 
 
-def run(*arguments, check=True, **options):
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "TFGEN_CACHE": str(options.pop("cache", "")) or None}
-    environ = {name: value for name, value in environ.items() if value}
+def run(*arguments, check=True):
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=ROOT / "tests", env=environ, capture_output=True, text=True, **options)
+    done = subprocess.run(command, cwd=ROOT / "tests", env=environ, capture_output=True, text=True)
     assert not check or done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done
 
@@ -205,7 +207,7 @@ def kill_after_a_checkpoint(command, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", in_processes)
-def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_reported(name, data, tmp_path):
+def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_reported(name, data, tmp_path, monkeypatch):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(*training(name, data, whole))
     assert kill_after_a_checkpoint(training(name, data, killed), killed)
@@ -221,12 +223,11 @@ def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_repo
     run("tfgen.sample", f"--run={whole}", plugin, "--num=8", f"--out={tmp_path / 'samples.npz'}")
     assert np.load(tmp_path / "samples.npz")["images"].shape == (8, 16, 16, 1)
 
-    few = ["--num=48", "--extractor=fashion_mnist", "--nll_images=8", "--nll_k=20", "--nocontrols"]
-    run("tfgen.evaluate", f"--run={whole}", plugin, *few, cache=tmp_path / "cache")
+    monkeypatch.setenv("TFGEN_CACHE", str(tmp_path / "cache"))
+    evaluate_run(whole, Settings(num=48, extractor="fashion_mnist", nll_images=8, nll_k=20, controls=False))
     scores = json.loads((whole / "evaluation.json").read_text())["metrics"]
     assert np.isfinite(scores["fd"]["value"])
-    run("tfgen.report", f"--run={whole}", plugin)
-    page = (whole / "report.html").read_text()
+    page = write_report([whole], tmp_path / "report.html").read_text(encoding="utf-8")
     assert name in page and "Left out" not in page
     assert (whole / "export" / "1" / "saved_model.pb").is_file()
 

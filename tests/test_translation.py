@@ -176,6 +176,7 @@ def test_a_run_leaves_a_sheet_and_a_signature(run):
     assert [tensor.name for tensor in network.inputs] == ["source"]
 
 
+@pytest.mark.plugins
 def test_pictures_of_a_folder_are_translated_under_their_names(run, tmp_path, capsys):
     folder = tmp_path / "drawings"
     (folder / "deep").mkdir(parents=True)
