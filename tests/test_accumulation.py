@@ -13,6 +13,9 @@ from tfgen.errors import UserError
 from tfgen.networks.seeding import seeded
 from tfgen.noise import Noise
 from tfgen.recipes.recipe import Recipe
+from tfgen.runs import job
+from tfgen.runs.layout import Layout
+from tfgen.training import accumulation
 
 SHAPE, LATENT, BATCH, CLASSES = (4, 4, 1), 3, 12, 3
 IMAGES = np.random.default_rng(0).integers(0, 256, (36, *SHAPE), dtype=np.uint8)
@@ -169,6 +172,15 @@ def test_batches_of_another_size_later():
     assert int(models[0].step) == 2 and distance(*models) < 1e-5
     with pytest.raises(tf.errors.InvalidArgumentError, match="evenly divide"):
         models[0].fit(IMAGES, LABELS, batch_size=8, verbose=0)
+
+
+def test_each_replica_has_a_share_that_is_divided(tmp_path):
+    accumulation.check(3, None, 12, 2)
+    with pytest.raises(UserError, match="does not divide a batch of 12, of which each of 2 replicas has 6, equally"):
+        accumulation.check(4, None, 12, 2)
+    recipe = Recipe("gan", "fashion_mnist_mini", batch_size=12, accumulate=4, distribute="mirrored", replicas=2)
+    with pytest.raises(UserError, match="of which each of 2 replicas has 6"):
+        job.set_up(recipe, Layout(tmp_path), "auto", None)
 
 
 def test_a_shared_pass_is_refused():

@@ -1,6 +1,7 @@
 """`stop=kid`: the weights of the best score are kept, and training goes on while the score falls."""
 
 import shutil
+import types
 
 import numpy as np
 import pytest
@@ -8,12 +9,15 @@ import pytest
 import tfgen
 from tfgen.data.arrays import Arrays
 from tfgen.data.source import Source
+from tfgen.data.unpaired import Unpaired
 from tfgen.diagnosis.stops import Stop, StopOnScore
 from tfgen.errors import UserError
 from tfgen.export.keras_files import read_keras_file
+from tfgen.runs import watching
 from tfgen.storage.origin import Stamp, stamp_folder, stamp_of, steps_of
 
 OPTIONS = {"network": "dense", "units": [4], "latent_dim": 2}
+KERNEL_SCORE = watching.kernel_score
 SCORES: dict[int, float] = {}  # by step; 0.5 at all others
 
 
@@ -26,7 +30,7 @@ def world(monkeypatch):
     monkeypatch.setattr("tfgen.runs.job.load_dataset", lambda *args, **options: source)
     monkeypatch.setattr("tfgen.diagnosis.callback.AT_LEAST", 10)
     score = lambda model: (SCORES.get(int(model.step), 0.5), 0.01)  # noqa: E731
-    monkeypatch.setattr("tfgen.runs.watching.kernel_score", lambda source: score)
+    monkeypatch.setattr("tfgen.runs.watching.kernel_score", lambda source, data_field: score)
     monkeypatch.setattr("tfgen.runs.job.export_savedmodel", only_stamped)
     SCORES.clear()
 
@@ -144,6 +148,42 @@ def test_a_noisy_score_that_falls_is_not_stopped_and_a_level_is():
             ended[name].append(next((n for n in range(1, 61) if stop.reason(rows[:n], [])), 61))
     assert np.mean(np.array(ended["fall"]) == 61) >= 0.8
     assert np.median(ended["level"]) <= 20 and 20 < np.median(ended["rise"]) <= 35
+
+
+def test_nothing_is_scored_before_all_that_samples_need_is_in_training():
+    begun = {"encoder"}
+    model = types.SimpleNamespace(networks={"encoder": None, "flow": None}, begun=lambda: frozenset(begun))
+    diagnosis = types.SimpleNamespace(model=model, epoch_steps=10, rows=[])
+    stop = StopOnScore("kid", lambda model: (0.5, 0.1))
+    assert stop.measure(diagnosis, {"step": 10}, False) == stop.measure(diagnosis, {"step": 15}, True) == {}
+    begun.add("flow")
+    assert stop.measure(diagnosis, {"step": 20}, False) == {"kid": 0.5, "kid_error": 0.1}
+    assert stop.measure(diagnosis, {"step": 25}, False) == {}
+
+
+@pytest.mark.parametrize("counts", [(30, 50), (50, 30)])
+def test_samples_are_compared_with_the_domain_that_the_model_makes(counts, monkeypatch):
+    """Pictures of A, dark, in place of B, bright, are far from B; those of B are not."""
+    rng = np.random.default_rng(0)
+    dark = rng.integers(0, 50, (counts[0], 8, 8, 1), np.uint8)
+    bright = rng.integers(200, 250, (counts[1], 8, 8, 1), np.uint8)
+    both = Unpaired(Arrays({"image": dark}), Arrays({"image": bright}))
+    source = Source("two", both.fields(), {"train": both, "validation": both}, extractor="fashion_mnist")
+    means = types.SimpleNamespace(features=lambda images: np.repeat(images.mean((1, 2, 3))[:, None] / 255.0, 3, axis=1))
+    monkeypatch.setattr(watching, "load_extractor", lambda name: means)
+
+    def translator(make):
+        def sample(number, conditions):
+            assert len(conditions["image"]) == number == 30
+            return make(conditions["image"])
+
+        conditions_for = lambda number, examples: {"image": examples.gather(np.arange(number))["image"]}  # noqa: E731
+        return types.SimpleNamespace(sample=sample, conditions_for=conditions_for)
+
+    score = KERNEL_SCORE(source, "other")
+    translated, _ = score(translator(lambda images: bright[: len(images)]))
+    unchanged, _ = score(translator(lambda images: images))
+    assert abs(translated) < 0.05 < 0.2 < unchanged
 
 
 def test_a_stop_of_ones_own_may_keep_weights():

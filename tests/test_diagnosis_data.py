@@ -1,6 +1,7 @@
 """What the diagnosis says of training images and of the length of a training, before and after it."""
 
 import json
+import types
 
 import keras
 import numpy as np
@@ -8,7 +9,15 @@ import pytest
 
 import tfgen
 from tfgen.data.source import Arrays, Examples, Field
-from tfgen.diagnosis.beginnings import few_updates, rates_too_high, root_mean_square, rules_from_start, too_few_steps
+from tfgen.data.unpaired import Unpaired
+from tfgen.diagnosis.beginnings import (
+    few_updates,
+    rates_too_high,
+    remarks_on_model,
+    root_mean_square,
+    rules_from_start,
+    too_few_steps,
+)
 from tfgen.diagnosis.data import remarks_on
 from tfgen.diagnosis.judge import judge
 from tfgen.networks.endings import warn_of_bounded_logits
@@ -215,6 +224,25 @@ def test_a_rate_that_is_large_beside_the_weights_is_named(make, rate, networks):
     assert all(f"rate of the {network} is" in text for network, (_, text) in zip(networks, found, strict=True))
     model.step.assign(1)
     assert rates_too_high(model) == []  # the weights are no longer those that it starts with
+
+
+@pytest.mark.parametrize(
+    "a, b, remark",
+    [
+        (strokes(600), strokes(150, seed=1), "other: few images: a network learns 150"),
+        (
+            RNG.integers(0, 4, (300, 12, 12, 1)).astype(np.uint8),
+            strokes(700),
+            "image: 300 of 300 training images looked",
+        ),
+    ],
+)
+def test_each_of_two_domains_is_looked_at_by_itself(a, b, remark):
+    """Pictures of the smaller one come several times in an epoch, which makes them no copies."""
+    both = Unpaired(Arrays({"image": a}), Arrays({"image": b}))
+    model = types.SimpleNamespace(fields=both.fields(), data_field="other", remarks=())
+    (found,) = remarks_on_model(model, both)
+    assert found.message.startswith(remark)
 
 
 def test_the_size_of_weights_is_that_of_all_together():

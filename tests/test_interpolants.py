@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfgen import interpolants
+from tfgen.errors import UserError
 from tfgen.recipes.conversion import convert, spell
 
 ALL = [interpolants.straight(), interpolants.cosine(), interpolants.cosine(0.01), interpolants.linear_betas()]
@@ -58,6 +59,12 @@ def test_the_error_of_data_by_hand(target, factor):
     """At a signal-to-noise ratio of 9: 1 / SNR of the noise, 1 / (SNR + 1) of v (Hang et al. 2023, section 3.4)."""
     mixture = interpolants.Mixture(*(tf.constant(v) for v in (math.sqrt(0.9), math.sqrt(0.1), 1.0, 1.0)))
     assert float(mixture.error_of_data(target)) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("offset", ["0", "0.5", "0.6"])
+def test_a_way_that_stands_still_or_runs_backwards_is_refused(offset):
+    with pytest.raises(UserError, match="offset"):
+        convert(f"cosine({offset})", interpolants.Interpolant)
 
 
 def test_they_are_named_in_options_and_saved(round_trip):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfgen.data import source
 from tfgen.data.pipeline import step_indexed, steps_per_epoch
 from tfgen.data.source import Arrays, Examples, Field
+from tfgen.data.unpaired import Unpaired
 from tfgen.errors import UserError
 
 
@@ -77,6 +78,11 @@ def test_any_integer_is_a_seed(seed):
 
 def test_the_rest_of_an_epoch_is_left_out():
     assert steps_per_epoch(numbered(11), 4) == 2
+    two = {n: Arrays({"image": np.zeros((n, 2, 2, 1), np.uint8)}) for n in (5, 11)}
+    assert steps_per_epoch(Unpaired(two[11], two[5]), 4) == 2 and steps_per_epoch(Unpaired(two[5], two[11]), 4) == 1
+    for both, field in ((Unpaired(two[11], two[5]), "other"), (Unpaired(two[5], two[11]), "image")):
+        with pytest.raises(UserError, match=f"A batch of 8 needs at least 8 examples, but there are 5 of {field}:"):
+            steps_per_epoch(both, 8)
     order = epochs(numbered(11), 4)
     assert [len(set(epoch.ravel())) for epoch in np.split(order, 2)] == [8, 8]
 

@@ -19,6 +19,7 @@ from tfgen.evaluation.evaluation import evaluate_model
 from tfgen.evaluation.settings import Settings
 from tfgen.families.translation import rules, scores
 from tfgen.metrics.score import HeldOut
+from tfgen.networks.translation import patch_discriminator
 from tfgen.noise import Noise
 from tfgen.runs.translating import translate_run
 from tfgen.translate import COMMAND
@@ -299,6 +300,14 @@ def test_each_domain_is_scored_by_its_own_pictures(counts, monkeypatch):
     found, _ = model.scores(held, Settings(metrics=list(scores.CYCLES)))
     shown = [found[name].protocol["parameters"]["pictures"] for name in scores.CYCLES]
     assert shown == list(counts) and len(np.unique(held.fields["other"], axis=0)) == counts[1]
+
+
+@pytest.mark.parametrize("size, depth", [(8, 3), (16, 4), (13, 5)])
+def test_a_discriminator_of_instances_sees_images_whose_maps_are_one_pixel(size, depth):
+    """Instance normalisation makes a map of one pixel 0, whatever the image."""
+    network = patch_discriminator((size, size, 1), width=2, depth=depth, norm="instance")
+    images = np.random.default_rng(0).uniform(-1, 1, (4, size, size, 1)).astype(np.float32)
+    assert float(np.ptp(network(images).numpy(), axis=0).min()) > 1e-6
 
 
 def test_one_pair_has_scores_without_intervals():

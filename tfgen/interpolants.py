@@ -6,14 +6,15 @@ dx_t / dt, by which samplers go. So every sampler works with every interpolant a
 
 import dataclasses
 import math
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import tensorflow as tf
 
-from tfgen.domains import Positive
+from tfgen.domains import Interval, Positive
 from tfgen.values import Value, serializable
 
 Target: TypeAlias = Literal["velocity", "v", "noise", "data"]
+Offset = Annotated[float, Interval(0.0, 0.5, low_open=True, high_open=True)]  # from a half on, the way runs backwards
 
 
 class Mixture(NamedTuple):
@@ -82,7 +83,7 @@ class Cosine(Interpolant):
     other one off. Here each end has half of it.
     """
 
-    offset: Positive = 0.004
+    offset: Offset = 0.004
 
     def mixed(self, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         speed = 0.5 * math.pi * (1.0 - 2.0 * self.offset)

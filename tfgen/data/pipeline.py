@@ -41,17 +41,20 @@ def in_order(examples: Examples, batch_size: int) -> tf.data.Dataset:
 def steps_per_epoch(examples: Examples | Mapping[str, np.ndarray], batch_size: int) -> int:
     """Returns the number of whole batches per epoch; the remaining examples of each permutation are left out.
 
+    Of two domains an epoch is one of the first.
+
     Raises:
-        UserError: there are fewer than `batch_size` examples.
+        UserError: there are fewer than `batch_size` examples, of any of two domains.
     """
-    size = len(_as_examples(examples))
-    steps = size // batch_size
-    if not steps:
-        raise UserError(
-            f"A batch of {batch_size} needs at least {batch_size} examples, but there are {size}: "
-            "lower the batch size or give more data."
-        )
-    return steps
+    parts = _as_examples(examples).parts()
+    for part in parts:
+        if len(part) < batch_size:
+            of = f" of {', '.join(part.fields())}" if len(parts) > 1 else ""
+            raise UserError(
+                f"A batch of {batch_size} needs at least {batch_size} examples, but there are {len(part)}{of}: "
+                "lower the batch size or give more data."
+            )
+    return len(parts[0]) // batch_size
 
 
 @dataclasses.dataclass(frozen=True)

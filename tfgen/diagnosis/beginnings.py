@@ -44,11 +44,23 @@ def remarks_on_model(
         train: examples of the training.
         conditions: the probe of the model's conditions, if it has any.
     """
-    declared = {**model.fields, **train.fields()}  # of data: a model need not know the number of classes
-    found = remarks_on(train, {name: declared[name] for name in model.fields}, model.data_field)
+    found = remarks_on_data(model, train)
     for probe in conditions:
         found += probe.remarks()
     return as_findings([*found, *model.remarks])
+
+
+def remarks_on_data(model: "GenerativeModel", train: Examples) -> list[Remark]:
+    """Returns the remarks on the training examples; of two domains, each has a number of pictures of its own."""
+    parts = train.parts()
+    if len(parts) == 1:
+        declared = {**model.fields, **train.fields()}  # of data: a model need not know the number of classes
+        return remarks_on(train, {name: declared[name] for name in model.fields}, model.data_field)
+    found = []
+    for part in parts:
+        for name, field in part.fields().items():
+            found += [(remark, f"{name}: {sentence}") for remark, sentence in remarks_on(part, {name: field}, name)]
+    return found
 
 
 def remarks_on_length(

@@ -114,9 +114,14 @@ class StopOnScore(Stop):
             raise UserError(f"stop={self.name} needs samples, and {model.name} cannot generate; leave it out")
 
     def measure(self, diagnosis: Watching, row: Row, last: bool) -> dict[str, float]:
-        """Returns the score and its error at the end of every `epochs` epochs, and of training."""
+        """Returns the score and its error at the end of every `epochs` epochs, and of training.
+
+        Nothing before all stages of the training have begun: until then a network that samples need makes noise.
+        """
         epoch, rest = divmod(row["step"], diagnosis.epoch_steps or 1)
         if not last and (rest or epoch % self.epochs):
+            return {}
+        if not diagnosis.model.begun().issuperset(diagnosis.model.networks):
             return {}
         value, error = self.score(diagnosis.model)
         found = {self.name: float(value), f"{self.name}_error": float(error)}

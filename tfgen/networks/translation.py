@@ -13,10 +13,13 @@ _MOST = 3  # doublings of the channels: 64, 128, 256, 512, 512, ...
 
 
 def normalized(x: keras.KerasTensor, norm: Norm, stddev: float | None) -> keras.KerasTensor:
-    """Returns x after batch normalisation, instance normalisation (Ulyanov et al. 2016), or as it is."""
+    """Returns x after batch normalisation, instance normalisation (Ulyanov et al. 2016), or as it is.
+
+    Instance normalisation leaves maps of one pixel as they are: it would make each of them 0, whatever the image.
+    """
     if norm == "batch":
         return batch_norm(x, stddev)
-    return layers.GroupNormalization(groups=-1)(x) if norm == "instance" else x
+    return layers.GroupNormalization(groups=-1)(x) if norm == "instance" and max(x.shape[1:3]) > 1 else x
 
 
 def fitted(x: keras.KerasTensor, shape: Sequence[int]) -> keras.KerasTensor:

@@ -267,7 +267,8 @@ def set_up(
     source = without_classes(source, recipe.leave_out)
     recipe = with_batch_size(recipe, source, paths, resume, strategy)
     size = update_size(recipe)
-    check_divisible(size, strategy.num_replicas_in_sync if strategy else recipe.replicas or 1)
+    replicas = strategy.num_replicas_in_sync if strategy else recipe.replicas or 1
+    check_divisible(size, replicas)
     with within(strategy):
         model, recipe, notes = settle(recipe, source.fields)
     for note in notes:
@@ -280,7 +281,7 @@ def set_up(
     model.steps_per_execution = recipe.steps_per_execution or every
     model.accumulate, model.stages = recipe.accumulate, parse_stages(recipe.stages) or model.stages
     check_stages(model.stages, model.phases, model.name)
-    accumulation.check(model.accumulate, model.needs_whole_batch, size)
+    accumulation.check(model.accumulate, model.needs_whole_batch, size, replicas)
     model.check_held_out(source.splits.get("validation"), size)
     check_stops(model, recipe, source)
     loggers_of(recipe, paths)
@@ -311,7 +312,8 @@ def with_batch_size(
         return recipe
     if strategy is not None:
         raise UserError("batch_size=auto measures the memory of one process; give a number beside distribute")
-    return recipe.replace(batch_size=batch_size.automatic(recipe, source.fields, len(source.splits["train"])))
+    fewest = min(map(len, source.splits["train"].parts()))
+    return recipe.replace(batch_size=batch_size.automatic(recipe, source.fields, fewest))
 
 
 def update_size(recipe: Recipe) -> int:
@@ -323,7 +325,7 @@ def plan(recipe: Recipe, source: Source, model: GenerativeModel, total: int, pat
     """Returns the plan of a run as text: the resolved recipe, parameter counts, steps."""
     size = update_size(recipe)
     counts = [f"{name}: {network.count_params():,} parameters" for name, network in model.networks.items()]
-    per_step, train, kind = size * model.parts, source.splits["train"], f"{model.data_field}s"
+    per_step, train, kind = size * model.parts, source.splits["train"], f"{model.fields[model.data_field].kind}s"
     per_epoch = model.steps_per_epoch(train, size)
     steps = f"{total} steps of {per_step} {kind}, {per_epoch} per epoch of {len(train)} {kind}"
     return "\n".join([json.dumps(recipe.to_json(), indent=2), *counts, f"to do: {steps}, into {paths.folder}"])

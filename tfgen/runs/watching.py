@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from tfgen.data.source import Source
+from tfgen.data.unpaired import of_field
 from tfgen.diagnosis.callback import Diagnosis
 from tfgen.diagnosis.stops import StopOnScore, stops_for
 from tfgen.errors import UserError
@@ -50,7 +51,10 @@ def callbacks_of(
     number = min(len(shown), ORIGINALS if model.data_dtype == "uint8" else POINTS)
     grid = SampleGrid(paths.samples, examples=shown.select(np.arange(number)))
     loggers = loggers_of(recipe, paths, grid)
-    stops = [StopOnScore("kid", kernel_score(source)) if name == "kid" else name for name in stops_of(recipe)]
+    stops = [
+        StopOnScore("kid", kernel_score(source, model.data_field)) if name == "kid" else name
+        for name in stops_of(recipe)
+    ]
     diagnosis = Diagnosis(train, held_out, folder=paths.folder, stop=stops, board=Boards(loggers))
     checkpoints.best = diagnosis.best_step
     per_epoch = model.steps_per_epoch(train, int(recipe.batch_size))
@@ -110,18 +114,25 @@ def check_comparable(source: Source) -> None:
         raise UserError(f"stop=kid compares samples with held-out images, and {source.name} has none")
 
 
-def kernel_score(source: Source, limit: int = 2000) -> Callable[[GenerativeModel], tuple[float, float]]:
+def kernel_score(
+    source: Source, data_field: str = "image", limit: int = 2000
+) -> Callable[[GenerativeModel], tuple[float, float]]:
     """Returns `f(model) -> (KID, standard error)` of samples against as many held-out images, at most `limit`.
+
+    Args:
+        source: the data set.
+        data_field: name of the images that the model makes: of two domains, samples are compared with that one.
+        limit: number of images.
 
     Raises:
         UserError: there are no held-out images, or no feature extractor for this data set.
     """
     check_comparable(source)
     held_out = source.splits["validation"]
-    images = [name for name, field in source.fields.items() if field.kind == "image"]
     extractor = load_extractor(default_extractor(source))
-    chosen = held_out.select(np.arange(min(len(held_out), limit)))
-    real = extractor.features(chosen.gather(np.arange(len(chosen)))["image" if "image" in images else images[0]])
+    targets = of_field(source, data_field).splits["validation"]
+    rows = np.arange(min(len(held_out), len(targets), limit))
+    chosen, real = held_out.select(rows), extractor.features(targets.gather(rows)["image"])
 
     def score(model: GenerativeModel) -> tuple[float, float]:
         fake = model.sample(len(real), conditions=model.conditions_for(len(real), examples=chosen))

@@ -21,20 +21,22 @@ Differentiated = tuple[dict[str, tf.Tensor], tf.Tensor | None, list[Gradient]]
 Differentiate = Callable[[Phase, Fields, Step, list[tf.Tensor]], Differentiated]
 
 
-def check(count: int, needs_whole_batch: str | None = None, batch_size: int | None = None) -> None:
-    """Raises UserError where `count` is below 1 or does not divide `batch_size`, or the model needs the whole batch.
+def check(count: int, needs_whole_batch: str | None = None, batch_size: int | None = None, replicas: int = 1) -> None:
+    """Raises UserError where `count` is below 1 or does not divide a batch, or the model needs the whole batch.
 
     Args:
         count: micro-batches per batch.
         needs_whole_batch: why the model cannot see its batch in parts, the start of a sentence, or None.
         batch_size: images per batch, or None where it is unknown.
+        replicas: that share the batch equally.
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 1:
         raise UserError(f"accumulate must be an integer of at least 1, got {count!r}")
     if count > 1 and needs_whole_batch:
         raise UserError(f"{needs_whole_batch}, which accumulate={count} is to avoid; leave one of the two out")
-    if batch_size is not None and batch_size % count:
-        raise UserError(f"accumulate={count} does not divide a batch of {batch_size} equally")
+    if batch_size is not None and batch_size // replicas % count:
+        share = f", of which each of {replicas} replicas has {batch_size // replicas}," if replicas > 1 else ""
+        raise UserError(f"accumulate={count} does not divide a batch of {batch_size}{share} equally")
 
 
 def in_parts(differentiate: Differentiate, count: int) -> Differentiate:
