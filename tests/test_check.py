@@ -13,7 +13,7 @@ import tfgen
 from tfgen.check import COMMAND
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.guarantees import GUARANTEES, Guarantee, Subject, check_model, check_subject
+from tfgen.guarantees import GUARANTEES, Guarantee, Subject, check_model, check_subject, checking
 from tfgen.machine import startup
 from tfgen.models import MODELS
 from tfgen.networks.seeding import seeded
@@ -261,3 +261,9 @@ def test_a_latent_without_a_batch_is_one_sentence():
     model = gan()
     with pytest.raises(UserError, match=r"takes inputs of shape \(3,\), got 'latent' of shape \(\)"):
         model.decode_latents(np.zeros(3, np.float32))
+
+
+@pytest.mark.parametrize("name, stages", [("latent_flow", ((("autoencoder",), 2), (("flow",), None))), ("vae", ())])
+def test_a_model_is_trained_in_the_stages_of_its_recipe(name, stages, monkeypatch):
+    monkeypatch.setattr(checking, "check_subject", lambda subject, *rest: subject.new().stages)
+    assert checking.check_model(name, {"width": 4}) == stages

@@ -15,11 +15,12 @@ from tfgen import data, models
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.guarantees import GUARANTEES, LeftOut, Subject
-from tfgen.guarantees.subject import random_values
+from tfgen.guarantees.subject import random_values, shortened
 from tfgen.guarantees.training import follows_from_the_seed
 from tfgen.models.common import seeded
 from tfgen.recipes.options import Options, annotation_of, option_parameters
-from tfgen.recipes.recipe import Recipe
+from tfgen.recipes.recipe import Recipe, default_recipe
+from tfgen.training.phases import parse_stages
 
 # a variant, which is another model with other formulas, is tested in test_variants.py
 NAMES = [n for n in models.MODELS._builtins if not hasattr(models.MODELS.get(n), "variant_of")]
@@ -62,7 +63,9 @@ def small(name, network=None, seed=0, **options):
     }
     recipe = Recipe.from_json({"model": name, "seed": seed, "options": sizes})
     options |= {} if network is None else {"network": network}
-    return models.build_from_recipe(recipe.replace(options=options), FIELDS)
+    model = models.build_from_recipe(recipe.replace(options=options), FIELDS)
+    model.stages = shortened(parse_stages(default_recipe(name).stages))  # of the recipe by which it is trained
+    return model
 
 
 def subject_of(name, folder, network=None):

@@ -12,9 +12,10 @@ from tfgen import models
 from tfgen.data import load_dataset
 from tfgen.data.source import Field
 from tfgen.errors import BuilderFailed, UserError, nearest
-from tfgen.guarantees.subject import Broken, LeftOut, Subject
+from tfgen.guarantees.subject import Broken, LeftOut, Subject, shortened
 from tfgen.guarantees.table import GUARANTEES, Guarantee
 from tfgen.recipes.recipe import default_recipe
+from tfgen.training.phases import parse_stages
 
 SAVING = "saving"  # of `GUARANTEES`
 FIELDS = {"image": Field("image", (16, 16, 1)), "label": Field("label", range=(0, 3)), "caption": Field("text")}
@@ -79,6 +80,7 @@ def check_model(
 
     def build(fields: Mapping[str, Field], seed: int):
         settled = models.settle(changed.replace(seed=seed), dict(fields), given)
+        settled.model.stages = shortened(parse_stages(settled.recipe.stages) or settled.model.stages)
         return settled.model
 
     with tempfile.TemporaryDirectory() as folder:

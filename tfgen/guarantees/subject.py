@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.training.checkpoints import Checkpoints
+from tfgen.training.phases import Stages
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -154,6 +155,11 @@ class Subject:
         digest, shown = model.digest(), self.shown(model)
         model.averages.resume(model.averages.values())  # what one call of fit to step 8 would have
         return Course(model, first, self.train(model, LAST), digest, shown)
+
+
+def shortened(stages: Stages) -> Stages:
+    """Returns the same stages of two steps each, the last one without end: a few steps reach the second."""
+    return tuple((phases, None if place == len(stages) - 1 else 2) for place, (phases, _) in enumerate(stages))
 
 
 def random_values(field: Field, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfgen.data.source import Field
 from tfgen.errors import UserError
-from tfgen.guarantees.subject import FIRST, LAST, LeftOut, Subject, require, same
+from tfgen.guarantees.subject import FIRST, LAST, LeftOut, Subject, require, same, shortened
 from tfgen.training.checkpoints import Checkpoints
 
 SHAPES = ((28, 28, 1), (16, 17, 1), (32, 32, 3), (24, 40, 3))
@@ -129,9 +129,8 @@ def _trained(subject, strategy):
     with strategy.scope() if strategy else tf.device("CPU:0"):
         model = subject.new()
         start = _vector(model)
-        stages = [(phases, 2 if index == 0 else None) for index, (phases, _) in enumerate(model.stages)]
         rates = {f"{name}_optimizer": keras.optimizers.SGD(0.01) for name in model.default_optimizers}
-        model.compile(**rates, stages=stages or None)
+        model.compile(**rates, stages=shortened(model.stages) or None)
     subject.train(model, 4)
     return start, _vector(model)
 
