@@ -17,6 +17,7 @@ from tfgen.diagnosis.callback import schedule
 from tfgen.diagnosis.general import divergence, standing_still
 from tfgen.diagnosis.judge import Judge, judge, rules_of
 from tfgen.diagnosis.probes import Probe, duplicates, ratio
+from tfgen.diagnosis.rules import Past, Row
 from tfgen.diagnosis.stops import StopOnScore
 from tfgen.errors import UserError
 from tfgen.families.adversarial import probes
@@ -632,6 +633,22 @@ def test_a_frozen_network_is_not_blamed_for_standing_still():
     assert not [name for name in names(seen) if name.endswith("stands_still")]
     assert not {"generator_weights", "generator_gradient"} & set(seen.rows[-1])
     assert {"discriminator_weights", "discriminator_gradient"} <= set(seen.rows[-1])
+
+
+@pytest.mark.parametrize(
+    "rate, blamed",
+    [
+        (1e-3, [20, 90, 98]),
+        (keras.optimizers.schedules.CosineDecay(1e-3, 100), [20, 90]),
+    ],  # of it 2.4 %, 0.1 % are left
+)
+def test_a_network_that_its_schedule_brings_to_rest_is_not_blamed(rate, blamed):
+    model = vae()
+    model.compile(keras.optimizers.Adam(rate))
+    (rule,) = [rule for rule in rules_of(model) if rule.name == "encoder_stands_still"]
+    past = Past()
+    past.add(Row(step=10, encoder_weights=3.0))
+    assert [step for step in (20, 90, 98) if rule.holds(Row(step=step, encoder_weights=3.0), past)] == blamed
 
 
 class WithTeacher(tfgen.VariationalModel):

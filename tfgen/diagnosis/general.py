@@ -1,7 +1,7 @@
 """Rules for every model: divergence, by losses, gradients and weights alone, and networks that stand still."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tfgen.diagnosis.rules import CALM, Finding, Past, Row, Rule
 from tfgen.training.phases import Phase, Stages
@@ -84,11 +84,18 @@ def loss_has_risen(loss: str, minimised: bool) -> Rule:
     return Rule(DIVERGED, holds, message, patience=2)
 
 
-def standing_still(network: str) -> Rule:
-    """Returns the rule for a network in training whose weights do not change from probe to probe."""
+def standing_still(network: str, at_rest: Callable[[Row], bool] = lambda row: False) -> Rule:
+    """Returns the rule for a network in training whose weights do not change from probe to probe.
+
+    Args:
+        network: its name.
+        at_rest: whether a schedule has brought it to rest by the step of a row, as cosines do at their end.
+    """
 
     def holds(row: Row, past: Past) -> bool:
         now = row[f"{network}_weights"]
+        if at_rest(row):
+            return False
         return past.previous is not None and abs(now - past.previous[f"{network}_weights"]) <= 1e-7 * abs(now)
 
     def message(row: Row, past: Past) -> str:

@@ -1,5 +1,6 @@
 """Judge: the application of rules to the rows of a run."""
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,8 @@ from tfgen.diagnosis.beginnings import rules_from_start
 from tfgen.diagnosis.conditions import condition_rules
 from tfgen.diagnosis.general import DIVERGED, dead_units, divergence, said_of_bad_step, standing_still
 from tfgen.diagnosis.rules import PATIENCE, Finding, Past, Row, Rule
+from tfgen.optimizers.rates import rate_at
+from tfgen.training.phases import updates_of
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -82,9 +85,23 @@ def rules_of(model: "GenerativeModel") -> tuple[Rule, ...]:
     except Exception as error:  # a model's own code is no reason to lose the rules on every model
         print(f"the model's rules failed and are left out: {str(error) or type(error).__name__:.200}", flush=True)
         own = ()
-    general = (*divergence(model.phases, model.networks, model.stages), *map(standing_still, model.networks))
-    general = (*general, *map(dead_units, model.networks))
+    still = (standing_still(name, functools.partial(at_rest, model, name)) for name in model.networks)
+    general = (*divergence(model.phases, model.networks, model.stages), *still, *map(dead_units, model.networks))
     return (*general, *rules_from_start(model), *condition_rules(model), *own)
+
+
+def at_rest(model: "GenerativeModel", network: str, row: Row) -> bool:
+    """Returns whether the schedules of all rates that a network trains with are near their end at the step of a row.
+
+    That is a hundredth of what they have been: an update then moves weights by less than float32 can hold.
+    """
+    used = {phase.optimizer for phase in model.phases if network in phase.trains} & model.optimizers.keys()
+    for name in used:
+        count = updates_of(name, model.phases, model.stages, int(row["step"]))
+        before = max(rate_at(model.optimizers[name], count * part // 8) for part in range(8))
+        if rate_at(model.optimizers[name], count) > 0.01 * before:
+            return False
+    return bool(used)
 
 
 def judge(rows: Iterable[Mapping[str, float]], rules: Sequence[Rule], patience: int = PATIENCE) -> list[Finding]:
