@@ -95,11 +95,12 @@ def at_rest(model: "GenerativeModel", network: str, row: Row) -> bool:
 
     That is a hundredth of what they have been: an update then moves weights by less than float32 can hold.
     """
-    used = {phase.optimizer for phase in model.phases if network in phase.trains} & model.optimizers.keys()
-    for name in used:
+    names = {phase.optimizer for phase in model.phases if network in phase.trains}
+    used = {name: optimizer for name, optimizer in model.optimizers.items() if name in names}
+    for name, optimizer in used.items():
         count = updates_of(name, model.phases, model.stages, int(row["step"]))
-        before = max(rate_at(model.optimizers[name], count * part // 8) for part in range(8))
-        if rate_at(model.optimizers[name], count) > 0.01 * before:
+        before = max(rate_at(optimizer, count * part // 8) for part in range(8))
+        if rate_at(optimizer, count) > 0.01 * before:
             return False
     return bool(used)
 
