@@ -439,6 +439,23 @@ def test_a_board_of_points_has_their_scores_alone():
     assert "Student's t; 2500 samples; learning rates as in each recipe." in "".join(lines)
 
 
+@pytest.mark.parametrize(
+    "names, sentence",
+    [
+        (["nll"], "Student's t; scores of held-out examples; learning rates"),
+        (["nll", "modes"], "Student's t; 2500 samples; learning rates"),
+        (["nll", "modes", "fd"], "Student's t; 9 samples against 9 images of the test split of set; features of means"),
+    ],
+)
+def test_the_sentence_on_the_protocol_is_of_the_score_that_says_most(names, sentence):
+    """A likelihood is of no samples, and a count of modes of no real images."""
+    held_out = {"version": 1, "real": {"dataset": "ring", "split": "test", "count": 500}, "parameters": {}}
+    known = {"nll": held_out, "modes": {"version": 1, "dataset": "ring", "fake": {"count": 2500}}}
+    found = {name: {"value": 1.0, "floor": None, "protocol": protocol} for name, protocol in known.items()}
+    runs = [Outcome("realnvp", 0, "done", 9, {name: (found | scores(2.0))[name] for name in names})]
+    assert sentence in markdown(summary(runs), runs, "c", True)
+
+
 def test_what_stands_in_a_translations_place_has_rows_of_its_own():
     pairs = {"psnr": {**scores(20.0)["fd"], "floor": 15.0, "protocol": {"parameters": {"floor": "bicubic"}}}}
     floors = {"bicubic": {"psnr": 15.0, "fd": 25.0}, "nearest": {"psnr": 14.0, "fd": 40.0}}

@@ -268,10 +268,12 @@ def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
     protocols = [score["protocol"] for one in outcomes for score in one.scores.values()]
     if not protocols:
         return "No run has been evaluated yet."
-    with_images = next((protocol for protocol in protocols if "real" in protocol), None)
-    found = f"{(with_images or protocols[0])['fake']['count']} samples"
-    if with_images:
-        real, extractor = with_images["real"], with_images["extractor"]
+    # a model's own scores, such as a likelihood, are of no samples, and those of points see neither images nor features
+    compared = next((one for one in protocols if {"real", "fake", "extractor"} <= one.keys()), None)
+    counted = compared or next((one for one in protocols if "fake" in one), None)
+    found = f"{counted['fake']['count']} samples" if counted else "scores of held-out examples"
+    if compared:
+        real, extractor = compared["real"], compared["extractor"]
         found += (
             f" against {real['count']} images of the {real['split']} split of {real['dataset']}; features of "
             f"{extractor['name']}@{extractor['version']} {extractor['sha256'][:8]}"
