@@ -38,6 +38,7 @@ class StandIn:
         self.stop_training, self.bad_weights, self.calls = False, [], []
 
     sources, counterparts = Sampling.sources, Abilities.counterparts
+    check_taken, sampling_conditions = Sampling.check_taken, lambda self, sampler: self.conditions
     conditions_for, _condition_rows = Sampling.conditions_for, Sampling._condition_rows
     _checked_labels, checked_rows = Sampling._checked_labels, Sampling.checked_rows
 

@@ -1,7 +1,9 @@
 """Priors fitted to codes: their formulas, their fit, and runs that sample by them."""
 
+import dataclasses
 import json
 import math
+import types
 
 import keras
 import numpy as np
@@ -10,12 +12,19 @@ import tensorflow as tf
 
 import tfgen
 from tfgen import samplers
+from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.evaluate import COMMAND as EVALUATE
+from tfgen.evaluation import evaluation
+from tfgen.evaluation.evaluation import evaluate_model
+from tfgen.evaluation.settings import Settings
 from tfgen.families.variational.second_stage import fit_two_stage
 from tfgen.fitted import Mixture, TwoStage, fit_mixture
 from tfgen.runs.priors import _read, codes, fit_prior, parsed
+from tfgen.runs.sampling import Draw, Request, opened, under_prior
+from tfgen.runs.sharding import recipe_of
 from tfgen.sample import COMMAND as SAMPLE
+from tfgen.sampling.asked import NOTHING
 
 SHAPE = (8, 8, 1)
 HALF = math.log(0.5)
@@ -212,3 +221,76 @@ def test_a_damaged_file_holds_no_prior(tmp_path):
     np.savez(path, weights_digest=np.array("digest"), **prior.arrays())
     assert _read(path, "gmm", "digest") == prior and _read(path, "gmm", "other") is None
     assert _read(path, "two_stage", "digest") is None and _read(tmp_path / "none.npz", "gmm", "digest") is None
+
+
+# A flow of codes is conditioned on a label, which its encoder and decoder do not know.
+
+
+@pytest.fixture(scope="module")
+def flow():
+    small = {"width": 4, "blocks": 1, "code_channels": 1, "code_width": 4, "condition": "label"}
+    return tfgen.build_model("latent_flow", SHAPE, 3, **small)
+
+
+@pytest.fixture(scope="module")
+def fitted(flow):
+    dim = flow.latent_dim
+    return samplers.latent(Mixture((1.0,), ((0.0,) * dim,), (tuple(map(tuple, np.eye(dim).tolist())),)))
+
+
+def test_a_condition_that_codes_do_not_know_is_refused_under_a_prior(flow, fitted):
+    sentence = "latent_flow decodes its latents without label, which has no effect: leave it out"
+    run = types.SimpleNamespace(model=flow, class_names=None)  # it has no data: the mistake is said before a fit
+    for refused in (
+        lambda: opened(run, Request(label="1", prior="normal")),
+        lambda: under_prior(run, "normal", given={"label": [1]}),
+        lambda: flow.sample(2, label=1, sampler=fitted),
+        lambda: evaluate_model(flow, source_of_labels(), Settings(num=2), conditions={"label": [1]}, sampler=fitted),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            refused()
+    with pytest.raises(UserError, match="latent_flow takes no lable: .* did you mean 'label'"):
+        under_prior(run, "normal", given={"lable": [1]})
+    assert flow.sample(2, label=1, sampler=samplers.euler(1)).shape == (2, *SHAPE)
+
+
+def test_samples_under_a_prior_are_asked_for_no_label(flow, fitted):
+    draw = Draw(flow, Request(num=3, prior="normal"), {}, None, fitted)
+    assert draw.asked(0, 3) == NOTHING and recipe_of(draw)["label"] is None
+    assert [made for _, made in draw.chunks(0, 3)] == [{}]
+    own = dataclasses.replace(draw, sampler=samplers.euler(1))
+    assert own.asked(0, 3).labels.tolist() == recipe_of(own)["label"] == [0, 1, 2]
+
+
+def source_of_labels():
+    images = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
+    fields = {"image": Field("image", SHAPE), "label": Field("label", range=(0, 3))}
+    held_out = Arrays({"image": images, "label": np.arange(4) % 3}, fields)
+    return Source("noise", fields, {"train": held_out, "test": held_out})
+
+
+def test_no_label_is_scored_under_a_prior(flow, fitted, monkeypatch):
+    scored = []
+
+    def evaluate_samples(samples, source, settings, labels, captions, *, subject, **how):
+        scored.append(labels)
+        return evaluation.Evaluation(subject)
+
+    monkeypatch.setattr(evaluation, "too_few", lambda *arguments: None)
+    monkeypatch.setattr(evaluation, "evaluate_samples", evaluate_samples)
+    for sampler in (fitted, samplers.euler(1)):
+        found = evaluate_model(flow, source_of_labels(), Settings(num=2, metrics=["fd"]), sampler=sampler, say=str)
+        assert ("conditions" in found.subject) == (sampler is not fitted)
+    assert scored[0] is None and scored[1].tolist() == [0, 1]
+
+
+def test_what_is_exported_under_a_prior_takes_no_label(flow, fitted):
+    names = lambda: {name: [spec.name for spec in end.inputs] for name, end in flow.endpoints().items()}  # noqa: E731
+    coding = {"encode": ["image"], "reconstruct": ["image"], "encode_png": ["image_bytes"]}
+    assert names() == {"sample": ["seed", "label"], "sample_png": ["seed", "label"], **coding}
+    flow.fitted_prior = fitted.prior
+    try:
+        assert names() == {"sample": ["seed"], "sample_png": ["seed"], **coding}
+        assert flow.sample(2).shape == (2, *SHAPE)
+    finally:
+        flow.fitted_prior = None

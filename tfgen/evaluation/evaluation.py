@@ -278,8 +278,8 @@ def evaluate_model(
     subject["seed"] = settings.seed
     if sampler is not None:
         subject["sampler"] = repr(sampler)
-    if model.conditions:
-        subject["conditions"] = stated_conditions(model, conditions, split=settings.split)
+    if stated := stated_conditions(model, conditions, split=settings.split, sampler=sampler):
+        subject["conditions"] = stated
     evaluation = Evaluation(subject)
     count = number_of_samples(source, settings)
     # a user who names scores of samples, or has no others, is told why there are none
@@ -294,7 +294,7 @@ def evaluate_model(
         other = model.data_field != "image" and field is not None and field.kind == "image"
         real = of_field(source, model.data_field) if other else source
         # the source of a pair says much of its image
-        shown = () if other or set(model.sources) <= set(conditions or {}) else (settings.split,)
+        shown = () if other or set(model.sources) & set(stated) <= set(conditions or {}) else (settings.split,)
         how: dict = {"subject": subject, "picture": picture, "shown": shown, "say": say}
         evaluation = evaluate_samples(samples, real, settings.of_samples(), labels, captions, **how)
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
@@ -347,7 +347,7 @@ def draw(
     stochastic = model.samples_stochastically
     say(f"sampling {num}{', pixels drawn from p(x|z)' if stochastic else ''}")
     examples = source.splits[settings.split]
-    check_rows(model, conditions, examples, source.name)
+    check_rows(model, conditions, examples, source.name, sampler)
     how: dict = {"seed": settings.seed, "stochastic": stochastic, "sampler": sampler}
     return drawn(model, num, given=conditions, examples=examples, **how)
 

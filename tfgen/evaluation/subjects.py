@@ -56,7 +56,7 @@ def evaluate_run(
     given_out, out = out, destination(out, default)
     source = run.source(dataset, data_dir, image_size)
     startup.start_tensorflow()
-    sampler = None if prior is None else under_prior(run, prior)
+    sampler = None if prior is None else under_prior(run, prior, given=given)
     subject = {"run": run.place, "recipe": run.recipe.to_json(), **({"prior": prior} if prior else {})}
     if conditions is not None:
         subject["conditions_file"] = {"path": str(conditions), "sha256": _file_digest(conditions)}

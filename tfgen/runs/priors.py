@@ -90,7 +90,7 @@ def codes(model: GenerativeModel, examples: Examples, seed: int = 0) -> np.ndarr
     parts = []
     for first in range(0, len(rows), CHUNK):
         batch = examples.gather(rows[first : first + CHUNK])
-        given = {name: batch[name] for name in model.conditions}
+        given = {name: batch[name] for name in model.coding_conditions}
         noise = Noise(seed, first, "prior/")
         parts.append(np.asarray(model.drawn_codes(batch[model.data_field], noise, conditions=given)))
     found = np.concatenate(parts)

@@ -87,11 +87,18 @@ class Draw:
 
     def asked(self, first: int, end: int) -> Asked:
         """Returns what samples first, ..., end - 1 are asked for."""
-        names = (self.model.label_field, self.model.text_field)
+        names = self.asked_fields
         if names == (None, None):  # conditions of other kinds, such as pictures, are not read for this
             return NOTHING
-        made = self.model.conditions_for(end - first, self.given, self.examples, first)
+        made = self.model.conditions_for(end - first, self.given, self.examples, first, self.sampler)
         return Asked(*(made.get(name or "") for name in names))
+
+    @property
+    def asked_fields(self) -> tuple[str | None, str | None]:
+        """The names of the label and of the text that samples are asked for, each None where there is none."""
+        taken = self.model.sampling_conditions(self.sampler)
+        label, text = (name if name in taken else None for name in (self.model.label_field, self.model.text_field))
+        return label, text
 
     def shape(self, number: int) -> tuple[int, ...]:
         """Returns the shape of `number` samples."""
@@ -151,8 +158,8 @@ def opened(run: Run, request: Request) -> Draw:
         model, request.sampler, request.sampling_steps, guidance=request.guidance, temperature=request.temperature
     )
     if request.prior is not None:
-        sampler = under_prior(run, request.prior, request.sampler or sampler)
-    return Draw(model, request, given, condition_examples(run, model, given), sampler)
+        sampler = under_prior(run, request.prior, request.sampler or sampler, given)
+    return Draw(model, request, given, condition_examples(run, model, given, sampler), sampler)
 
 
 def with_captions(model: GenerativeModel, captions: Sequence[str], given: dict) -> dict:
@@ -174,13 +181,15 @@ def with_captions(model: GenerativeModel, captions: Sequence[str], given: dict) 
     return {**given, model.text_field: list(captions)}
 
 
-def condition_examples(run: Run, model: GenerativeModel, given: dict) -> Examples | None:
+def condition_examples(
+    run: Run, model: GenerativeModel, given: dict, sampler: Sampler | None = None
+) -> Examples | None:
     """Returns the `Examples` whose rows are the conditions that are not given, or None if none are needed."""
-    if set(model.conditions) <= {*given, model.label_field if model.num_classes else None}:
+    if set(model.sampling_conditions(sampler)) <= {*given, model.label_field if model.num_classes else None}:
         return None  # the data are not loaded: they may be missing on this machine
     source = run.source()
     examples = source.splits.get("validation", source.splits["train"])
-    check_rows(model, given, examples, source.name)
+    check_rows(model, given, examples, source.name, sampler)
     return examples
 
 
@@ -222,21 +231,24 @@ def sampler_of(
     return dataclasses.replace(sampler, **settings)
 
 
-def under_prior(run: Run, prior: str, other: Any = None) -> Sampler:
+def under_prior(run: Run, prior: str, other: Any = None, given: dict | None = None) -> Sampler:
     """Returns the sampler of one pass from a prior that is fitted to the codes of the run's training images.
 
     Args:
         run: of a model that encodes.
         prior: the text of `--prior`.
         other: what else was asked for as a sampler.
+        given: conditions of the request by field name.
 
     Raises:
-        UserError: the model does not encode into latents, or another sampler is asked for.
+        UserError: the model does not encode into latents, or decodes them without a condition that was given; or
+            another sampler is asked for.
     """
     from tfgen import samplers
 
     if other not in (None, "latent", samplers.latent()):
         raise UserError(f"--prior={prior} is for one pass from a latent: leave the other sampler out")
+    run.model.check_taken(given or {}, samplers.latent())  # before the fit, which may take minutes
     return samplers.latent(prior_of(run, prior))
 
 

@@ -75,16 +75,16 @@ def fill_folder(
 
 def recipe_of(draw: Draw) -> dict:
     """Returns the plain values that determine the samples: weights, seed, conditions, sampler."""
-    model, request = draw.model, draw.request
+    model, request, (label, text) = draw.model, draw.request, draw.asked_fields
     classes: list[int] | None = None
-    if model.label_field is not None:
-        given = draw.given.get(model.label_field)
+    if label is not None:
+        given = draw.given.get(label)
         cycle = range(model.num_classes) if given is None and model.num_classes else given
         cycle = draw.asked(0, request.num).labels if cycle is None else cycle
         classes = [int(c) for c in np.atleast_1d(np.asarray(cycle))]
     captions: list[str] | None = None
-    if model.text_field is not None:
-        given = draw.given.get(model.text_field)
+    if text is not None:
+        given = draw.given.get(text)
         period = len(draw.examples or ()) if given is None else len(np.atleast_1d(given))
         captions = np.asarray(draw.asked(0, min(period, request.num)).captions).tolist()
     return {
@@ -92,7 +92,7 @@ def recipe_of(draw: Draw) -> dict:
         "seed": request.seed,
         "label": classes,
         "captions": captions,
-        "conditions": conditions_digest(model, request.num, draw.given, draw.examples),
+        "conditions": conditions_digest(model, request.num, draw.given, draw.examples, draw.sampler),
         "sampler": None if draw.sampler is None else repr(draw.sampler),
         "stochastic": request.stochastic,
         "shape": [model.data_field, *model.data_shape],

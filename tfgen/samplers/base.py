@@ -19,6 +19,10 @@ class Sampler(Value):
         """The number of times that the network runs for a sample."""
         return 1
 
+    def conditions(self, model: Any) -> tuple[str, ...]:
+        """Returns the names of the model's conditions that have an effect on its samples."""
+        return model.conditions
+
     def draw(
         self,
         model: Any,

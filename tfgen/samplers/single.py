@@ -22,6 +22,9 @@ class Latent(Sampler):
     def __repr__(self) -> str:
         return "Latent()" if self.prior is None else f"Latent({self.prior!r})"
 
+    def conditions(self, model: Any) -> tuple[str, ...]:
+        return model.coding_conditions
+
     def draw(
         self,
         model: Any,

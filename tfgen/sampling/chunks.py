@@ -25,7 +25,7 @@ def chunks(
     """
     # every chunk begins at a multiple of CHUNK: a row of another batch could be rounded differently
     for start in range(first - first % CHUNK, end, CHUNK):
-        rows = model.conditions_for(min(CHUNK, end - start), given, examples, start)
+        rows = model.conditions_for(min(CHUNK, end - start), given, examples, start, how.get("sampler"))
         # `model.sample` gives sample i number i mod n of n values: roll, so that sample `start` gets row 0
         turned = {name: np.roll(values, start, axis=0) for name, values in rows.items()}
         made = model.sample(min(CHUNK, end - start), start=start, conditions=turned, **how)
@@ -42,44 +42,47 @@ def drawn(
     return np.concatenate([made for made, _ in parts]), conditions
 
 
-def check_rows(model: Any, given: dict | None, examples: Examples | None, data: str) -> None:
+def check_rows(model: Any, given: dict | None, examples: Examples | None, data: str, sampler: Any = None) -> None:
     """Raises UserError if a condition is neither in `given` nor in `examples`, of the data set called `data`."""
     classes = model.label_field if model.num_classes else None
-    missing = [name for name in model.conditions if name not in (given or {}) and name != classes]
+    missing = [name for name in model.sampling_conditions(sampler) if name not in (given or {}) and name != classes]
     for name in missing:
         if examples is None or name not in examples.fields():
             known = f"{model.name} is conditioned on {name!r}, which {data} does not have"
             raise UserError(f"{known}: give --conditions=FILE.npz")
 
 
-def conditions_digest(model: Any, num: int, given: dict | None = None, examples: Examples | None = None) -> str | None:
+def conditions_digest(
+    model: Any, num: int, given: dict | None = None, examples: Examples | None = None, sampler: Any = None
+) -> str | None:
     """Returns the sha256 of the conditions of samples 0, ..., num - 1 without the label; None without any."""
-    names = [name for name in model.conditions if name != model.label_field]
+    names = [name for name in model.sampling_conditions(sampler) if name != model.label_field]
     if not names:
         return None
     found = hashlib.sha256()
     given = given or {}
     longest = max([len(np.atleast_1d(given[n])) if n in given else len(examples or ()) for n in names])
     for start in range(0, min(num, longest), CHUNK):  # after that they repeat
-        rows = model.conditions_for(min(CHUNK, num - start), given, examples, start)
+        rows = model.conditions_for(min(CHUNK, num - start), given, examples, start, sampler)
         for name in names:
             found.update(name.encode() + content_of(rows[name]))
     return found.hexdigest()
 
 
 def stated_conditions(
-    model: Any, given: dict | None = None, where: str | None = None, split: str | None = None
+    model: Any, given: dict | None = None, where: str | None = None, split: str | None = None, sampler: Any = None
 ) -> dict[str, str]:
-    """Returns name -> a description of the samples' values, for each condition of the model.
+    """Returns name -> a description of the samples' values, for each condition that they have.
 
     Args:
         model: a `GenerativeModel`.
         given: the conditions that the user gave.
         where: the file that they come from, or None.
         split: name of the split whose rows are the other conditions.
+        sampler: of the samples, by default the model's own.
     """
     stated, given = {}, given or {}
-    for name in model.conditions:
+    for name in model.sampling_conditions(sampler):
         if name in given:
             number = len(np.atleast_1d(given[name]))
             stated[name] = f"{number} of {where} in turn" if where else f"{number} given, in turn"

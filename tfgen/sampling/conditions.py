@@ -1,7 +1,7 @@
 """Conditions of samples: which fields of the data a model takes, their values in turn, and what is refused."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -15,6 +15,9 @@ from tfgen.data.classes import class_numbers
 from tfgen.data.source import Examples, Field
 from tfgen.errors import UserError, nearest
 from tfgen.networks.calling import input_names
+
+if TYPE_CHECKING:
+    from tfgen.samplers import Sampler
 
 Networks = dict[str, keras.Model]
 
@@ -33,7 +36,10 @@ class Conditioned:
     fields: dict[str, Field]
     data_field: str
 
-    if TYPE_CHECKING:  # of `Batches`: a definition here would hide it
+    if TYPE_CHECKING:  # of `Batches` and `Sampling`: a definition here would hide it
+
+        @property
+        def sampler(self) -> Sampler | None: ...
 
         def as_field(self, name: str, value: Any) -> tf.Tensor: ...
 
@@ -47,8 +53,13 @@ class Conditioned:
 
     @property
     def coding_conditions(self) -> tuple[str, ...]:
-        """Names of the conditions without which data are neither encoded nor reconstructed."""
+        """Names of the conditions without which data are neither encoded nor reconstructed, nor latents decoded."""
         return self.conditions
+
+    def sampling_conditions(self, sampler: "Sampler | None" = None) -> tuple[str, ...]:
+        """Returns the names of the conditions that a sampler takes, by default the model's own."""
+        sampler = self.sampler if sampler is None else sampler
+        return self.conditions if sampler is None else sampler.conditions(self)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -105,7 +116,12 @@ class Conditioned:
             self.class_names = list(field.names)
 
     def conditions_for(
-        self, n: int, given: dict[str, Any] | None = None, examples: Examples | None = None, start: int = 0
+        self,
+        n: int,
+        given: dict[str, Any] | None = None,
+        examples: Examples | None = None,
+        start: int = 0,
+        sampler: "Sampler | None" = None,
     ) -> dict[str, np.ndarray]:
         """Returns the conditions of samples start, ..., start + n - 1, by field name; {} of an unconditional model.
 
@@ -115,23 +131,31 @@ class Conditioned:
             examples: `Examples` whose rows are taken in turn for conditions that are not given. Labels that are not
                 given are all classes in turn.
             start: number of the first sample.
+            sampler: of the samples, by default the model's own; there may be conditions that it does not take.
 
         Raises:
             UserError: a name that is not a condition, values that do not fit, or a condition without values.
         """
         given = {name: value for name, value in (given or {}).items() if value is not None}
+        self.check_taken(given, sampler)
+        names = self.sampling_conditions(sampler)
+        places = np.arange(start, start + n)
+        left = [name for name in names if name not in given]
+        # beside a source or a vector of an example its own label belongs, not any class in turn
+        cycles = examples is None or all(self.fields[name].kind == "label" for name in left)
+        rows = {name: self._condition_rows(name, given.get(name), examples, places, cycles) for name in names}
+        return {name: values[places % len(values)] for name, values in rows.items()}
+
+    def check_taken(self, given: Iterable[str], sampler: "Sampler | None" = None) -> None:
+        """Raises UserError if one of the names is not a condition of the model, or has no effect under the sampler."""
         for name in given:
             if name not in self.conditions:
                 known = (
                     f"its conditions are {', '.join(self.conditions)}" if self.conditions else "it is not conditional"
                 )
                 raise UserError(f"{self.name} takes no {name}: {known}{nearest(name, self.conditions)}")
-        places = np.arange(start, start + n)
-        left = [name for name in self.conditions if name not in given]
-        # beside a source or a vector of an example its own label belongs, not any class in turn
-        cycles = examples is None or all(self.fields[name].kind == "label" for name in left)
-        rows = {name: self._condition_rows(name, given.get(name), examples, places, cycles) for name in self.conditions}
-        return {name: values[places % len(values)] for name, values in rows.items()}
+            if name not in self.sampling_conditions(sampler):
+                raise UserError(f"{self.name} decodes its latents without {name}, which has no effect: leave it out")
 
     def _condition_rows(
         self, name: str, given: Any, examples: Examples | None, places: np.ndarray, cycles: bool

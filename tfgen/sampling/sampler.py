@@ -78,7 +78,7 @@ class Sampling(Conditioned):
             ("batch_size", batch_size, Count),
         ):
             check(name, value, domain)
-        rows = self.conditions_for(int(n), self.with_label(label, conditions), start=int(start))
+        rows = self.conditions_for(int(n), self.with_label(label, conditions), start=int(start), sampler=sampler)
         return self.draw_rows(self.sample_from_seeds(sampler, bool(stochastic)), n, seed, rows, batch_size, start)
 
     def sampler_or_own(self, sampler: Sampler | None) -> Sampler:
@@ -190,7 +190,7 @@ class Sampling(Conditioned):
         """
         if self.sampler is None:
             return {}
-        inputs = (tf.TensorSpec([None], tf.int64, name="seed"), *map(self.spec, self.conditions))
+        inputs = (tf.TensorSpec([None], tf.int64, name="seed"), *map(self.spec, self.sampling_conditions()))
 
         def sample(seed: tf.Tensor, **conditions: tf.Tensor) -> dict[str, tf.Tensor]:
             return {self.data_field: self.samples_from_seeds(seed, conditions, networks)}

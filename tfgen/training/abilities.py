@@ -272,10 +272,10 @@ class Abilities(Sampling, Attributes):
         """Returns the signatures of a SavedModel by name.
 
         `encode` {image} -> codes, `encode_png` {image_bytes} -> codes, `reconstruct` {image} -> {image} and `classify`
-        {image} -> {logit, probability} are among them where a class overrides these methods; the conditions of the
-        model are inputs of all but the last, too.
+        {image} -> {logit, probability} are among them where a class overrides these methods; `coding_conditions` are
+        inputs of all but the last, too.
         """
-        inputs = (self.spec(self.data_field), *map(self.spec, self.conditions))
+        inputs = (self.spec(self.data_field), *map(self.spec, self.coding_conditions))
 
         def encode(**fields: tf.Tensor) -> Fields:
             return self.encode(fields.pop(self.data_field), conditions=fields, networks=networks)
