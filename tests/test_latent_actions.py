@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from tfgen import latent, priors
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.extractors.base import Extractor, compiled
-from tfgen.latent import exploring, expressions, vectors
+from tfgen.latent import directing, exploring, expressions, vectors
 from tfgen.latent.__main__ import COMMAND
 from tfgen.latent.discriminant import Discriminant
 from tfgen.latent.expressions import Concept
@@ -473,6 +474,21 @@ def test_labels_of_a_conditional_model_stay(tmp_path):
     assert latent.walk(found, frames=12, rows=1).frames.shape[0] == 12
     with pytest.raises(UserError, match="conditioned on the class, which no direction changes"):
         latent.directions(found, attribute="right")
+
+
+def test_a_label_that_latents_are_not_decoded_under_is_none():
+    """A flow of codes is conditioned on it, and neither their encoder nor their decoder."""
+    small = {"width": 4, "blocks": 1, "code_channels": 1, "code_width": 4, "condition": "label"}
+    model = tfgen.build_model("latent_flow", SHAPE, 2, **small)
+    with pytest.raises(UserError, match="latent_flow decodes its latents without label, which has no effect"):
+        latent.Space(model, source_of_halves(), label=1)
+    found = latent.Space(model, source_of_halves(labelled=False))
+    assert found.label_field is None and found.conditions(3) == {} and found.known(2)[1] == {}
+    judge = types.SimpleNamespace(names=NAMES, classes=2)
+    assert directing._wanted(found, judge, "right") == {"right": 1}
+    assert set(directing._wanted(found, judge, None)) == {"light", *NAMES}
+    pool = types.SimpleNamespace(space=found, conditions={})
+    assert vectors.Pool._conditions(pool, [], [Concept(1)], np.zeros((1, 2, 1), int)) == {}
 
 
 def test_concepts_are_shown_in_words():

@@ -35,7 +35,7 @@ def directions(
     on latents that it was not fitted to, beside `chance`, the share of the more frequent side. `with` says which share
     of 200 latents shows the attribute where they are, and 3 standard deviations along the direction and against it.
 
-    A conditional model has no directions of classes: its condition decides.
+    Where latents are decoded under a label there are no directions of classes: the label decides.
 
     Args:
         space: of the model.
@@ -84,11 +84,11 @@ def directions(
 def _wanted(space, judge, attribute):
     """Returns name -> number of the class, or None for light."""
     classes = {name: number for number, name in enumerate(judge.names)}
-    known = {"light": None, **({} if space.model.label_field else classes)}
+    known = {"light": None, **({} if space.label_field else classes)}
     if attribute is None:
         return known
     found = concept(attribute, judge.names, judge.classes)
-    if found.label is not None and space.model.label_field:
+    if found.label is not None and space.label_field:
         raise UserError(f"{space.model.name} is conditioned on the class, which no direction changes: give light")
     if found.label is not None and found.shade is not None or found.shade == 0:
         raise UserError(f"a direction is that of light, or of one class, got {attribute!r:.60}")

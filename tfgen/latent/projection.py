@@ -214,7 +214,7 @@ def _pictures(space, given, num):
     if given is None:
         rows = np.random.default_rng(0).permutation(len(space.held_out))[:num]
         batch = space.held_out.gather(rows)
-        return batch[space.model.data_field], {name: batch[name] for name in space.model.conditions}
+        return batch[space.model.data_field], {name: batch[name] for name in space.model.coding_conditions}
     if isinstance(given, (str, os.PathLike)):
         given = _read(given, num, space.model.data_shape)
     pictures = images.like(images.as_bytes(given)[:num], tuple(space.model.data_shape))

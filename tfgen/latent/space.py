@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from tfgen import samplers
 from tfgen.data.source import Examples, Source
 from tfgen.domains import Seed, check
 from tfgen.errors import UserError
@@ -31,7 +32,8 @@ class Space:
         model: a `GenerativeModel` with latents.
         source: the data set of the model, or a function without arguments that returns it; None where no real images
             are at hand, which some actions need.
-        label: class or classes of a conditional model, numbers or names, taken in turn; None: all in turn.
+        label: class or classes of a model that decodes latents under a label, numbers or names, taken in turn; None:
+            all in turn.
 
     Attributes:
         model: as given.
@@ -39,7 +41,7 @@ class Space:
         encodes: whether the model has an encoder.
 
     Raises:
-        UserError: the model has no latents, does not make images, or is not conditioned on a label.
+        UserError: the model has no latents, does not make images, or does not decode latents under a label.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Space:
         self.model, self.dim = model, int(model.latent_dim)
         self.encodes = "encode" in model.endpoints()
         self._given = model.with_label(label, None)
+        model.check_taken(self._given, samplers.latent())
         self._source = source
 
     @property
@@ -78,6 +81,12 @@ class Space:
         except UserError as error:
             return str(error)
         return None
+
+    @property
+    def label_field(self) -> str | None:
+        """The name of the label that latents are decoded under, or None; a flow of codes alone knows its label."""
+        name = self.model.label_field
+        return name if name in self.model.coding_conditions else None
 
     @property
     def held_out(self) -> Examples:
@@ -124,7 +133,7 @@ class Space:
 
     def codes_of(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         """Returns the codes float32 [N, dim] of a batch, field name -> array [N, ...]."""
-        conditions = {name: batch[name] for name in self.model.conditions}
+        conditions = {name: batch[name] for name in self.model.coding_conditions}
         codes = self.model.encode(batch[self.model.data_field], conditions=conditions)
         return np.asarray(next(iter(codes.values())), np.float32)
 
@@ -142,11 +151,11 @@ class Space:
     # Pictures.
 
     def conditions(self, count: int, start: int = 0) -> dict[str, np.ndarray]:
-        """Returns the conditions of samples start, ..., start + count - 1 by field name, {} without any."""
-        model = self.model
-        classes = {model.label_field} if model.label_field and model.num_classes else set()
-        examples = None if {*model.conditions} <= {*self._given, *classes} else self.held_out
-        return model.conditions_for(count, self._given, examples, start)
+        """Returns the conditions of latents start, ..., start + count - 1 by field name, {} without any."""
+        model, label = self.model, self.label_field
+        classes = {label} if label and model.num_classes else set()
+        examples = None if {*model.coding_conditions} <= {*self._given, *classes} else self.held_out
+        return model.conditions_for(count, self._given, examples, start, samplers.latent())
 
     def decode(self, latents: np.ndarray, conditions: dict[str, np.ndarray] | None = None) -> np.ndarray:
         """Returns images uint8 [N, H, W, C] of latents [N, dim], as samples are stored.
@@ -172,7 +181,7 @@ class Space:
         train = self.source.splits["train"]
         rows = np.random.default_rng(seed).permutation(len(train))[:count]
         batch = train.gather(rows)
-        return self.codes(train, rows), {name: batch[name] for name in self.model.conditions}
+        return self.codes(train, rows), {name: batch[name] for name in self.model.coding_conditions}
 
 
 def repeated(conditions: dict[str, np.ndarray], times: int) -> dict[str, np.ndarray]:

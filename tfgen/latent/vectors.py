@@ -202,7 +202,7 @@ class Pool:
     def _conditions(self, found, goals, picked):
         """Returns the conditions of the results: those of the last term, with the class that is expected."""
         given = {name: values[picked[:, -1, 0]] for name, values in self.conditions.items()}
-        label = self.space.model.label_field
+        label = self.space.label_field
         if label is not None:
             own = given[label]
             given[label] = np.asarray([own[i] if g.label is None else g.label for i, g in enumerate(goals)], np.int64)
