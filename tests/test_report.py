@@ -550,6 +550,19 @@ def test_runs_show_what_differs_and_share_their_charts(pages):
     assert drawn(pages["both"], "30 samples of cgan").shape == (10 * 18 + 2, 3 * 18 + 2)
 
 
+def test_a_setting_in_another_spelling_does_not_differ(folder):
+    one, two = folder("one", history_csv=GAN_HISTORY), folder("two", history_csv=GAN_HISTORY)
+    for run, options in (
+        (one, {"width": 4, "units": [8, 8], "prior": "uniform(-1, 1)"}),
+        (two, {"width": "4", "units": "8,8", "prior": "uniform(-1,2)"}),
+    ):
+        record = json.loads((run / "recipe.json").read_text())
+        (run / "recipe.json").write_text(json.dumps({**record, "recipe": {**record["recipe"], "options": options}}))
+    said = words(write_report([one, two], pictures=False))
+    assert "options.prior uniform(-1, 1) uniform(-1,2)" in said
+    assert "options.width" not in said and "options.units" not in said
+
+
 def test_shared_columns_are_overlaid(folder):
     first, second = (
         folder("one", history_csv=GAN_HISTORY),

@@ -6,6 +6,7 @@ import functools
 from tfgen.errors import UserError
 from tfgen.evaluation.differences import PAIRED, difference, in_words, replicates_of, within_error
 from tfgen.metrics.score import Score, check_comparable, other_floor
+from tfgen.recipes.comparison import canonical
 from tfgen.report import curves, pictures, scores
 from tfgen.report.evidence import Evidence
 from tfgen.report.markup import Markup, element, folded, joined, paragraph, section, table
@@ -35,10 +36,11 @@ def what_they_are(evidences: list[Evidence]) -> Markup:
     ]
     recipes = [scores.flat(e.recipe.to_json()) for e in evidences]
     names = dict.fromkeys(name for recipe in recipes for name in recipe if name not in ("model", "dataset"))
+    # those of --set are kept as text: "4" is no other value than 4
     differing = [
         [name, *(scores.text(recipe[name]) if name in recipe else "–" for recipe in recipes)]
         for name in names
-        if any(recipe.get(name) != recipes[0].get(name) for recipe in recipes)
+        if any(canonical(recipe.get(name)) != canonical(recipes[0].get(name)) for recipe in recipes)
     ]
     settings = folded("Settings in which they differ", table(head, differing), open_=True) if differing else None
     return joined(table(head, rows), settings)
