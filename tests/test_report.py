@@ -418,6 +418,23 @@ def test_only_the_graph_of_2015_makes_an_fid_and_old_scores_are_said_to_be_old(f
     assert "These scores are of step 10, and the run has come to step 30: evaluate it anew." in said
 
 
+def test_scores_of_the_step_that_was_kept_are_not_old(folder):
+    """A run under --stop=kid ends with the weights of its best score, from which no training goes on."""
+    run = folder(history_csv=GAN_HISTORY, evaluation_json=json.dumps(evaluation(subject={"step": 20})))
+    record = json.loads((run / "recipe.json").read_text())
+
+    def said(**kept):
+        (run / "recipe.json").write_text(json.dumps({**record, "kept": kept}))
+        return words(write_report([run], pictures=False))
+
+    found = said(step=20, last=30, by="kid", kid=0.02)
+    assert "These scores are of step 20, whose weights were kept for the best kid; training ended at step 30." in found
+    assert "evaluate it anew" not in found
+    assert "training ended at step 35." in said(step=20, last=35, by="kid"), "no row of the tables is of that step"
+    for kept in ({"step": 10, "last": 30}, {"step": 20, "last": 25}, {}):  # others were kept, or it was trained further
+        assert "of step 20, and the run has come to step 30: evaluate it anew" in said(**kept)
+
+
 def test_every_column_is_in_a_chart_and_what_is_no_chart_is_passed_over(folder):
     run = folder(history_csv=GAN_HISTORY, diagnosis_csv=DIAGNOSIS, diagnosis_json="[]")
     record = json.loads((run / "recipe.json").read_text())

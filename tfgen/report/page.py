@@ -182,10 +182,19 @@ def advice(evidence: Evidence) -> Markup:
 
 
 def age(evidence: Evidence, subject: dict) -> Markup | None:
-    """Returns a warning if the model has been trained further since its evaluation, whose subject is given."""
-    step = subject.get("step")
+    """Returns a note where the scores, whose subject is given, are of an earlier step than the last; else None.
+
+    It is a warning if the model has been trained further since, and not if that step is the one that was kept.
+    """
+    step, found = subject.get("step"), evidence.run.record.get("kept")
     if evidence.steps is None or not isinstance(step, int) or step == evidence.steps:
         return None
+    kept = found if isinstance(found, dict) else {}
+    last = kept.get("last")
+    # the tables may have no row of the last step, which need not end an epoch
+    if kept.get("step") == step and isinstance(last, int) and last >= evidence.steps:
+        said = f"These scores are of step {step:,}, whose weights were kept for the best {kept.get('by')}"
+        return paragraph(f"{said}; training ended at step {last:,}.", class_="note")
     return paragraph(
         f"These scores are of step {step:,}, and the run has come to step {evidence.steps:,}: evaluate it anew.",
         class_="warning",
