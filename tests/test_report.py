@@ -474,6 +474,14 @@ def test_large_pictures_are_made_small(tmp_path):
     assert 'width="800" height="400"' in shrunk and np.shape(decoded(Reader(shrunk).all("img")[0])) == (200, 400, 3)
 
 
+def test_the_film_is_of_noise_or_of_examples(folder):
+    """Films of models that reconstruct or translate have no noise, and a report without pictures loads no model."""
+    run = folder(history_csv=GAN_HISTORY)
+    images.save_gif(run / "samples" / "progress.gif", [np.zeros((8, 8), np.uint8)] * 2)
+    said = words(write_report([run], pictures=False))
+    assert "After each epoch of the training, from the same noise or the same examples." in said
+
+
 # Runs side by side.
 
 

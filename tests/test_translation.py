@@ -1,6 +1,7 @@
 """Translation: models of pairs and of two domains, their commands, scores and sheets."""
 
 import json
+import types
 
 import keras
 import numpy as np
@@ -21,6 +22,7 @@ from tfgen.families.translation import rules, scores
 from tfgen.metrics.score import HeldOut
 from tfgen.networks.translation import patch_discriminator
 from tfgen.noise import Noise
+from tfgen.report.pictures import samples
 from tfgen.runs.translating import translate_run
 from tfgen.translate import COMMAND
 
@@ -140,6 +142,22 @@ def test_two_domains_translate_both_ways():
     np.testing.assert_allclose(served * 255, back, atol=0.51)
     with pytest.raises(UserError, match="cannot translate back"):
         pix2pix().translate(pictures(1, (8, 8, 1)), reverse=True)
+
+
+@pytest.mark.parametrize(
+    "name, below",
+    [
+        ("pix2pix", "; below that, the real image of the pair."),
+        ("cyclegan", "; below that, the sample translated back."),
+    ],
+)
+def test_a_report_says_what_stands_below_translations(name, below):
+    values = {field: pictures(6, (8, 8, 1)) for field in ("image", "source" if name == "pix2pix" else "other")}
+    examples = Arrays(values)
+    model = tfgen.build_model(name, fields=examples.fields(), **TINY[name])
+    made = types.SimpleNamespace(model=model, class_names=None)
+    evidence = types.SimpleNamespace(run=made, held_out=(examples, "test"), recipe=tfgen.Recipe(name))
+    assert below in samples(evidence, 0)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def film(evidence: Evidence) -> Markup | None:
         width, height = picture.size
         if len(content) > FILM_BYTES:
             content = smaller_film(picture)
-    said = "The same noise after each epoch of the training."
+    said = "After each epoch of the training, from the same noise or the same examples."
     animation = captioned(shown(data_uri(content, "gif"), width, height, "samples after each epoch, animated"), said)
     return folded("Play or stop", animation, open_=True)  # folding stops the movement, as WCAG 2.2.2 asks
 

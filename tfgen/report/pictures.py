@@ -63,7 +63,7 @@ def _of_sources(evidence: Evidence, sources: np.ndarray, made: np.ndarray, numbe
     below = model.counterparts(batch, made[:number]) if batch else None
     parts = [sources[:number], made[:number], *([] if below is None else [below])]
     said = f"Conditions ({model.sources[0]}), and below each the sample of seed {seed} that was made from it"
-    said += "." if below is None else "; below that, what it is compared with."
+    said += "." if below is None else f"; below that, {model.counterpart}."
     return figure(stacked(parts, side), f"{number} conditions of {evidence.recipe.model}, samples below", said)
 
 

@@ -31,12 +31,14 @@ class Abilities(Sampling, Attributes):
         latent_dim: size of the latent vectors that `decode_latents` takes; None for a model without them.
         prior: p(z) of these vectors, or None.
         fitted_prior: a prior that was fitted to codes after training, or None; `sampler` is `samplers.latent` of it.
+        counterpart: what `counterparts` shows, in words.
         interpolant: x_t = a(t) x_1 + s(t) x_0 of a flow from noise x_0 to data x_1.
     """
 
     latent_dim: int | None = None
     prior: "Prior | None" = None
     fitted_prior: "Prior | None" = None
+    counterpart: str = "what it is compared with"
     interpolant: Interpolant = interpolants.straight()
 
     @property
@@ -172,7 +174,7 @@ class Abilities(Sampling, Attributes):
         raise UserError(f"{self.name} cannot inpaint; train flow_matching or ddpm on whole pictures, which can")
 
     def counterparts(self, batch: Fields, made: np.ndarray) -> np.ndarray | None:
-        """Returns what is shown below translations, as a data set holds it: the real images of the pairs; or None.
+        """Returns what is shown below translations, as a data set holds it, such as the real images of pairs; or None.
 
         Args:
             batch: field name -> values, the examples whose sources were translated.

@@ -166,6 +166,8 @@ class CycleTranslation(TranslationModel):
         """Returns the name of the field that `translate` takes."""
         return self.data_field if reverse else super().translated()
 
+    counterpart = "the sample translated back"
+
     def counterparts(self, batch: Fields, made: np.ndarray) -> np.ndarray | None:
         """Returns the translations, translated back, which are shown below them."""
         return self.translate(made, reverse=True)

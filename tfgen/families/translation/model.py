@@ -192,6 +192,8 @@ class PairedTranslation(Discriminating, TranslationModel):
             terms["content_loss"] = self.content_weight * feature_distance(*pair)
         return terms
 
+    counterpart = "the real image of the pair"
+
     def counterparts(self, batch: Fields, made: np.ndarray) -> np.ndarray | None:
         """Returns the real images of the pairs, which are shown below translations."""
         return batch.get(self.data_field)
