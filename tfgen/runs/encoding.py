@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
 
 CHUNK = 250
+ABILITIES = ("encode", "reconstruct", "log_likelihood", "log_weights", "log_densities")  # any of them says something
 # scores of anomaly, the most telling first: array -> the factor by which more of it is more anomalous
 ANOMALY = {"log_likelihood": -1.0, "bound": -1.0, "negative_elbo": 1.0, "reconstruction_error": 1.0}
 
@@ -81,6 +82,7 @@ def encode_run(
     run = load_run(folder)
     out = checked_out(out, run)
     startup.start_tensorflow()
+    check_able(run.model)
     given, left_out = _given(run, images, dataset, data_dir, split, num)
     found = encoded(run.model, given.images, given.conditions, nll_k=nll_k, seed=seed)
     areas, unusual = {}, np.isin(given.more.get("labels", ()), left_out)
@@ -105,6 +107,16 @@ def checked_out(out: str | os.PathLike | None, run: Run) -> pathlib.Path:
     if path.suffix.lower() != ".npz" or path.is_dir():
         raise UserError(f"--out must be FILE.npz, got {path}")
     return check_output(path)
+
+
+def check_able(model: GenerativeModel) -> None:
+    """Raises UserError if the model says nothing of single images."""
+    if not any(map(model.can, ABILITIES)):
+        raise _nothing_to_say(model)
+
+
+def _nothing_to_say(model):
+    return UserError(f"{model.name} neither encodes nor has a likelihood: there is nothing to say of single images")
 
 
 def _given(run, images, dataset, data_dir, split, num) -> tuple[Given, list[int]]:
@@ -166,6 +178,7 @@ def encoded(
     """
     from tfgen import metrics
 
+    check_able(model)
     given, able = conditions or {}, model.endpoints()
     found: dict[str, np.ndarray] = {}
     if "encode" in able:
@@ -186,7 +199,7 @@ def encoded(
             continue
     best = next((name for name in ANOMALY if name in found), None)
     if best is None:
-        raise UserError(f"{model.name} neither encodes nor has a likelihood: there is nothing to say of single images")
+        raise _nothing_to_say(model)
     return {**found, "anomaly_score": ANOMALY[best] * found[best]}
 
 

@@ -41,6 +41,10 @@ class Abilities(Sampling, Attributes):
     counterpart: str = "what it is compared with"
     interpolant: Interpolant = interpolants.straight()
 
+    def can(self, name: str) -> bool:
+        """Returns whether the model has a method of its own for an ability that others lack, such as `encode`."""
+        return getattr(type(self), name) is not getattr(Abilities, name)
+
     @property
     def samples_latents(self) -> bool:
         """Whether samples are decoded latents that are drawn, so that `latents_from_seeds` has those of samples."""
@@ -297,7 +301,7 @@ class Abilities(Sampling, Attributes):
             "reconstruct": Endpoint(reconstruct, inputs),
             "classify": Endpoint(classify, inputs[:1]),
         }
-        own = {name: known[name] for name in known if getattr(type(self), name) is not getattr(Abilities, name)}
+        own = {name: known[name] for name in known if self.can(name)}
         if "encode" in own and self.data_dtype == "uint8" and self.data_shape[-1] in (1, 3, 4):
             files = tf.TensorSpec([None], tf.string, name="image_bytes")
             own["encode_png"] = Endpoint(encode_png, (files, *inputs[1:]), BLANK)
