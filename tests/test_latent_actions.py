@@ -371,7 +371,7 @@ class FakeRun:
         from tfgen.runs.layout import Layout
 
         self.model, self.folder, self.paths, self.class_names = model, folder, Layout(folder), NAMES
-        self.recipe, self.place = tfgen.Recipe("dcgan"), str(folder)
+        self.recipe, self.place, self.record = tfgen.Recipe("dcgan"), str(folder), {}
 
     def source(self, dataset=None, data_dir=None):
         return source_of_halves()
@@ -404,6 +404,18 @@ def test_every_action_writes_a_picture_and_its_numbers(run, arguments, capsys):
     assert written == [str(picture), str(numbers)] and picture.stat().st_size > 100
     record = json.loads(numbers.read_text())
     assert record["action"] == name and record["settings"]["seed"] == 1 and record["values"]
+
+
+def test_the_numbers_name_the_data_that_were_used(run):
+    """Of a model of the package, the part of its data set that comes along."""
+
+    def named(**flags):
+        _, written = exploring.explore_run("run", "walk", {"frames": 12, "rows": 1}, **flags)
+        return json.loads(written[-1].read_text())["dataset"]
+
+    assert named() == tfgen.Recipe("dcgan").dataset
+    run.record = {"part": "halves_mini"}
+    assert named() == "halves_mini" and named(dataset="other") == "other"
 
 
 @pytest.mark.parametrize(

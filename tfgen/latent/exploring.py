@@ -54,7 +54,8 @@ def explore_run(
     space = latent.Space(run.model, source, label)
     found = getattr(latent, action)(space, **given)
     record = {"run": run.place, "model": run.recipe.model, "step": int(run.model.step)}
-    return found, found.write(out, **record, weights=run.model.digest(), dataset=dataset or run.recipe.dataset)
+    data = dataset or run.record.get("part") or run.recipe.dataset  # as `run.source` has it
+    return found, found.write(out, **record, weights=run.model.digest(), dataset=data)
 
 
 def check_action(name: str) -> None:
