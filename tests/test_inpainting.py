@@ -13,6 +13,7 @@ from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.families.flow.inpainting import inpainting_scores, nearest_filled
 from tfgen.metrics.score import HeldOut
+from tfgen.runs import translating
 from tfgen.runs.translating import translate_run
 from tfgen.samplers.inpainting import noised
 from tfgen.translate import COMMAND
@@ -165,7 +166,7 @@ def test_conditions_are_given_or_left_out():
     given = [flow.inpaint(images, label=label, sampler=QUICK) for label in (None, 0, [2, 1, 0])]
     assert len({made.tobytes() for made in given}) == 3
     alone = model(condition="label", condition_dropout=0)
-    with pytest.raises(UserError, match="knows pictures with their label alone: give it"):
+    with pytest.raises(UserError, match=r"their label alone: give it, in Python as model.inpaint\(images, label="):
         alone.inpaint(images)
     assert alone.inpaint(images, label=1, sampler=QUICK).shape == images.shape
 
@@ -245,6 +246,26 @@ def test_mistakes_of_the_command_are_one_line(run, flag, sentence, capsys):
     assert COMMAND([f"--run={run}", f"--images={run}/samples", flag]) == 2
     error = capsys.readouterr().err
     assert error.startswith("tfgen translate: ") and sentence in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "image, mask, out, sentence",
+    [
+        ("a.png", "torn.png", "b.npz", "--mask: no picture of .*torn.png can be read"),
+        ("a.png", "hole.png", "hole.png", "--out=.*hole.png would replace the pictures of --mask: give another path"),
+        ("hole.jpg", "hole.png", "", "--out=.* would replace the pictures of --mask"),
+        ("a.png", "hole.png", "", "--out=.* would replace the pictures of --images"),
+    ],
+)
+def test_a_mask_is_named_and_never_replaced(image, mask, out, sentence, tmp_path, monkeypatch):
+    monkeypatch.setattr(translating, "load_run", lambda folder: types.SimpleNamespace(model=model()))
+    for name in (image, "hole.png"):
+        Image.fromarray(np.full((8, 8), 255, np.uint8)).save(tmp_path / name)
+    (tmp_path / "torn.png").write_bytes(b"not a picture")
+    before = (tmp_path / mask).read_bytes()
+    with pytest.raises(UserError, match=sentence):
+        translate_run("run", tmp_path / image, tmp_path / out, mask=tmp_path / mask)
+    assert (tmp_path / mask).read_bytes() == before
 
 
 # The score.

@@ -34,7 +34,7 @@ def picture_names(path: pathlib.Path) -> list[str]:
 
 
 def read_pictures(
-    path: pathlib.Path, names: list[str], shape: tuple[int, ...]
+    path: pathlib.Path, names: list[str], shape: tuple[int, ...], flag: str = "--images"
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """Yields (names, images uint8 [n, h, w, c] in the shape that the model takes) of what can be read.
 
@@ -42,6 +42,7 @@ def read_pictures(
         path: a folder of pictures, one picture, or FILE.npz with `images`.
         names: of the pictures, by `picture_names`.
         shape: (h, w, c), to which pictures are cropped about their centres and resized.
+        flag: that gave the path, for messages.
 
     Raises:
         UserError: nothing can be read.
@@ -58,7 +59,7 @@ def read_pictures(
         if len(found):
             yield [some[row] for row in rows], found
     if len(problems) == len(names):
-        raise UserError(f"--images: no picture of {path} can be read: {_said(problems)}")
+        raise UserError(f"{flag}: no picture of {path} can be read: {_said(problems)}")
     if problems:
         print(f"skipped {len(problems)} of {len(names)} files: {_said(problems)}", flush=True)
 

@@ -53,21 +53,26 @@ def translate_run(
     given = existing("--images", where, folder=where.is_dir(), what="a folder of pictures, or one picture")
     out = expanded("--out", out) if out else run.paths.translations
     names = picture_names(given)
-    _check(out, given, len(names))
+    covering = None if mask is None else _existing_mask(mask)
+    _check(out, names, {"--images": given, **({} if covering is None else {"--mask": covering})})
     startup.start_tensorflow()
     model = run.model
     shape = model.fields[model.translated(reverse)].shape
-    hole = None if mask is None else _hole(mask, shape)
+    hole = None if covering is None else _hole(covering, shape)
     parts = read_pictures(given, names, shape)
     write = {".npz": _write_array, ".png": _write_sheet}.get(writers.kind(out), _write_files)
     write(out, _translations(model, parts, reverse, hole, seed))
     return out
 
 
+def _existing_mask(mask):
+    """Returns the path of the picture that `--mask` names."""
+    return existing("--mask", expanded("--mask", mask), folder=False, what="a picture, white where to fill")
+
+
 def _hole(mask, shape):
     """Returns the picture `mask` in the size of those of a shape, uint8 [H, W, 1]."""
-    where = existing("--mask", expanded("--mask", mask), folder=False, what="a picture, white where to fill")
-    _, pictures = next(read_pictures(where, picture_names(where), (*shape[:2], 1)))
+    _, pictures = next(read_pictures(mask, picture_names(mask), (*shape[:2], 1), "--mask"))
     return pictures[0]
 
 
@@ -82,16 +87,19 @@ def _translations(model, parts, reverse, hole, seed):
         yield names, part, made
 
 
-def _check(out, given, count):
-    """Raises UserError where `out` cannot be written, or would replace the pictures that are read."""
+def _check(out, names, read):
+    """Raises UserError where `out` cannot be written, or would replace what is read: flag -> its path."""
     kind = writers.kind(out)
-    if kind == ".png" and count > writers.MAX_GRID:
-        raise UserError(f"a sheet holds {writers.MAX_GRID} pictures, got {count}; give --out=FOLDER or FILE.npz")
+    if kind == ".png" and len(names) > writers.MAX_GRID:
+        raise UserError(f"a sheet holds {writers.MAX_GRID} pictures, got {len(names)}; give --out=FOLDER or FILE.npz")
     if not kind:
         writers.check_folder(out)
-    here, there = pathlib.Path(os.path.realpath(out)), pathlib.Path(os.path.realpath(given))
-    if here == there or (given.is_dir() and there.is_relative_to(here)):
-        raise UserError(f"--out={out} would replace the pictures of --images: give another path")
+    here = pathlib.Path(os.path.realpath(out))
+    written = {here, *(here / f"{os.path.splitext(name)[0]}.png" for name in names)}
+    for flag, path in read.items():
+        there = pathlib.Path(os.path.realpath(path))
+        if there in written or (path.is_dir() and there.is_relative_to(here)):
+            raise UserError(f"--out={out} would replace the pictures of {flag}: give another path")
     check_output(out, folder=not kind)
 
 

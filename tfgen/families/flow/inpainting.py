@@ -33,7 +33,10 @@ def inpainted(
     for name, value, domain in (("seed", seed, Seed), ("start", start, Natural)):
         check(name, value, domain)
     if model.conditions and not conditions and not model.condition_dropout:
-        raise UserError(f"{model.name} knows pictures with their {model.conditions[0]} alone: give it, as in sample")
+        name = model.conditions[0]
+        given = "label=..." if name == model.label_field else f"conditions={{{name!r}: ...}}"
+        known = f"{model.name} knows pictures with their {name} alone"
+        raise UserError(f"{known}: give it, in Python as model.inpaint(images, {given})")
     stored = model.checked_rows(model.data_field, images)
     stored = np.reshape(stored if stored.dtype == np.uint8 else to_uint8(stored), (-1, *model.data_shape))
     count = len(stored)
