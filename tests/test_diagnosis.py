@@ -784,7 +784,7 @@ class StandIn:
     name, stop_training, sampler, steps_per_execution = "stand_in", False, tfgen.samplers.latent(), 1
     fields, data_field, conditions = {"image": tfgen.Field("image", (SIDE, SIDE, 1))}, "image", ()
     remarks = ()
-    networks, phases, stages = dict.fromkeys(["generator", "discriminator"]), LOSS, ()
+    networks, phases, stages, optimizers = dict.fromkeys(["generator", "discriminator"]), LOSS, (), {}
 
     def __init__(self, step=0):
         self.step, self.first_bad_step = tf.Variable(step, dtype=tf.int64), tf.Variable(-1, dtype=tf.int64)
@@ -794,6 +794,9 @@ class StandIn:
 
     def unsaid(self, sentences):
         return sentences
+
+    def begun(self):
+        return frozenset(self.networks)
 
     def rules(self):
         return (*ADVERSARIAL_RULES, *LATENT_RULES)

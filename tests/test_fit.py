@@ -111,6 +111,7 @@ class Events(keras.callbacks.Callback):
         self.seen.append("end")
 
 
+@pytest.mark.plugins
 def test_a_training_stopped_within_an_epoch_goes_on_there_and_ends_on_the_same_bits(course, images):
     model, first, second = gan(), Events(stop_after=3), Events()
     model.steps_per_execution = 1  # a callback sees every step

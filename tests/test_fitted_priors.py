@@ -130,6 +130,7 @@ def run(tmp_path_factory):
     return tfgen.train(recipe, folder / "run")
 
 
+@pytest.mark.plugins
 def test_a_plain_autoencoder_samples_by_a_fitted_prior(run, tmp_path, capsys):
     out = tmp_path / "a.npz"
     assert SAMPLE([f"--run={run.folder}", "--num=7", "--prior=gmm:2", f"--out={out}"]) == 0

@@ -133,6 +133,7 @@ def test_samples_pass_all_layers(linear, model):
     np.testing.assert_allclose(model.latents_from_seeds(tf.range(2, dtype=tf.int64)), u[:2], atol=1e-6)
 
 
+@pytest.mark.plugins
 def test_a_learned_prior_of_the_top(linear):
     """p(z_2) = 1/2 sum N(m_k, v_k): a mixture of Gaussians of x."""
     table = mixture_table(linear.latent, 2)

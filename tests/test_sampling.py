@@ -20,6 +20,7 @@ def trained():
     return fitted(gan(), images, epochs=(1,))
 
 
+@pytest.mark.plugins
 def test_a_sample_is_a_prefix_of_a_larger_one_and_any_part_can_be_had(trained):
     many = trained.sample(12, seed=3)
     assert many.shape == (12, *SHAPE) and many.dtype == np.uint8

@@ -111,6 +111,7 @@ def built(**options):
     return tfgen.build_model("gan", image_shape=(8, 8, 1), **sizes, **options)
 
 
+@pytest.mark.plugins
 def test_a_learning_rate_of_zero_leaves_a_network_as_it_is():
     images = np.random.default_rng(0).integers(0, 255, (8, 8, 8, 1), np.uint8)
     for still, moves in (("generator", "discriminator"), ("discriminator", "generator")):

@@ -93,10 +93,10 @@ def standing_still(network: str, at_rest: Callable[[Row], bool] = lambda row: Fa
     """
 
     def holds(row: Row, past: Past) -> bool:
-        now = row[f"{network}_weights"]
-        if at_rest(row):
-            return False
-        return past.previous is not None and abs(now - past.previous[f"{network}_weights"]) <= 1e-7 * abs(now)
+        column = f"{network}_weights"
+        now = row[column]
+        still = past.previous is not None and abs(now - past.previous[column]) <= 1e-7 * abs(now)
+        return still and not at_rest(row)
 
     def message(row: Row, past: Past) -> str:
         return (
