@@ -326,7 +326,7 @@ def test_several_masks_train_resume_and_load(tmp_path, photos):
     assert (kernel != 0).all()
 
 
-@pytest.mark.parametrize("options", [{}, pytest.param({"masks": 2}, marks=pytest.mark.plugins)])
+@pytest.mark.parametrize("options", [{}, pytest.param({"masks": 2}, marks=pytest.mark.slow)])
 def test_training_sees_augmented_images_and_a_likelihood_the_images_themselves(options, tmp_path):
     """A pixel that is shifted out of sight most often: what is learned is that there is none."""
     options = {"units": [8], "binarize": "static", "augment": "translate(0.99)", "ema": None, **options}

@@ -233,7 +233,7 @@ def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_repo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", in_processes)
+@pytest.mark.parametrize("name", [pytest.param("own_flow_matching", marks=pytest.mark.plugins), *list(LIMITS)[1:]])
 def test_two_replicas_train_the_weights_of_one(name, tmp_path):
     for replicas in (1, 2):
         run("plugin_models.replicated", name, str(replicas), str(tmp_path / f"{replicas}.npz"))

@@ -98,7 +98,7 @@ def test_foreign_weights_without_a_record_are_not_gone_on_from(folder, recipe):
     assert steps_of(folder / "checkpoints") == [2]
 
 
-@pytest.mark.plugins
+@pytest.mark.slow
 def test_weights_of_this_recipe_without_a_record_are_gone_on_from_and_that_is_said(folder, recipe, trained, capsys):
     for damage in (None, b"[" * 100_000):
         path = folder / "recipe.json"

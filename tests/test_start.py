@@ -110,7 +110,7 @@ def test_the_start_is_part_of_what_a_recipe_is(recipe):
     assert changed.replace(init_from=pathlib.Path("x.keras")).init_from == "x.keras"
 
 
-@pytest.mark.plugins
+@pytest.mark.slow
 def test_an_autoencoder_starts_from_the_networks_of_a_vae(recipe, origin, tmp_path, capsys):
     start = Start()
     tfgen.train(recipe.replace(model="ae", init_from=origin), tmp_path / "run", callbacks=[start])
@@ -272,7 +272,7 @@ def pictures_like(model, seed=1):
     [
         ("vamp_vae", {"components": 4, "width": 2, "latent_dim": 2}),
         ("vae", {"network": "dense", "units": [4], "latent_dim": 2, "data_bias": True}),
-        pytest.param("realnvp", {"width": 4}, marks=pytest.mark.plugins),
+        pytest.param("realnvp", {"width": 4}, marks=pytest.mark.slow),
     ],
 )
 def test_the_first_fit_leaves_what_was_taken_over(name, options):
@@ -289,7 +289,7 @@ def test_the_first_fit_leaves_what_was_taken_over(name, options):
     assert not same(state(fresh), kept)
 
 
-@pytest.mark.plugins
+@pytest.mark.slow
 def test_a_codebook_goes_on_from_the_use_of_its_codes():
     small = {"width": 2, "prior_width": 2, "prior_blocks": 0}
     there = tfgen.build_model("vq_vae", (8, 8, 1), codes=8, **small)

@@ -120,7 +120,7 @@ def test_a_mask_keeps_its_share_and_the_mean():
     assert not np.array_equal(x[0], x[1])
 
 
-@pytest.mark.plugins
+@pytest.mark.slow
 def test_the_content_network_stays_as_it_is_and_is_the_shipped_one():
     model = tfgen.build_model("srgan", (16, 16, 3), content_weight=1.0, **TINY["srgan"])
     before = [weight.numpy() for weight in model.networks["features"].weights]
