@@ -115,7 +115,7 @@ def check_comparable(source: Source) -> None:
 
 
 def kernel_score(
-    source: Source, data_field: str = "image", limit: int = 2000
+    source: Source, data_field: str, limit: int = 2000
 ) -> Callable[[GenerativeModel], tuple[float, float]]:
     """Returns `f(model) -> (KID, standard error)` of samples against as many held-out images, at most `limit`.
 
