@@ -15,6 +15,7 @@ from tfgen.domains import Seed, is_number
 from tfgen.errors import UserError, shown
 from tfgen.likelihoods import Likelihood
 from tfgen.networks.copying import copy_network
+from tfgen.networks.kernels import use_fast_kernels
 from tfgen.noise import Noise
 from tfgen.texts import TextEncoder
 from tfgen.training import accumulation
@@ -101,6 +102,8 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
             self.averaged_networks = {name: copy_network(networks[name]) for name in kept}
             for network in self.averaged_networks.values():
                 network.trainable, network.name = False, f"{network.name}_average"
+        for network in networks.values():
+            use_fast_kernels(network)
         self.optimizers, self.accumulate, self.stages = {}, 1, ()
         self.step = Counter("zeros", shape=(), dtype="int64", trainable=False, autocast=False, name="step")
         self.states, self.state_networks, self.taken_over = {}, {}, frozenset()

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfgen.distribution.replicas import sum_over_replicas
 from tfgen.errors import UserError, nearest
 from tfgen.networks.calling import mode, random_states, select_inputs
+from tfgen.networks.kernels import training_step
 from tfgen.noise import Noise
 from tfgen.training.phases import check_scalar
 
@@ -133,9 +134,10 @@ class Step:
         network = self.networks[name]
         inputs = select_inputs(network, fields)
         training = self.training and name in self.moving
-        if not training or name in self.trains:
-            return network(inputs, **mode(network, training))
-        return self._run_held(network, inputs)
+        if not training:
+            return network(inputs, **mode(network, False))
+        with training_step():
+            return network(inputs, **mode(network, True)) if name in self.trains else self._run_held(network, inputs)
 
     def _run_held(self, network: keras.Model, inputs: Any) -> Any:
         # a plain call in training mode would move the batch statistics; a stateless one returns them to be dropped

@@ -1,0 +1,204 @@
+"""Keras' batch norm, dropout and convolutions in cheaper operations of TensorFlow, where a network trains.
+
+The layers stay those of Keras, and so do their weights, files, formulas and inference; what changes is by which
+operations a training step computes them. Measured on the tutorial's DCGAN with two cores: batch norm and dropout 1.05
+times the images per second in float32; with the convolutions, 1.25 times in bfloat16 by avx512_bf16.
+"""
+
+import contextlib
+import contextvars
+import functools
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+Call = Callable[..., tf.Tensor]
+
+BITS = tf.uint16  # of each draw of dropout: its rate is kept to 1 / 2^17
+# Pixels of the smaller map of a convolution up to which its kernel's gradient is taken as a convolution, and the least
+# number of channels on both sides: measured at 32 and 128 images with oneDNN, 1.3 to 1.9 times as fast within these
+# bounds, as fast or slower beyond.
+SMALL, WIDE = 64, 32
+
+_training = contextvars.ContextVar("training", default=False)
+
+
+@contextlib.contextmanager
+def training_step() -> Iterator[None]:
+    """Says that what is called within the context is differentiated: convolutions do not know by themselves."""
+    token = _training.set(True)
+    try:
+        yield
+    finally:
+        _training.reset(token)
+
+
+def use_fast_kernels(network: keras.Model) -> None:
+    """Has the layers of a network that are of `KERNELS` trained by these.
+
+    Layers of a subclass, and settings that a kernel does not know, stay with the operations of Keras.
+
+    Args:
+        network: any; its layers are changed in place, by a `call` of the instance.
+    """
+    for layer in network._flatten_layers():
+        kernel = KERNELS.get(type(layer))
+        if kernel and "call" not in vars(layer):
+            # a bound method: a deep copy of the layer binds it to the copy
+            layer.call = types.MethodType(functools.partial(kernel, type(layer).call), layer)
+
+
+def batch_norm(
+    plain: Call, layer: layers.BatchNormalization, x: tf.Tensor, training: Any = None, mask: Any = None
+) -> Any:
+    """Returns gamma (x - mean) / sqrt(variance + epsilon) + beta, and moves the averages, in one kernel.
+
+    Statistics are of all axes but the last, in float32 (Ioffe and Szegedy 2015, algorithm 1).
+
+    Args:
+        plain: the `call` of Keras. layer: built. x: [B, ..., C]. training, mask: as in Keras.
+    """
+    known = mask is None and not (layer.renorm or layer.synchronized) and layer.axis in (-1, x.shape.rank - 1)
+    if not (known and training is True and layer.trainable and x.dtype.size <= 4):
+        return plain(layer, x, training=training, mask=mask)
+    channels = x.shape[-1]
+    gamma = tf.ones([channels]) if layer.gamma is None else tf.convert_to_tensor(layer.gamma)
+    beta = tf.zeros([channels]) if layer.beta is None else tf.convert_to_tensor(layer.beta)
+    nothing = tf.zeros([0])
+    made = tf.raw_ops.FusedBatchNormV3(
+        x=tf.reshape(tf.cast(x, layer.compute_dtype), [-1, 1, 1, channels]),
+        scale=gamma,
+        offset=beta,
+        mean=nothing,
+        variance=nothing,
+        epsilon=layer.epsilon,
+        is_training=True,
+    )
+    count = tf.cast(tf.size(x) // channels, tf.float32)
+    biased = made.batch_variance * (count - 1.0) / count  # the kernel divides by count - 1, Keras by count
+    for average, new in ((layer.moving_mean, made.batch_mean), (layer.moving_variance, biased)):
+        average.assign(tf.convert_to_tensor(average) * layer.momentum + new * (1.0 - layer.momentum))
+    return tf.reshape(made.y, tf.shape(x))
+
+
+def dropout(plain: Call, layer: layers.Dropout, x: tf.Tensor, training: Any = False) -> tf.Tensor:
+    """Returns x with a share `rate` of its values at 0, the others divided by 1 - rate, by 16 random bits each.
+
+    Keras draws 32 bits each and makes floats of them (Srivastava et al. 2014, inverted).
+
+    Args:
+        plain: the `call` of Keras. layer: whose generator's state goes on as in Keras. x: [B, ...]. training: as there.
+    """
+    steps = 2 ** (8 * BITS.size)
+    dropped = round(layer.rate * steps)
+    if training is not True or layer.noise_shape is not None or not 0 < dropped < steps:
+        return plain(layer, x, training=training)
+    count, each = tf.size(x), tf.uint32.size // BITS.size
+    seed = tf.cast(layer.seed_generator.next(), tf.int32)
+    words = tf.random.stateless_uniform([(count + each - 1) // each], seed, None, None, tf.uint32, alg="philox")
+    drawn = tf.reshape(tf.reshape(tf.bitcast(words, BITS), [-1])[:count], tf.shape(x))
+    scale = tf.cast(steps / (steps - dropped), x.dtype)
+    return tf.where(drawn >= tf.constant(dropped, BITS), x * scale, tf.zeros([], x.dtype))
+
+
+def convolution(plain: Call, layer: layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
+    """Returns the convolution of x, whose kernel's gradient is a convolution, too: `kernel_gradient`.
+
+    Args:
+        plain: the `call` of Keras. layer: built. x: [B, H, W, C].
+    """
+    out = layer.compute_output_shape(x.shape)[1:3]
+    if not _pays(layer, x, out):
+        return plain(layer, x)
+    settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
+
+    @tf.custom_gradient
+    def convolved(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradients(slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            by_x = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(x), filter=kernel, out_backprop=slope, **settings
+            )
+            return by_x, kernel_gradient(x, slope, layer.kernel_size, layer.strides[0], layer.padding)
+
+        return tf.nn.conv2d(x, kernel, **settings), gradients
+
+    return _ended(layer, convolved(x, tf.convert_to_tensor(layer.kernel)))
+
+
+def transposed(plain: Call, layer: layers.Conv2DTranspose, x: tf.Tensor) -> tf.Tensor:
+    """Returns the transposed convolution of x: the same as `convolution`, with both sides in each other's place.
+
+    Args:
+        plain: the `call` of Keras. layer: built. x: [B, H, W, C].
+    """
+    if layer.output_padding is not None or not _pays(layer, x, x.shape[1:3]):
+        return plain(layer, x)
+    settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
+    sizes = tf.concat([tf.shape(x)[:1], layer.compute_output_shape(x.shape)[1:]], 0)
+
+    @tf.custom_gradient
+    def convolved(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradients(slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            by_kernel = kernel_gradient(slope, x, layer.kernel_size, layer.strides[0], layer.padding)
+            return tf.nn.conv2d(slope, kernel, **settings), by_kernel
+
+        made = tf.raw_ops.Conv2DBackpropInput(input_sizes=sizes, filter=kernel, out_backprop=x, **settings)
+        return made, gradients
+
+    return _ended(layer, convolved(x, tf.convert_to_tensor(layer.kernel)))
+
+
+def kernel_gradient(large: tf.Tensor, small: tf.Tensor, size: tuple[int, int], stride: int, padding: str) -> tf.Tensor:
+    """Returns sum_n,p large[n, stride p + k] small[n, p] for each place k of a kernel, as one convolution.
+
+    The images of the batch are its input channels, the channels of `large` its images, and `small` is its kernel,
+    dilated by the stride. oneDNN's own kernel for this gradient is hardly faster in bfloat16 than in float32.
+
+    Args:
+        large: [B, H, W, C], the input of the convolution. small: [B, h, w, D], the gradient by its output.
+        size: of the kernel, (rows, columns). stride: along both axes. padding: "same" or "valid".
+
+    Returns:
+        [rows, columns, C, D].
+    """
+    around = [[0, 0]]
+    for extent, count, taps in zip(large.shape[1:3], small.shape[1:3], size):
+        reach = (count - 1) * stride + taps  # pixels that some place of the kernel meets
+        before = max(reach - extent, 0) // 2 if padding == "same" else 0
+        around.append([before, max(reach - extent - before, 0)])
+    images, kernel = tf.transpose(large, [3, 1, 2, 0]), tf.transpose(small, [1, 2, 0, 3])
+    made = tf.nn.conv2d(images, kernel, 1, [*around, [0, 0]], dilations=stride)
+    return tf.transpose(made[:, : size[0], : size[1]], [1, 2, 0, 3])
+
+
+def _pays(layer: Any, x: tf.Tensor, small: Any) -> bool:
+    known = (
+        layer.data_format == "channels_last"
+        and getattr(layer, "groups", 1) == 1
+        and layer.dilation_rate == (1, 1)
+        and layer.strides[0] == layer.strides[1]
+        and layer.kernel_size != (1, 1)
+        and not (getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None))
+        and None not in x.shape[1:]
+    )
+    if not (_training.get() and known and x.dtype == tf.bfloat16):
+        return False
+    pays = small[0] * small[1] <= SMALL and min(layer.kernel.shape[-2:]) >= WIDE
+    return pays and not tf.config.list_physical_devices("GPU")
+
+
+def _ended(layer: Any, y: tf.Tensor) -> tf.Tensor:
+    y = tf.nn.bias_add(y, tf.convert_to_tensor(layer.bias)) if layer.use_bias else y
+    return y if layer.activation is None else layer.activation(y)
+
+
+KERNELS: dict[type, Call] = {
+    layers.BatchNormalization: batch_norm,
+    layers.Dropout: dropout,
+    layers.Conv2D: convolution,
+    layers.Conv2DTranspose: transposed,
+}
