@@ -8,7 +8,6 @@ times the images per second in float32; with the convolutions, 1.25 times in bfl
 import contextlib
 import contextvars
 import functools
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -48,23 +47,21 @@ def use_fast_kernels(network: keras.Model) -> None:
     for layer in network._flatten_layers():
         kernel = KERNELS.get(type(layer))
         if kernel and "call" not in vars(layer):
-            # a bound method: a deep copy of the layer binds it to the copy
-            layer.call = types.MethodType(functools.partial(kernel, type(layer).call), layer)
+            # not a closure: in a deep copy of the layer this names the copy
+            layer.call = functools.partial(kernel, layer)
 
 
-def batch_norm(
-    plain: Call, layer: layers.BatchNormalization, x: tf.Tensor, training: Any = None, mask: Any = None
-) -> Any:
+def batch_norm(layer: layers.BatchNormalization, x: tf.Tensor, training: Any = None, mask: Any = None) -> Any:
     """Returns gamma (x - mean) / sqrt(variance + epsilon) + beta, and moves the averages, in one kernel.
 
     Statistics are of all axes but the last, in float32 (Ioffe and Szegedy 2015, algorithm 1).
 
     Args:
-        plain: the `call` of Keras. layer: built. x: [B, ..., C]. training, mask: as in Keras.
+        layer: built. x: [B, ..., C]. training, mask: as in Keras.
     """
     known = mask is None and not (layer.renorm or layer.synchronized) and layer.axis in (-1, x.shape.rank - 1)
     if not (known and training is True and layer.trainable and x.dtype.size <= 4):
-        return plain(layer, x, training=training, mask=mask)
+        return type(layer).call(layer, x, training=training, mask=mask)
     channels = x.shape[-1]
     gamma = tf.ones([channels]) if layer.gamma is None else tf.convert_to_tensor(layer.gamma)
     beta = tf.zeros([channels]) if layer.beta is None else tf.convert_to_tensor(layer.beta)
@@ -85,18 +82,18 @@ def batch_norm(
     return tf.reshape(made.y, tf.shape(x))
 
 
-def dropout(plain: Call, layer: layers.Dropout, x: tf.Tensor, training: Any = False) -> tf.Tensor:
+def dropout(layer: layers.Dropout, x: tf.Tensor, training: Any = False) -> tf.Tensor:
     """Returns x with a share `rate` of its values at 0, the others divided by 1 - rate, by 16 random bits each.
 
     Keras draws 32 bits each and makes floats of them (Srivastava et al. 2014, inverted).
 
     Args:
-        plain: the `call` of Keras. layer: whose generator's state goes on as in Keras. x: [B, ...]. training: as there.
+        layer: whose generator's state goes on as in Keras. x: [B, ...]. training: as there.
     """
     steps = 2 ** (8 * BITS.size)
     dropped = round(layer.rate * steps)
     if training is not True or layer.noise_shape is not None or not 0 < dropped < steps:
-        return plain(layer, x, training=training)
+        return type(layer).call(layer, x, training=training)
     count, each = tf.size(x), tf.uint32.size // BITS.size
     seed = tf.cast(layer.seed_generator.next(), tf.int32)
     words = tf.random.stateless_uniform([(count + each - 1) // each], seed, None, None, tf.uint32, alg="philox")
@@ -105,15 +102,15 @@ def dropout(plain: Call, layer: layers.Dropout, x: tf.Tensor, training: Any = Fa
     return tf.where(drawn >= tf.constant(dropped, BITS), x * scale, tf.zeros([], x.dtype))
 
 
-def convolution(plain: Call, layer: layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
+def convolution(layer: layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
     """Returns the convolution of x, whose kernel's gradient is a convolution, too: `kernel_gradient`.
 
     Args:
-        plain: the `call` of Keras. layer: built. x: [B, H, W, C].
+        layer: built. x: [B, H, W, C].
     """
     out = layer.compute_output_shape(x.shape)[1:3]
     if not _pays(layer, x, out):
-        return plain(layer, x)
+        return type(layer).call(layer, x)
     settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
 
     @tf.custom_gradient
@@ -129,14 +126,14 @@ def convolution(plain: Call, layer: layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
     return _ended(layer, convolved(x, tf.convert_to_tensor(layer.kernel)))
 
 
-def transposed(plain: Call, layer: layers.Conv2DTranspose, x: tf.Tensor) -> tf.Tensor:
+def transposed(layer: layers.Conv2DTranspose, x: tf.Tensor) -> tf.Tensor:
     """Returns the transposed convolution of x: the same as `convolution`, with both sides in each other's place.
 
     Args:
-        plain: the `call` of Keras. layer: built. x: [B, H, W, C].
+        layer: built. x: [B, H, W, C].
     """
     if layer.output_padding is not None or not _pays(layer, x, x.shape[1:3]):
-        return plain(layer, x)
+        return type(layer).call(layer, x)
     settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
     sizes = tf.concat([tf.shape(x)[:1], layer.compute_output_shape(x.shape)[1:]], 0)
 
