@@ -321,6 +321,21 @@ def test_each_domain_is_scored_by_its_own_pictures(counts, monkeypatch):
     assert shown == list(counts) and len(np.unique(held.fields["other"], axis=0)) == counts[1]
 
 
+def test_a_plan_and_an_automatic_batch_size_are_of_two_domains(monkeypatch, capsys):
+    """A batch has as many images of each domain, so that the smaller one bounds it."""
+    values = pictures(40, (8, 8, 1))
+    both = data.unpaired.Unpaired(Arrays({"image": values[:30]}), Arrays({"image": values[30:]}))
+    source = tfgen.data.Source("two", both.fields(), {"train": both, "validation": both})
+    monkeypatch.setattr("tfgen.runs.job.load_dataset", lambda *args, **options: source)
+    counts = []
+    measured = lambda recipe, fields, examples: counts.append(examples) or 4  # noqa: E731
+    monkeypatch.setattr("tfgen.runs.batch_size.automatic", measured)
+    recipe = tfgen.Recipe("cyclegan", "two", options=TINY["cyclegan"], batch_size="auto", steps=7)
+    tfgen.train(recipe, dry_run=True)
+    assert counts == [10]
+    assert "to do: 7 steps of 4 images, 7 per epoch of 30 images" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("size, depth", [(8, 3), (16, 4), (13, 5)])
 def test_a_discriminator_of_instances_sees_images_whose_maps_are_one_pixel(size, depth):
     """Instance normalisation makes a map of one pixel 0, whatever the image."""
