@@ -46,7 +46,7 @@ def agree(first, second, tolerance):
         assert np.abs(one - other).max() <= tolerance * np.abs(one).max() + 1e-7
 
 
-NORMS = [{}, {"center": False}, {"scale": False}, {"momentum": 0.5, "epsilon": 1e-6}, {"center": False, "scale": False}]
+NORMS = [{}, {"center": False, "epsilon": 1e-6}, {"scale": False, "momentum": 0.5}]
 
 
 @pytest.mark.parametrize("shape", [(5,), (6, 5), (4, 3, 5)])
@@ -117,7 +117,7 @@ def test_what_the_kernel_of_dropout_does_not_know_stays_with_keras(options):
 
 
 CASES = [(5, 1, "same", 7), (5, 2, "same", 14), (4, 2, "same", 13), (3, 1, "valid", 8), (4, 2, "valid", 11)]
-CASES += [(2, 2, "same", 9), (3, 3, "same", 8), (2, 3, "valid", 9)]
+CASES += [(2, 3, "valid", 9)]
 
 
 @pytest.mark.parametrize("size, stride, padding, extent", CASES)
