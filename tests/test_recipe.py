@@ -97,6 +97,8 @@ def test_neither_epochs_nor_steps_means_ten_epochs():
             {"stages": "flow:0"},
             "stages expects phases with their steps, such as autoencoder:1000,flow, got 'flow:0' in 'flow:0'",
         ),
+        ({"stages": ""}, "stages expects phases with their steps, such as autoencoder:1000,flow, got '' in ''"),
+        ({"stages": 5}, "stages expects phases with their steps, such as autoencoder:1000,flow, got 5"),
         (
             {"stages": "a:3,,b"},
             "stages expects phases with their steps, such as autoencoder:1000,flow, got '' in 'a:3,,b'",

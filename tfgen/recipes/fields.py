@@ -248,13 +248,18 @@ class Size(Kind):
         return sides[0], sides[-1]
 
 
+STAGES = "phases with their steps, such as autoencoder:1000,flow"
+
+
 class Stages(Text):
     """Phases that run one after the other, "autoencoder:1000,flow+critic"; "none" undoes those of a config."""
 
     def check(self, name: str, value: Any) -> Any:
         if value is None or value == "none":
             return None
-        stages = parse_stages(super().check(name, value), name)
+        if not isinstance(value, str):
+            raise UserError(f"{name} expects {STAGES}, got {shown(value)}")
+        stages = parse_stages(value, name)
         return ",".join("+".join(phases) + (f":{steps}" if steps else "") for phases, steps in stages)
 
 
@@ -274,7 +279,7 @@ def parse_stages(text: str, name: str = "stages") -> tuple[tuple[tuple[str, ...]
         match = re.fullmatch(r"(\w+(?:\+\w+)*)(?::([1-9][0-9]*))?", stage)
         if not match:
             got = f"{shown(stage)} in {shown(text)}"
-            raise UserError(f"{name} expects phases with their steps, such as autoencoder:1000,flow, got {got}")
+            raise UserError(f"{name} expects {STAGES}, got {got}")
         steps = Integer(1).check(f"the length of stage {match[1]}", Integer(1).parse(match[2])) if match[2] else None
         stages.append((tuple(match[1].split("+")), steps))
     endless = [phases for phases, steps in stages[:-1] if steps is None]
