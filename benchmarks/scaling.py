@@ -1,4 +1,4 @@
-"""How far training scales: images a second and their cost for 1 to 1024 workers, from a formula and few measurements.
+"""How far training scales: images per second and their cost for 1 to 1024 workers, from a formula and few measurements.
 
     python -m benchmarks.scaling measure --out=scaling.json -- --model=dcgan        1, 2 and 3 workers of one thread
     python -m benchmarks.scaling predict --measured=scaling.json --page=docs/scaling.md

@@ -12,7 +12,7 @@ batch {batch_size}{width}, where nothing else is said.
 
 {machine}
 
-![images a second of every contender that trains the tutorial's network]({picture})
+![images per second of every contender that trains the tutorial's network]({picture})
 """
 
 
@@ -96,5 +96,5 @@ def draw(results, path):
     if bars:
         means = [sum(values) / len(values) for values in bars.values()]
         names = [brief(name) for name in bars]
-        chart = bar_chart("images a second", names, {"images/s": means})
-        pictures.write_picture(path, chart, "Training the tutorial's DCGAN: images a second")
+        chart = bar_chart("images per second", names, {"images/s": means})
+        pictures.write_picture(path, chart, "Training the tutorial's DCGAN: images per second")

@@ -157,7 +157,7 @@ def peak(settings):
     return Part(
         "Share of the measured peak of float32 matrix products",
         contenders,
-        unit="a second: operations of products, images of steps",
+        unit="per second: operations of products, images of steps",
         notes=("Operations of a step are counted by `benchmarks.network.step_flops`; the peak is the best size's.",),
         details=shares,
     )
