@@ -17,6 +17,7 @@ from keras import layers
 
 Call = Callable[..., tf.Tensor]
 
+LEAST_EPSILON = 1e-5  # some GPUs' kernels of batch norm refuse smaller ones
 BITS = tf.uint16  # of each draw of dropout: its rate is kept to 1 / 2^17
 # Pixels of the smaller map of a convolution up to which its kernel's gradient is taken as a convolution, and the least
 # number of channels on both sides: measured at 32 and 128 images with oneDNN, 1.3 to 1.9 times as fast within these
@@ -60,7 +61,8 @@ def batch_norm(layer: layers.BatchNormalization, x: tf.Tensor, training: Any = N
         layer: built. x: [B, ..., C]. training, mask: as in Keras.
     """
     known = mask is None and not (layer.renorm or layer.synchronized) and layer.axis in (-1, x.shape.rank - 1)
-    if not (known and training is True and layer.trainable and x.dtype.size <= 4):
+    known = known and layer.epsilon > LEAST_EPSILON and x.dtype.size <= 4
+    if not (known and training is True and layer.trainable):
         return type(layer).call(layer, x, training=training, mask=mask)
     channels = x.shape[-1]
     gamma = tf.ones([channels]) if layer.gamma is None else tf.convert_to_tensor(layer.gamma)
