@@ -17,7 +17,9 @@ from tfgen.training.step import Step
 
 def both(shape, layer, policy="float32"):
     """The network of one layer as Keras computes it, and one with the same weights that uses the kernels."""
-    layer = type(layer).from_config({**layer.get_config(), "dtype": layer.dtype if policy == "float32" else policy})
+    layer = type(layer).from_config(
+        {**layer.get_config(), "dtype": layer.dtype_policy.name if policy == "float32" else policy}
+    )
     with precision(policy):
         plain = keras.Sequential([keras.Input(shape), layer])
         fast = keras.models.clone_model(plain)
@@ -75,17 +77,26 @@ def test_of_one_row_the_variance_is_zero():
     assert fast.non_trainable_variables[1].numpy().tolist() == [0.5, 0.5]
 
 
-@pytest.mark.parametrize("change", ["frozen", "axis", "mask", "float64", "epsilon"])
+@pytest.mark.parametrize("change", ["frozen", "axis", "mask", "float64", "bfloat16", "epsilon", "not cast"])
 def test_what_the_kernel_of_batch_norm_does_not_know_stays_with_keras(change, monkeypatch):
     monkeypatch.setattr(tf.raw_ops, "FusedBatchNormV3", lambda **_: pytest.fail("the kernel was called"))
-    options = {"axis": 1} if change == "axis" else {"dtype": "float64"} if change == "float64" else {}
+    options = {"axis": 1} if change == "axis" else {"dtype": change} if "float" in change else {}
     options |= {"epsilon": 1e-6} if change == "epsilon" else {}
+    options |= {"dtype": "mixed_bfloat16"} if change == "not cast" else {}
     plain, fast = both((4, 3), layers.BatchNormalization(**options))
     for network in (plain, fast):
-        network.layers[-1].trainable = change != "frozen"
-    x, mask = values((5, 4, 3)), tf.constant([[True, True, False, True]] * 5) if change == "mask" else None
-    outputs = [network.layers[-1](x, training=True, mask=mask).numpy() for network in (plain, fast)]
-    agree(*[[output] for output in outputs], 0.0)
+        network.layers[-1].trainable, network.layers[-1].autocast = change != "frozen", change != "not cast"
+    x, mask = 100 + values((5, 4, 3)), tf.constant([[True, True, False, True]] * 5) if change == "mask" else None
+    outputs = [network.layers[-1](x, training=True, mask=mask) for network in (plain, fast)]
+    agree(*[[np.array(tf.cast(output, tf.float32))] for output in outputs], 0.0)
+
+
+def test_batch_norm_knows_its_channels_where_the_input_does_not_say_them():
+    _, fast = both((3,), layers.BatchNormalization())
+    layer, x = fast.layers[-1], values((5, 3))
+    expected = layer(x, training=True)
+    graph = tf.function(lambda x: layer(x, training=True), input_signature=[tf.TensorSpec([None, None])])
+    assert graph(x).numpy() == pytest.approx(expected.numpy(), abs=1e-5)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.9])
@@ -98,6 +109,12 @@ def test_dropout_drops_its_share_and_keeps_the_mean(rate, policy):
     assert y[y != 0] == pytest.approx(1 / (1 - rate), rel=0.005 if policy == "mixed_bfloat16" else 1e-4)
     rows = (y == 0).reshape(3, -1)
     assert abs((rows[0] & rows[1]).mean() - rate**2) < 2 * error  # rows of their own
+
+
+def test_dropout_refuses_integers_as_keras_does():
+    _, fast = both((4,), layers.Dropout(0.5, autocast=False))
+    with pytest.raises(ValueError, match="floating point"):
+        fast.layers[-1](tf.ones([2, 4], tf.int32), training=True)
 
 
 def test_masks_follow_from_the_seed_go_on_and_hold_for_the_gradient():
@@ -156,17 +173,31 @@ def test_convolutions_in_bfloat16_are_those_of_keras(kind, size, stride, padding
     assert calls == [1]
 
 
+@pytest.mark.parametrize("by", ["input", "kernel"])
 @pytest.mark.parametrize("kind", CONVOLUTIONS)
-def test_their_gradient_has_a_gradient(kind):
+def test_their_gradient_has_a_gradient(kind, by):
     plain, fast = both((6, 6, 32), kind(32, 3, 2, "same", activation="tanh"), "mixed_bfloat16")
     x, found = values((2, 6, 6, 32), 1.0), []
     for network in (plain, fast):
-        with kernels.training_step(), tf.GradientTape() as outer:
+        kernel = network.trainable_variables[0].value
+        with kernels.training_step(), tf.GradientTape(persistent=True) as outer:
+            outer.watch(x)
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 total = tf.reduce_sum(tf.cast(network(x, training=True), tf.float32) ** 2)
-            penalty = tf.reduce_sum(tape.gradient(total, x) ** 2)
-        found.append([np.array(g) for g in outer.gradient(penalty, network.trainable_variables)])
+            penalty = tf.reduce_sum(tape.gradient(total, x if by == "input" else kernel) ** 2)
+        found.append([np.array(outer.gradient(penalty, value)) for value in (x, kernel)])
+    agree(*found, 0.02)
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONS)
+def test_they_are_differentiated_forwards(kind):
+    plain, fast = both((6, 6, 32), kind(32, 4, 2, "same"), "mixed_bfloat16")
+    x, found = values((2, 6, 6, 32), 1.0), []
+    for network in (plain, fast):
+        with kernels.training_step(), tf.autodiff.ForwardAccumulator(x, values(x.shape, 1.0, 1)) as ahead:
+            y = network(x, training=True)
+        found.append([np.array(tf.cast(ahead.jvp(y), tf.float32))])
     agree(*found, 0.02)
 
 

@@ -60,16 +60,18 @@ def batch_norm(layer: layers.BatchNormalization, x: tf.Tensor, training: Any = N
     Args:
         layer: built. x: [B, ..., C]. training, mask: as in Keras.
     """
-    known = mask is None and not (layer.renorm or layer.synchronized) and layer.axis in (-1, x.shape.rank - 1)
-    known = known and layer.epsilon > LEAST_EPSILON and x.dtype.size <= 4
+    known = mask is None and not (layer.renorm or layer.synchronized) and layer.epsilon > LEAST_EPSILON
+    known = known and x.shape.rank is not None and layer.axis in (-1, x.shape.rank - 1)
+    # statistics and weights in float32, as in mixed precision
+    known = known and layer.variable_dtype == "float32" and x.dtype.name == layer.compute_dtype != "float64"
     if not (known and training is True and layer.trainable):
         return type(layer).call(layer, x, training=training, mask=mask)
-    channels = x.shape[-1]
+    channels = layer.moving_mean.shape[0]
     gamma = tf.ones([channels]) if layer.gamma is None else tf.convert_to_tensor(layer.gamma)
     beta = tf.zeros([channels]) if layer.beta is None else tf.convert_to_tensor(layer.beta)
     nothing = tf.zeros([0])
     made = tf.raw_ops.FusedBatchNormV3(
-        x=tf.reshape(tf.cast(x, layer.compute_dtype), [-1, 1, 1, channels]),
+        x=tf.reshape(x, [-1, 1, 1, channels]),
         scale=gamma,
         offset=beta,
         mean=nothing,
@@ -94,7 +96,8 @@ def dropout(layer: layers.Dropout, x: tf.Tensor, training: Any = False) -> tf.Te
     """
     steps = 2 ** (8 * BITS.size)
     dropped = round(layer.rate * steps)
-    if training is not True or layer.noise_shape is not None or not 0 < dropped < steps:
+    known = layer.noise_shape is None and 0 < dropped < steps and x.dtype.is_floating
+    if not (known and training is True):
         return type(layer).call(layer, x, training=training)
     count, each = tf.size(x), tf.uint32.size // BITS.size
     seed = tf.cast(layer.seed_generator.next(), tf.int32)
@@ -169,9 +172,22 @@ def kernel_gradient(large: tf.Tensor, small: tf.Tensor, size: tuple[int, int], s
         reach = (count - 1) * stride + taps  # pixels that some place of the kernel meets
         before = max(reach - extent, 0) // 2 if padding == "same" else 0
         around.append([before, max(reach - extent - before, 0)])
-    images, kernel = tf.transpose(large, [3, 1, 2, 0]), tf.transpose(small, [1, 2, 0, 3])
-    made = tf.nn.conv2d(images, kernel, 1, [*around, [0, 0]], dilations=stride)
-    return tf.transpose(made[:, : size[0], : size[1]], [1, 2, 0, 3])
+    settings = {"strides": [1, stride, stride, 1], "padding": padding.upper()}
+
+    @tf.custom_gradient
+    def summed(large: tf.Tensor, small: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradients(kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            # TensorFlow has no gradient of a dilated convolution on a CPU, and this is linear in both
+            by_large = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(large), filter=kernel, out_backprop=small, **settings
+            )
+            return by_large, tf.nn.conv2d(large, kernel, **settings)
+
+        images, kernel = tf.transpose(large, [3, 1, 2, 0]), tf.transpose(small, [1, 2, 0, 3])
+        made = tf.nn.conv2d(images, kernel, 1, [*around, [0, 0]], dilations=stride)
+        return tf.transpose(made[:, : size[0], : size[1]], [1, 2, 0, 3]), gradients
+
+    return summed(large, small)
 
 
 def _pays(layer: Any, x: tf.Tensor, small: Any) -> bool:
