@@ -14,7 +14,7 @@ from as many real images (`tfgen.evaluate --cas`; real images: 0.09, 0.84, 0.85,
     28,000   33       0.93       0.75        0.71     92.0 %                   0.849 of 0.886
 
 Minutes are those of one core without bfloat16. The third row has rates that fall to an eighth over its own steps:
-`rate` 1.000035. So has the last one, with networks of twice the width (`--set=width=64`, `rate` 1.0000743) and bfloat16.
+`rate` 1.000035. The last one, too, with networks of twice the width (`--set=width=64`, `rate` 1.0000743), in bfloat16.
 """
 
 import tfgen
