@@ -43,7 +43,7 @@ few_names = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in LIMITS]
 )
 # with the tests of plugins run the others, each a kind of its own; these only with the slow ones
-LONG = ("conditional_vae", "own_cyclegan", "own_vae_gan", "auxiliary_classifier")
+LONG = ("conditional_vae", "own_cyclegan", "own_vae_gan", "auxiliary_classifier", "own_flow_matching")
 in_processes = [pytest.param(name, marks=[] if name in LONG else pytest.mark.plugins) for name in LIMITS]
 
 
