@@ -54,13 +54,16 @@ NORMS = [{}, {"center": False, "epsilon": 1e-4}, {"scale": False, "momentum": 0.
 @pytest.mark.parametrize("shape", [(5,), (6, 5), (4, 3, 5)])
 @pytest.mark.parametrize("policy, tolerance", [("float32", 1e-5), ("mixed_bfloat16", 0.01)])
 @pytest.mark.parametrize("options", NORMS, ids=str)
-def test_batch_norm_is_that_of_keras(shape, policy, tolerance, options):
+def test_batch_norm_is_that_of_keras(shape, policy, tolerance, options, monkeypatch):
+    used, calls = tf.raw_ops.FusedBatchNormV3, []
+    monkeypatch.setattr(tf.raw_ops, "FusedBatchNormV3", lambda **settings: calls.append(1) or used(**settings))
     plain, fast = both(shape, layers.BatchNormalization(**options), policy)
     for weight, other in zip(plain.trainable_variables, fast.trainable_variables):
         weight.assign(values(weight.shape, 1.0))
         other.assign(weight)
     x = values((7, *shape))
     agree(trained(plain, x), trained(fast, x), tolerance)
+    assert calls == [1]
     agree([np.array(tf.cast(plain(x), tf.float32))], [np.array(tf.cast(fast(x), tf.float32))], tolerance)
 
 
@@ -118,13 +121,14 @@ def test_dropout_refuses_integers_as_keras_does():
 
 
 def test_masks_follow_from_the_seed_go_on_and_hold_for_the_gradient():
-    first, second = (both((5, 5), layers.Dropout(0.5, seed=3))[1] for _ in range(2))
+    (plain, first), (_, second) = (both((5, 5), layers.Dropout(0.5, seed=3)) for _ in range(2))
     x = tf.ones([3, 5, 5])  # an odd number of values: half of the last word is left over
     y, slope = trained(first, x, slope=1.0)[:2]
     assert np.array_equal(y, slope) and set(np.unique(y)) == {0.0, 2.0}
     assert np.array_equal(second(x, training=True), y)
     assert not np.array_equal(first(x, training=True), y)
     assert np.array_equal(first(x), x)
+    assert not np.array_equal(plain(x, training=True), y)  # Keras draws others
 
 
 @pytest.mark.parametrize("options", [{"rate": 0.0}, {"rate": 1.0}, {"rate": 0.5, "noise_shape": (None, 1)}], ids=str)
