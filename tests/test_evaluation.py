@@ -541,3 +541,14 @@ def test_both_classifiers_of_an_accuracy_score_see_as_many_images(monkeypatch, s
     found = classification.classification_accuracy_score(*given, source, say=lambda line: None)
     assert sizes == [(seen, seen)] * 2
     assert found["classification_accuracy_score"].protocol["fake"]["count"] == seen
+
+
+@pytest.mark.parametrize("images", [256, 300])  # whole batches, and one that is not full
+def test_the_rate_of_the_classifier_of_an_accuracy_score_ends_at_zero(images):
+    rng = np.random.default_rng(0)
+    pictures, labels = rng.integers(0, 256, (images, 8, 8, 1)).astype(np.uint8), np.arange(images) % 2
+    model = classification._trained(pictures, labels, 2, 0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-9)
+    batches = -(-images // classification.BATCH)
+    assert int(model.optimizer.iterations) == classification.EPOCHS * batches
+    assert float(model.optimizer._learning_rate(0)) == pytest.approx(1e-3)
