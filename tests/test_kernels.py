@@ -149,14 +149,15 @@ def test_the_gradient_of_a_kernel_is_that_of_tensorflow(size, stride, padding, e
     slope = values(tf.nn.conv2d(x, tf.zeros([size, size, 3, 6]), **settings).shape, seed=1)
     filter_sizes = [size, size, 3, 6]
     expected = tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=filter_sizes, out_backprop=slope, **settings)
-    found = kernels.kernel_gradient(x, slope, (size, size), stride, padding)
+    form = kernels.Form(x.shape[1:3], slope.shape[1:3], (size, size), stride, padding)
+    found = form.by_kernel(x, slope)
     assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-4, abs=1e-3)
 
 
 def test_the_gradient_of_a_kernel_by_hand():
     large = tf.reshape(tf.constant([1.0, 2.0, 3.0, 4.0]), [1, 1, 4, 1])
     small = tf.reshape(tf.constant([10.0, 1.0]), [1, 1, 2, 1])
-    found = kernels.kernel_gradient(large, small, (1, 2), 2, "valid")  # places 0 and 2, then 1 and 3
+    found = kernels.Form((1, 4), (1, 2), (1, 2), 2, "valid").by_kernel(large, small)  # places 0 and 2, then 1 and 3
     assert found.numpy().ravel().tolist() == [10 * 1 + 1 * 3, 10 * 2 + 1 * 4]
 
 
@@ -167,8 +168,8 @@ CONVOLUTIONS = [layers.Conv2D, layers.Conv2DTranspose]
 @pytest.mark.parametrize("size, stride, padding, extent", CASES)
 def test_convolutions_in_bfloat16_are_those_of_keras(kind, size, stride, padding, extent, monkeypatch):
     calls = []
-    used = kernels.kernel_gradient
-    monkeypatch.setattr(kernels, "kernel_gradient", lambda *arguments: calls.append(1) or used(*arguments))
+    used = kernels.Form.by_kernel
+    monkeypatch.setattr(kernels.Form, "by_kernel", lambda form, **given: calls.append(1) or used(form, **given))
     extent = extent if kind is layers.Conv2D else 4
     layer = kind(40, size, stride, padding, activation="tanh", bias_initializer="random_normal")
     plain, fast = both((extent, extent, 32), layer, "mixed_bfloat16")
@@ -222,7 +223,7 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("shape, layer, policy, training", ELSEWHERE)
 def test_elsewhere_convolutions_stay_with_keras(shape, layer, policy, training, monkeypatch):
-    monkeypatch.setattr(kernels, "kernel_gradient", lambda *_: pytest.fail("the kernel was called"))
+    monkeypatch.setattr(kernels, "derivative", lambda *_, **__: pytest.fail("the kernel was called"))
     plain, fast = both(shape, layer, policy)
     x = values((2, *shape))
     if training:

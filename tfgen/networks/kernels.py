@@ -7,8 +7,9 @@ times the images per second in float32; with the convolutions, 1.29 times in bfl
 
 import contextlib
 import contextvars
+import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -108,7 +109,7 @@ def dropout(layer: layers.Dropout, x: tf.Tensor, training: Any = False) -> tf.Te
 
 
 def convolution(layer: layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
-    """Returns the convolution of x, whose kernel's gradient is a convolution, too: `kernel_gradient`.
+    """Returns the convolution of x, whose kernel's gradient is a convolution, too.
 
     Args:
         layer: built. x: [B, H, W, C].
@@ -116,19 +117,7 @@ def convolution(layer: layers.Conv2D, x: tf.Tensor) -> tf.Tensor:
     out = layer.compute_output_shape(x.shape)[1:3]
     if not _pays(layer, x, out):
         return type(layer).call(layer, x)
-    settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
-
-    @tf.custom_gradient
-    def convolved(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        def gradients(slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            by_x = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(x), filter=kernel, out_backprop=slope, **settings
-            )
-            return by_x, kernel_gradient(x, slope, layer.kernel_size, layer.strides[0], layer.padding)
-
-        return tf.nn.conv2d(x, kernel, **settings), gradients
-
-    return _ended(layer, convolved(x, tf.convert_to_tensor(layer.kernel)))
+    return _ended(layer, derivative(_form(layer, x.shape[1:3], out), "small", large=x, kernel=_kernel(layer)))
 
 
 def transposed(layer: layers.Conv2DTranspose, x: tf.Tensor) -> tf.Tensor:
@@ -139,55 +128,77 @@ def transposed(layer: layers.Conv2DTranspose, x: tf.Tensor) -> tf.Tensor:
     """
     if layer.output_padding is not None or not _pays(layer, x, x.shape[1:3]):
         return type(layer).call(layer, x)
-    settings = {"strides": [1, *layer.strides, 1], "padding": layer.padding.upper()}
-    sizes = tf.concat([tf.shape(x)[:1], layer.compute_output_shape(x.shape)[1:]], 0)
-
-    @tf.custom_gradient
-    def convolved(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        def gradients(slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            by_kernel = kernel_gradient(slope, x, layer.kernel_size, layer.strides[0], layer.padding)
-            return tf.nn.conv2d(slope, kernel, **settings), by_kernel
-
-        made = tf.raw_ops.Conv2DBackpropInput(input_sizes=sizes, filter=kernel, out_backprop=x, **settings)
-        return made, gradients
-
-    return _ended(layer, convolved(x, tf.convert_to_tensor(layer.kernel)))
+    out = layer.compute_output_shape(x.shape)[1:3]
+    return _ended(layer, derivative(_form(layer, out, x.shape[1:3]), "large", small=x, kernel=_kernel(layer)))
 
 
-def kernel_gradient(large: tf.Tensor, small: tf.Tensor, size: tuple[int, int], stride: int, padding: str) -> tf.Tensor:
-    """Returns sum_n,p large[n, stride p + k] small[n, p] for each place k of a kernel, as one convolution.
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """sum_n,p,k large[n, stride p + k] small[n, p] kernel[k]: convolutions and their gradients are its derivatives.
 
-    The images of the batch are its input channels, the channels of `large` its images, and `small` is its kernel,
-    dilated by the stride. oneDNN's own kernel for this gradient is hardly faster in bfloat16 than in float32.
+    Attributes:
+        large: height and width of the larger map, [B, H, W, C]. small: those of the smaller one, [B, h, w, D].
+        taps: those of the kernel, [rows, columns, C, D]. stride: along both axes. padding: "same" or "valid".
+    """
+
+    large: tuple[int, ...]
+    small: tuple[int, ...]
+    taps: tuple[int, ...]
+    stride: int
+    padding: str
+
+    def by_small(self, large: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Returns the convolution of the larger map."""
+        return tf.nn.conv2d(large, kernel, self.stride, self.padding.upper())
+
+    def by_large(self, small: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """Returns the transposed convolution of the smaller map."""
+        sizes = tf.stack([tf.shape(small)[0], *self.large, kernel.shape[2]])
+        return tf.nn.conv2d_transpose(small, kernel, sizes, self.stride, self.padding.upper())
+
+    def by_kernel(self, large: tf.Tensor, small: tf.Tensor) -> tf.Tensor:
+        """Returns the gradient of a kernel, as one convolution.
+
+        The images of the batch are its input channels, the channels of `large` its images, and `small` is its kernel,
+        dilated by the stride. oneDNN's own kernel for this gradient is hardly faster in bfloat16 than in float32.
+        """
+        around = [[0, 0]]
+        for extent, count, taps in zip(self.large, self.small, self.taps):
+            reach = (count - 1) * self.stride + taps  # pixels that some place of the kernel meets
+            before = max(reach - extent, 0) // 2 if self.padding == "same" else 0
+            around.append([before, max(reach - extent - before, 0)])
+        images, kernel = tf.transpose(large, [3, 1, 2, 0]), tf.transpose(small, [1, 2, 0, 3])
+        made = tf.nn.conv2d(images, kernel, 1, [*around, [0, 0]], dilations=self.stride)
+        return tf.transpose(made[:, : self.taps[0], : self.taps[1]], [1, 2, 0, 3])
+
+
+def derivative(form: Form, by: str, **given: tf.Tensor) -> tf.Tensor:
+    """Returns the derivative of a form by one of its arguments; its own gradients are derivatives by the others.
+
+    TensorFlow has no gradient of a dilated convolution on a CPU; the form is linear in each argument, and needs none.
 
     Args:
-        large: [B, H, W, C], the input of the convolution. small: [B, h, w, D], the gradient by its output.
-        size: of the kernel, (rows, columns). stride: along both axes. padding: "same" or "valid".
-
-    Returns:
-        [rows, columns, C, D].
+        by: "large", "small" or "kernel". given: the other two, by name.
     """
-    around = [[0, 0]]
-    for extent, count, taps in zip(large.shape[1:3], small.shape[1:3], size):
-        reach = (count - 1) * stride + taps  # pixels that some place of the kernel meets
-        before = max(reach - extent, 0) // 2 if padding == "same" else 0
-        around.append([before, max(reach - extent - before, 0)])
-    settings = {"strides": [1, stride, stride, 1], "padding": padding.upper()}
+    first, second = given
 
     @tf.custom_gradient
-    def summed(large: tf.Tensor, small: tf.Tensor) -> tuple[tf.Tensor, Callable]:
-        def gradients(kernel: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            # TensorFlow has no gradient of a dilated convolution on a CPU, and this is linear in both
-            by_large = tf.raw_ops.Conv2DBackpropInput(
-                input_sizes=tf.shape(large), filter=kernel, out_backprop=small, **settings
-            )
-            return by_large, tf.nn.conv2d(large, kernel, **settings)
+    def derived(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+        def gradients(slope: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            by_first = derivative(form, first, **{second: b, by: slope})
+            return by_first, derivative(form, second, **{first: a, by: slope})
 
-        images, kernel = tf.transpose(large, [3, 1, 2, 0]), tf.transpose(small, [1, 2, 0, 3])
-        made = tf.nn.conv2d(images, kernel, 1, [*around, [0, 0]], dilations=stride)
-        return tf.transpose(made[:, : size[0], : size[1]], [1, 2, 0, 3]), gradients
+        return getattr(form, f"by_{by}")(**{first: a, second: b}), gradients
 
-    return summed(large, small)
+    return derived(*given.values())
+
+
+def _form(layer: Any, large: Sequence[int], small: Sequence[int]) -> Form:
+    return Form(tuple(large), tuple(small), layer.kernel_size, layer.strides[0], layer.padding)
+
+
+def _kernel(layer: Any) -> tf.Tensor:
+    return tf.convert_to_tensor(layer.kernel)
 
 
 def _pays(layer: Any, x: tf.Tensor, small: Any) -> bool:
