@@ -1,7 +1,7 @@
 """A GAN, a VAE, a flow and an autoregressive model after 1, 10 and 60 minutes of two cores: docs/families.md.
 
     python -m benchmarks.families                          # fills rows that are not there; stop it at any time
-    python -m benchmarks.families --only=flow --minutes=1  # these alone
+    python -m benchmarks.families --only=flow --minutes=1 --seeds=1  # these alone
     python -m benchmarks.families --page_alone
 
 A row is one training on the whole Fashion-MNIST with constant rates, its evaluation and its speed; a minute of two
@@ -61,6 +61,7 @@ FAMILIES = {
     ),
 }
 MINUTES = {1: 3, 10: 3, 60: 1}  # minutes -> seeds
+SEEDS = max(MINUTES.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +77,9 @@ class Row:
         return f"{self.family}-{self.minutes}min-{self.seed}"
 
 
-def rows(families, minutes):
-    """Returns the rows, short ones first, and the first seed of all before the second of any."""
-    wanted = [(m, s) for s in range(max(MINUTES.values())) for m in minutes if s < MINUTES[m]]
+def rows(families, minutes, seeds=SEEDS):
+    """Returns the rows of so many seeds at most: the first seed of all before the second of any, short ones first."""
+    wanted = [(m, s) for s in range(seeds) for m in minutes if s < MINUTES[m]]
     return [Row(family, m, s) for m, s in wanted for family in families]
 
 
@@ -226,7 +227,7 @@ def main():
     out, work = pathlib.Path(args.out), pathlib.Path(args.work)
     work.mkdir(parents=True, exist_ok=True)
     wanted = args.only.split(",") if args.only else FAMILIES
-    asked = [] if args.page_alone else rows(wanted, [int(m) for m in args.minutes.split(",")])
+    asked = [] if args.page_alone else rows(wanted, [int(m) for m in args.minutes.split(",")], args.seeds)
     found = filled(out.with_suffix(".json"), asked, lambda row: measured(row, work, out.with_suffix("")))
     write(out, found)
 
@@ -245,6 +246,7 @@ def parse():
     parser.add_argument("--work", default="runs/families", help="folder of the runs")
     parser.add_argument("--only", help=f"families, with commas between them: {','.join(FAMILIES)}")
     parser.add_argument("--minutes", default="1,10,60", help="budgets")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="of each row; at most those of the page")
     parser.add_argument("--page_alone", action="store_true", help="train nothing")
     parser.add_argument("--out", default="docs/families", help="path of the page and of its rows, without suffix")
     parser.add_argument("--time", help=argparse.SUPPRESS)  # the process that times a run

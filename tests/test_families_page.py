@@ -89,3 +89,9 @@ def test_the_picture_has_a_row_for_each_row_of_the_table(tmp_path, called, monke
 def test_an_unknown_family_is_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="2"):
         run(tmp_path, monkeypatch, "--only=diffusion")
+
+
+def test_the_first_seed_alone(tmp_path, monkeypatch, called):
+    assert set(run(tmp_path, monkeypatch, "--only=gan", "--minutes=1,10", "--seeds=1")) == {"gan-1min-0", "gan-10min-0"}
+    more = {"gan-1min-1", "gan-1min-2"}
+    assert set(run(tmp_path, monkeypatch, "--only=gan", "--minutes=1")) == {"gan-1min-0", "gan-10min-0", *more}
