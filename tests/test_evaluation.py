@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from tfgen.data import load_dataset
 from tfgen.data.arrays import finish
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
@@ -552,3 +553,22 @@ def test_the_rate_of_the_classifier_of_an_accuracy_score_ends_at_zero(images):
     batches = -(-images // classification.BATCH)
     assert int(model.optimizer.iterations) == classification.EPOCHS * batches
     assert float(model.optimizer._learning_rate(0)) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("metrics, found", [(None, {"modes", "high_quality", "mode_kl"}), (("modes",), {"modes"})])
+def test_data_with_a_measure_of_their_own_give_the_scores_that_are_asked_for(metrics, found):
+    source = load_dataset("ring")
+    points = source.to_numpy("test")["point"][:500]
+    made = evaluate_samples(points, source, Settings(metrics=metrics), say=lambda line: None)
+    assert set(made.scores) == found
+    assert metrics or set(source.scoring.gives) == found
+
+
+def test_scores_of_features_are_none_of_data_with_a_measure_of_their_own():
+    source = load_dataset("ring")
+    points = source.to_numpy("test")["point"][:500]
+    with pytest.raises(UserError, match=r"unknown metric 'fd'; expected some of modes, high_quality, mode_kl"):
+        evaluate_samples(points, source, Settings(metrics=("fd",)), say=lambda line: None)
+    images = load_dataset("fashion_mnist_mini").to_numpy("test")["image"][:200]
+    with pytest.raises(UserError, match="unknown metric 'modes'"):
+        evaluate_samples(images, load_dataset("fashion_mnist_mini"), Settings(metrics=("modes",)))

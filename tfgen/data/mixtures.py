@@ -50,5 +50,6 @@ def from_mixture(mixture: Mixture, name: str) -> Source:
         points, modes = mixture.draw(count, np.random.RandomState(SEED + offset))
         splits[split] = Arrays({"point": points, "label": modes}, fields)
     provenance = {"source": "drawn", "seed": SEED, "mixture": dataclasses.asdict(mixture)}
-    scoring = Scoring("tfgen.evaluation.points:score_points", samples=2_500, pictures=False)
+    gives = ("modes", "high_quality", "mode_kl")
+    scoring = Scoring("tfgen.evaluation.points:score_points", gives, samples=2_500, pictures=False)
     return Source(name, fields, splits, provenance=provenance, scoring=scoring)

@@ -221,11 +221,13 @@ class Scoring:
     Attributes:
         function: "module:name" of `f(samples, source, extractor) -> (dict of Score, dict of details)`, imported on use;
             `extractor` is that of the source, or None.
+        gives: the names of its scores.
         samples: number of samples in the published protocol.
         pictures: whether the samples are images, which can be shown beside training images.
     """
 
     function: str
+    gives: tuple[str, ...]
     samples: int
     pictures: bool = True
 

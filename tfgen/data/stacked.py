@@ -57,6 +57,6 @@ def stacked_mnist(data_dir: str | os.PathLike[str] | None = None, image_size: tu
         rows = np.random.RandomState(SEED + offset).randint(0, len(digits), (count, 3), np.int64)
         splits[split] = Stacked(digits, rows)
     provenance = {**mnist.provenance, "seed": SEED}
-    scoring = Scoring("tfgen.evaluation.points:score_stacked", samples=26_000)
+    scoring = Scoring("tfgen.evaluation.points:score_stacked", ("modes", "mode_kl"), samples=26_000)
     fields = splits["train"].fields()
     return Source("stacked_mnist", fields, splits, None, provenance, extractor="mnist", scoring=scoring)

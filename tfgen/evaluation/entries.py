@@ -11,7 +11,7 @@ from tfgen import domains
 from tfgen.data import load_dataset
 from tfgen.errors import UserError, nearest, shown
 from tfgen.evaluation.reconstructions import reconstruction_scores
-from tfgen.evaluation.sample_scores import check_names
+from tfgen.evaluation.sample_scores import check_names, sample_metrics
 from tfgen.models import MODELS, build_from_recipe
 from tfgen.recipes.recipe import Recipe, changes_from, default_recipe, load_recipe, recipe_names, rows
 
@@ -146,7 +146,7 @@ def check_entry(entry: Entry, data_dir: str | None, metrics: Sequence[str] | Non
     try:
         source = load_dataset(entry.recipe.dataset, data_dir=data_dir, image_size=entry.recipe.image_size)
         model = build_from_recipe(entry.recipe, source.fields)
-        check_names(metrics, [*reconstruction_scores(model, source), *model.score_names])
+        check_names(metrics, [*sample_metrics(source), *reconstruction_scores(model, source), *model.score_names])
     except (UserError, RegistryError) as error:
         raise UserError(f"{entry.name}: {error}") from error
     if model.sampler is None:

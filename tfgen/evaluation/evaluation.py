@@ -25,7 +25,7 @@ from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, Side, as_side, chosen
 from tfgen.evaluation.reconstructions import reconstruction_scores
-from tfgen.evaluation.sample_scores import CAPTIONS, SAMPLE_METRICS, check_names
+from tfgen.evaluation.sample_scores import CAPTIONS, check_names, sample_metrics
 from tfgen.evaluation.samples import CONTROLS, controls, score_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.workers import side_of_shards
@@ -146,14 +146,15 @@ def evaluate_samples(
     Raises:
         UserError: too few samples, shapes that differ, an unknown metric or extractor.
     """
-    check_names(settings.metrics)
+    check_names(settings.metrics, sample_metrics(source))
     evaluation = Evaluation(subject or {})
     scoring = source.scoring
     if scoring is not None:
         name = settings.extractor or source.extractor
         module, function = scoring.function.split(":")
         score = getattr(importlib.import_module(module), function)
-        evaluation.add(*score(samples, source, load_extractor(name) if name else None))
+        found, details = score(samples, source, load_extractor(name) if name else None)
+        evaluation.add({name: value for name, value in found.items() if asked(settings, name)}, details)
     elif "image" not in source.fields:
         held = ", ".join(source.fields)
         evaluation.note(
@@ -273,7 +274,8 @@ def evaluate_model(
     """
     check_split(source, settings.split)
     own = reconstruction_scores(model, source)
-    check_names(settings.metrics, [*own, *model.score_names])
+    of_samples = sample_metrics(source)
+    check_names(settings.metrics, [*of_samples, *own, *model.score_names])
     subject = {"model": model.name, "step": int(model.step), "weights": model.digest(), **(subject or {})}
     subject["seed"] = settings.seed
     if sampler is not None:
@@ -286,7 +288,7 @@ def evaluate_model(
     few = too_few(source, settings.split, count) if settings.metrics is None and (own or model.score_names) else None
     if few:
         evaluation.note(few, say)
-    elif (sampler or model.sampler) is not None and asked(settings, *SAMPLE_METRICS):
+    elif (sampler or model.sampler) is not None and asked(settings, *of_samples):
         samples, rows = draw(model, source, count, settings, conditions, say, sampler)
         labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
         # of two domains, samples are compared with pictures of the one that the model makes
@@ -296,7 +298,7 @@ def evaluate_model(
         # the source of a pair says much of its image
         shown = () if other or set(model.sources) & set(stated) <= set(conditions or {}) else (settings.split,)
         how: dict = {"subject": subject, "picture": picture, "shown": shown, "say": say}
-        evaluation = evaluate_samples(samples, real, settings.of_samples(), labels, captions, **how)
+        evaluation = evaluate_samples(samples, real, settings.among(of_samples), labels, captions, **how)
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
     if asked(settings, *own, *model.score_names):
         say("the model's own scores on held-out examples")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from tfgen import metrics
+from tfgen.data.source import Source
 from tfgen.errors import UserError, nearest
 from tfgen.evaluation.contest import (
     BOTH,
@@ -216,9 +217,13 @@ SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
 BY_SETTING = {"classification_accuracy_score": "cas", "ais_nll": "ais", "bdmc_gap": "ais"}  # beside any metrics
 
 
-def check_names(names: Iterable[str] | None, own: Sequence[str] = ()) -> None:
-    """Raises UserError for a name that is no metric of samples, and no score of the model's `own`."""
-    known = [*SAMPLE_METRICS, *own]
+def sample_metrics(source: Source) -> tuple[str, ...]:
+    """Returns the names of the scores of samples that a data set has: those of its own measure, or of features."""
+    return SAMPLE_METRICS if source.scoring is None else source.scoring.gives
+
+
+def check_names(names: Iterable[str] | None, known: Sequence[str] = SAMPLE_METRICS) -> None:
+    """Raises UserError for a name that is none of the `known` metrics."""
     for name in names or ():
         if name not in known:
             if setting := BY_SETTING.get(name):

@@ -1,10 +1,10 @@
 """The settings of an evaluation."""
 
 import dataclasses
+from collections.abc import Collection
 
 from tfgen import domains
 from tfgen.domains import Count, Natural, Seed
-from tfgen.evaluation.sample_scores import SAMPLE_METRICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Settings:
     def __post_init__(self):
         domains.check_all(vars(self), domains.annotations_of(type(self)))
 
-    def of_samples(self) -> "Settings":
-        """Returns the same settings with the names of sample metrics alone."""
+    def among(self, names: Collection[str]) -> "Settings":
+        """Returns the same settings with those of its metrics alone that are among `names`."""
         if self.metrics is None:
             return self
-        return dataclasses.replace(self, metrics=tuple(name for name in self.metrics if name in SAMPLE_METRICS))
+        return dataclasses.replace(self, metrics=tuple(name for name in self.metrics if name in names))
