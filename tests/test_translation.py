@@ -23,7 +23,10 @@ from tfgen.metrics.score import HeldOut
 from tfgen.networks.translation import patch_discriminator
 from tfgen.noise import Noise
 from tfgen.report.pictures import samples
+from tfgen.runs import watching
+from tfgen.runs.layout import Layout
 from tfgen.runs.translating import translate_run
+from tfgen.training.checkpoints import Checkpoints
 from tfgen.translate import COMMAND
 
 TINY = {"pix2pix": {"width": 2}, "cyclegan": {"width": 2, "blocks": 1, "patch_depth": 1}}
@@ -334,6 +337,20 @@ def test_a_plan_and_an_automatic_batch_size_are_of_two_domains(monkeypatch, caps
     tfgen.train(recipe, dry_run=True)
     assert counts == [10]
     assert "to do: 7 steps of 4 images, 7 per epoch of 30 images" in capsys.readouterr().out
+
+
+def test_a_run_that_stops_by_kid_compares_with_the_domain_that_is_made(monkeypatch, tmp_path):
+    values = pictures(40, (8, 8, 1))
+    both = data.unpaired.Unpaired(Arrays({"image": values[:20]}), Arrays({"image": values[20:]}))
+    source = tfgen.data.Source("two", both.fields(), {"train": both, "validation": both})
+    model = tfgen.build_model("cyclegan", fields=source.fields, **TINY["cyclegan"])
+    compared = []
+    score = lambda source, field: compared.append(field) or (lambda model: (0.5, 0.1))  # noqa: E731
+    monkeypatch.setattr("tfgen.runs.watching.kernel_score", score)
+    recipe = tfgen.Recipe("cyclegan", "two", options=TINY["cyclegan"], batch_size=4, steps=7, stop="kid")
+    checkpoints = Checkpoints(model, tmp_path / "checkpoints")
+    watching.callbacks_of(model, recipe, source, Layout(tmp_path), checkpoints, 7, 0)
+    assert compared == ["other"]  # `image` is what it is made from
 
 
 @pytest.mark.parametrize("size, depth", [(8, 3), (16, 4), (13, 5)])
