@@ -70,6 +70,20 @@ def test_the_normal_log_prob_of_a_value_under_a_mean_and_a_log_variance():
     assert float(found) == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_density_of_an_equal_mixture_is_the_mean_of_its_parts_also_where_one_is_narrow():
+    draw = np.random.default_rng(0)
+    x, mean, log_var = draw.normal(size=(2, 5, 3)), draw.normal(size=(7, 3)), draw.normal(size=(7, 3)) * 3.0
+    mean[0], log_var[0] = x[1, 2], -14.0  # at its narrow mean, terms of 10^6 cancel
+    parts = np.exp(-0.5 * (x[:, :, None] - mean) ** 2 / np.exp(log_var)) / np.sqrt(2 * math.pi * np.exp(log_var))
+    expected = np.log(parts.prod(axis=-1).mean(axis=-1))
+    found = priors.mixture_log_prob(*(tf.constant(value, tf.float64) for value in (x, mean, log_var)))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    x, mean, log_var = (tf.constant(value, tf.float32) for value in (x, mean, log_var))
+    found = priors.mixture_log_prob(x, mean, log_var)
+    assert found.dtype == tf.float32 and found.shape == [2, 5]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-5)
+
+
 def test_mistakes_are_said():
     with pytest.raises(UserError, match="low < high, got 1.0 and 1.0"):
         priors.uniform(1, 1)

@@ -27,6 +27,19 @@ def normal_log_prob(x: tf.Tensor, mean: tf.Tensor | float, log_var: tf.Tensor | 
     return -0.5 * (LOG_2PI + log_var + tf.square(x - mean) * tf.exp(-log_var))
 
 
+def mixture_log_prob(x: tf.Tensor, mean: tf.Tensor, log_var: tf.Tensor) -> tf.Tensor:
+    """Returns log 1/K sum_k N(x; mean_k, diag(exp(log_var_k))) in nats, [...] of x [..., D], of parameters [K, D]."""
+    # (x - m)^2 / v as x^2 / v - 2 x m / v + m^2 / v, a product of matrices: the differences of all pairs would be
+    # [..., K, D]. In float64, as the terms are large where v is small.
+    x64, mean, log_var = (tf.cast(value, tf.float64) for value in (x, mean, log_var))
+    precision = tf.exp(-log_var)
+    coefficients = tf.concat([precision, -2.0 * mean * precision], axis=-1)
+    constant = tf.reduce_sum(LOG_2PI + log_var + tf.square(mean) * precision, axis=-1)
+    squares = tf.linalg.matmul(tf.concat([tf.square(x64), x64], axis=-1), coefficients, transpose_b=True)
+    log_p = tf.reduce_logsumexp(-0.5 * (squares + constant), axis=-1)
+    return tf.cast(log_p - tf.math.log(tf.cast(tf.shape(mean)[0], tf.float64)), x.dtype)
+
+
 class Prior(Value):
     """p(z) over float32 [..., D]."""
 

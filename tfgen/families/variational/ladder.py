@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgen import priors, samplers
@@ -224,8 +223,7 @@ class LadderModel(VariationalModel):
     def log_mixture(self, z: tf.Tensor, step: Step) -> tf.Tensor:
         """Returns log 1/K sum_k N(z; mean_k, exp(log_var_k)) [L, B], of z [L, B, D_L]."""
         at = step.run("top_prior", {"component": tf.range(self.components, dtype=tf.int64)})
-        log_p = tf.reduce_sum(priors.normal_log_prob(z[:, :, None], at["mean"], at["log_var"]), axis=-1)
-        return tf.reduce_logsumexp(log_p, axis=-1) - np.log(self.components).astype(np.float32)
+        return priors.mixture_log_prob(z, at["mean"], at["log_var"])
 
     def latents_from_seeds(self, seeds: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
         """Returns u ~ p(u), float32 [B, latent_dim], row i from seeds[i] alone."""

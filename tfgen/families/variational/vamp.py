@@ -78,8 +78,7 @@ class VampModel(VariationalModel):
     def log_mixture(self, z: tf.Tensor, step: Step) -> tf.Tensor:
         """Returns log p(z) [L, B] in nats, of z [L, B, D]."""
         at = self.posteriors_at(tf.range(self.components, dtype=tf.int64), step)
-        log_q = priors.normal_log_prob(z[:, :, None], at["z_mean"], at["z_log_var"])  # [L, B, K, D]
-        return tf.reduce_logsumexp(tf.reduce_sum(log_q, axis=-1), axis=-1) - np.log(self.components).astype(np.float32)
+        return priors.mixture_log_prob(z, at["z_mean"], at["z_log_var"])
 
     def densities(self, drawn: Drawn, step: Step) -> Densities:
         """Returns those of the base, with the mixture's log p(z); its divergence has no closed form."""
