@@ -55,7 +55,7 @@ ROWS = (
         "87.10",
         "Burda et al. 2016",
         STATIC,
-        {"model": "iwae", "options": {"objective": "iwae", "samples": 50}},
+        {"model": "iwae", "epochs": 50, "options": {"objective": "iwae", "samples": 50}},
     ),
     Row(
         "vamp_vae",
@@ -66,7 +66,12 @@ ROWS = (
         "85.57",
         "Tomczak and Welling 2018",
         "vamp_vae_paper",
-        {"dataset": "binarized_mnist", "options": {"binarize": "static"}},
+        {
+            "dataset": "binarized_mnist",
+            "epochs": 100,
+            "schedule": {"name": "cosine", "warmup": 0.01},
+            "options": {"binarize": "static", "kl_warmup_steps": 3000, "learning_rate": 1e-3},
+        },
     ),
     Row(
         "miwae",
@@ -80,6 +85,7 @@ ROWS = (
         {
             "model": "miwae",
             "dataset": "mnist",
+            "epochs": 30,
             "options": {"objective": "miwae(8)", "samples": 64, "binarize": "dynamic"},
         },
     ),
