@@ -1,5 +1,6 @@
 """What others load: SavedModels without Keras, `.keras` files without tfgen, both with the model's own images."""
 
+import io
 import json
 import os
 import subprocess
@@ -10,10 +11,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from PIL import Image
 
 import tfgen
 from tfgen import priors
-from tfgen.data.pixels import resize_all
+from tfgen.data.pixels import resize_all, to_array
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.export import export_savedmodel, save_keras_files
@@ -219,6 +221,18 @@ def test_pictures_in_a_graph_are_cropped_and_resized_as_those_of_a_folder(sides,
     made = pictures_of(tf.constant([encode_png(picture)]), (6, 5, channels)).numpy()[0]
     expected = resize_all(picture[None], (6, 5))[0]
     assert made.dtype == np.float32 and np.abs(255 * made - expected).max() <= (0.01 if sides == (6, 5) else 1.01)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_in_a_graph_have_the_colours_of_those_of_a_folder(mode, channels):
+    values = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+    picture = Image.fromarray(values).convert(mode)
+    file = io.BytesIO()
+    picture.save(file, format="PNG")
+    made = pictures_of(tf.constant([file.getvalue()]), (6, 5, channels)).numpy()[0]
+    apart = np.abs(255 * made - to_array(Image.open(file), channels))
+    assert apart.max() < 1.01 and np.mean(apart < 0.01) > 0.9  # 1: the last bit of a rounding
 
 
 def test_every_signature_takes_a_batch_of_none():
