@@ -85,7 +85,7 @@ ROWS = (
         {
             "model": "miwae",
             "dataset": "mnist",
-            "epochs": 30,
+            "epochs": 20,
             "options": {"objective": "miwae(8)", "samples": 64, "binarize": "dynamic"},
         },
     ),
