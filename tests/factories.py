@@ -1,5 +1,7 @@
 """Small models of every family that several test files train, and what is measured of them."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -11,8 +13,10 @@ from tfgen.families.adversarial.model import AdversarialModel
 from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.families.variational.model import VariationalModel
 from tfgen.networks.seeding import seeded
+from tfgen.priors import Prior
 from tfgen.training.model import GenerativeModel
 from tfgen.training.phases import Phase
+from tfgen.values import serializable
 
 SHAPE, LATENT, CLASSES, BATCH = (6, 5, 1), 3, 4, 8
 LABELLED = {"image": Field("image", SHAPE), "label": Field("label", range=(0, CLASSES))}
@@ -66,6 +70,21 @@ def decoder(likelihood):
     latent = keras.Input((LATENT,), name="latent")
     heads = likelihood.heads(lambda name: layers.Reshape(SHAPE)(layers.Dense(30, name=f"raw_{name}")(latent)))
     return keras.Model(latent, heads, name="decoder")
+
+
+@serializable
+@dataclasses.dataclass(frozen=True)
+class Laplace(Prior):
+    """A prior from which the divergence of a normal distribution has no closed form."""
+
+    scale: float = 1.0
+
+    def sample(self, seed, shape):
+        u = tf.random.stateless_uniform(shape, seed, -0.5, 0.5, alg="philox")
+        return -self.scale * tf.sign(u) * tf.math.log1p(-2.0 * tf.abs(u))
+
+    def log_prob(self, z):
+        return tf.reduce_sum(-tf.abs(z) / self.scale - tf.math.log(2.0 * self.scale), axis=-1)
 
 
 def vae(optimizer=None, seed=0, likelihood=likelihoods.bernoulli(), **options):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from factories import Laplace, vae
 from factories import step as one_step
-from factories import vae
 from linear_gaussian import Linear, LinearGaussian
 from scipy import special
 
@@ -188,7 +188,14 @@ def test_without_a_density_there_is_no_bound_and_without_a_prior_no_sample():
     assert np.isfinite(importance_weighted_bound(built("wae", encoder="gaussian", binarize="static"), images, 3)).all()
 
 
+@pytest.mark.parametrize("name", ["vae", "iwae", "info_vae", "vae_gan"])
+def test_a_bounded_prior_is_one_of_objectives_without_a_divergence(name):
+    with pytest.raises(UserError, match="divergence from the prior .* is infinite: take normal\\(\\), or"):
+        built(name, prior="uniform(-1, 1)")
+    assert built("wae", prior="uniform(-1, 1)", encoder="gaussian").prior == tfgen.priors.uniform(-1, 1)
+
+
 def test_a_divergence_that_may_be_infinite_is_left_out_of_a_diagnosis(photos):
-    model = vae(prior=tfgen.priors.uniform(-0.5, 0.5))
+    model = vae(prior=Laplace())
     row = Probe(model, model.as_examples(photos(16, (6, 5, 1))), size=16)()
     assert "kl" not in row and math.isfinite(row["aggregate_distance"])

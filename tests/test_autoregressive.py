@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import types
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from tfgen import likelihoods, samplers
 from tfgen.errors import UserError
 from tfgen.families.autoregressive.agnostic import OrderAgnosticModel
 from tfgen.families.autoregressive.model import GatedModel, MaskedModel
+from tfgen.metrics.score import HeldOut
 from tfgen.networks.masked import masked_network
 from tfgen.networks.pixelcnn import pixelcnn_network, reach
 from tfgen.noise import Noise
@@ -345,3 +347,17 @@ def test_as_many_rows_as_channels_are_refused():
     """Keras would add a bias of channels to rows, and sampling row by row would follow another distribution."""
     with pytest.raises(UserError, match="another number of rows than of channels"):
         pixelcnn_network((3, 4, 3), BINARY, 3, 1)
+
+
+def test_a_dynamic_binarisation_follows_the_seed():
+    model, random = tfgen.build_model("made", (8, 8, 1), binarize="dynamic", units=[8]), np.random.default_rng(0)
+    network = model.best("density")
+    network.set_weights([w + 0.3 * random.normal(size=w.shape) for w in network.get_weights()])
+    gray = np.full((4, 8, 8, 1), 128, np.uint8)
+    one, same, other = (tfgen.metrics.log_likelihood(model, gray, seed) for seed in (0, 0, 7))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).all()
+    held_out = HeldOut(gray, {"image": gray}, {}, None, "test")
+    for seed, expected in ((0, one), (7, other)):
+        score = model.scores(held_out, types.SimpleNamespace(seed=seed))[0]["nll"]
+        assert score.value == pytest.approx(-expected.mean())

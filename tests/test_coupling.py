@@ -1,6 +1,7 @@
 """Real NVP: its map is inverted exactly, its determinant is that of the Jacobian, and its density integrates to one."""
 
 import math
+import types
 
 import keras
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 import tensorflow as tf
 
 import tfgen
+from tfgen.errors import UserError
 from tfgen.families.flow.coupling import CouplingModel, masks
+from tfgen.metrics.score import HeldOut
 from tfgen.models.realnvp import coupling_network
+from tfgen.noise import Noise
 
 POINT = {"point": tfgen.Field("point", (2,))}
 
@@ -113,3 +117,27 @@ def test_images_are_dequantised_in_training_and_have_bits(photos):
     bits = tfgen.metrics.log_likelihood(model, tfgen.metrics.dequantize(photos(8, (8, 8, 1))))
     bits = tfgen.metrics.bits_per_dimension(bits, 64, None, dequantized=True)
     assert 6.0 < bits.mean() < 10.0, "noise of 256 values has 8 bits"
+
+
+def test_the_density_of_images_is_scored_as_it_is_trained_at_dequantised_pixels(photos):
+    model, data = moved(image(2, 2, 1)), np.uint8(255 * (photos(40, (2, 2, 1)) > 127))
+    held_out = HeldOut(data, {"image": data}, {}, None, "test")
+    scores = model.scores(held_out, types.SimpleNamespace(seed=3))[0]
+    expected = -tfgen.metrics.log_likelihood(model, tfgen.metrics.dequantize(data, 3)).mean()
+    assert scores["nll"].value == pytest.approx(expected, rel=1e-6)
+    assert scores["bits_per_dimension"].value == pytest.approx(expected / (4 * math.log(2)) + 8)
+    # training draws other noise for the same pixels
+    trained = [float(model.density_terms(model.as_batch({"image": data}), s)["nll"]) for s in noises(model, 20)]
+    assert abs(np.mean(trained) - expected) < 4 * np.std(trained)
+    at_bytes = -tfgen.metrics.log_likelihood(model, data).mean()
+    assert abs(np.mean(trained) - at_bytes) > 6 * np.std(trained)
+
+
+def noises(model, count):
+    return [model.inference_step(Noise(i, 0)) for i in range(count)]
+
+
+def test_pixels_of_another_range_are_refused():
+    couplings = [coupling_network("image", (2, 2, 1), 4, 1)] * 2
+    with pytest.raises(UserError, match=r"the logit is one of pixels in \(0, 1\), got value_range=\(-1.0, 1.0\)"):
+        CouplingModel(couplings, fields=image(2, 2, 1), value_range=(-1, 1))

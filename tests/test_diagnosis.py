@@ -22,6 +22,7 @@ from tfgen.diagnosis.stops import StopOnScore
 from tfgen.errors import UserError
 from tfgen.families.adversarial import probes
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium, fresh_accuracy
+from tfgen.families.adversarial.fresh import Fresh
 from tfgen.families.adversarial.rules import RULES as ADVERSARIAL_RULES
 from tfgen.families.adversarial.trials import BlindnessTrial
 from tfgen.families.variational.autoencoder import Autoencoder
@@ -1017,6 +1018,24 @@ def test_training_ends_at_the_equilibrium_and_not_where_the_discriminator_is_bli
     tried = [row["step"] for row in seen.rows if "fresh_accuracy" in row]
     assert tried == [32, 64], "after 2, 4 and then 8 probes"
     assert "no equilibrium: the discriminator was at chance at step 64, but a fresh one" in capsys.readouterr().out
+
+
+def test_a_fresh_discriminator_is_measured_on_samples_that_it_has_not_learned_from(monkeypatch):
+    model, seen = gan(), []
+    made = model.fakes
+
+    def recorded(batch, step):
+        seen.append(made(batch, step))
+        return seen[-1]
+
+    monkeypatch.setattr(model, "fakes", recorded)
+    monkeypatch.setattr("tfgen.families.adversarial.fresh.traced", lambda function, **options: function)
+    images = model.as_examples(noise_images(64))
+    Fresh(model, "test/").trained(images, images, 4, 8, lambda reached: False, every=2, size=32)
+    learned, measured = ([made.numpy() for made in seen if len(made) == size] for size in (8, 32))
+    assert (len(learned), len(measured)) == (4, 3)
+    rows = np.concatenate(learned + measured).reshape(4 * 8 + 3 * 32, -1)
+    assert len(np.unique(rows, axis=0)) == len(rows)
 
 
 # The trial of a discriminator at chance.

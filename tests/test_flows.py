@@ -17,9 +17,11 @@ from tfgen.families.flow import probes, rules
 from tfgen.families.flow.latent import edge_error
 from tfgen.families.flow.mean import MeanFlow
 from tfgen.families.flow.pairs import auction, nearest_pairs
+from tfgen.networks.calling import random_states
 from tfgen.networks.timing import time_features
 from tfgen.networks.transformer import dense_flow, transformer
 from tfgen.networks.unet import unet
+from tfgen.training.step import Step
 
 SHAPE = (8, 8, 1)
 SMALL = {"network": "dense", "width": 4, "blocks": 1}
@@ -550,3 +552,22 @@ def test_rules_by_hand():
     assert not rules.overfits(fine, Past()) and rules.overfits(risen, Past())
     assert not rules.overfits({**risen, "train_error": 0.21}, Past())
     assert "risen to 0.22, from 0.2 at step 100" in rules.say_overfits(risen, Past())
+
+
+def test_the_slope_of_a_mean_flow_is_that_of_the_same_dropout(monkeypatch):
+    flow = shaken(model("mean_flow", network="unet", dropout=0.5, ema=None))
+    seen = []
+
+    def recorded(self, name, fields):
+        seen.append(run(self, name, fields))
+        return seen[-1]
+
+    run = Step.run
+    monkeypatch.setattr(Step, "run", recorded)
+    for _ in range(2):
+        flow.train_step({"image": pictures(4)}, averaged=False)
+    first, second, third, fourth = (output.numpy() for output in seen)
+    np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(third, fourth, rtol=1e-4, atol=1e-4)
+    drawn = [state.numpy() for state in random_states(flow.networks["flow"])]
+    assert drawn and all((state != 0).any() for state in drawn), "the next step has another dropout"

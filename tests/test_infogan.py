@@ -52,7 +52,7 @@ def test_without_continuous_codes_and_in_a_graph_the_size_is_known():
     drawn = tf.function(lambda rows: prior.sample(SEED, tf.stack([rows, 5])))
     assert drawn.get_concrete_function(tf.constant(4)).structured_outputs.shape[-1] == 5
     assert drawn(tf.constant(4)).shape == (4, 5) and list(prior.sizes) == ["latent", "category"]
-    one, other = prior.sample(SEED, [5]), prior.sample(SEED, [5])
+    one, other = prior.sample(SEED, [5]), prior.sample(tf.cast(SEED, tf.int32), [5])
     np.testing.assert_array_equal(one, other)
 
 

@@ -49,6 +49,11 @@ def test_spherical_points_lie_on_the_sphere_and_have_no_direction():
     assert np.abs(np.cov(z.T) - np.eye(8)).max() < 5 / math.sqrt(len(z))
 
 
+def test_the_origin_has_no_direction():
+    found = priors.spherical().confined(tf.constant([[0.0, 0.0], [0.0, 3.0]]))
+    np.testing.assert_allclose(found, [[0.0, 0.0], [0.0, math.sqrt(2.0)]], rtol=1e-6)
+
+
 def test_log_density_of_the_normal_prior():
     z = np.array([[[0.0, 0.0], [1.0, -2.0]], [[0.5, 3.0], [-1.0, -1.0]]], np.float32)
     expected = np.sum(-0.5 * z.astype(np.float64) ** 2 - 0.5 * math.log(2 * math.pi), axis=-1)

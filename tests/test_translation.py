@@ -98,6 +98,14 @@ def test_the_terms_are_those_of_the_equation():
     )
 
 
+@pytest.mark.parametrize("loss,names", [("non_saturating", "score"), ("least_squares", "output")])
+def test_answers_without_probabilities_are_not_logged_as_such(loss, names):
+    model = pix2pix(loss=loss)
+    step = model.inference_step(model.noise())
+    model.discriminator_terms(model.as_batch({"source": pictures(4, (8, 8, 1)), "image": pictures(4, (8, 8, 3))}), step)
+    assert {name for name in step.logs if name.startswith(("real_", "fake_"))} == {f"real_{names}", f"fake_{names}"}
+
+
 def test_dropout_may_stay_on_in_translations():
     model = pix2pix(translate_dropout=True, dropout=0.5, stddev=0.5)
     sources = np.repeat(pictures(1, (8, 8, 1)), 6, axis=0)

@@ -20,7 +20,7 @@ from tfgen.values import Value, serializable
 
 
 def sum_pixels(values: tf.Tensor) -> tf.Tensor:
-    """Returns the sum of [B, H, W, C] over all axes but the first, [B]."""
+    """Returns the sum of [B, H, W, C], or of [B, D], over all axes but the first, [B]."""
     return tf.reduce_sum(values, axis=list(range(1, len(values.shape))))
 
 

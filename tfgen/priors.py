@@ -14,6 +14,7 @@ from tfgen.values import Value, serializable
 Shape: TypeAlias = Sequence[int] | tf.Tensor
 
 LOG_2PI = math.log(2.0 * math.pi)
+TINY = 1e-30  # the least mean square of a direction
 
 
 def stateless_normal(seed: tf.Tensor, shape: Shape) -> tf.Tensor:
@@ -41,7 +42,13 @@ def mixture_log_prob(x: tf.Tensor, mean: tf.Tensor, log_var: tf.Tensor) -> tf.Te
 
 
 class Prior(Value):
-    """p(z) over float32 [..., D]."""
+    """p(z) over float32 [..., D].
+
+    Attributes:
+        bounded: whether its density is 0 somewhere, so that a normal distribution's divergence from it is infinite.
+    """
+
+    bounded = False
 
     def sample(self, seed: tf.Tensor, shape: Shape) -> tf.Tensor:
         """Returns z ~ p(z), float32 of `shape` [..., D], as a function of an integer `seed` [2]."""
@@ -129,6 +136,7 @@ class Uniform(Prior):
 
     low: float = -1.0
     high: float = 1.0
+    bounded = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -160,7 +168,9 @@ class Spherical(Round):
         return self.from_normal(stateless_normal(seed, shape))
 
     def from_normal(self, epsilon: tf.Tensor) -> tf.Tensor:
-        return epsilon * tf.math.rsqrt(tf.reduce_mean(tf.square(epsilon), axis=-1, keepdims=True))
+        # the origin, which has no direction, stays where it is
+        square = tf.reduce_mean(tf.square(epsilon), axis=-1, keepdims=True)
+        return epsilon * tf.math.rsqrt(tf.maximum(square, TINY))
 
     def confined(self, z: tf.Tensor) -> tf.Tensor:
         return self.from_normal(z)

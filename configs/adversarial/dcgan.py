@@ -19,8 +19,9 @@ each (they vary by up to 0.4 within one training):
     the same                                 0.003       0.0005      3,680   4.8
     the same                                 0.003       0.0005      6,200   5.2
 
-High rates are better at first and unstable later, so they decay exponentially, to half every 4,600 steps. The decay
-does not depend on the last step, so that a run can be continued with more epochs. README has the figures to expect.
+High rates are better at first and unstable later, so they decay exponentially, to half every 4,600 updates (D
+has more of them than steps, as its penalty has updates of its own). The decay does not depend on the last step, so that
+a run can be continued with more epochs. README has the figures to expect.
 """
 
 import tfgen

@@ -20,6 +20,9 @@ Assign = Callable[["keras.Variable", tf.Tensor], None]
 class Augment(Value):
     """A map of images [B, H, W, C] to the same shape; all its randomness comes from named streams of `noise`.
 
+    The i-th real and the i-th generated image of an update are given the same draws: a loss of pairs, such as
+    `relativistic`, compares them under one and the same map.
+
     Attributes:
         states: name -> initial value of variables that it keeps, saved with the model; one with states overrides `at`.
         watches_held_out: whether it takes note of D's answers to held-out images.

@@ -17,6 +17,13 @@ def as_loss_takes(loss: Loss, step: Step, *logits: Any) -> tuple:
     return tuple(map(step.gather, logits)) if loss.couples else logits
 
 
+def log_answers(loss: Loss, step: Step, **logits: tf.Tensor) -> None:
+    """Logs means of D's answers: NAME_score, probabilities, where logits of `loss` are log odds, else NAME_output."""
+    for name, logit in logits.items():
+        seen = tf.sigmoid(logit) if loss.log_odds else logit
+        step.log(f"{name}_score" if loss.log_odds else f"{name}_output", tf.reduce_mean(seen))
+
+
 class Discriminating(GenerativeModel):
     """The part of a model that asks its `discriminator` about data, and about the conditions that it takes."""
 

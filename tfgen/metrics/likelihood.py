@@ -122,13 +122,18 @@ def elbo_parts(
     return {"elbo": log_px - kl, "reconstruction": -log_px, "kl": kl}
 
 
-def log_likelihood(model: GenerativeModel, images: ArrayLike, *, conditions: dict | None = None) -> np.ndarray:
+def log_likelihood(
+    model: GenerativeModel, images: ArrayLike, seed: int = 0, *, conditions: dict | None = None
+) -> np.ndarray:
     """Returns the exact log p(x) of every image, for a model that has it: an autoregressive model or a flow.
+
+    A density, which `realnvp` has, is that at the given pixels; in training it saw them after `dequantize`.
 
     Args:
         model: a `GenerativeModel` with `log_likelihood`.
-        images: [N, H, W, C] (or [N, H, W]), uint8 or float in [0, 1], or other data of the model's kind; prepared as in
-            training.
+        images: [N, H, W, C] (or [N, H, W]), uint8 or float in [0, 1], or other data of the model's kind; binarised as
+            in training.
+        seed: integer of a dynamic binarisation, which is drawn once per image.
         conditions: field name -> array [N, ...], all conditions of the model.
 
     Returns:
@@ -137,7 +142,7 @@ def log_likelihood(model: GenerativeModel, images: ArrayLike, *, conditions: dic
     Raises:
         UserError: the model has no exact likelihood, or the arguments do not fit it.
     """
-    inputs = Inputs(model, images, conditions)
+    inputs = Inputs(model, images, conditions, seed)
     return inputs.collect(lambda index, fields: model.log_likelihood(inputs.prepared(index, fields)))
 
 

@@ -1,7 +1,7 @@
 """Distances of all pairs of features, in chunks, and the neighbours of each within its own set."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -62,12 +62,6 @@ def own_neighbours(features: np.ndarray, count: int) -> Own:
         order = values.argsort(axis=1)
         index[rows], squared[rows] = (np.take_along_axis(part, order, axis=1) for part in (close, values))
     return Own(features, index, squared, reach, squared_norms(features))
-
-
-def radii(features: np.ndarray, ks: Sequence[int]) -> np.ndarray:
-    """Returns the squared distance of every row from its k-th nearest other row, per k: float64 [len(ks), N]."""
-    own = own_neighbours(features, max(ks))
-    return np.stack([own.radius(k) for k in ks])
 
 
 def squared_distances(a: np.ndarray, b: np.ndarray, rounding: float = 0.0) -> Iterator[tuple[slice, np.ndarray]]:

@@ -43,6 +43,11 @@ class Objective(Value):
         return True
 
     @property
+    def takes_density(self) -> bool:
+        """Whether it is of log p(z), which is minus infinity where the density of a bounded prior is 0."""
+        return True
+
+    @property
     def rewards_noise(self) -> bool:
         """Whether it rewards the noise of q(z|x) of single images, as a divergence from the prior does."""
         return self.weighs_kl

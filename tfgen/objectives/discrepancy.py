@@ -71,14 +71,18 @@ class InfoVae(Objective):
         return self.alpha < 1.0 or self.scale > 0.0
 
     @property
-    def rewards_noise(self) -> bool:
+    def takes_density(self) -> bool:
         return self.alpha < 1.0
+
+    @property
+    def rewards_noise(self) -> bool:
+        return self.takes_density
 
     def __call__(
         self, log_px: tf.Tensor, log_pz: tf.Tensor, log_qz: tf.Tensor, kl: tf.Tensor | None, step: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         terms = {"reconstruction": -tf.reduce_mean(log_px)}
-        if self.alpha < 1.0:
+        if self.takes_density:
             name = "weighted_kl" if self.alpha else "kl"
             terms[name] = (1.0 - self.alpha) * tf.reduce_mean(divergence(log_pz, log_qz, kl))
         return terms

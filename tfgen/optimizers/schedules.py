@@ -89,7 +89,8 @@ def parse_schedule(schedule: str | dict[str, Any]) -> tuple[str, dict[str, Any]]
     """Returns the name and the settings of a recipe's `schedule`, checked.
 
     `constant`; `cosine` and `linear` (`warmup`: fraction of all steps, `final`: fraction of the rate); `exponential`
-    (`rate`: divisor per step, `floor`: smallest rate); `stages` (`epochs`: length of each stage, `factors`: of each
+    (`rate`: divisor per update, so that an optimizer with several updates per step falls faster; `floor`: smallest
+    rate); `stages` (`epochs`: length of each stage, `factors`: of each
     stage).
 
     Args:
@@ -156,7 +157,7 @@ def _decay(name: str, base: float, steps: int, warmup: float = 0.0, final: float
 
 
 def _exponential(base: float, rate: float = 1.0, floor: float = 0.0) -> LearningRateSchedule:
-    """Returns `base` divided by `rate` at every step."""
+    """Returns `base` divided by `rate` at every update."""
     # rate^-step = 2^(-step / half_life): 1.000004 itself would lose 1 % of its exponent when rounded to float32
     half_life = math.log(2.0) / abs(math.log(rate)) if rate != 1.0 else math.inf
     decay = ExponentialDecay(base, half_life, 0.5 if rate > 1.0 else 2.0)

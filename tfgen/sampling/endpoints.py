@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfgen.storage import images
 
 BLANK = images.encode_png(np.zeros((1, 1, 1), np.uint8))  # a picture of one pixel
-GRAY = np.float32([0.299, 0.587, 0.114])  # ITU-R 601, as Pillow
+GRAY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,8 @@ from tfgen.networks.seeding import seeded
 from tfgen.noise import Noise, stream_key
 from tfgen.training.step import Fields, Step
 
+MEASURED = 1 << 40  # number of the noise of the first measurement: no update has it
+
 
 class Fresh:
     """A discriminator of new weights that learns, by cross-entropy, to tell real images from a generator's samples.
@@ -84,7 +86,8 @@ class Fresh:
         return self._measured(unseen, steps)
 
     def _measured(self, unseen, index):
-        reached = self._reached(unseen, tf.constant(index, tf.int64))
+        # other samples than those of the update with the same number, which the network has learned from
+        reached = self._reached(unseen, tf.constant(MEASURED + index, tf.int64))
         return {name: float(value) for name, value in reached.items()}
 
     def _judged(self, batch, images):

@@ -51,7 +51,7 @@ class CodedPrior(Prior):
         return dict(zip(self.sizes, tf.split(latents, list(self.sizes.values()), axis=-1), strict=True))
 
     def sample(self, seed: tf.Tensor, shape: Shape) -> tf.Tensor:
-        rows = tf.convert_to_tensor(shape, tf.int32)[:-1]
+        rows, seed = tf.convert_to_tensor(shape, tf.int32)[:-1], tf.cast(seed, tf.int64)
         # a seed for each part: equal ones would tie the codes to the noise
         seeds = dict(zip(self.sizes, (seed + tf.constant([0, _STRIDE * i], tf.int64) for i in range(3)), strict=False))
 

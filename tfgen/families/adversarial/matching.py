@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfgen.domains import NotNegative, Share
 from tfgen.errors import UserError
 from tfgen.families.adversarial.model import AdversarialModel, Judged
+from tfgen.families.discriminating import log_answers
 from tfgen.training.step import Fields, Step
 
 ALIKE = 1e-6  # squared distance of equal vectors, of the mean of their squares: rounding
@@ -78,9 +79,7 @@ class MatchingModel(AdversarialModel):
         outputs = self.judge(fields, step)
         # where no condition of the batch differs there is no wrong pair, and D rejects the sample alone
         wrong = Judged(fields, {**outputs, "logit": tf.where(differ[:, None], outputs["logit"], fake.logit)})
-        log_odds = self.loss_functions.log_odds
-        seen = tf.sigmoid(wrong.logit) if log_odds else wrong.logit
-        step.log("mismatched_score" if log_odds else "mismatched_output", tf.reduce_mean(seen))
+        log_answers(self.loss_functions, step, mismatched=wrong.logit)
         # L_r is in both
         return (1.0 - self.mismatch) * loss + self.mismatch * super().discriminator_loss(real, wrong, step)
 

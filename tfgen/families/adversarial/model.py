@@ -18,7 +18,7 @@ from tfgen.families.adversarial import charts, probes, rules
 from tfgen.families.adversarial.equilibrium import StopAtEquilibrium
 from tfgen.families.adversarial.formulas import Formulas
 from tfgen.families.adversarial.trials import BlindnessTrial
-from tfgen.families.discriminating import Discriminating
+from tfgen.families.discriminating import Discriminating, log_answers
 from tfgen.families.latent import LatentModel, fields_of
 from tfgen.losses import Loss, Selection
 from tfgen.networks.building import build, output_shape
@@ -238,11 +238,7 @@ class AdversarialModel(Discriminating, Formulas, LatentModel):
         fake = {**fake, self.data_field: tf.stop_gradient(fake[self.data_field])}
         # two passes: batch norm must not mix the statistics of real and fake images
         on_real, on_fake = (Judged(fields, self.judge(fields, step)) for fields in (real, fake))
-        for name, judged in (("real", on_real), ("fake", on_fake)):
-            if self.loss_functions.log_odds:
-                step.log(f"{name}_score", tf.reduce_mean(tf.sigmoid(judged.logit)))
-            else:  # no probabilities
-                step.log(f"{name}_output", tf.reduce_mean(judged.logit))
+        log_answers(self.loss_functions, step, real=on_real.logit, fake=on_fake.logit)
         logits = on_real.logit, on_fake.logit
         terms = {"discriminator_loss": self.discriminator_loss(on_real, on_fake, step)}
         if self.penalty is not None and self.penalty_interval == 1:

@@ -80,12 +80,6 @@ def _cut(row: tf.Tensor, left: tf.Tensor, columns: int) -> tf.Tensor:
     return tf.ensure_shape(part, [None, 1, columns, row.shape[-1]])
 
 
-def _at(row: tf.Tensor, place: tf.Tensor) -> tf.Tensor:
-    """Returns what a row [B, columns, n] holds at a place, float32 [B, n], of n = 1 [B]."""
-    found = tf.cast(row[:, place], tf.float32)
-    return found[:, 0] if row.shape[-1] == 1 else found
-
-
 def _picked(outputs: Mapping[str, tf.Tensor], place: tf.Tensor) -> Outputs:
     """Returns the outputs [B] by name at one place of the flat maps, float32."""
     flat = {name: tf.reshape(value, [tf.shape(value)[0], -1]) for name, value in outputs.items()}

@@ -12,21 +12,23 @@ NAMES = ("nll", "bits_per_dimension")
 def exact_scores(model: Any, held_out: HeldOut, settings: Any) -> tuple[dict[str, Score], dict]:
     """Returns `nll` in nats per example, of images `bits_per_dimension`, and no details.
 
-    Of a density, the bits are those of dequantised pixels. Without a likelihood of the data there are no scores.
+    Both are of one evaluation; a density of images is that of dequantised pixels, as in training: at the bytes
+    themselves it bounds nothing. Without a likelihood of the data there are no scores.
     """
     likelihood = model.likelihood
     if (likelihood is not None and not likelihood.exact) or not asked(settings, *NAMES):
         return {}, {}
+    images = len(model.data_shape) == 3
+    dequantized = images and (likelihood is None or not likelihood.discrete)
+    data = metrics.dequantize(held_out.data, settings.seed) if dequantized else held_out.data
     conditions = held_out.conditions(model.conditions)
-    log_px = metrics.log_likelihood(model, held_out.data, conditions=conditions)
+    log_px = metrics.log_likelihood(model, data, settings.seed, conditions=conditions)
     said = {"likelihood": "a density" if likelihood is None else repr(likelihood)}
-    scores = {"nll": mean_of(-log_px, protocol=held_out.stated(seed=settings.seed, unit="nats, exact") | said)}
-    if len(model.data_shape) < 3 or not asked(settings, "bits_per_dimension"):
-        return scores, {}
-    dequantized = likelihood is None or not likelihood.discrete
-    if dequantized:
-        noisy = metrics.dequantize(held_out.data, settings.seed)
-        log_px = metrics.log_likelihood(model, noisy, conditions=conditions)
-    bits = metrics.bits_per_dimension(log_px, math.prod(model.data_shape), likelihood, dequantized)
-    stated = held_out.stated(seed=settings.seed, dequantized=dequantized) | said
-    return {**scores, "bits_per_dimension": mean_of(bits, protocol=stated)}, {}
+
+    unit = "nats, exact, of dequantised pixels" if dequantized else "nats, exact"
+    scores = {"nll": mean_of(-log_px, protocol=held_out.stated(seed=settings.seed, unit=unit) | said)}
+    if images:
+        bits = metrics.bits_per_dimension(log_px, math.prod(model.data_shape), likelihood, dequantized)
+        stated = held_out.stated(seed=settings.seed, dequantized=dequantized) | said
+        scores["bits_per_dimension"] = mean_of(bits, protocol=stated)
+    return scores, {}

@@ -12,8 +12,10 @@ from tfgen import priors
 from tfgen.averaging import Ema
 from tfgen.data.source import Examples, Field
 from tfgen.domains import Seed
+from tfgen.errors import UserError
 from tfgen.families.exact.model import ExactModel
 from tfgen.families.latent import LatentModel
+from tfgen.likelihoods import sum_pixels
 from tfgen.noise import Noise
 from tfgen.training.step import Fields, Networks, Step
 
@@ -35,6 +37,9 @@ class CouplingModel(ExactModel, LatentModel):
         seed: integer from which all noise and the order of the data derive.
         fields: what a batch holds.
         **kwargs: `name`, and as of `GenerativeModel`.
+
+    Raises:
+        UserError: `value_range` is not (0, 1).
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class CouplingModel(ExactModel, LatentModel):
     ) -> None:
         networks = {f"coupling_{i}": network for i, network in enumerate(couplings)}
         super().__init__(networks, fields=fields, ema=ema, averaged=tuple(networks), seed=seed, **kwargs)
+        if self.value_range not in (None, (0.0, 1.0)):
+            raise UserError(f"{self.name}: the logit is one of pixels in (0, 1), got value_range={self.value_range}")
         self.squeezed, self.prior = int(squeezed), priors.normal()
         self.latent_dim = math.prod(self.data_shape)
         self.masks = masks(self.data_shape, len(networks) - self.squeezed, self.squeezed)
@@ -80,7 +87,7 @@ class CouplingModel(ExactModel, LatentModel):
             return x, tf.zeros([tf.shape(x)[0]])
         y = EDGE + (1.0 - 2.0 * EDGE) * x
         slope = math.log(1.0 - 2.0 * EDGE) - tf.math.log(y) - tf.math.log1p(-y)
-        return tf.math.log(y) - tf.math.log1p(-y), summed(slope)
+        return tf.math.log(y) - tf.math.log1p(-y), sum_pixels(slope)
 
     def bounded(self, y: tf.Tensor) -> tf.Tensor:
         """Returns data of numbers on the whole line, the inverse of `unbounded`."""
@@ -97,7 +104,7 @@ class CouplingModel(ExactModel, LatentModel):
             mask = self.masks[i]
             log_scale, shift = self.coupled(name, mask * x, step)
             x = mask * x + (1.0 - mask) * (x * tf.exp(log_scale) + shift)
-            log_det += summed((1.0 - mask) * log_scale)
+            log_det += sum_pixels((1.0 - mask) * log_scale)
         return tf.reshape(x, [-1, self.latent_dim]), log_det
 
     def inverse(self, z: tf.Tensor, step: Step) -> tf.Tensor:
@@ -185,8 +192,3 @@ def masks(shape: Sequence[int], plain: int, blocks: int) -> list[np.ndarray]:
 def squeezed(x: tf.Tensor) -> tf.Tensor:
     """Returns maps [B, H / 2, W / 2, 4 C] of x [B, H, W, C]."""
     return tf.nn.space_to_depth(x, 2)
-
-
-def summed(values: tf.Tensor) -> tf.Tensor:
-    """Returns the sums of [B, ...] over all axes but the first, [B]."""
-    return tf.reduce_sum(values, axis=list(range(1, len(values.shape))))

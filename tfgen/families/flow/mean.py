@@ -9,6 +9,7 @@ from tfgen import samplers
 from tfgen.domains import NotNegative, Share
 from tfgen.errors import UserError
 from tfgen.families.flow.model import FlowModel
+from tfgen.networks.calling import random_states
 from tfgen.training.step import Fields, Networks, Step
 
 LEAST = 1e-3  # added to errors that divide, section 4.3 of the paper
@@ -63,12 +64,17 @@ class MeanFlow(FlowModel):
         """Returns du/dt along the way, the derivative of u at `fields` in the direction (v, 1, -1).
 
         A pass of its own, differentiated forwards: the gradient of the weights that a pass of both kinds gives is not
-        that of the pass alone in TensorFlow 2.21, where a layer has a gradient of its own making.
+        that of the pass alone in TensorFlow 2.21, where a layer has a gradient of its own making. The pass that follows
+        has the same dropout: both are of one u.
         """
+        states = random_states(step.networks["flow"])
+        before = [tf.identity(state.value) for state in states]
         names = [self.flow_field, "time", "span"]
         places, one = [tf.stop_gradient(fields[name]) for name in names], tf.ones_like(fields["time"])
         with tf.autodiff.ForwardAccumulator(places, [v, one, -one]) as along:
             made = tf.cast(step.run("flow", {**fields, **dict(zip(names, places, strict=True))}), tf.float32)
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
         return tf.stop_gradient(along.jvp(made, unconnected_gradients=tf.UnconnectedGradients.ZERO))
 
     def drawn_spans(self, count: tf.Tensor, step: Step) -> tuple[tf.Tensor, tf.Tensor]:

@@ -15,6 +15,7 @@ CHARTS = (
         file="history",
     ),
     Chart("Discriminator's answers", {"real_score": "images", "fake_score": "translations"}, file="history"),
+    Chart("Outputs of the discriminator", {"real_output": "images", "fake_output": "translations"}, file="history"),
 )
 CYCLE_CHARTS = (
     Chart(

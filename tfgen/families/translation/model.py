@@ -14,7 +14,7 @@ from tfgen.diagnosis.rules import Rule
 from tfgen.distribution.replicas import mean_over_replicas
 from tfgen.domains import NotNegative, Seed
 from tfgen.errors import UserError
-from tfgen.families.discriminating import Discriminating, as_loss_takes
+from tfgen.families.discriminating import Discriminating, as_loss_takes, log_answers
 from tfgen.families.translation import charts, probes, rules, scores
 from tfgen.losses import Loss
 from tfgen.networks.dropping import run_with_dropout
@@ -170,8 +170,7 @@ class PairedTranslation(Discriminating, TranslationModel):
         """Returns the loss of D on images and translations, halved as in the paper's code."""
         made = tf.stop_gradient(self.made(batch, step))
         real, fake = (self.judge(images, batch, step) for images in (batch[self.data_field], made))
-        for name, logit in (("real", real), ("fake", fake)):
-            step.log(f"{name}_score", tf.reduce_mean(tf.sigmoid(logit)))
+        log_answers(self.loss_functions, step, real=real, fake=fake)
         return {
             "discriminator_loss": 0.5
             * self.loss_functions.discriminator_loss(*as_loss_takes(self.loss_functions, step, real, fake))

@@ -17,6 +17,7 @@ from tfgen.metrics.score import HeldOut
 from tfgen.noise import Noise
 from tfgen.objectives import Codes, Objective
 from tfgen.priors import Prior
+from tfgen.training.compiling import Given
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Step
 
@@ -93,6 +94,19 @@ class VariationalModel(AutoencodingModel):
     def needs_whole_batch(self) -> str | None:
         """That of the objective."""
         return self.objective.needs_whole_batch
+
+    def compile(self, *optimizers: Given, **options: Any) -> None:
+        """As of `GenerativeModel`.
+
+        Raises:
+            UserError: also a prior from which every q(z|x) has an infinite divergence, and an objective that has it.
+        """
+        if self.prior.bounded and self.objective.takes_density:
+            raise UserError(
+                f"{self.name}: q(z|x) is a normal distribution, whose divergence from the prior {self.prior} is "
+                "infinite: take normal(), or the model wae, which compares draws of both"
+            )
+        super().compile(*optimizers, **options)
 
     def prepare(self, train: Examples, held_out: Examples | None) -> None:
         """Sets the decoder's output bias, before the first step of a model with `data_bias`."""

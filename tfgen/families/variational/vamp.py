@@ -12,7 +12,7 @@ from tfgen.errors import UserError
 from tfgen.families.variational.model import Densities, Drawn, VariationalModel
 from tfgen.networks.calling import input_names
 from tfgen.priors import Prior, Shape
-from tfgen.samplers import normal_rows, rows_from_seeds
+from tfgen.samplers import normal_rows, uniform_rows
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
 
@@ -92,9 +92,7 @@ class VampModel(VariationalModel):
 
     def latents_from_seeds(self, seeds: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
         """Returns z ~ p(z), float32 [B, latent_dim], row i from seeds[i] alone."""
-        uniform = rows_from_seeds(
-            seeds, "component", [1], lambda seed, shape: tf.random.stateless_uniform(shape, seed, alg="philox")
-        )
+        uniform = uniform_rows(seeds, [1], "component")
         epsilon = normal_rows(seeds, [self.latent_dim], "latent")
         return self.of_components(uniform[:, 0], epsilon, self.inference("sample", networks))
 
