@@ -85,7 +85,7 @@ ROWS = (
         {
             "model": "miwae",
             "dataset": "mnist",
-            "epochs": 20,
+            "epochs": 12,
             "options": {"objective": "miwae(8)", "samples": 64, "binarize": "dynamic"},
         },
     ),

@@ -23,7 +23,7 @@ def recipe():
             "depth": 3,
             "blocks": 2,
             "binarize": "dynamic",
-            "kl_warmup_steps": 200 * (60_000 // 256),
+            "kl_warmup_steps": 200 * (57_000 // 256),
             "learning_rate": 1e-3,
         },
     )

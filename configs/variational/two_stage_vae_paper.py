@@ -16,7 +16,7 @@ def recipe():
         dataset="mnist",
         batch_size=64,
         epochs=1200,
-        stages="elbo:374800,second",
+        stages="elbo:356000,second",
         options={
             "width": 64,
             "kernel_size": 4,
