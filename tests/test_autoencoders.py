@@ -96,6 +96,19 @@ def test_both_networks_of_a_cvae_see_the_class(network, size):
     assert np.isfinite(bounds).all() and not np.allclose(*bounds)
 
 
+def test_labels_of_another_number_than_the_images_are_a_sentence():
+    model, images = tfgen.build_model("cvae", SHAPE, 3, latent_dim=2, network="dense", units=[4]), np.zeros((4, *SHAPE))
+    images = images.astype(np.uint8)
+    for call in (
+        lambda: model.encode(images, label=[0, 1]),
+        lambda: model.reconstruct(images, label=[1]),
+        lambda: model.predict((images, np.array([1, 2])), verbose=0),
+        lambda: model.decode_latents(np.zeros((4, 2), np.float32), {"label": np.array([0, 1])}),
+    ):
+        with pytest.raises(UserError, match="as many rows in every input of the network, got .*label [12]"):
+            call()
+
+
 def test_the_bound_of_a_cvae_is_that_of_the_image_given_its_class():
     """With a decoder that ignores z, and q(z|x, y) = p(z), each weight is p(x|y)."""
     model = tfgen.build_model("cvae", SHAPE, 3, latent_dim=2, binarize="static", network="dense", units=[])
@@ -188,11 +201,12 @@ def test_without_a_density_there_is_no_bound_and_without_a_prior_no_sample():
     assert np.isfinite(importance_weighted_bound(built("wae", encoder="gaussian", binarize="static"), images, 3)).all()
 
 
+@pytest.mark.parametrize("prior", ["uniform(-1, 1)", "spherical()"])
 @pytest.mark.parametrize("name", ["vae", "iwae", "info_vae", "vae_gan"])
-def test_a_bounded_prior_is_one_of_objectives_without_a_divergence(name):
+def test_a_bounded_prior_is_one_of_objectives_without_a_divergence(name, prior):
     with pytest.raises(UserError, match="divergence from the prior .* is infinite: take normal\\(\\), or"):
-        built(name, prior="uniform(-1, 1)")
-    assert built("wae", prior="uniform(-1, 1)", encoder="gaussian").prior == tfgen.priors.uniform(-1, 1)
+        built(name, prior=prior)
+    assert isinstance(built("wae", prior=prior, encoder="gaussian").prior, tfgen.priors.Prior)
 
 
 def test_a_divergence_that_may_be_infinite_is_left_out_of_a_diagnosis(photos):

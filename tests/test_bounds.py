@@ -202,6 +202,9 @@ def test_models_without_a_likelihood_are_refused():
 
 
 def test_wrong_arguments_are_said(model, images):
+    for k in (2.0, "3", True):
+        with pytest.raises(UserError, match="k must be an integer, got"):
+            importance_weighted_bound(model, images, k=k)
     with pytest.raises(UserError, match="k must be at least 1, got 0"):
         importance_weighted_bound(model, images, k=0)
     for metric in (elbo, elbo_parts):

@@ -307,6 +307,9 @@ def test_a_rate_of_zero_is_said_once_with_the_way_on(images, capsys, tmp_path):
             "becomes 0 after 60 of the 100 updates to come",
         ),
         (keras.optimizers.schedules.PolynomialDecay(0.1, 100, 0.0), 0, 100, None),
+        (keras.optimizers.schedules.CosineDecay(0.1, 25_000), 0, 25_000, None),  # the last ones are 0 in float32
+        (keras.optimizers.schedules.CosineDecay(0.1, 200_000), 100, 199_900, None),
+        (keras.optimizers.schedules.CosineDecay(0.1, 25_000), 0, 25_100, "becomes 0 after 24999 of the 25100 updates"),
         (keras.optimizers.schedules.PolynomialDecay(0.1, 100, 0.01), 100, 1, "is 0.01, since its schedule has ended"),
         (keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5), 100, 100, None),
         (keras.optimizers.schedules.PiecewiseConstantDecay([10], [0.1, 0.01]), 3, 3, None),

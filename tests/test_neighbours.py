@@ -77,6 +77,8 @@ def test_precision_recall_refuses_bad_features():
         precision_recall(good, good[:, 0])
     with pytest.raises(UserError, match="k must be at least 1, got 0"):
         precision_recall(good, good, k=0)
+    with pytest.raises(UserError, match="k must be an integer, got 2.5"):
+        precision_recall(good, good, k=2.5)
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])

@@ -45,7 +45,8 @@ class Prior(Value):
     """p(z) over float32 [..., D].
 
     Attributes:
-        bounded: whether its density is 0 somewhere, so that a normal distribution's divergence from it is infinite.
+        bounded: whether its mass leaves out a part of R^D, so that a normal distribution's divergence from it is
+            infinite.
     """
 
     bounded = False
@@ -163,6 +164,8 @@ class Uniform(Prior):
 @dataclasses.dataclass(frozen=True)
 class Spherical(Round):
     """Uniform on the sphere of radius sqrt(D), where the mass of N(0, I) lies (White 2016)."""
+
+    bounded = True
 
     def sample(self, seed: tf.Tensor, shape: Shape) -> tf.Tensor:
         return self.from_normal(stateless_normal(seed, shape))

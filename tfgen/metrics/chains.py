@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.errors import UserError
 from tfgen.machine.tracing import traced
+from tfgen.metrics.checks import check_counts
 from tfgen.metrics.inputs import rows_at_once
 from tfgen.networks.calling import differentiating
 from tfgen.noise import stream_key
@@ -35,8 +35,7 @@ def schedule(temperatures: int, steepness: float = 4.0) -> np.ndarray:
     Raises:
         UserError: `temperatures` is below 1.
     """
-    if temperatures < 1:
-        raise UserError(f"temperatures must be at least 1, got {temperatures}")
+    check_counts(temperatures=temperatures)
     curve = np.tanh(0.5 * steepness * np.linspace(-1.0, 1.0, temperatures + 1))  # 2 sigmoid(s t) - 1
     return (curve - curve[0]) / (curve[-1] - curve[0])
 
@@ -89,10 +88,7 @@ class Annealer:
         seed: int,
         rows: int | None,
     ) -> None:
-        counts = {"chains": chains, "leapfrog_steps": leapfrog_steps, "pilots": pilots}
-        for name, value in counts.items():
-            if value < 1:
-                raise UserError(f"{name} must be at least 1, got {value}")
+        check_counts(chains=chains, leapfrog_steps=leapfrog_steps, pilots=pilots)
         self.target, self.chains, self.pilots, self.seed = target, int(chains), int(pilots), int(seed)
         self.leapfrog_steps, self.latent_dim = int(leapfrog_steps), target.model.latent_dim
         self.rows, self.path = rows_of(target) if rows is None else rows, schedule(temperatures)

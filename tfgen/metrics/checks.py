@@ -1,13 +1,21 @@
 """Checks of the arrays that metrics take; errors name the fault in one sentence."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tfgen.domains import LARGEST, Interval, check
 from tfgen.errors import UserError
 
 ROW_SUM = 1e-3  # tolerance of the sum of one image's probabilities: networks in float16 stay within it
+
+
+def check_counts(least: int = 1, **counts: int) -> None:
+    """Raises UserError for a count that is no integer or below `least`, by the name of its argument."""
+    for name, count in counts.items():
+        check(name, count, Annotated[int, Interval(least, LARGEST)])
 
 
 def check_features(name: str, array: ArrayLike, rows: int = 1, need: str = "the metric needs") -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
-from tfgen.metrics.checks import check_features, check_labels, check_lengths, check_pair
+from tfgen.metrics.checks import check_counts, check_features, check_labels, check_lengths, check_pair
 from tfgen.metrics.statistics import FeatureStatistics
 
 NEED = "the Frechet distance needs"
@@ -103,8 +103,7 @@ def frechet_bootstrap(real: ArrayLike, fake: ArrayLike, draws: int = 20, seed: i
     Raises:
         UserError: as in `frechet_distance`, or fewer than 2 draws.
     """
-    if draws < 2:
-        raise UserError(f"draws must be at least 2, got {draws}")
+    check_counts(2, draws=draws)
     value = frechet_distance(real, fake)
     real, fake = np.asarray(real), np.asarray(fake)
     rng = np.random.default_rng(seed)
@@ -133,8 +132,7 @@ def frechet_infinity(real: ArrayLike, fake: ArrayLike, points: int = 5, seed: in
     Raises:
         UserError: as in `frechet_distance`, or too few rows for so many points.
     """
-    if points < 2:
-        raise UserError(f"points must be at least 2, got {points}")
+    check_counts(2, points=points)
     length = check_features("real", real).shape[1]
     need = f"an extrapolation from {points} points of {length} features needs"
     real, fake = check_pair(real, fake, rows=points * (length + 1), need=need)

@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgen.errors import UserError
-from tfgen.metrics.checks import check_pair
+from tfgen.metrics.checks import check_counts, check_pair
 from tfgen.metrics.replicates import Splits, scaled
 from tfgen.metrics.score import Z95
 
@@ -43,9 +42,8 @@ def kernel_distance(
         UserError: fewer than 4 rows, features of different lengths, or values that are not finite.
     """
     real, fake = check_pair(real, fake, rows=4, need=NEED)
-    for name, value, least in (("subsets", subsets, 2), ("subset_size", subset_size, 4)):
-        if value < least:
-            raise UserError(f"{name} must be at least {least}, got {value}")
+    check_counts(2, subsets=subsets)
+    check_counts(4, subset_size=subset_size)
     if subset_size >= min(len(real), len(fake)):
         return KernelReference(real).distance(fake, seed)
     rng = np.random.default_rng(seed)

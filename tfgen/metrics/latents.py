@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from tfgen.data.source import Source
 from tfgen.errors import UserError
+from tfgen.metrics.checks import check_counts
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -100,8 +101,9 @@ def mutual_information_gap(codes: ArrayLike, factors: ArrayLike, bins: int = 20)
     codes, factors = _checked("codes", codes), _checked("factors", factors)
     if len(codes) != len(factors):
         raise UserError(f"expected one code for every row of factors, got {len(codes)} and {len(factors)}")
-    if codes.shape[1] < 2 or bins < 2:
-        raise UserError(f"a gap needs at least 2 latents and 2 bins, got {codes.shape[1]} and {bins}")
+    check_counts(2, bins=bins)
+    if codes.shape[1] < 2:
+        raise UserError(f"a gap needs at least 2 latents, got {codes.shape[1]}")
     digits = [_binned(column, bins) for column in codes.T]
     gaps = np.empty(factors.shape[1])
     for k, column in enumerate(factors.T):
@@ -167,6 +169,7 @@ def _checked(name: str, values: ArrayLike) -> np.ndarray:
 
 def _binned(column, bins):
     """Returns the bin of each value, int64 [N], of `bins` equal parts of their range; a constant is in one bin."""
+    column = column.astype(np.float64)  # differences of small integers do not fit into their own dtype
     low, high = column.min(), column.max()
     if low == high:
         return np.zeros(len(column), np.int64)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
 from tfgen.likelihoods import Likelihood
+from tfgen.metrics.checks import check_counts
 from tfgen.metrics.inputs import Inputs, check_exact, preparation, rows_at_once
 from tfgen.noise import Noise, stream_key
 from tfgen.training.model import GenerativeModel
@@ -53,7 +54,7 @@ def importance_weighted_bound(
     Raises:
         UserError: the model has no likelihood, or the arguments do not fit it.
     """
-    at_least_one(k=k)
+    check_counts(k=k)
     check_exact(model)
     inputs = Inputs(model, images, model.with_label(label, conditions), seed)
 
@@ -79,7 +80,7 @@ def elbo(
     Returns:
         float64 [N], in nats per image.
     """
-    at_least_one(samples=samples)
+    check_counts(samples=samples)
     check_exact(model)
     inputs = Inputs(model, images, conditions, seed)
 
@@ -107,7 +108,7 @@ def elbo_parts(
         dict of float64 [N]: `reconstruction` = -E_q[log p(x|z)], `kl` = KL(q(z|x) || p(z)), and `elbo`, minus their
         sum. For a Bernoulli likelihood on gray pixels, which is not a bound, `cross_entropy` and `kl` alone.
     """
-    at_least_one(samples=samples)
+    check_counts(samples=samples)
 
     def total(batch, count, noise):
         log_px, log_pz, log_qz, kl = model.log_densities(batch, model.inference_step(noise), count)
@@ -221,13 +222,6 @@ def bits_per_dimension(
 def log_weights(model: GenerativeModel, batch: dict, k: int, noise: Noise) -> tf.Tensor:
     """Returns `model.log_weights` as float64 [k, B]: sums over many draws lose digits in float32."""
     return tf.cast(model.log_weights(batch, k, noise), tf.float64)
-
-
-def at_least_one(**draws: int) -> None:
-    """Raises UserError for a number of draws below 1, by the name of its argument."""
-    for name, count in draws.items():
-        if count < 1:
-            raise UserError(f"{name} must be at least 1, got {count}")
 
 
 def over_draws(

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfgen.errors import UserError
-from tfgen.metrics.checks import check_pair
+from tfgen.metrics.checks import check_counts, check_pair
 from tfgen.metrics.pairwise import ROUNDING, own_neighbours, squared_distances
 from tfgen.metrics.tallies import Clipped, DensityCoverage, PrecisionRecall, Tally
 
@@ -112,6 +111,8 @@ class NeighbourReference:
     ) -> None:
         tallies = ((PrecisionRecall, k_pr), (DensityCoverage, k_dc), (Clipped, k_clipped))
         self._tallies = [(tally, k) for tally, k in tallies if k is not None]
+        for _, k in self._tallies:
+            check_counts(k=k)
         self._most = max(k for _, k in self._tallies)
         features = self._checked(real, real)[0]
         # centred: distances are the same, and their rounding errors smaller
@@ -130,7 +131,4 @@ class NeighbourReference:
         return {name: value for tally in tallies for name, value in tally.scores().items()}
 
     def _checked(self, real: ArrayLike, fake: ArrayLike) -> list[np.ndarray]:
-        for _, k in self._tallies:
-            if k < 1:
-                raise UserError(f"k must be at least 1, got {k}")
         return check_pair(real, fake, rows=self._most + 1, need=f"k={self._most} neighbours need")

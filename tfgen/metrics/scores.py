@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfgen.errors import UserError
-from tfgen.metrics.checks import check_labels, check_probabilities
+from tfgen.metrics.checks import check_counts, check_labels, check_probabilities
 
 
 def inception_score(probabilities: ArrayLike, splits: int = 10) -> tuple[float, float]:
@@ -25,8 +25,7 @@ def inception_score(probabilities: ArrayLike, splits: int = 10) -> tuple[float, 
         UserError: fewer images than splits, or values that are no probabilities.
     """
     probabilities = check_probabilities(probabilities)
-    if splits < 1:
-        raise UserError(f"splits must be at least 1, got {splits}")
+    check_counts(splits=splits)
     if len(probabilities) < splits:
         raise UserError(f"{splits} splits need at least {splits} images, got {len(probabilities)}")
     bounds = np.arange(splits + 1) * len(probabilities) // splits

@@ -25,7 +25,7 @@ def select_inputs(network: keras.Model, fields: Mapping[str, tf.Tensor]) -> tf.T
 
     Raises:
         UserError: the network has several inputs, and no field has the name of one of them; or a field is of another
-            shape than the network's input.
+            shape than the network's input; or their batches differ in size.
     """
     names = input_names(network)
     if len(names) <= 1:
@@ -39,7 +39,16 @@ def select_inputs(network: keras.Model, fields: Mapping[str, tf.Tensor]) -> tf.T
             f"the network {network.name!r} has an input {missing[0]!r}, but the batch holds {', '.join(sorted(fields))}"
             f"{nearest(missing[0], fields)}"
         )
-    return {name: fields[name] for name in names}
+    taken = {name: fields[name] for name in names}
+    _check_rows(taken)
+    return taken
+
+
+def _check_rows(fields: Mapping[str, tf.Tensor]) -> None:
+    rows = {name: value.shape[0] for name, value in fields.items() if value.shape.rank}
+    if len({count for count in rows.values() if count is not None}) > 1:
+        got = ", ".join(f"{name} {count}" for name, count in rows.items())
+        raise UserError(f"expected as many rows in every input of the network, got {got}")
 
 
 def _check_shape(network: keras.Model, takes: keras.KerasTensor, name: str, value: tf.Tensor) -> None:
