@@ -23,8 +23,9 @@ What is missing is nearly all in how often each channel shows each digit: shares
 from 0.07 to 0.13 in batches of 128. In the run of 12,000 steps one channel alone had drifted away, at a KL of 0.25.
 Rates fall by 0.05 % per step; those of the runs of 6,000 and 12,000 steps fell to an eighth over all of them. The rows
 of 128 and 5,500 are this recipe, the two with a seed after its networks' kernels were rewritten: what is missing in the
-worse one is the same digits in all three channels, 4 with a share of 0.06 to 0.08 and 7 with one of 0.12 to 0.13. It has
-the loss of R3GAN (Huang et al. 2024), Adam without momentum, z of 100 numbers, a dense layer of 128 before D's logit.
+worse one is the same digits in all three channels, 4 with a share of 0.06 to 0.08 and 7 with one of 0.12 to 0.13. The
+loss is that of R3GAN (Huang et al. 2024), Adam without momentum, z of 100 numbers, a dense layer of 128 before D's
+logit.
 """
 
 import tfgen

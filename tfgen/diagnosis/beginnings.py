@@ -64,7 +64,11 @@ def remarks_on_data(model: "GenerativeModel", train: Examples) -> list[Remark]:
 
 
 def remarks_on_length(
-    model: "GenerativeModel", train: Examples, steps_per_epoch: int | None, to_come: int | None
+    model: "GenerativeModel",
+    train: Examples,
+    steps_per_epoch: int | None,
+    to_come: int | None,
+    before: Sequence[Finding] = (),
 ) -> list[Finding]:
     """Returns the findings of step 0 on the learning rates and the number of updates.
 
@@ -73,10 +77,12 @@ def remarks_on_length(
         train: examples of the training.
         steps_per_epoch: or None if unknown.
         to_come: number of steps to come, or None if unknown.
+        before: the findings of a training that goes on; what they say of its first update stays.
     """
     if to_come is None or steps_per_epoch is None or min(to_come, steps_per_epoch) < 1:
         return []
-    found = [("learning_rate", sentence) for sentence in model.complaints(to_come)] + rates_too_high(model)
+    found = [("learning_rate", sentence) for sentence in model.complaints(to_come)]
+    found += rates_too_high(model) + [(f.name, f.message) for f in before if f.name == "rate_too_high"]
     return as_findings(found + few_updates(len(train), steps_per_epoch, model.parts, int(model.step) + to_come))
 
 

@@ -141,7 +141,8 @@ class Diagnosis(keras.callbacks.Callback):
         params = self.params or {}  # Keras sets none if the caller is not `fit`
         self.epoch_steps = params.get("steps_per_epoch") or params.get("steps")
         self._due = schedule(self.every, self.epoch_steps)
-        of_length = remarks_on_length(self.model, self.train, self.epoch_steps, params.get("to_come"))
+        before = self._said_before() if self._step else []
+        of_length = remarks_on_length(self.model, self.train, self.epoch_steps, params.get("to_come"), before)
         self.remarks = [*self._of_model, *of_length]
         findings = self._resume()
         if not self._step:
@@ -287,6 +288,16 @@ class Diagnosis(keras.callbacks.Callback):
             self._write()
             self._write_findings()
         return findings
+
+    def _said_before(self):
+        """Returns the findings of the training up to now, from the file or an earlier `fit`."""
+        if self.folder is None:
+            return self.findings
+        try:
+            said = json.loads((self.folder / "diagnosis.json").read_text())
+            return [Finding(int(one["step"]), str(one["name"]), str(one["message"])) for one in said]
+        except (OSError, ValueError, TypeError, KeyError):  # none, or a damaged one: it is written anew
+            return []
 
     def _write(self, sync=False):
         """Writes diagnosis.csv atomically; not synced at every probe, which would take as long as the probe itself."""
