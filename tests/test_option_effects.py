@@ -54,6 +54,10 @@ VALUES |= {
 }  # not what leaving them out means
 
 
+# the loss of a discriminator that is an autoencoder is a difference of errors, and no other
+REFUSED = {("began", "loss"), ("began", "label_smoothing")}
+
+
 @pytest.fixture(autouse=True)
 def plugin(monkeypatch):
     module = types.ModuleType("distribution")
@@ -176,7 +180,7 @@ def owner(group, field):
 def test_an_option_that_changes_nothing_is_refused(name, option):
     value = another_value(name, option)
     found = [has_effect(name, option, value, context) for context in contexts_of(name, option)]
-    assert any(found), f"{option}={value} is refused under all contexts"
+    assert any(found) is ((name, option) not in REFUSED), f"{option}={value}: {found}"
     assert False not in found, f"{option}={value} changes nothing and is taken: {found}"
 
 
