@@ -60,7 +60,7 @@ class Penalty(Value):
     Attributes:
         states: name -> initial value of variables that the penalty keeps, saved with the model.
         couples: whether it depends on the batch as a whole, and not on each example by itself.
-        every: it has an update of D of its own in every step that this number divides, multiplied by the number of D's
+        every: above 1, it has an update of its own in each step that this number divides, times the number of D's
             updates that it stands for: lazy regularisation (Karras et al. 2020, appendix B).
     """
 
