@@ -199,7 +199,8 @@ def test_content_loss_and_weights_of_vae_gan(monkeypatch):
     posterior = {"z_mean": tf.constant([[1.0, 0.0]] * 2), "z_log_var": tf.zeros([2, 2])}
     monkeypatch.setattr(VariationalGAN, "posterior", lambda self, batch, step: posterior)
     terms = model.encoder_terms(batch, step)
-    assert float(terms["kl"]) == pytest.approx(0.5 * 0.5, rel=1e-5)  # KL(N(1, 1) || N(0, 1)) = 1/2
+    assert float(terms["weighted_kl"]) == pytest.approx(0.5 * 0.5, rel=1e-5)  # KL(N(1, 1) || N(0, 1)) = 1/2
+    assert "kl" not in terms and float(step.logs["kl"]) == pytest.approx(0.5, rel=1e-5)
     decoding = model.decoder_terms(batch, step)
     assert float(decoding["decoder_content"]) == pytest.approx(3.0 * float(terms["content"]), rel=1e-4)
 

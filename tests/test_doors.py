@@ -173,6 +173,30 @@ def test_all_forms_of_evaluation_give_the_same_means():
             np.testing.assert_allclose(found[name], values[0][name], rtol=1e-6)
 
 
+def test_an_evaluation_is_the_mean_over_rows_not_over_batches():
+    model, x = ae(), np.concatenate([X[:BATCH], 255 - X[:1]])  # the last batch, of one row, is unlike the others
+    value = lambda rows: model.evaluate(rows, batch_size=BATCH, verbose=0, return_dict=True)["loss"]  # noqa: E731
+    first, last = value(x[:BATCH]), value(x[BATCH:])
+    assert abs(first - last) > 1e-3
+    assert value(x) == pytest.approx((BATCH * first + last) / (BATCH + 1), rel=1e-6)
+
+
+def test_so_is_an_epoch_on_batches_of_unequal_size():
+    model, x = ae(), np.concatenate([X[:BATCH], 255 - X[:1]])
+    model.compile(keras.optimizers.SGD(0.0))
+    losses = [model.fit(dataset(rows, Y[: len(rows)]), verbose=0).history["loss"][0] for rows in (x, x[:BATCH])]
+    together = model.evaluate(x, batch_size=len(x), verbose=0, return_dict=True)["loss"]
+    assert losses[0] == pytest.approx(together, rel=1e-5) and losses[1] != pytest.approx(together, rel=1e-4)
+
+
+def test_the_batches_of_an_evaluation_have_noise_of_their_own():
+    model, same = vae(), np.repeat(X[:1], 3 * BATCH, axis=0)
+    one, all_ = (model.evaluate(same[: size * BATCH], batch_size=BATCH, verbose=0, return_dict=True) for size in (1, 3))
+    assert one["kl"] == pytest.approx(all_["kl"], rel=1e-6)  # of the same images, without noise
+    assert abs(one["reconstruction"] - all_["reconstruction"]) > 1e-4  # two batches more, of other draws
+    assert model.evaluate(same, batch_size=BATCH, verbose=0, return_dict=True) == all_
+
+
 @pytest.mark.parametrize("make", [lambda: gan(discriminator_steps=2), lambda: gan(discriminator_steps=3)])
 @pytest.mark.parametrize("rest", [1, 3])
 def test_a_last_batch_that_is_too_small_for_a_step_is_left_out(make, rest):

@@ -8,6 +8,7 @@ from factories import BATCH, LATENT, SHAPE, discriminator, gan, generator, step
 
 import tfgen
 from tfgen import augment, losses, networks, penalties
+from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.noise import Noise
 from tfgen.training.step import Step
@@ -37,6 +38,40 @@ def test_augmentation_follows_what_a_loss_takes_for_real(loss, answer, sign):
     step = Step(model.networks, Noise(0, 0), tf.constant(0, tf.int64), training=True)
     model.observe(tf.fill([4, 1], answer), tf.fill([4, 1], 2.0), step)
     assert float(model.states["augment_overfitting"].value) * sign > 0
+
+
+class Gathers(Step):
+    """A step on one of two replicas, the other of which has logits that are 1 higher."""
+
+    def gather(self, rows):
+        return tf.concat([rows, rows + 1.0], axis=0)
+
+
+PAIRS = {"image": Field("image", (8, 8, 1)), "source": Field("image", (8, 8, 1))}
+DOMAINS = {"image": Field("image", (8, 8, 1)), "other": Field("image", (8, 8, 1))}
+COUPLED = {
+    "dcgan": {"image_shape": (8, 8, 1), "width": 2, "latent_dim": 2},
+    "bigan": {"image_shape": (8, 8, 1), "width": 2, "latent_dim": 2},
+    "pix2pix": {"fields": PAIRS, "width": 2},
+    "cyclegan": {"fields": DOMAINS, "width": 2, "blocks": 1, "patch_depth": 1},
+}
+
+
+@pytest.mark.parametrize("name", COUPLED)
+def test_a_loss_that_couples_rows_sees_those_of_all_replicas(name):
+    seen = []
+
+    def spread(*logits):
+        seen.extend(len(rows) for rows in logits if rows is not None)
+        return tf.math.reduce_variance(logits[0])
+
+    model = tfgen.build_model(name, loss=losses.Loss(spread, spread, couples=True), **COUPLED[name])
+    batch = model.as_batch({n: tf.zeros([3, *field.shape], field.dtype) for n, field in model.fields.items()})
+    for phase in (phase for phase in model.phases if phase.name != "penalty"):
+        before = len(seen)
+        phase.terms(batch, Gathers(model.networks, Noise(0, 0), tf.constant(0, tf.int64)))
+        assert len(seen) > before, phase.name
+    assert set(seen) == {6}
 
 
 def test_lecam_keeps_its_averages_with_the_model(photos, tmp_path):

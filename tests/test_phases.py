@@ -205,6 +205,22 @@ def test_what_a_stage_does_not_train_stays_the_same_to_the_bit():
     assert int(model.optimizers["b"].iterations) == updates_of("b", model.phases, model.stages, 10) == 7
 
 
+def test_what_else_is_called_on_a_model_takes_no_step_of_the_epoch_away():
+    def model():
+        return phased(lambda m: [own_phase(m, "a", every=2), own_phase(m, "b")], compiled={"steps_per_execution": 2})
+
+    class Evaluates(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.evaluate({"x": X[:BATCH]}, verbose=0)
+
+    plain, watched = model(), model()
+    train(plain)
+    train(watched, callbacks=[Evaluates()])
+    assert int(watched.step) == 10 and watched.digest() == plain.digest()
+    plain.train_on_batch({"x": X[:BATCH]})
+    assert int(plain.step) == 11, "one batch, one step"
+
+
 @pytest.fixture(scope="module")
 def course():
     """Ten steps over the stages, three and seven, and their digest and history."""

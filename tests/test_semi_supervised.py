@@ -276,6 +276,22 @@ def test_both_accuracies_stand_side_by_side(monkeypatch):
     assert twin.networks["discriminator"].count_params() == model.discriminator.count_params()
 
 
+def test_the_supervised_classifier_sees_the_same_augmentation_in_training_alone():
+    class Counted(tfgen.augment.Augment):
+        calls = 0
+
+        def __call__(self, images, noise):
+            Counted.calls += 1
+            return images
+
+    model = built(labelled=30, label_augment=Counted())
+    model.prepare(model.as_examples(*data()), None)
+    twin = model.supervised()
+    assert Counted.calls == 1, "traced once"
+    twin.evaluate(*data(4), verbose=0)
+    assert Counted.calls == 1
+
+
 @pytest.mark.parametrize("option", ["label_augment", "pseudo_label_augment"])
 def test_augmentation_that_follows_a_discriminator_is_for_its_images_alone(option):
     for augment in ("adaptive", tfgen.augment.chain(tfgen.augment.mirror(), tfgen.augment.adaptive())):

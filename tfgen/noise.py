@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+BATCHES = 2**40  # further than any step: the seeds of numbered batches are those of no other step
+
 
 def stream_key(*parts: Any) -> int:
     """Returns a signed 64-bit integer as a function of the names of a stream, the same in every process."""
@@ -41,6 +43,10 @@ class Noise:
     def share(self, index: int | tf.Tensor, count: int) -> "Noise":
         """Returns the noise of micro-batch `index` of `count`: for replica r of R, share r count + index of R count."""
         return Noise(self.seed, self.step, self.path, self.replica * count + index, self.replicas * count)
+
+    def numbered(self, index: int | tf.Tensor) -> "Noise":
+        """Returns the noise of batch `index` of those that one step sees, an evaluation's; 0: that of the step."""
+        return Noise(self.seed, self.step + BATCHES * tf.cast(index, tf.int64), self.path, self.replica, self.replicas)
 
     def stream(self, name: str) -> tf.Tensor:
         """Returns the int64 [2] seed of the stream `name`, for any `tf.random.stateless_*` function."""

@@ -30,6 +30,7 @@ class Adaptive(Augment):
     logits r_t is E[sign(D(x) - D(G(z)))]. p goes from 0 to 1 within `images` real images at least, and to `most`.
     """
 
+    needs_maps = True
     states: ClassVar[dict[str, float]] = {"p": 0.0, "overfitting": 0.0, "train": 0.0, "fake": 0.0}
     policy: Augment
     target: Share = 0.6

@@ -26,10 +26,12 @@ class Augment(Value):
     Attributes:
         states: name -> initial value of variables that it keeps, saved with the model; one with states overrides `at`.
         watches_held_out: whether it takes note of D's answers to held-out images.
+        needs_maps: whether it works on images [B, H, W, C] alone, and not on points.
     """
 
     states: ClassVar[dict[str, float]] = {}
     watches_held_out: bool = False
+    needs_maps: bool = False
 
     def __call__(self, images: tf.Tensor, noise: Noise) -> tf.Tensor:
         """Returns the augmented images, of the shape and dtype of `images`."""

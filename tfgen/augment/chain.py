@@ -20,7 +20,9 @@ class Chain(Augment):
 
     def __post_init__(self) -> None:
         states = {f"{i}_{name}": value for i, step in enumerate(self.steps) for name, value in step.states.items()}
-        vars(self).update(states=states, watches_held_out=any(step.watches_held_out for step in self.steps))
+        for name in ("watches_held_out", "needs_maps"):
+            vars(self)[name] = any(getattr(step, name) for step in self.steps)
+        vars(self)["states"] = states
 
     def __call__(self, images: tf.Tensor, noise: Noise) -> tf.Tensor:
         for index, step in enumerate(self.steps):

@@ -19,6 +19,7 @@ class Color(Augment):
     times U(1 - s/2, 1 + s/2). Gray images have no saturation. In units of a value range (-1, 1).
     """
 
+    needs_maps = True
     strength: Share = 1.0
 
     def __call__(self, images: tf.Tensor, noise: Noise) -> tf.Tensor:

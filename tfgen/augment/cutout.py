@@ -15,6 +15,7 @@ from tfgen.values import serializable
 class Cutout(Augment):
     """A rectangle of zeros per image, `fraction` of its size in both axes, which may reach over its edges."""
 
+    needs_maps = True
     fraction: Proportion = 0.5
 
     def __call__(self, images: tf.Tensor, noise: Noise) -> tf.Tensor:

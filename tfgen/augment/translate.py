@@ -18,6 +18,7 @@ class Translate(Augment):
     A `share` of the images is shifted, the others stay as they are.
     """
 
+    needs_maps = True
     fraction: Proportion = 0.125
     share: Share = 1.0
 

@@ -293,7 +293,8 @@ class ReplicatedFit(Fit):
             logs = strategy.run(self.train_step, args=(data, phases, False))
         # equal on all replicas, as they are means over all of them
         logs = {name: strategy.experimental_local_results(value)[0] for name, value in logs.items()}
-        return self.averages.update_all(logs)
+        own = strategy.experimental_local_results(tf.nest.flatten(data)[0])[0]  # each replica has as many rows
+        return self.averages.update_all(logs, tf.shape(own)[0] * strategy.num_replicas_in_sync)
 
     def _one_scheduled_step(self):
         """Returns a training step of the phases that run at the current step; each set of phases has its own trace."""

@@ -14,7 +14,7 @@ from tfgen.training.step import Fields, Networks, Step
 
 def as_loss_takes(loss: Loss, step: Step, *logits: Any) -> tuple:
     """Returns logits, or None, as a loss takes them: of all replicas, where it depends on the whole batch."""
-    return tuple(map(step.gather, logits)) if loss.couples else logits
+    return tuple(None if x is None else step.gather(x) for x in logits) if loss.couples else logits
 
 
 def log_answers(loss: Loss, step: Step, **logits: tf.Tensor) -> None:

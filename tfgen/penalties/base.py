@@ -60,12 +60,14 @@ class Penalty(Value):
     Attributes:
         states: name -> initial value of variables that the penalty keeps, saved with the model.
         couples: whether it depends on the batch as a whole, and not on each example by itself.
+        needs_maps: whether it works on images [B, H, W, C] alone, and not on points.
         every: above 1, it has an update of its own in each step that this number divides, times the number of D's
             updates that it stands for: lazy regularisation (Karras et al. 2020, appendix B).
     """
 
     states: ClassVar[dict[str, float]] = {}
     couples: ClassVar[bool] = False
+    needs_maps: ClassVar[bool] = False
     every: int = 1
 
     def __call__(self, discriminate: Discriminate, real: tf.Tensor, fake: tf.Tensor, noise: Noise) -> tf.Tensor:

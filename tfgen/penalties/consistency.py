@@ -18,6 +18,7 @@ class Consistency(Penalty):
     Zhang et al. 2020, equation 3; the second term is that of Zhao et al. 2020, algorithm 1.
     """
 
+    needs_maps = True
     weight: NotNegative = 10.0
     fake_weight: NotNegative = 0.0
     fraction: Proportion = 0.125

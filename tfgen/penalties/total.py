@@ -25,7 +25,9 @@ class Total(Penalty):
             counts = ", ".join(str(part.every) for part in self.parts)
             raise UserError(f"penalties that are added together need one value of every, got {counts}")
         places = {f"{i}_{name}": value for i, part in enumerate(self.parts) for name, value in part.states.items()}
-        vars(self).update(every=self.parts[0].every, states=places, couples=any(p.couples for p in self.parts))
+        for name in ("couples", "needs_maps"):
+            vars(self)[name] = any(getattr(part, name) for part in self.parts)
+        vars(self).update(every=self.parts[0].every, states=places)
 
     def of(self, seen: Seen) -> tf.Tensor:
         values = []

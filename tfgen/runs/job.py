@@ -287,6 +287,8 @@ def set_up(
     loggers_of(recipe, paths)
     model.check_savable()  # said now, not after hours
     train = model.as_examples(source.splits["train"])
+    if model.needs_examples is not None:  # what they lack is said now
+        model.prepare(train, source.splits.get("validation"))
     per_epoch = model.steps_per_epoch(train, size)
     total = recipe.steps or (recipe.epochs or 0) * per_epoch  # a recipe has one of the two
     for name, optimizer in model.optimizers.items():

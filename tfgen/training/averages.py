@@ -20,17 +20,23 @@ class Averages:
         self._pending: dict[str, Sequence[float]] = {}
         self._resumed = False
 
-    def update(self, name: str, value: tf.Tensor) -> tf.Tensor:
-        """Adds a scalar and returns the mean since the epoch began, float32; callable inside a `tf.function`."""
+    def update(self, name: str, value: tf.Tensor, weight: float | tf.Tensor = 1.0) -> tf.Tensor:
+        """Adds a scalar and returns the mean since the epoch began, float32; callable inside a `tf.function`.
+
+        Args:
+            name: of the mean.
+            value: a scalar.
+            weight: of the value in the mean: rows of a batch, where batches differ in size.
+        """
         if name not in self._means:
             self._create(name)
         mean = self._means[name]
-        mean.update_state(tf.cast(value, tf.float32))
+        mean.update_state(tf.cast(value, tf.float32), tf.cast(weight, tf.float32))
         return mean.result()
 
-    def update_all(self, logs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def update_all(self, logs: Mapping[str, tf.Tensor], weight: float | tf.Tensor = 1.0) -> dict[str, tf.Tensor]:
         """Adds a dict of scalars and returns their means, as `update` does for one."""
-        return {name: self.update(name, value) for name, value in logs.items()}
+        return {name: self.update(name, value, weight) for name, value in logs.items()}
 
     def results(self) -> dict[str, tf.Tensor]:
         """Returns name -> mean since the epoch began."""

@@ -32,6 +32,7 @@ class StepIndexedFit(Doors):
     """The part of `GenerativeModel` that trains on arrays; a mixin before `keras.Model`."""
 
     _position: tf.Variable  # where in the data the pipeline starts when it is iterated next
+    tested: tf.Variable  # batches of the current evaluation so far
     _offset = 0  # what is added to the step for the position in the data of the current fit
     place = Place()  # where the last fit has ended
 
@@ -213,6 +214,7 @@ class StepIndexedFit(Doors):
                 super().fit(dataset, **span, shuffle=False, verbose=0, callbacks=joined, **kwargs)
             joined.finish()
         finally:
+            self._epoch_steps = self._steps_left = None  # they are of this fit alone
             self.place = Place(data, offset, int(self.step))
         return self.history
 
@@ -306,11 +308,16 @@ class StepIndexedFit(Doors):
     def _make_function(self, step_function):
         return differentiating(self.networks.values(), super()._make_function(step_function))
 
+    def begin_epoch(self) -> None:
+        """Starts an epoch of `fit_examples`, of which all steps are left."""
+        # not in `reset_metrics`, which Keras calls in `evaluate` and `train_on_batch` too
+        self._steps_left = self._epoch_steps
+
     def reset_metrics(self) -> None:
-        """Starts an epoch: its means, its number of steps, and the place where the pipeline starts."""
+        """Starts an epoch or an evaluation: its means, its noise, and the place where the pipeline starts."""
         # Keras calls this at the start of every epoch, before it asks the pipeline for an iterator
         self._position.assign(self.step.value + self._offset)
-        self._steps_left = self._epoch_steps
+        self.tested.assign(0)
         strategy = self._distribute_strategy
         # variables that several workers make outside of a traced step wait for each other without end
         makes = workers_of(strategy) == 1

@@ -30,6 +30,11 @@ class JoinedCallbacks(keras.callbacks.CallbackList):
         """Keeps the logs of the last call for `finish`."""
         self._logs = logs
 
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Passes on the start of an epoch, of which the model has all steps before it."""
+        self.model.begin_epoch()
+        super().on_epoch_begin(epoch, logs)
+
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Passes on the end of a batch."""
         super().on_train_batch_end(batch, logs)

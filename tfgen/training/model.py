@@ -26,7 +26,7 @@ from tfgen.training.fitting import StepIndexedFit
 from tfgen.training.phases import Phase
 from tfgen.training.predicting import Predicting
 from tfgen.training.saving import Saved
-from tfgen.training.step import Fields, Networks, Shared, Step
+from tfgen.training.step import Fields, Networks, Shared, Step, rows_of
 
 
 class Counter(keras.Variable):
@@ -112,10 +112,12 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
                 self.add_state(f"{kept}_averaged", 0, "int64", of=[kept])
         self.remarks: tuple[tuple[str, str], ...] = ()
         self.averages = Averages()
-        # Where the pipeline starts at its next iteration, and the first step whose loss was not finite. No file needs
-        # them, so they are not Keras variables; the graph needs them, so they are not Python integers.
+        # Where the pipeline starts at its next iteration, the batches of an evaluation so far, and the first step whose
+        # loss was not finite. No file needs them, so they are not Keras variables; the graph needs them, so they are
+        # not Python integers.
         with tf.init_scope():
             self._position = tf.Variable(0, dtype=tf.int64, trainable=False, name="position")
+            self.tested = tf.Variable(0, dtype=tf.int64, trainable=False, name="tested")
             self.first_bad_step = tf.Variable(-1, dtype=tf.int64, trainable=False, name="first_bad_step")
         self.built = True
 
@@ -223,7 +225,7 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.step.assign_add(1)
         self.update_averages(moving)
         logs = dict(zip(logs, values[len(totals) :], strict=True))
-        return self.averages.update_all(logs) if averaged else logs
+        return self.averages.update_all(logs, rows_of(batches["train"])) if averaged else logs
 
     def differentiate(
         self, phase: Phase, batch: Fields, step: Step, variables: list[tf.Tensor]
@@ -262,16 +264,18 @@ class GenerativeModel(Saved, Compiled, Predicting, StepIndexedFit, Batches, kera
         self.first_bad_step.assign(tf.where(bad, tf.cast(self.step.value, tf.int64) + 1, self.first_bad_step))
 
     def test_step(self, data: Any) -> Fields:
-        """Returns the terms of all phases on a batch, with the networks in inference mode."""
+        """Returns the terms of all phases, means over the evaluation so far, with the networks in inference mode."""
         batch = self.as_batch(data)
         logs: Fields = {}
+        noises = self.noise().numbered(self.tested.read_value()).scope("test")
         for phase in self.phases:
-            noise = self.noise().scope("test").scope(phase.name)
+            noise = noises.scope(phase.name)
             step = Step(self.networks, noise, tf.cast(self.step.value, tf.int64), training=False)
             terms = phase.checked(phase.terms(batch, step))
             total = tf.add_n(list(terms.values())) if terms else None
             logs.update({**self.phase_logs(phase, terms, total), **step.logs})
-        return self.averages.update_all(logs)
+        self.tested.assign_add(1)
+        return self.averages.update_all(logs, rows_of(batch))
 
     def noise(self) -> Noise:
         """Returns the random streams of the current step, for this replica's rows."""

@@ -262,3 +262,8 @@ def added(a: Gradient, b: Gradient) -> Gradient:
     if a is None or b is None:
         return a if b is None else b
     return tf.convert_to_tensor(a) + tf.convert_to_tensor(b)
+
+
+def rows_of(fields: Fields) -> tf.Tensor:
+    """Returns the number of rows of a batch, an integer scalar."""
+    return tf.shape(next(iter(fields.values())))[0]

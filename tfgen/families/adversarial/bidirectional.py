@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfgen.families.adversarial.model import AdversarialModel, Judged
+from tfgen.families.discriminating import as_loss_takes
 from tfgen.training.phases import Phase
 from tfgen.training.step import Fields, Networks, Step
 
@@ -62,7 +63,8 @@ class BidirectionalModel(AdversarialModel):
         fields = self.real_fields(batch, step)
         logit = self.judge(fields, step)["logit"]
         # as if real and generated images had changed places
-        return {"encoder_loss": self.loss_functions.generator_loss(2.0 * (self.undecided or 0.0) - logit)}
+        (turned,) = as_loss_takes(self.loss_functions, step, 2.0 * (self.undecided or 0.0) - logit)
+        return {"encoder_loss": self.loss_functions.generator_loss(turned)}
 
     # Beyond training.
 

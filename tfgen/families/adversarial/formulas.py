@@ -34,6 +34,7 @@ class Formulas:
     feature_matching: float
     # of the model
     data_field: str
+    data_shape: tuple[int, ...]
     states: dict[str, keras.Variable]
     fields: dict[str, Field]
     networks: dict[str, keras.Model]
@@ -48,9 +49,14 @@ class Formulas:
         """Makes the variables that the formulas keep.
 
         Raises:
-            UserError: the formulas do not fit each other.
+            UserError: the formulas do not fit each other, or the data.
         """
         for group, formula in (("penalty", self.penalty), ("augment", self.augment)):
+            if getattr(formula, "needs_maps", False) and len(self.data_shape) != 3:
+                raise UserError(
+                    f"{group}: {formula!r} expects images [B, H, W, C], and these data are of shape "
+                    f"{list(self.data_shape)}; leave it out"
+                )
             for name, initial in getattr(formula, "states", {}).items():
                 self.add_state(f"{group}_{name}", initial)
         if self.selection is not None and self.loss_functions.needs_real:
@@ -193,11 +199,12 @@ class Formulas:
 
     def generator_loss(self, fake: tf.Tensor, real: tf.Tensor | None, step: Step) -> tf.Tensor:
         """Returns G's loss, a scalar, of D's logits [B, 1]."""
-        if real is not None and self.loss_functions.needs_real:
-            real, fake = self.logits_of_loss(real, fake, step)
-        if self.selection is not None:
+        real = real if self.loss_functions.needs_real else None
+        if self.selection is not None:  # and no loss that needs real images
             fake = self.selection(step.gather(fake), step.index)
-        return self.loss_functions.generator_loss(fake, real if self.loss_functions.needs_real else None)
+        else:
+            fake, real = as_loss_takes(self.loss_functions, step, fake, real)
+        return self.loss_functions.generator_loss(fake, real)
 
     def feature_distance(self, real: Fields, fake: Fields, step: Step) -> tf.Tensor:
         """Returns weight |E f(x) - E f(G(z))|^2, f the features of D: Salimans et al. 2016, section 3.1."""

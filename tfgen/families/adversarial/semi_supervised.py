@@ -175,11 +175,15 @@ class SemiSupervisedModel(ClassifyingModel):
         return [] if self.feature_matching else super().trials()
 
     def supervised(self) -> "SupervisedModel":
-        """Returns the same classifier with new weights, trained on the labelled images alone for as many steps."""
+        """Returns the same classifier with new weights, trained on the labelled images alone for as many steps.
+
+        Its images are augmented by `label_augment` too: what differs is that it has seen no images without labels.
+        """
         fields = {name: self.fields[name] for name in (self.data_field, "label")}
         network = reinitialised(self.discriminator, stream_key(self.seed, "supervised"))
         own = self.optimizers["discriminator"]
-        twin = SupervisedModel(network, fields=fields, value_range=self.value_range, ema=self.ema, seed=self.seed)
+        options = {"value_range": self.value_range, "ema": self.ema, "seed": self.seed}
+        twin = SupervisedModel(network, augment=self.label_augment, fields=fields, **options)
         twin.compile(type(own).from_config(own.get_config()))
         known = {name: np.array(self.states[name].numpy()) for name in ("labelled_images", "labels")}
         size = min(BATCH, self.labelled)
@@ -208,13 +212,15 @@ class SupervisedModel(Classifying):
 
     Args:
         discriminator: `image` -> {`class_logits` [B, K], ...}.
+        augment: of the images, in training; None: as they are.
         **options: of `GenerativeModel`.
     """
 
     default_optimizers = {"discriminator": {"learning_rate": 1e-3}}
 
-    def __init__(self, discriminator: keras.Model, **options: Any) -> None:
+    def __init__(self, discriminator: keras.Model, *, augment: Augment | None = None, **options: Any) -> None:
         super().__init__({"discriminator": discriminator}, averaged=("discriminator",), **options)
+        self.augment = augment
 
     @property
     def phases(self) -> list[Phase]:
@@ -223,5 +229,9 @@ class SupervisedModel(Classifying):
 
     def class_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns the cross-entropy of the labels."""
-        logits = tf.cast(step.run("discriminator", batch)["class_logits"], tf.float32)
+        seen = batch
+        if self.augment is not None and step.training:
+            images = self.augment(batch[self.data_field], step.noise.scope("label_augment"))
+            seen = {**batch, self.data_field: images}
+        logits = tf.cast(step.run("discriminator", seen)["class_logits"], tf.float32)
         return {"class_loss": cross_entropy(batch["label"], logits)}

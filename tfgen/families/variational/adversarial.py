@@ -161,8 +161,11 @@ class VariationalGAN(VariationalModel):
         if kl is None:  # from the same z
             z = self.draw(posterior, step, 1)
             kl = (self.log_posterior(z, posterior) - self.log_prior(z))[0]
-        content = self.content_loss(self.judge(x, step), self.judge(copies, step))
-        return {"kl": self.prior_weight * tf.reduce_mean(kl), "content": content}
+        kl, name = tf.reduce_mean(kl), "kl"
+        if self.prior_weight != 1.0:  # a logged `kl` is always the divergence itself
+            step.log("kl", kl)
+            kl, name = self.prior_weight * kl, "weighted_kl"
+        return {name: kl, "content": self.content_loss(self.judge(x, step), self.judge(copies, step))}
 
     def decoder_terms(self, batch: Fields, step: Step) -> Fields:
         """Returns gamma L_llike, and the loss against D of reconstructions and of samples."""
