@@ -85,6 +85,7 @@ def test_texts_of_any_form_become_strings(values):
         ([["a"], ["b"]], r"expected texts .N., got str of shape \(2, 1\)"),
         (np.array(["a", None], object), "expected texts, got a value of type NoneType"),
         (np.array([b"\xff"], object), "expected texts in UTF-8"),
+        (np.array(["caf\udce9"], object), "expected texts in UTF-8"),
     ],
 )
 def test_other_values_are_no_texts(values, sentence):

@@ -241,7 +241,7 @@ def test_every_signature_takes_a_batch_of_none():
     endpoints = model.endpoints()
     assert {"generate", "sample", "sample_png", "encode", "encode_png", "reconstruct", "interpolate"} <= set(endpoints)
     for name, endpoint in endpoints.items():
-        function = savedmodel.traced({name: endpoint})[name]
+        function = savedmodel.traced({name: endpoint}, {})[name]
         found = function(*(tf.zeros([0, *spec.shape[1:]], spec.dtype) for spec in endpoint.inputs))
         shapes = {key: value.shape[1:] for key, value in function.get_concrete_function().structured_outputs.items()}
         assert {key: value.shape for key, value in found.items()} == {key: (0, *shape) for key, shape in shapes.items()}
@@ -274,6 +274,18 @@ outputs = outputs if isinstance(outputs, dict) else {"output": outputs}
 np.savez(sys.argv[2] + "_out.npz", **{k: keras.ops.convert_to_numpy(v) for k, v in outputs.items()})
 print(keras.backend.backend())
 """
+
+
+def test_labels_that_are_no_class_are_errors_in_every_signature(exported):
+    loaded = tf.saved_model.load(str(exported["gan"][1] / "export" / "1"))
+    given = {"sample": {"seed": [5]}, "generate": {"latent": np.zeros((1, LATENT), np.float32)}}
+    given["discriminate"] = {"image": np.zeros((1, *SHAPE), np.float32)}
+    for name, inputs in given.items():
+        inputs = {key: tf.constant(value, tf.int64 if key == "seed" else tf.float32) for key, value in inputs.items()}
+        for label in (-1, CLASSES):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=f"label: expected labels from 0 to {CLASSES - 1}"):
+                loaded.signatures[name](label=tf.constant([label], tf.int64), **inputs)
+        loaded.signatures[name](label=tf.constant([CLASSES - 1], tf.int64), **inputs)
 
 
 @pytest.mark.slow

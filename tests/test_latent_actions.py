@@ -168,6 +168,8 @@ def test_an_interpolation_ends_on_samples_and_says_how_real_its_middles_are(spac
     np.testing.assert_array_equal(picture[2:10, 2:10], samples[0])
     np.testing.assert_array_equal(picture[12:20, 22:30], samples[3])
     assert found.values["precision"]["samples"] > 0.9 > found.values["precision"]["blends"]
+    with pytest.raises(UserError, match="steps must be at least 2, both ends of a dimension, got 1"):
+        latent.traverse(space, steps=1)
     with pytest.raises(UserError, match="steps must be at least 3"):
         latent.interpolate(space, steps=2)
 

@@ -137,6 +137,16 @@ def test_checkpoints_of_another_recipe_beside_a_record_that_agrees_are_refused(f
     assert int(tfgen.load_run(folder).model.step) == 4
 
 
+def test_models_of_another_run_are_not_taken_for_this_ones(folder, recipe, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "other")
+    record = json.loads((other / "recipe.json").read_text())
+    record["recipe"]["seed"] = 5
+    (other / "recipe.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match="trainer.keras is of another recipe or of other data than .*recipe.json says"):
+        _ = tfgen.load_run(other).model
+    assert int(tfgen.load_run(folder).model.step) == 4
+
+
 def test_checkpoints_of_an_earlier_version_go_on_where_the_record_agrees(folder, recipe, capsys):
     without_origin(folder)
     tfgen.train(recipe, folder)

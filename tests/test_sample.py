@@ -144,6 +144,7 @@ def test_without_out_the_runs_samples_get_a_name_that_says_what_it_is(runs, caps
         ("vae", ["--label=1"], "vae is not conditional and takes no label"),
         ("cgan", ["--label=3"], "labels are 0..2, got [3]"),
         ("cgan", ["--label=dres"], "got 'dres'; did you mean 'Dress'?"),
+        ("cgan", ["--label=caf\udce9"], "; the classes are T-shirt, Dress, Bag"),
         ("cgan", ["--label=hat"], "got 'hat'; the classes are T-shirt, Dress, Bag"),
         ("cgan", ["--stochastic"], "has no distribution of pixels"),
         ("ae", [], "a plain autoencoder cannot generate"),

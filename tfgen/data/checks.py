@@ -245,6 +245,9 @@ def _texts(name, array):
     """Returns texts as an array of `str`, whose rows may differ in length without taking that of the longest."""
     try:
         found = [item.decode("utf-8") if isinstance(item, bytes) else item for item in array.tolist()]
+        for item in found:
+            if isinstance(item, str) and not item.isascii():
+                item.encode("utf-8")  # bytes of a command line that are no UTF-8 become surrogates
     except UnicodeError:
         raise UserError(f"{name}: expected texts in UTF-8") from None
     others = [item for item in found if not isinstance(item, str)]

@@ -74,7 +74,7 @@ def directions(
             f"shown by {shown['against']:.0%} against it, {shown['here']:.0%} here, {shown['along']:.0%} along it"
         )
     if not rows:
-        raise UserError(f"{lines[0]}: give num= more, or train longer")
+        raise UserError(f"{lines[0]}: give a larger num, or train longer")
     settings = {"attribute": attribute, "num": len(latents), "seed": seed, "judge": judge.described()}
     return Exploration(
         "directions", sheet(np.concatenate(rows), steps, names=tuple(values)), values, tuple(lines), settings

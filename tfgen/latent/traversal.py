@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import metrics
+from tfgen.errors import UserError
 from tfgen.latent.exploration import Exploration, checked, sheet
 from tfgen.latent.space import Space, repeated
 
@@ -25,10 +26,12 @@ def traverse(space: Space, *, dimensions: int = 10, steps: int = 9, seed: int = 
     Args:
         space: of the model.
         dimensions: rows at most.
-        steps: pictures in a row.
+        steps: pictures in a row, at least 2.
         seed: of the latents.
     """
     checked(dimensions=dimensions, steps=steps)
+    if steps < 2:
+        raise UserError(f"steps must be at least 2, both ends of a dimension, got {steps}")
     latents = space.draw(DRAWN, seed)
     low, high = np.quantile(latents, QUANTILES, axis=0)
     bases, given = latents[:BASES], space.conditions(BASES)

@@ -69,7 +69,7 @@ def arithmetic(
     if not possible:
         raise UserError(
             f"no pair of classes has {codes} clearly dark and {codes} clearly light pictures each among {num} of "
-            f"{space.model.name}: train it longer, or give num= more"
+            f"{space.model.name}: train it longer, or give a larger num"
         )
     results = pool.results([pair for pair in possible for _ in range(trials)])
     values, lines = _measured(results, judge, pool, expression is None)
@@ -165,7 +165,8 @@ class Pool:
                 if number < self.codes:
                     raise UserError(
                         f"{expression}: {number} of {len(self.latents)} {of} of {self.space.model.name} clearly show "
-                        f"a {term.text(self.judge.names)}, and {self.codes} are needed: give num= more, or train longer"
+                        f"{term.text(self.judge.names)!r}, and {self.codes} are needed: give a larger num, or train "
+                        "longer"
                     )
 
     def results(self, trials: Sequence[tuple[Sequence[Term], Concept]]) -> Results:

@@ -214,6 +214,11 @@ class Run:
                 raise UserError(f"{self.folder} has neither {name} nor a checkpoint yet: train it first")
             return self._named(model)
         model, stamp = self._loaded(), stamp_of(self.paths.trainer)
+        if stamp is not None and not stamp.origin.agrees(self.origin):
+            raise UserError(
+                f"{self.paths.trainer} is of another recipe or of other data than {self.paths.recipe} says: put back "
+                "what belongs to this run, or train anew"
+            )
         checkpoints = Checkpoints(model, self.paths.checkpoints, origin=None if stamp is None else stamp.origin)
         ended = int(model.step.numpy()) if stamp is None else stamp.ended  # later than the weights that were kept
         newer = any(saved > ended for saved in checkpoints.steps())

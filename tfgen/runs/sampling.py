@@ -272,4 +272,4 @@ def _in_a_name(text):
     """Returns a text as a part of a file's name, with a hash where something is lost: two classes share no file."""
     plain = re.sub(r"[^0-9A-Za-z]+", "-", text)
     lost = len(plain) > 60 or not re.fullmatch(r"[0-9A-Za-z]+([_.,][0-9A-Za-z]+)*", text)
-    return f"{plain[:60]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if lost else plain
+    return f"{plain[:60]}-{hashlib.sha256(text.encode(errors='backslashreplace')).hexdigest()[:8]}" if lost else plain

@@ -123,7 +123,7 @@ class Abilities(Sampling, Attributes):
         A model of no such condition that can `inpaint` fills the middle of the images.
 
         Args:
-            images: of the field that `translated` names.
+            images: of the field that `translated` names; a single one [H, W, C] is a batch of one.
             conditions: further ones.
             networks: without effect here.
             reverse: whether the images are of the domain B of a model of two domains.
@@ -136,7 +136,8 @@ class Abilities(Sampling, Attributes):
         name = self.translated(reverse)
         if name not in self.sources:
             return self.inpaint(images, seed=seed, conditions=conditions, start=start)
-        return self.sample(len(images), seed=seed, conditions={**(conditions or {}), name: images}, start=start)
+        rows = self.checked_rows(name, images)
+        return self.sample(len(rows), seed=seed, conditions={**(conditions or {}), name: rows}, start=start)
 
     def translated(self, reverse: bool = False) -> str:
         """Returns the name of the field that `translate` takes.

@@ -2,7 +2,7 @@
 
 import inspect
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -44,7 +44,10 @@ def export_savedmodel(model: Any, folder: str | pathlib.Path, stamp: Stamp | Non
     archive, networks = keras.export.ExportArchive(), model.exported_networks()
     for network in networks.values():
         archive.track(network)  # else the variables of an endpoint's closure would not be saved
-    for name, function in traced(model.endpoints(networks)).items():
+    classes = {
+        name: int(field.range[1]) for name, field in model.fields.items() if field.kind == "label" and field.range
+    }
+    for name, function in traced(model.endpoints(networks), classes).items():
         archive.add_endpoint(name, function)
     with replacing_folder(folder) as partial:
         try:
@@ -55,11 +58,20 @@ def export_savedmodel(model: Any, folder: str | pathlib.Path, stamp: Stamp | Non
     return folder
 
 
-def traced(endpoints: dict[str, Endpoint]) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-    """Returns name -> traced `tf.function` of each `Endpoint`, and of `serving_default`."""
+def traced(
+    endpoints: dict[str, Endpoint], classes: Mapping[str, int]
+) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+    """Returns name -> traced `tf.function` of each `Endpoint`, and of `serving_default`.
+
+    Args:
+        endpoints: by name.
+        classes: name of an input -> number of classes of its labels.
+    """
     functions = {}
     for name, endpoint in sorted(endpoints.items()):
-        functions[name] = tf.function(by_position(endpoint), input_signature=list(endpoint.inputs), autograph=False)
+        functions[name] = tf.function(
+            by_position(endpoint, classes), input_signature=list(endpoint.inputs), autograph=False
+        )
         functions[name].get_concrete_function()
     default = next((name for name in DEFAULTS if name in functions), None) or next(iter(functions), None)
     return {"serving_default": functions[default], **functions} if default else {}
@@ -73,19 +85,30 @@ def with_rows(values: tf.Tensor, more: tf.Tensor, blank: bytes) -> tf.Tensor:
     return tf.ensure_shape(made, [None, *values.shape[1:]])
 
 
-def by_position(endpoint: Endpoint) -> Callable[..., dict[str, tf.Tensor]]:
+def of_classes(name: str, value: tf.Tensor, classes: Mapping[str, int]) -> tf.Tensor:
+    """Returns an input, whose labels are checked when the graph runs; one without classes as it is."""
+    if name not in classes:
+        return value
+    top = tf.constant(classes[name], value.dtype)
+    message = f"{name}: expected labels from 0 to {classes[name] - 1}"
+    outside = (tf.debugging.assert_non_negative(value, message), tf.debugging.assert_less(value, top, message))
+    with tf.control_dependencies(outside):  # before the lookup, whose message names an operation
+        return tf.identity(value)
+
+
+def by_position(endpoint: Endpoint, classes: Mapping[str, int]) -> Callable[..., dict[str, tf.Tensor]]:
     """Returns the endpoint's function with its inputs as positional parameters, by which `tf.function` names them.
 
-    A batch of 0, which oneDNN's convolutions refuse, is computed as a row of zeros that no output keeps.
+    A batch of 0, which oneDNN's convolutions refuse, is computed as a row of zeros that no output keeps. Labels that
+    are none of the classes are an error of TensorFlow: -1 would be the last class, as in any lookup.
     """
     names = [spec.name for spec in endpoint.inputs]
 
     def function(*values):
         count = tf.shape(values[0])[0]
         more = tf.cast(tf.equal(count, 0), tf.int32)
-        made = endpoint.function(
-            **dict(zip(names, (with_rows(value, more, endpoint.blank) for value in values), strict=True))
-        )
+        given = {name: of_classes(name, value, classes) for name, value in zip(names, values, strict=True)}
+        made = endpoint.function(**{name: with_rows(value, more, endpoint.blank) for name, value in given.items()})
         return {name: value[:count] for name, value in made.items()}
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
