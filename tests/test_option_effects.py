@@ -49,13 +49,19 @@ VALUES |= {
     "objective": "iwae",
     "prior": "laplace",  # of a plugin: those of the package are bounded, and refused under a divergence
     "doublings": 0,
+    ("latent_flow", "attention"): 0,  # on no maps: those of codes are smaller than any limit
+    **{(name, "loss"): "least_squares" for name in ("sngan", "sagan")},
     "heads": 2,
     "decay": 0.9,
 }  # not what leaving them out means
 
 
-# the loss of a discriminator that is an autoencoder is a difference of errors, and no other
-REFUSED = {("began", "loss"), ("began", "label_smoothing")}
+REFUSED = {
+    *(("began", "loss"), ("began", "label_smoothing")),  # a difference of errors of an autoencoder, and no other
+    ("ladder_vae", "data_bias"),  # its decoder is not dense
+    *(("mean_flow", "predicts"), ("mean_flow", "min_snr")),  # it learns the velocity
+    ("projection_gan", "feature_matching"),  # its logit is of features and of a label
+}
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +85,8 @@ def contexts_of(name, option):
         contexts = [{"condition": "label"}]
     if (weight := f"{option.removesuffix('_augment')}_weight") in parameters:
         contexts.append({weight: 0.5})
+    if option in ("selection", "label_smoothing") and (name, "loss") not in REFUSED:
+        contexts.append({"loss": "non_saturating"})
     if option in {field.name for field in dataclasses.fields(common.Optimizer)} - {"optimizer", "learning_rate"}:
         contexts += [context for context in OPTIMIZERS if option not in context]
     return contexts
@@ -91,8 +99,8 @@ def another_value(name, option):
     annotation, default = annotation_of(builder, parameter), parameter.default
     annotation = domains.unwrap(annotation)[0]
     arms = [domains.unwrap(arm)[0] for arm in typing.get_args(annotation) if arm is not type(None)]
-    if option in VALUES:
-        return VALUES[option]
+    if given := [VALUES[key] for key in ((name, option), option) if key in VALUES]:
+        return given[0]
     if typing.get_origin(annotation) is Literal:
         return next(word for word in arms if word != default)
     kind = annotation if isinstance(annotation, type) else arms[0]
