@@ -57,7 +57,12 @@ def run(command, timeout=600):
 
 def train(folder, replicas, cases):
     run([sys.executable, SCRIPT, str(folder), replicas, *cases])
-    return {name: np.load(folder / f"{name}.npz") for name in replicas.split(",")}
+    return {name: arrays(folder / f"{name}.npz") for name in replicas.split(",")}
+
+
+def arrays(path):
+    with np.load(path) as found:  # closed: an open file would be a warning in some later test
+        return dict(found)
 
 
 def train_workers(folder, workers, cases):
@@ -66,7 +71,7 @@ def train_workers(folder, workers, cases):
         pytest.skip("network namespaces are not permitted here")
     launch = [sys.executable, "-m", "tfgen.launch", f"--workers={workers}", "--restarts=0", "--"]
     run([*IN_NAMESPACE, *launch, sys.executable, SCRIPT, str(folder), "workers", *cases])
-    return [np.load(folder / f"worker{index}.npz") for index in range(workers)]
+    return [arrays(folder / f"worker{index}.npz") for index in range(workers)]
 
 
 def assert_equal(one, other, case):

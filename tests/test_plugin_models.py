@@ -221,7 +221,8 @@ def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_repo
     asked = run("tfgen.sample", f"--run={whole}", "--num=4", check=False)
     assert asked.returncode == 2 and plugin in asked.stderr and "Traceback" not in asked.stderr
     run("tfgen.sample", f"--run={whole}", plugin, "--num=8", f"--out={tmp_path / 'samples.npz'}")
-    assert np.load(tmp_path / "samples.npz")["images"].shape == (8, 16, 16, 1)
+    with np.load(tmp_path / "samples.npz") as arrays:
+        assert arrays["images"].shape == (8, 16, 16, 1)
 
     monkeypatch.setenv("TFGEN_CACHE", str(tmp_path / "cache"))
     evaluate_run(whole, Settings(num=48, extractor="fashion_mnist", nll_images=8, nll_k=20, controls=False))
@@ -235,9 +236,13 @@ def test_a_killed_run_ends_on_the_bits_of_one_never_killed_is_evaluated_and_repo
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("own_flow_matching", marks=pytest.mark.plugins), *list(LIMITS)[1:]])
 def test_two_replicas_train_the_weights_of_one(name, tmp_path):
+    found = []
     for replicas in (1, 2):
-        run("plugin_models.replicated", name, str(replicas), str(tmp_path / f"{replicas}.npz"))
-    one, two = (np.load(tmp_path / f"{replicas}.npz") for replicas in (1, 2))
+        path = tmp_path / f"{replicas}.npz"
+        run("plugin_models.replicated", name, str(replicas), str(path))
+        with np.load(path) as arrays:
+            found.append(dict(arrays))
+    one, two = found
     assert one["step"] == two["step"] == 5
     np.testing.assert_array_equal(one["start"], two["start"])
     trained = np.linalg.norm(one["end"] - one["start"])
