@@ -7,7 +7,7 @@ import keras
 
 from tfgen import augment as augments
 from tfgen.data.source import Field
-from tfgen.domains import Count, NotNegative, Proportion, Size
+from tfgen.domains import Count, NotNegative, Proportion, Share, Size
 from tfgen.families.adversarial.semi_supervised import SemiSupervisedModel
 from tfgen.models.common import adversarial_model, condition_field, image_shape_of, only
 from tfgen.models.options import Adversarial, AdversarialOptimizer, ConvNetwork
@@ -38,7 +38,7 @@ class SemiSupervised(Options):
     pseudo_label_augment: augments.Augment = augments.diff_augment("translation,cutout")
     label_augment: augments.Augment | None = None
     balance_weight: NotNegative = 0.0
-    noise: NotNegative = 0.3
+    noise: Share = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class DenseClassifier(Options):
 
     units: tuple[Size, ...] = (500, 500)
     hidden: tuple[Size, ...] = (500, 250, 250)
-    hidden_noise: NotNegative = 0.5
+    hidden_noise: Share = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
