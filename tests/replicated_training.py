@@ -193,6 +193,7 @@ def train(name, strategy):
     history = fit(model, data, settings)
     made = {f"before/{k}": v for k, v in before.items()} | {f"after/{k}": v for k, v in numbers(model).items()}
     made |= {f"logs/{k}": np.array(v) for k, v in history.history.items()}
+    made |= {f"logs/rows of {k}": np.array(count) for k, (_, count) in model.averages.values().items()}
     if settings.get("streamed"):
         made["reads"] = data.reads
     return {f"{name}/{key}": value for key, value in made.items()}
