@@ -23,7 +23,7 @@ from tfgen.data.source import Arrays, Field, Source
 from tfgen.machine.processor import prefer_onednn
 from tfgen.recipes.recipe import load_recipe
 
-COUNT, BATCH, CLASSES = 96, 8, 10  # 12 steps per epoch
+COUNT, BATCH, CLASSES = 96, 8, 10  # 12 steps per epoch, fewer where D has several updates per step
 SHAPES = {"celeb_a": (64, 64, 3), "stacked_mnist": (28, 28, 3)}
 
 
@@ -96,7 +96,7 @@ def main(mode, *rest):
     np.random.seed(int.from_bytes(os.urandom(4), "little"))
     folder, names = (None, rest) if mode == "build" else (pathlib.Path(rest[0]), rest[1:])
     for name in names:
-        said = io.StringIO()
+        said, steps = io.StringIO(), 2
         if mode == "build":
             digest = built(name)
         else:
@@ -104,8 +104,8 @@ def main(mode, *rest):
             with contextlib.redirect_stdout(said):
                 for epochs in (1, 2) if mode == "continue" else (2,):
                     run = tfgen.train(recipe, folder / name, epochs=epochs)
-            digest = digest_of(run.folder)
-        print(json.dumps({"name": name, "digest": digest, "said": said.getvalue()}), flush=True)
+            digest, steps = digest_of(run.folder), int(run.model.step)
+        print(json.dumps({"name": name, "digest": digest, "steps": steps, "said": said.getvalue()}), flush=True)
 
 
 if __name__ == "__main__":
