@@ -199,12 +199,14 @@ class Formulas:
 
     def generator_loss(self, fake: tf.Tensor, real: tf.Tensor | None, step: Step) -> tf.Tensor:
         """Returns G's loss, a scalar, of D's logits [B, 1]."""
-        real = real if self.loss_functions.needs_real else None
-        if self.selection is not None:  # and no loss that needs real images
+        if real is not None and self.loss_functions.needs_real:
+            real, fake = self.logits_of_loss(real, fake, step)
+            return self.loss_functions.generator_loss(fake, real)
+        if self.selection is not None:
             fake = self.selection(step.gather(fake), step.index)
         else:
-            fake, real = as_loss_takes(self.loss_functions, step, fake, real)
-        return self.loss_functions.generator_loss(fake, real)
+            (fake,) = as_loss_takes(self.loss_functions, step, fake)
+        return self.loss_functions.generator_loss(fake, None)
 
     def feature_distance(self, real: Fields, fake: Fields, step: Step) -> tf.Tensor:
         """Returns weight |E f(x) - E f(G(z))|^2, f the features of D: Salimans et al. 2016, section 3.1."""
