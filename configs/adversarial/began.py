@@ -17,8 +17,7 @@ run each, 2,000 samples:
     1.0     0.05       16      12         0.001           2,784   37         0.03     clear outlines, hardly a shoe
     1.0     0.05       16      12         0.001           7,116   45         0.05     sharp, half of them trousers
 
-`dcgan` has 11 after 900 steps. What is easily encoded is made too often, and longer trainings
-go on to fewer classes.
+`dcgan` has 11 after 900 steps. What is easily encoded is made too often, and longer trainings go on to fewer classes.
 """
 
 import tfgen
