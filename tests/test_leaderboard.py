@@ -429,13 +429,23 @@ def test_scores_that_only_some_models_have_are_columns_without_comparison():
     assert [line["ssim"] for line in lines] == ["", "0.5"]
 
 
+@pytest.mark.parametrize(
+    "pair, cell", [((999.7, 0.0), "1000 ± 0"), ((35.12, 171.6), "35.1 ± 172"), ((1234.5, None), "1234")]
+)
+def test_large_numbers_have_all_their_whole_digits(pair, cell):
+    row = {"model": "a", "runs": 2, "diverged": 0, "steps": 1, "run_steps": [], "from_best": {}, "from_above": {}}
+    row["findings"] = []
+    head, _, line = markdown([row | dict.fromkeys(COLUMNS, pair)], [], "c", True).splitlines()[:3]
+    assert dict(zip(head.split(" | "), line.split(" | ")))["fd"] == cell
+
+
 def test_a_board_of_points_has_their_scores_alone():
     protocol = {"dataset": "ring", "fake": {"count": 2500}}
-    points = {"modes": {"value": 8.0, "low": None, "high": None, "floor": 8.0, "protocol": protocol}}
+    points = {"modes": {"value": 8.0, "low": None, "high": None, "floor": 1000.0, "protocol": protocol}}
     runs = [Outcome("gan", seed, "done", 9, points) for seed in (0, 1)]
     lines = markdown(summary(runs), runs, "c", False).splitlines()
     assert lines[0] == "| model | runs | diverged | steps | modes |"
-    assert lines[2:4] == ["| gan | 2 | 0 | 9, 9 | 8 ± 0 |", "| *real images* |  |  |  | *8* |"]
+    assert lines[2:4] == ["| gan | 2 | 0 | 9, 9 | 8 ± 0 |", "| *real images* |  |  |  | *1000* |"]
     assert "Student's t; 2500 samples; learning rates as in each recipe." in "".join(lines)
 
 

@@ -163,7 +163,9 @@ def markdown(
     known = {row["model"] for row in rows}
     table += [[name, "0", *[""] * (len(columns) - 2)] for name in missing if name not in known]
     for title, values in floors(outcomes).items():
-        table.append([f"*{title}*", *(f"*{values[name]:.3g}*" if name in values else "" for name in [*columns][1:])])
+        table.append(
+            [f"*{title}*", *(f"*{_digits(values[name], 3)}*" if name in values else "" for name in [*columns][1:])]
+        )
     lines = [f"| {' | '.join(cells)} |" for cells in ([*columns], *table)]
     lines.insert(1, "|---" * len(columns) + "|")
     lines += ["", *_of_findings(rows), f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
@@ -259,8 +261,14 @@ def _cell(name: str, value: tuple[float, float | None] | None) -> str:
     mean, half = value
     if half is not None and name in SHARES and not half <= mean <= 1 - half:
         low, high = clipped(mean - half, mean + half, SHARE)
-        return f"{mean:.3g} ({low:.3g} to {high:.3g})"
-    return f"{mean:.3g}" if half is None else f"{mean:.3g} ± {half:.2g}"
+        return f"{_digits(mean, 3)} ({_digits(low, 3)} to {_digits(high, 3)})"
+    return _digits(mean, 3) if half is None else f"{_digits(mean, 3)} ± {_digits(half, 2)}"
+
+
+def _digits(value: float, count: int) -> str:
+    """Returns a number with `count` digits that count, and with all of its whole ones: never as 1e+03."""
+    text = f"{value:.{count}g}"
+    return f"{value:.0f}" if "e+" in text else text
 
 
 def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
