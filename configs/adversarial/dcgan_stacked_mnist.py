@@ -29,6 +29,8 @@ fall by the given share per step, to an eighth over all of them where none is gi
     the same               r1_r2(1)     32         128     5,500    0.02 %     0      1000    0.047
     the same               r1_r2(1)     32         128     5,500    0.02 %     1      1000    0.042
     D 0.001, G 0.003       r1_r2(0.3)   32         128     4,700    0.02 %     0      1000    0.109
+    D of 8 channels        r1_r2(1)     32         64      4,000    0.02 %     0      895     0.80
+    D of 8 channels        r1_r2(1)     32         128     7,000    0.02 %     0      980     0.45
 
 The rows of 128 and 5,500 steps with an ema of 0.9995, continued to 7,000 steps, are this recipe: of its ten runs
 (docs/leaderboard/stacked_mnist) nine have 0.037 to 0.052, median 0.044, and one 0.171: there one channel alone is at
