@@ -5,10 +5,10 @@
 Differences from the paper (`began_paper`): 12 channels instead of 64 and more, codes of 32 numbers, larger learning
 rates, an average of G's weights; k follows the balance 50 times as fast, as a training of thousands of steps else ends
 before k has moved; gamma = 1, samples as hard to encode as images, since below it G is content with lumps. Tried, one
-run each, 2,000 samples:
+run each, 2,000 samples, the first row of an earlier version:
 
     gamma   lambda_k   batch   channels   rate of G, D    steps   distance   recall   what is seen
-    0.7     0.001      32      12         0.001           2,664   49         0        blurred lumps
+    0.7     0.001      32      12         0.001           2,664   49         -        blurred lumps
     0.7     0.05       32      12         0.001             709   46         0        the same
     0.7     0.05       16      12         0.002           1,095   49         0        the same
     0.7     0.05       16      12         0.002, 0.004    1,132   53         0        the same, 64 numbers

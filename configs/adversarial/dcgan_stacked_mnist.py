@@ -41,8 +41,9 @@ What is missing is nearly all in how often each channel shows each digit. These 
 depends on the seed; then they approach those of the data, as followed in one run of seed 1 (128, 0.02 %, the sum of
 three channels' distances in nats, 4,000 samples): 0.95 after 500 steps, 0.27, 0.061, 0.046, 0.032, 0.024 after 1,000
 to 3,000, and 0.024 to 0.028 from there on. So rates that fall fast stop this too early. D hardly shows the shares: its
-logits of real images of a digit do not follow how rare the digit is among the samples, in any of five runs. Averages of
-G's weights have the shares of the weights themselves, and so have passes in training mode.
+logits of real images of a digit hardly follow how rare the digit is among the samples (correlations per channel from
+-0.6 to 0.6 in six runs). Averages of G's weights have the shares of the weights themselves, and so have passes in
+training mode.
 
 The loss is that of R3GAN (Huang et al. 2024), Adam without momentum, z of 100 numbers, a dense layer of 128 before D's
 logit.

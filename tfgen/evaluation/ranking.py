@@ -261,7 +261,7 @@ def _cell(name: str, value: tuple[float, float | None] | None) -> str:
     mean, half = value
     if half is not None and name in SHARES and not half <= mean <= 1 - half:
         low, high = clipped(mean - half, mean + half, SHARE)
-        return f"{_digits(mean, 3)} ({_digits(low, 3)} to {_digits(high, 3)})"
+        return f"{mean:.3g} ({low:.3g} to {high:.3g})"
     return _digits(mean, 3) if half is None else f"{_digits(mean, 3)} ± {_digits(half, 2)}"
 
 
