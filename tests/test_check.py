@@ -13,6 +13,7 @@ import tfgen
 from tfgen.check import COMMAND
 from tfgen.data.source import Field
 from tfgen.errors import UserError
+from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.guarantees import GUARANTEES, Guarantee, Subject, check_model, check_subject, checking
 from tfgen.machine import startup
 from tfgen.models import MODELS
@@ -115,7 +116,7 @@ def test_a_sound_model_keeps_them_and_leaves_out_what_does_not_apply(tmp_path):
             encoder = keras.Model(image, layers.Dense(3, dtype="float32")(layers.Dense(4)(layers.Flatten()(image))))
             pixels = layers.Dense(64, dtype="float32")(layers.Dense(4)(z))
             decoder = keras.Model(z, layers.Reshape(SHAPE, dtype="float32")(pixels))
-            model = tfgen.families.variational.autoencoder.Autoencoder(encoder, decoder, seed=seed)
+            model = Autoencoder(encoder, decoder, seed=seed)
             model.compile()
         return model
 
@@ -229,6 +230,15 @@ def test_a_mistake_is_one_sentence(registered, monkeypatch, arguments, sentence,
     assert COMMAND(arguments) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1 and said[0].startswith("tfgen check: ") and sentence in said[0]
+
+
+def test_too_few_examples_for_a_model_are_a_mistake_and_no_broken_promise(monkeypatch, capsys):
+    monkeypatch.setattr("tfgen.machine.startup.two_devices", lambda: None)
+    assert COMMAND(["--model=sgan"]) == 2
+    said = capsys.readouterr()
+    assert not said.out and "is checked on 20 examples: 200 labelled examples of 3 classes need 67" in said.err
+    advised = re.search(r"--set=\S+?(?=,|\))", said.err).group()
+    assert COMMAND(["--model=sgan", advised, "--only=shows"]) == 0
 
 
 def test_examples_of_a_data_set_are_used(registered):

@@ -78,6 +78,29 @@ def held_out(root):
     return {paths[row]: split for split, rows in splits.items() for row in rows}
 
 
+def test_the_hash_of_a_folder_follows_all_that_is_read(tmp_path):
+    """A run goes on with the data that it began with: pictures, and what the metadata say, count by their content."""
+
+    def digests(**options):
+        return folder.load(tmp_path, **options).provenance["sha256"]
+
+    for number in range(6):
+        write(tmp_path / f"{number}.bmp", number)
+    plain = digests()
+    assert set(plain) == {"listing", "contents"} and plain == digests()
+    assert digests(memory_limit=0) == {"listing": plain["listing"]}  # too many are not read for it
+    write(tmp_path / "3.bmp", 200)  # of the same size
+    changed = digests()
+    assert changed["listing"] == plain["listing"] and changed["contents"] != plain["contents"]
+    seen = [changed]
+    for word, number in (("red", 1), ("blue", 1), ("blue", 2)):
+        rows = "".join(f"{place}.bmp,{word},{number}\n" for place in range(6))
+        (tmp_path / "metadata.csv").write_text(f"file_name,caption,size\n{rows}")
+        seen.append(digests())
+        assert {name: seen[-1][name] for name in changed} == changed
+    assert len({found.get("metadata") for found in seen}) == 4
+
+
 def test_a_new_file_moves_no_other(tmp_path):
     before = held_out(make(tmp_path, count=100, size=(1, 1)))
     counts = {split: list(before.values()).count(split) for split in ("train", "validation", "test")}

@@ -1,5 +1,6 @@
 """Actions on latents: each on a model whose answer is known, its numbers by hand, and its mistakes in sentences."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -19,6 +20,7 @@ from tfgen import latent, priors
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.extractors.base import Extractor, compiled
+from tfgen.families.variational.autoencoder import Autoencoder
 from tfgen.latent import directing, exploring, expressions, vectors
 from tfgen.latent.__main__ import COMMAND
 from tfgen.latent.discriminant import Discriminant
@@ -91,9 +93,7 @@ def test_draws_are_the_latents_of_the_samples(space):
 def test_latents_of_a_plain_autoencoder_are_codes_of_held_out_images():
     image, z = keras.Input(SHAPE, name="image"), keras.Input((2,), name="latent")
     decoder = keras.Model(z, layers.Reshape(SHAPE)(layers.Dense(64)(z)))
-    model = tfgen.families.variational.autoencoder.Autoencoder(
-        keras.Model(image, layers.Dense(2)(layers.Flatten()(image))), decoder
-    )
+    model = Autoencoder(keras.Model(image, layers.Dense(2)(layers.Flatten()(image))), decoder)
     model.compile()
     source = source_of_halves()
     found = latent.Space(model, source)
@@ -172,6 +172,25 @@ def test_an_interpolation_ends_on_samples_and_says_how_real_its_middles_are(spac
         latent.traverse(space, steps=1)
     with pytest.raises(UserError, match="steps must be at least 3"):
         latent.interpolate(space, steps=2)
+
+
+@pytest.mark.parametrize("held_out, measured", [(4, True), (3, False)])
+def test_few_held_out_images_leave_out_the_precision_alone(held_out, measured):
+    few = dataclasses.replace(source := source_of_halves(), splits={"train": source.splits["train"]})
+    few.splits["test"] = source.splits["test"].select(np.arange(held_out))
+    found = latent.interpolate(latent.Space(model_of_halves(), few), rows=1, steps=3)
+    assert ("precision" in found.values) == measured
+    assert measured or "no precision, which needs 4 held-out images: halves has 3" in found.lines
+
+
+@pytest.mark.parametrize("shape, got", [((8, 9, 1), "images of 8x9x1"), ((8, 8, 3), "images of 8x8x3"), (None, "no")])
+@pytest.mark.parametrize("later", [False, True])
+def test_data_of_another_shape_are_refused(shape, got, later):
+    fields = {"image": Field("image", shape)} if shape else {"point": Field("point", (2,))}
+    values = {name: np.zeros((9, *field.shape), np.uint8) for name, field in fields.items()}
+    other = Source("others", fields, {"train": Arrays(values, fields), "test": Arrays(values, fields)})
+    with pytest.raises(UserError, match=f"halves makes images of 8x8x1, and others has {got}"):
+        latent.Space(model_of_halves(), (lambda: other) if later else other).source  # noqa: B018
 
 
 def test_a_walk_is_a_closed_loop(space, tmp_path):

@@ -233,6 +233,31 @@ def test_pictures_of_a_folder_are_translated_under_their_names(run, tmp_path, ca
     np.testing.assert_array_equal(npz.read(again)["images"], tfgen.load_run(run).model.translate(arrays["images"]))
 
 
+def test_every_part_of_many_pictures_is_translated_under_its_names(run, tmp_path, monkeypatch):
+    folder, given = tmp_path / "drawings", pictures(11, (8, 8))
+    folder.mkdir()
+    for number, picture in enumerate(given):
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    (folder / "01.png").write_bytes(b"no picture")  # of those after it, the number is not the place in the list
+    monkeypatch.setattr("tfgen.runs.reading.CHUNK", 4)
+    arrays = npz.read(translate_run(run, folder, tmp_path / "out.npz"))
+    places = [number for number in range(11) if number != 1]
+    assert arrays["names"].tolist() == [f"{number:02}.png" for number in places]
+    np.testing.assert_array_equal(arrays["images"], tfgen.load_run(run).model.translate(given[places][..., None]))
+
+
+@pytest.mark.parametrize("name", ["pix2pix", "srgan", "cyclegan"])
+def test_a_picture_is_translated_alike_whatever_the_number_of_the_first(name):
+    fields = PAIRS if name != "cyclegan" else {"image": Field("image", (8, 8, 1))}
+    more = {"translate_dropout": True, "dropout": 0.5, "stddev": 0.5} if name == "pix2pix" else {}
+    model = tfgen.build_model(name, fields=fields, **TINY[name], **more)
+    given = pictures(5, (8, 8, 1))
+    made = model.translate(given, seed=3)
+    assert len({image.tobytes() for image in made}) == 5
+    for first in (1, 2, 4):
+        np.testing.assert_array_equal(model.translate(given[first:], seed=3, start=first), made[first:])
+
+
 @pytest.mark.parametrize(
     "flags, sentence",
     [

@@ -15,8 +15,9 @@ from tfgen.data.listing import listed
 from tfgen.data.paths import existing
 from tfgen.data.pictures import NAMED, Files, Picture, probed, quiet_pillow
 from tfgen.data.pixels import SUFFIXES
-from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Source
+from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Source, content_of
 from tfgen.errors import UserError
+from tfgen.storage.hashes import file_digest
 
 log = logging.getLogger("tfgen")
 
@@ -97,7 +98,8 @@ def _classes(path, pictures, images, stored, image_size, said):
     notes = [*_notes(pictures, stored.channels, image_size, found.names, images is not None), *found.remarks]
     notes += [f"attributes: {', '.join(said.attributes)}"] if said.attributes else []
     views = {split: whole.select(rows) for split, rows in found.splits.items()}
-    return Source(f"folder:{path}", fields, views, found.names, _provenance(stored.root, pictures, notes))
+    digests = _digests(stored, pictures, images is not None)
+    return Source(f"folder:{path}", fields, views, found.names, _provenance(stored.root, digests, notes))
 
 
 def _domains(path, pictures, images, stored, image_size):
@@ -119,13 +121,14 @@ def _domains(path, pictures, images, stored, image_size):
         unpaired.splits(dict.fromkeys(rows, whole), rows),
         dict.fromkeys(("image", "other"), fields["image"]),
     )
-    return Source(f"folder:{path}", fields, splits, None, _provenance(stored.root, pictures, notes))
+    digests = _digests(stored, pictures, images is not None)
+    return Source(f"folder:{path}", fields, splits, None, _provenance(stored.root, digests, notes))
 
 
-def _provenance(root, pictures, notes):
+def _provenance(root, digests, notes):
     """Logs the notes on a folder, and returns its provenance."""
     log.info("%s: %s", root, "; ".join(notes))
-    return {"source": str(root.resolve()), "sha256": {"listing": _listing_digest(root, pictures)}, "notes": notes}
+    return {"source": str(root.resolve()), "sha256": digests, "notes": notes}
 
 
 def read_all(
@@ -220,9 +223,18 @@ def _notes(pictures, channels, image_size, names, in_memory):
     return notes
 
 
-def _listing_digest(root, pictures):
-    """Returns the sha256 of the files' relative paths and sizes."""
-    digest = hashlib.sha256()
-    for picture in pictures:
-        digest.update(f"{picture.path}\0{os.path.getsize(root / picture.path)}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+def _digests(stored, pictures, in_memory):
+    """Returns what -> sha256: of the files' relative paths and sizes, of their contents, and of what is said of them.
+
+    Files that do not fit into memory are not read for it, as they are not until they are needed.
+    """
+    paths = [stored.root / picture.path for picture in pictures]
+    listed = [f"{picture.path}\0{os.path.getsize(path)}" for picture, path in zip(pictures, paths, strict=True)]
+    digests = {"listing": hashlib.sha256("".join(f"{line}\n" for line in listed).encode("utf-8", "surrogateescape"))}
+    if in_memory:
+        digests["contents"] = hashlib.sha256("".join(map(file_digest, paths)).encode())
+    said = {name: values for name, values in sorted(stored.columns.items()) if name != "label"}  # paths give that
+    if said:
+        content = b"".join(name.encode() + content_of(values) for name, values in said.items())
+        digests["metadata"] = hashlib.sha256(content)
+    return {name: digest.hexdigest() for name, digest in digests.items()}

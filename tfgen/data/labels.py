@@ -83,14 +83,16 @@ def evenly_chosen(labels: np.ndarray, count: int, classes: int, seed: int) -> np
     random = np.random.RandomState(seed % 2**32)  # its stream is the only one that NumPy never changes
     each = np.full(classes, count // classes)
     each[random.permutation(classes)[: count % classes]] += 1
-    found = []
-    for number, wanted in enumerate(each):
-        rows = np.flatnonzero(np.asarray(labels) == number)
-        if len(rows) < wanted:
-            fewer = f"give fewer (--set=labelled={classes * len(rows)}, for example)"
-            raise UserError(
-                f"{count} labelled examples of {classes} classes need {wanted} of each, but class {number} has "
-                f"{len(rows)}: {fewer if len(rows) else 'number the classes without gaps'}"
-            )
-        found.append(random.permutation(rows)[:wanted])
+    there = np.bincount(labels, minlength=classes)[:classes]
+    lacking = np.flatnonzero(there < each)
+    if len(lacking):
+        number = int(lacking[there[lacking].argmin()])
+        fewer = f"give fewer (--set=labelled={classes * there[number]}, for example)"
+        remedy = fewer if there[number] else "number the classes without gaps, and leave none out"
+        raise UserError(
+            f"{count} labelled examples of {classes} classes need {each[number]} of each, but class {number} has "
+            f"{there[number]}: {remedy}"
+        )
+    rows = [np.flatnonzero(np.asarray(labels) == number) for number in range(classes)]
+    found = [random.permutation(own)[:wanted] for own, wanted in zip(rows, each, strict=True)]
     return np.sort(np.concatenate(found)).astype(np.int64)

@@ -1,7 +1,6 @@
 """NumPy files: npz:PATH, and binarized_mnist."""
 
 import dataclasses
-import hashlib
 import math
 import os
 import zipfile
@@ -14,6 +13,7 @@ from tfgen.data.arrays import from_splits
 from tfgen.data.paths import existing, expanded
 from tfgen.data.source import DEFLATE_LIMIT, Arrays, Source, empty
 from tfgen.errors import UserError
+from tfgen.storage.hashes import file_digest
 
 _CHUNK = 1 << 20
 _BINARIZED_SHAPES = {"train": 50_000, "valid": 10_000, "test": 10_000}
@@ -33,7 +33,7 @@ def load(path: str | os.PathLike[str]) -> Source:
     """
     file = existing("npz", path, folder=False, what="a file")
     arrays = read(file)
-    provenance = {"source": str(file.resolve()), "sha256": {file.name: _digest(file)}}
+    provenance = {"source": str(file.resolve()), "sha256": {file.name: file_digest(file)}}
     return from_splits(arrays, f"npz:{path}", provenance)
 
 
@@ -51,7 +51,7 @@ def binarized_mnist(data_dir: str | os.PathLike[str] | None = None) -> Source:
         source = load(packed)
     elif all(file.is_file() for file in files.values()):
         arrays = {f"x_{split}": _read_amat(file) for split, file in files.items()}
-        digests = {file.name: _digest(file) for file in files.values()}
+        digests = {file.name: file_digest(file) for file in files.values()}
         source = from_splits(arrays, "binarized_mnist", {"source": str(folder.resolve()), "sha256": digests})
     else:
         raise UserError(
@@ -131,8 +131,3 @@ def _fill(view, stream, what):
         if not count:
             raise UserError(f"{what} is truncated: expected {len(view)} bytes, got {done}")
         done += count
-
-
-def _digest(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

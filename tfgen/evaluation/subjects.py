@@ -1,6 +1,5 @@
 """Evaluation from folders and files to evaluation.json: the work of `python -m tfgen.evaluate`."""
 
-import hashlib
 import os
 import pathlib
 
@@ -16,6 +15,7 @@ from tfgen.runs.folder import load_run
 from tfgen.runs.layout import Layout
 from tfgen.runs.priors import folder_name
 from tfgen.runs.sampling import read_conditions, under_prior
+from tfgen.storage.hashes import file_digest
 from tfgen.storage.paths import check_output
 
 
@@ -59,7 +59,7 @@ def evaluate_run(
     sampler = None if prior is None else under_prior(run, prior, given=given)
     subject = {"run": run.place, "recipe": run.recipe.to_json(), **({"prior": prior} if prior else {})}
     if conditions is not None:
-        subject["conditions_file"] = {"path": str(conditions), "sha256": _file_digest(conditions)}
+        subject["conditions_file"] = {"path": str(conditions), "sha256": file_digest(conditions)}
     how: dict = {"subject": subject, "picture": picture_beside(out, source)}
     evaluation = evaluate_model(run.model, source, settings, conditions=given, sampler=sampler, **how)
     return evaluation, written(evaluation, out, settings, merge=not given_out)
@@ -122,7 +122,3 @@ def picture_beside(out: pathlib.Path, source: Source) -> pathlib.Path | None:
     """Returns the path of the picture of samples beside training images; None where samples are not shown so."""
     shows = "image" in source.fields and (source.scoring is None or source.scoring.pictures)
     return Layout(out.parent).nearest if shows else None
-
-
-def _file_digest(path):
-    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()

@@ -4,6 +4,7 @@ import hashlib
 import pathlib
 
 from tfgen.errors import UserError
+from tfgen.storage.hashes import file_digest
 
 
 def check_sha256(path: str | pathlib.Path, expected: str, advice: str) -> None:
@@ -25,14 +26,9 @@ def sha256_of(path: str | pathlib.Path) -> str:
     digest = hashlib.sha256()
     try:
         if not path.is_dir():
-            return _digest(path)
+            return file_digest(path)
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            digest.update(f"{file.relative_to(path).as_posix()}\0{_digest(file)}\n".encode())
+            digest.update(f"{file.relative_to(path).as_posix()}\0{file_digest(file)}\n".encode())
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     return digest.hexdigest()
-
-
-def _digest(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

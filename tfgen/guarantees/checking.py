@@ -95,10 +95,10 @@ def check_subject(
     """Returns what comes of each guarantee; arguments as in `check_model`.
 
     Raises:
-        UserError: the model cannot be built for the data at all: nothing else is to be found then.
+        UserError: the model cannot be built or trained for the data at all: nothing else is to be found then.
     """
     try:
-        subject.new()
+        subject.check_suited()
     except BuilderFailed as error:
         found = [Finding(GUARANTEES[0].name, GUARANTEES[0].promise, False, str(error))]
         say(found[0])

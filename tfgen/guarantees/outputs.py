@@ -13,6 +13,7 @@ from tfgen.errors import UserError
 from tfgen.guarantees.subject import LeftOut, Subject, require, same
 from tfgen.networks import plain
 from tfgen.networks.calling import call
+from tfgen.sampling.conditions import turned
 from tfgen.training.savedmodel import export_savedmodel
 
 SIGNED = 1e-4  # outputs of a served model against the model's own, in units of their range
@@ -44,9 +45,16 @@ def samples_by_number(subject: Subject) -> None:
     many = model.sample(7, seed=5, conditions=given)
     first = {name: values[:3] for name, values in given.items()}
     require(same(model.sample(3, seed=5, conditions=first), many[:3]), "3 samples are not the first 3 of 7")
-    rest = {name: values[2:4] for name, values in given.items()}
-    turned = {name: np.roll(values, 2, axis=0) for name, values in rest.items()}
-    require(same(model.sample(2, seed=5, start=2, conditions=turned), many[2:4]), "start=2 gives other samples")
+    # 3 from number 2: conditions of 2 would be in place without a turn
+    rest = {name: values[2:5] for name, values in given.items()}
+    taken = {name: turned(values, 2) for name, values in rest.items()}
+    require(same(model.sample(3, seed=5, start=2, conditions=taken), many[2:5]), "start=2 gives other samples")
+    if len(model.sources) == 1:
+        source = model.sources[0]
+        more = {name: values for name, values in given.items() if name != source}
+        translated = model.translate(given[source], more, seed=5)
+        part = model.translate(given[source][2:5], more, seed=5, start=2)
+        require(same(part, translated[2:5]), "start=2 gives other translations")
     # before they are rounded: a few steps from small weights all pictures are nearly equal
     conditions = {name: tf.constant(values) for name, values in given.items()}
     rows = np.asarray(model.sampler.draw(model, tf.range(7, dtype=tf.int64), conditions))

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfgen.data.source import Field
+from tfgen.data.source import Examples, Field
 from tfgen.errors import UserError
 from tfgen.training.checkpoints import Checkpoints
 from tfgen.training.phases import Stages
@@ -121,12 +121,29 @@ class Subject:
 
     def train(self, model: "GenerativeModel", last: int) -> list[dict]:
         """Trains a model up to step `last`, in epochs of 5 steps; returns the logs of each."""
-        rows, examples = Rows(), model.as_examples(self.arrays(model, BATCH * model.parts * STEPS))
-        held_out = model.as_examples(self.arrays(model, BATCH * model.parts, seed=2))
+        rows, (examples, held_out) = Rows(), self.splits(model)
         first = int(model.step) // STEPS
         options: dict[str, Any] = {"initial_epoch": first, "last_step": last, "verbose": 0, "callbacks": [rows]}
         model.fit_examples(examples, BATCH, 9, held_out=held_out, **options)
         return rows.rows
+
+    def check_suited(self) -> None:
+        """Raises UserError if the model cannot be built for the data, or does not take as few examples as there are."""
+        model = self.new()
+        try:
+            examples = self.splits(model)
+        except UserError:
+            return  # it was built for other fields than it was given, as the guarantees will find
+        try:
+            model.prepare(*examples)
+        except UserError as error:
+            raise UserError(f"the model is checked on {BATCH * model.parts * STEPS} examples: {error}") from error
+
+    def splits(self, model: "GenerativeModel") -> tuple[Examples, Examples]:
+        """Returns the examples of one epoch, and those held out."""
+        counts = (BATCH * model.parts * STEPS, BATCH * model.parts)
+        train, held_out = (self.arrays(model, count, seed) for seed, count in enumerate(counts, start=1))
+        return model.as_examples(train), model.as_examples(held_out)
 
     def shown(self, model: "GenerativeModel", count: int = 7) -> np.ndarray:
         """Returns what a user sees of a model, [count, ...]: samples, or else reconstructions."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from tfgen.errors import UserError
 from tfgen.latent.exploration import Exploration, checked, sheet
+from tfgen.latent.judging import K, Realism
 from tfgen.latent.space import Space, repeated
 from tfgen.storage import images
 
@@ -45,19 +46,19 @@ def interpolate(
         "length_of_middle": float((lengths[:, steps // 2] / lengths[:, [0, -1]].mean(axis=1)).mean()),
     }
     lines = [f"largest change from picture to picture {moved.max():.3f} of the range, {moved.mean():.3f} on average"]
-    if space.missing is None:
+    if space.missing is not None:
+        lines.append(f"no precision, which needs real images: {space.missing}")
+    elif (count := len(space.held_out)) <= K:
+        lines.append(f"no precision, which needs {K + 1} held-out images: {space.source.name} has {count}")
+    else:
         values["precision"] = found = middles(space, seed, extractor)
         lines.append("precision: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
-    else:
-        lines.append(f"no precision, which needs real images: {space.missing}")
     settings = {"rows": rows, "steps": steps, "seed": seed, "prior": type(space.prior).__name__.lower()}
     return Exploration("interpolate", sheet(pictures, steps), values, tuple(lines), settings)
 
 
 def middles(space: Space, seed: int, extractor: str | None = None) -> dict[str, float]:
     """Returns the precision of pictures halfway between samples, of samples, and of two samples overlaid."""
-    from tfgen.latent.judging import Realism
-
     real, (a, b) = Realism(space, extractor), _ends(space, MEASURED, seed)
     given = space.conditions(MEASURED)
     first, last = (space.decode(ends, given) for ends in (a, b))

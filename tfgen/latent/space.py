@@ -41,7 +41,8 @@ class Space:
         encodes: whether the model has an encoder.
 
     Raises:
-        UserError: the model has no latents, does not make images, or does not decode latents under a label.
+        UserError: the model has no latents, does not make images, or does not decode latents under a label; the data
+            set has images of another shape.
     """
 
     def __init__(
@@ -56,20 +57,30 @@ class Space:
         self.encodes = "encode" in model.endpoints()
         self._given = model.with_label(label, None)
         model.check_taken(self._given, samplers.latent())
-        self._source = source
+        self._source = self._fitting(source) if isinstance(source, Source) else source
 
     @property
     def source(self) -> Source:
         """The data set.
 
         Raises:
-            UserError: none is at hand.
+            UserError: none is at hand, or its images are of another shape than the model's.
         """
         if self._source is None:
             raise UserError(f"real images are needed: give Space({self.model.name}, source) a data set")
         if not isinstance(self._source, Source):
-            self._source = self._source()
+            self._source = self._fitting(self._source())
         return self._source
+
+    def _fitting(self, source: Source) -> Source:
+        field, shape = source.fields.get(self.model.data_field), self.model.data_shape
+        if field is None or tuple(field.shape) != shape:
+            got = "no images" if field is None else f"images of {'x'.join(map(str, field.shape))}"
+            own = "x".join(map(str, shape))
+            raise UserError(
+                f"{self.model.name} makes images of {own}, and {source.name} has {got}: give data of the model's shape"
+            )
+        return source
 
     @functools.cached_property
     def missing(self) -> str | None:

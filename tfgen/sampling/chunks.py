@@ -8,6 +8,7 @@ import numpy as np
 
 from tfgen.data.source import Examples, content_of
 from tfgen.errors import UserError
+from tfgen.sampling.conditions import turned
 
 CHUNK = 250  # samples drawn at once
 
@@ -26,9 +27,8 @@ def chunks(
     # every chunk begins at a multiple of CHUNK: a row of another batch could be rounded differently
     for start in range(first - first % CHUNK, end, CHUNK):
         rows = model.conditions_for(min(CHUNK, end - start), given, examples, start, how.get("sampler"))
-        # `model.sample` gives sample i number i mod n of n values: roll, so that sample `start` gets row 0
-        turned = {name: np.roll(values, start, axis=0) for name, values in rows.items()}
-        made = model.sample(min(CHUNK, end - start), start=start, conditions=turned, **how)
+        taken = {name: turned(values, start) for name, values in rows.items()}
+        made = model.sample(min(CHUNK, end - start), start=start, conditions=taken, **how)
         skip = max(first - start, 0)
         yield made[skip:], {name: values[skip:] for name, values in rows.items()}
 

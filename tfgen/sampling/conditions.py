@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 Networks = dict[str, keras.Model]
 
 
+def turned(values: np.ndarray, start: int) -> np.ndarray:
+    """Returns values [N, ...] in the order in which samples start, ..., start + N - 1 take row 0, ..., N - 1 of them.
+
+    Sample i takes number i mod N of what `sample` is given, whatever the number of the first sample.
+    """
+    return np.roll(values, start, axis=0)
+
+
 class Conditioned:
     """The part of `GenerativeModel` that knows its conditions.
 

@@ -11,6 +11,7 @@ from tfgen.errors import UserError
 from tfgen.interpolants import Interpolant
 from tfgen.noise import Noise
 from tfgen.samplers import Latent, Sampler
+from tfgen.sampling.conditions import turned
 from tfgen.sampling.endpoints import BLANK, Endpoint, pictures_of
 from tfgen.sampling.sampler import Sampling
 from tfgen.training.attributes import Attributes
@@ -124,7 +125,7 @@ class Abilities(Sampling, Attributes):
 
         Args:
             images: of the field that `translated` names; a single one [H, W, C] is a batch of one.
-            conditions: further ones.
+            conditions: further ones, in turn as in `sample`.
             networks: without effect here.
             reverse: whether the images are of the domain B of a model of two domains.
             seed: of samples, which differ by it where a model makes several of one image.
@@ -137,7 +138,8 @@ class Abilities(Sampling, Attributes):
         if name not in self.sources:
             return self.inpaint(images, seed=seed, conditions=conditions, start=start)
         rows = self.checked_rows(name, images)
-        return self.sample(len(rows), seed=seed, conditions={**(conditions or {}), name: rows}, start=start)
+        taken = {**(conditions or {}), name: turned(rows, start)}
+        return self.sample(len(rows), seed=seed, conditions=taken, start=start)
 
     def translated(self, reverse: bool = False) -> str:
         """Returns the name of the field that `translate` takes.
