@@ -40,6 +40,7 @@ class StandIn:
     sources, counterparts = Sampling.sources, Abilities.counterparts
     check_taken, sampling_conditions = Sampling.check_taken, lambda self, sampler: self.conditions
     conditions_for, _condition_rows = Sampling.conditions_for, Sampling._condition_rows
+    cycles_classes = Sampling.cycles_classes
     _checked_labels, checked_rows = Sampling._checked_labels, Sampling.checked_rows
 
     def endpoints(self):

@@ -17,8 +17,9 @@ from tfgen.models import MODELS
 from tfgen.recipes.recipe import Recipe
 from tfgen.report import write_report
 from tfgen.runs.folder import load_run, save_record
-from tfgen.sampling.chunks import chunks, conditions_digest
+from tfgen.sampling.chunks import chunks, conditions_digest, stated_conditions
 from tfgen.sampling.grids import fitted, paired
+from tfgen.sampling.shards.reading import StoredSamples
 
 SHAPE, COUNT = (28, 28, 1), 300
 
@@ -37,6 +38,19 @@ def networks(condition):
 def of_conditions(fields, **options):
     """A GAN conditioned on the field `given`."""
     model = tfgen.AdversarialModel(*networks(fields["given"].shape), latent_dim=2, fields=fields, name="of_conditions")
+    model.compile()
+    return model
+
+
+@tfgen.register_model("of_both")
+def of_both(fields, **options):
+    """A GAN conditioned on a vector and on one of three classes."""
+    latent, given = keras.Input((2,), name="latent"), keras.Input((3,), name="given")
+    label = keras.Input((), name="label", dtype="int64")
+    x = layers.Concatenate()([latent, given, layers.Embedding(3, 2)(label)])
+    x = layers.Reshape(SHAPE)(layers.Dense(784, activation="tanh", kernel_initializer="random_normal")(x))
+    generator = keras.Model({"latent": latent, "given": given, "label": label}, x)
+    model = tfgen.AdversarialModel(generator, networks((3,))[1], latent_dim=2, fields=fields, name="of_both")
     model.compile()
     return model
 
@@ -124,6 +138,31 @@ def test_shards_of_other_conditions_are_not_mixed(runs, tmp_path, capsys):
     assert command(sample, runs / "vector", *flags) == 2
 
 
+def test_labels_beside_conditions_of_examples_are_theirs(tmp_path):
+    """In the samples, in the manifest of shards, and in what an evaluation says."""
+    dataset, random = data(tmp_path, "vector"), np.random.default_rng(2)
+    with np.load(tmp_path / "vector.npz") as file:
+        more = {name.replace("x_", "y_"): random.integers(0, 3, len(file[name])) for name in file if name[0] == "x"}
+        np.savez(tmp_path / "vector.npz", **file, **more)
+    run, examples = tmp_path / "run", tfgen.load_dataset(dataset).splits["validation"]
+    recipe = Recipe("of_both", dataset, epochs=1)
+    fields = examples.fields()
+    model = of_both(fields)
+    save_record(run, recipe, fields, class_names=None, plugins=[], makes="image")
+    save_keras_files(model, run / "models")
+    assert not model.cycles_classes({}, examples) and model.cycles_classes({"given": 0}, examples)
+    assert command(sample, run, "--num=20", "--format=npz", "--shards=2", f"--out={tmp_path / 's'}") == 0
+    stored, batch = StoredSamples(tmp_path / "s"), examples.gather(np.arange(20))
+    assert stored.labels.tolist() == batch["label"].tolist() != (np.arange(20) % 3).tolist()
+    given = {name: batch[name] for name in ("given", "label")}
+    np.testing.assert_array_equal(np.asarray(stored), model.sample(20, conditions=given))
+    assert (
+        stated_conditions(model, split="validation", examples=examples)["label"]
+        == "rows of the validation split in turn"
+    )
+    assert stated_conditions(model, {"given": [0]}, examples=examples)["label"] == "all 3 classes in turn"
+
+
 @pytest.mark.parametrize(
     "flags, sentence",
     [
@@ -149,6 +188,14 @@ def test_mistakes_are_one_sentence(runs, tmp_path, monkeypatch, capsys, flags, s
     assert command(sample, runs / "vector", "--num=2", "--out=s.npz", *flags) == 2
     error = capsys.readouterr().err
     assert sentence in error and error.count("\n") == 1 and not (tmp_path / "s.npz").exists()
+
+
+@pytest.mark.parametrize("kind, said", [("vector", True), ("image", False)])
+def test_what_speaks_of_a_side_is_not_mirrored_and_that_is_said(tmp_path, capsys, kind, said):
+    recipe = Recipe("of_conditions", data(tmp_path, kind), steps=1, batch_size=2, mirror=True)
+    tfgen.train(recipe, tmp_path / "run", dry_run=True)
+    sentence = "mirror flips images alone: leave it out where given tell left from right"
+    assert (sentence in capsys.readouterr().out) == said
 
 
 def test_a_run_of_a_plugin_asks_for_it_and_never_imports_it(runs, tmp_path, monkeypatch, capsys):

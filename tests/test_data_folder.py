@@ -380,6 +380,9 @@ def test_a_broken_picture_is_replaced_within_its_split(tmp_path):
     root = layout(tmp_path, train={"ant": 3, "bee": 3}, val={"ant": 3, "bee": 3})
     source = folder.load(root, memory_limit=10)
     train = source.splits["train"]
+    (root / "train" / "ant" / "2.png").write_bytes(b"")  # by one of its class, where there is one
+    assert train.gather(range(6))["label"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert train.gather([2])["image"][0, 0, 0, 0] == train.gather([0])["image"][0, 0, 0, 0]
     for place in range(3):
         (root / "train" / "bee" / f"{place}.png").write_bytes(b"")
     assert set(train.gather(range(6))["image"][:, 0, 0, 0]) == {10}  # of train/ant, not of val/ant, which follows

@@ -8,12 +8,12 @@ import pytest
 
 from tfgen.data import load_dataset
 from tfgen.data.arrays import finish
-from tfgen.data.source import Arrays, Field, Source
+from tfgen.data.source import Arrays, Examples, Field, Source
 from tfgen.errors import UserError
 from tfgen.evaluation import Score, Settings, check_comparable, classification, evaluate_samples
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.corruptions import blurred, noisy, without_a_class
-from tfgen.evaluation.files import read_samples
+from tfgen.evaluation.files import Samples, digest_asked, read_samples
 from tfgen.evaluation.real import RealData, Side, chosen
 from tfgen.metrics.score import SHARE, around, mean_of, share, table
 
@@ -176,6 +176,36 @@ def test_features_depend_on_the_pixels(source, tmp_path):
     RealData(changed, extractor, Cache(tmp_path), "train").whole("train")
     RealData(source, extractor, Cache(tmp_path), "train").whole("train")
     assert extractor.calls == 3
+
+
+class Elsewhere(Examples):
+    """Images that are made when they are read."""
+
+    def __init__(self, value, count=300):
+        self.value, self.count = value, count
+
+    def __len__(self):
+        return self.count
+
+    def fields(self):
+        return {"image": Field("image", SHAPE)}
+
+    def gather(self, indices):
+        return {"image": np.full((len(indices), *SHAPE), self.value, np.uint8)}
+
+
+@pytest.mark.parametrize("known", [{}, {"sha256": {"listing": "of the same folder"}}])
+def test_features_of_images_in_files_are_not_those_of_others(tmp_path, known):
+    """Another data set, or another view of the same folder, of as many images of the same size."""
+    extractor, means, prints = Means(), [], set()
+    for value in (10, 200, 10):
+        split = Elsewhere(value)
+        other = Source("elsewhere", split.fields(), {"train": split, "test": split}, provenance=known)
+        real = RealData(other, extractor, Cache(tmp_path))
+        means.append(255 * real.reference.features.mean())
+        prints.add(real.fingerprint())
+    np.testing.assert_allclose(means, [10, 200, 10], rtol=1e-5)
+    assert extractor.calls == 2 and len(prints) == 2
 
 
 def test_labels_stay_with_their_features(source):
@@ -394,6 +424,27 @@ def test_samples_are_read_from_an_npz_and_from_a_folder(tmp_path):
     assert (read_samples(tmp_path / "f.npz")[0] == images).all() and read_samples(tmp_path / "f.npz")[1] is None
 
 
+def test_the_picture_of_an_evaluation_is_no_sample(tmp_path):
+    from tfgen.storage.images import save_png
+
+    for number, image in enumerate(quarters(4, 0)[0]):
+        save_png(tmp_path / f"{number}.png", image)
+    save_png(tmp_path / "nearest.png", np.zeros((50, 90, 1), np.uint8))
+    with pytest.raises(UserError, match="one size"):
+        read_samples(tmp_path)  # it may be a sample of this name
+    (tmp_path / "evaluation.json").write_text("{}")
+    assert len(read_samples(tmp_path).data) == 4
+
+
+def test_what_samples_were_made_for_is_a_part_of_them():
+    images, labels = quarters(4, 0)
+    captions = np.array(list("abcd"), object)
+    asked = [(None, None), (labels, None), (labels[::-1], None), (None, captions), (labels, captions)]
+    found = [digest_asked(Samples(images, *values)) for values in asked]
+    assert found[0] is None and len(set(found)) == 5
+    assert found[1] == digest_asked(Samples(images[::-1], labels.copy()))
+
+
 @pytest.mark.parametrize(
     "arrays, sentence",
     [
@@ -511,6 +562,27 @@ def test_a_conditional_model_is_asked_for_all_classes(source, extractor):
     model = tfgen.build_model("cgan", image_shape=SHAPE, num_classes=4, network="dense", latent_dim=2)
     evaluation = quick(model, source, metrics=("fd", "label_agreement"))
     assert set(evaluation.scores) == {"fd", "label_agreement"} and evaluation.subject["model"] == "cgan"
+
+
+@pytest.mark.parametrize(
+    "names, told",
+    [
+        (["a", "b", "c", "d"], None),
+        (None, None),
+        (["a", "c", "b", "d"], "class 1 of the model is 'b', that of quarters 'c'"),
+        (["a", "b", "c"], "class 3 of the model is 'd', that of quarters None"),
+    ],
+)
+def test_labels_of_other_classes_are_left_out(source, extractor, names, told):
+    """The same classes in another order, as those of folders, have other numbers."""
+    import tfgen
+
+    model = tfgen.build_model("cgan", image_shape=SHAPE, num_classes=4, network="dense", latent_dim=2)
+    model.class_names = list("abcd")
+    evaluation = quick(model, dataclasses.replace(source, class_names=names), metrics=None)
+    assert ("label_agreement" in evaluation.scores) == (told is None) and "fd" in evaluation.scores
+    notes = [note for note in evaluation.details.get("notes", []) if note.startswith("labels of samples are left out")]
+    assert notes == ([] if told is None else [f"labels of samples are left out: {told}"])
 
 
 def test_a_callback_evaluates_every_nth_epoch_on_the_validation_split(source, monkeypatch, capsys):

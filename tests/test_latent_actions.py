@@ -502,6 +502,11 @@ def test_pictures_to_project_are_read_as_those_of_other_commands(run, space, tmp
 
 def test_labels_of_a_conditional_model_stay(tmp_path):
     model = tfgen.build_model("cgan", image_shape=SHAPE, num_classes=2, width=4, latent_dim=3)
+    own = source_of_halves().splits["test"].to_numpy()["image"][:3]
+    with pytest.raises(UserError, match="cgan makes pictures under their label, which images of your own do not say"):
+        latent.project(latent.Space(model, source_of_halves()), images=own, steps=1, starts=1)
+    told = latent.project(latent.Space(model, source_of_halves(), label=1), images=own, steps=1, starts=1)
+    assert told.settings["images"] == "an array" and told.values["latents"].shape == (3, 3)
     found = latent.Space(model, source_of_halves(), label=1)
     assert list(found.conditions(3)["label"]) == [1, 1, 1]
     assert latent.walk(found, frames=12, rows=1).frames.shape[0] == 12

@@ -19,6 +19,8 @@ from processes import busy
 
 import tfgen
 from tfgen.errors import UserError
+from tfgen.evaluation import Settings
+from tfgen.evaluation.subjects import evaluate_run
 from tfgen.runs import job
 from tfgen.runs.layout import Layout
 from tfgen.runs.lock import FolderLock
@@ -462,3 +464,18 @@ def test_an_origin_says_nothing_where_it_is_damaged():
         assert Origin.read(saved) is None
     assert Origin("a", None).agrees(Origin("a", "d")) and not Origin("a", "c").agrees(Origin("a", "d"))
     assert not Origin("a").agrees(Origin("b"))
+
+
+def test_an_evaluation_says_that_the_data_have_changed_since_the_training(folder, recipe, capsys):
+    settings = Settings(split="validation", metrics=("reconstruction_error",), nll_images=2)
+    sentence = f"is not what {folder} was trained on any more: its sha256 is another"
+    evaluate_run(folder, settings)
+    assert sentence not in capsys.readouterr().out
+    path = pathlib.Path(recipe.dataset.removeprefix("npz:"))
+    before = path.read_bytes()
+    np.savez(path, x_train=np.zeros((48, 16, 16, 1), np.uint8))
+    try:
+        evaluate_run(folder, settings)
+    finally:
+        path.write_bytes(before)
+    assert sentence in capsys.readouterr().out

@@ -13,9 +13,10 @@ def protocol(count=2000, **parameters):
     return {"real": {"split": "test", "count": 2000}, "fake": {"count": count}, "parameters": parameters}
 
 
-def evaluation(values, step=200, seed=0, count=2000, **more):
+def evaluation(values, step=200, seed=0, count=2000, asked=None, **more):
     """An evaluation with a score per name in `values`, of the weights of `step`."""
     subject = {"run": "runs/x", "model": "dcgan", "step": step, "weights": f"w{step}", "seed": seed}
+    subject |= {} if asked is None else {"asked": asked}
     scores = {name: Score(value, protocol=protocol(count, of=name)) for name, value in values.items()}
     return Evaluation(subject, scores, **more)
 
@@ -92,6 +93,7 @@ def test_other_weights_of_the_same_step_are_other_weights(path, capsys):
     [
         ({"count": 100}, "fake.count was 2000, is 100"),
         ({"seed": 1}, "seed was 0, is 1"),
+        ({"asked": "of other labels"}, "asked was None, is of other labels"),
     ],
 )
 def test_some_scores_by_other_settings_do_not_touch_the_whole_evaluation(path, capsys, changes, words):

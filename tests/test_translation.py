@@ -13,6 +13,7 @@ import tfgen
 from tfgen import data
 from tfgen.data import npz
 from tfgen.data.source import Arrays, Field
+from tfgen.data.unpaired import Unpaired
 from tfgen.diagnosis.rules import Past, Row
 from tfgen.errors import UserError
 from tfgen.evaluation import likelihoods
@@ -27,6 +28,7 @@ from tfgen.runs import watching
 from tfgen.runs.layout import Layout
 from tfgen.runs.translating import translate_run
 from tfgen.training.checkpoints import Checkpoints
+from tfgen.training.fitting import split_off
 from tfgen.translate import COMMAND
 
 TINY = {"pix2pix": {"width": 2}, "cyclegan": {"width": 2, "blocks": 1, "patch_depth": 1}}
@@ -114,6 +116,8 @@ def test_dropout_may_stay_on_in_translations():
     sources = np.repeat(pictures(1, (8, 8, 1)), 6, axis=0)
     many = model.translate(sources)
     assert len({image.tobytes() for image in many}) > 1
+    for rows in (6, 4, 1):
+        np.testing.assert_array_equal(model.predict(sources, batch_size=rows), many)
     np.testing.assert_array_equal(model.translate(sources), many)
     np.testing.assert_array_equal(model.sample(2, start=3, conditions={"source": sources[0]}), many[3:5])
     assert not np.array_equal(model.sample(6, seed=1, conditions={"source": sources[0]}), many)
@@ -176,6 +180,23 @@ def test_a_report_says_what_stands_below_translations(name, below):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("counts", [(7, 10), (10, 4)])
+def test_a_part_of_two_domains_is_a_part_of_both(counts):
+    field = {"image": Field("image", (4, 4, 1))}
+    values = [np.arange(start, start + n, dtype=np.uint8) for start, n in zip((0, 100), counts, strict=True)]
+    a, b = (Arrays({"image": np.tile(v[:, None, None, None], (1, 4, 4, 1))}, field) for v in values)
+    whole = Unpaired(a, b)
+    some = whole.select([5, 2]).gather([0, 1])
+    for name, pictures_of in whole.gather([5, 2]).items():
+        np.testing.assert_array_equal(some[name], pictures_of)
+    train, held_out = split_off(whole, 0.3)
+    for place, own in enumerate(values):
+        seen = [set(part.parts()[place].to_numpy().popitem()[1][:, 0, 0, 0].tolist()) for part in (train, held_out)]
+        assert seen[0] | seen[1] == set(own.tolist()) and not seen[0] & seen[1] and all(seen)
+    with pytest.raises(UserError, match="1 pictures of the second domain cannot be divided 7 to 3"):
+        Unpaired(a.select(np.arange(10) % len(a)), b.select([0])).divided(7)
+
+
 def test_two_domains_train_on_data_without_pairs(monkeypatch):
     monkeypatch.setattr(data.DATASETS, "_registered", {})
     values = {"x_train": pictures(40, (8, 8, 1)), "y_train": np.arange(40) % 2, "class_names": ["a", "b"]}

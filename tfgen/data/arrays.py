@@ -1,6 +1,7 @@
 """Arrays that a user gives, as examples and as the splits of a data set."""
 
 import dataclasses
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +11,17 @@ from numpy.typing import ArrayLike
 
 from tfgen.data import pixels
 from tfgen.data.checks import as_array, check_against, check_field
-from tfgen.data.source import Arrays, Examples, Field, Source, carve_validation, empty, infer_field, infer_kind
+from tfgen.data.source import (
+    Arrays,
+    Examples,
+    Field,
+    Source,
+    carve_validation,
+    content_of,
+    empty,
+    infer_field,
+    infer_kind,
+)
 from tfgen.errors import UserError
 
 log = logging.getLogger("tfgen")
@@ -87,7 +98,7 @@ def from_splits(arrays: Mapping[str, Any], name: str, provenance: Mapping[str, A
             class_names; or `images` and `labels`, as `tfgen.sample` writes them, for x_train and y_train. Further
             fields are NAME_train, NAME_valid, NAME_test, of the kinds that `from_arrays` infers.
         name: of the data set, for messages.
-        provenance: of the `Source`; notes are added.
+        provenance: of the `Source`; notes are added, and the sha256 of the arrays of each split if it has none.
 
     Raises:
         UserError: an array is missing or malformed, or the splits differ in shape or fields.
@@ -110,9 +121,19 @@ def from_splits(arrays: Mapping[str, Any], name: str, provenance: Mapping[str, A
             checked = check_field(field, value, infer_kind(field, value))
             values[field] = _to_bytes(f"{name}: {key}", checked, notes) if value.ndim == 4 else checked
         splits[split] = values
+    if "sha256" not in known:  # of a plugin's arrays, which come from no file that is known here
+        known["sha256"] = {split: _digest(values) for split, values in splits.items()}
     if notes:
         known["notes"] = notes
     return _assemble(splits, name, arrays.get("class_names"), known)
+
+
+def _digest(values):
+    digest = hashlib.sha256()
+    for name, array in sorted(values.items()):
+        digest.update(name.encode())
+        digest.update(content_of(array))
+    return digest.hexdigest()
 
 
 def _split_keys(arrays, name):

@@ -41,8 +41,8 @@ class Picture:
 class Files(Examples):
     """Pictures that are decoded from their files when a batch is gathered.
 
-    A damaged file is replaced by the next readable one of its split, with a warning: a batch depends on (seed, step)
-    and the files.
+    A damaged file is replaced by the next readable one of its split, of its class where there is one, with a warning: a
+    batch depends on (seed, step) and the files.
 
     Args:
         root: the folder, to which `paths` are relative.
@@ -97,15 +97,16 @@ class Files(Examples):
         return array
 
     def _readable(self, number):
-        """Returns (the number, the picture) of the first readable one from `number` on."""
-        for step in range(len(self)):
-            other = (int(number) + step) % len(self)
-            if self._split[other] != self._split[number]:
-                continue
-            try:
-                return other, self.decode(other)
-            except PICTURE as error:
-                self._say(other, error)
+        """Returns (the number, the picture) of the first readable one from `number` on, of its class if any can be."""
+        for kind in (self.columns.get("label", self._split), self._split):
+            for step in range(len(self)):
+                other = (int(number) + step) % len(self)
+                if self._split[other] != self._split[number] or kind[other] != kind[number]:
+                    continue
+                try:
+                    return other, self.decode(other)
+                except PICTURE as error:
+                    self._say(other, error)
         raise UserError(f"folder: no picture in {self.root} can be read any more")
 
     def _say(self, number, error):

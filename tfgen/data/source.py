@@ -109,6 +109,10 @@ class Examples:
         """Returns the examples at `index` (int64 [M]) as a view, without copying them."""
         return Selected(self, index)
 
+    def divided(self, count: int) -> "tuple[Examples, Examples]":
+        """Returns the first `count` examples, and the others."""
+        return self.select(np.arange(count)), self.select(np.arange(count, len(self)))
+
     def column(self, name: str) -> np.ndarray:
         """Returns one field of all examples, [N, ...]; where they are in memory, no other field is read."""
         starts = range(0, len(self), 256)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tfgen.data.source import Arrays, Examples, Field, Indices, Source, carve_validation
+from tfgen.errors import UserError
 
 LETTERS = {"a": "image", "b": "other"}  # the ending of a folder's name, as in trainA, and the field of its pictures
 _SPLITS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation", "test": "test"}
@@ -35,7 +36,21 @@ class Unpaired(Examples):
         return {"image": self.a.gather(rows)["image"], "other": self.b.gather(rows % len(self.b))["image"]}
 
     def select(self, index: Indices) -> "Unpaired":
-        return Unpaired(self.a.select(index), self.b)
+        rows = np.asarray(index, np.int64)
+        return Unpaired(self.a.select(rows), self.b.select(rows % len(self.b)))
+
+    def divided(self, count: int) -> "tuple[Examples, Examples]":
+        """Returns two parts that share no picture: the first `count` of A with as large a share of B, and the others.
+
+        Raises:
+            UserError: B has too few pictures for that.
+        """
+        rest, share = len(self) - count, round(count / len(self) * len(self.b))
+        if not 0 < share < len(self.b):
+            raise UserError(f"{len(self.b)} pictures of the second domain cannot be divided {count} to {rest}")
+        parts = zip(self.a.divided(count), self.b.divided(share), strict=True)
+        first, second = (Unpaired(a, b) for a, b in parts)
+        return first, second
 
     def parts(self) -> list[Examples]:
         return [renamed(self.a, {"image": "image"}), renamed(self.b, {"image": "other"})]

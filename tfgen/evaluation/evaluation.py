@@ -19,7 +19,7 @@ from tfgen.errors import UserError
 from tfgen.evaluation import cheating, likelihoods
 from tfgen.evaluation.agreement import with_agreement
 from tfgen.evaluation.cache import Cache
-from tfgen.evaluation.classes import other_classes, too_small
+from tfgen.evaluation.classes import other_classes, other_names, too_small
 from tfgen.evaluation.classification import check_labelled, classification_accuracy_score
 from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
@@ -280,7 +280,9 @@ def evaluate_model(
     subject["seed"] = settings.seed
     if sampler is not None:
         subject["sampler"] = repr(sampler)
-    if stated := stated_conditions(model, conditions, split=settings.split, sampler=sampler):
+    if stated := stated_conditions(
+        model, conditions, split=settings.split, sampler=sampler, examples=source.splits[settings.split]
+    ):
         subject["conditions"] = stated
     evaluation = Evaluation(subject)
     count = number_of_samples(source, settings)
@@ -291,6 +293,8 @@ def evaluate_model(
     elif (sampler or model.sampler) is not None and asked(settings, *of_samples):
         samples, rows = draw(model, source, count, settings, conditions, say, sampler)
         labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
+        foreign = None if labels is None else other_names(model.class_names, source)
+        labels = None if foreign else labels
         # of two domains, samples are compared with pictures of the one that the model makes
         field = source.fields.get(model.data_field)
         other = model.data_field != "image" and field is not None and field.kind == "image"
@@ -299,6 +303,8 @@ def evaluate_model(
         shown = () if other or set(model.sources) & set(stated) <= set(conditions or {}) else (settings.split,)
         how: dict = {"subject": subject, "picture": picture, "shown": shown, "say": say}
         evaluation = evaluate_samples(samples, real, settings.among(of_samples), labels, captions, **how)
+        if foreign:
+            evaluation.note(f"labels of samples are left out: {foreign}", say)
     held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
     if asked(settings, *own, *model.score_names):
         say("the model's own scores on held-out examples")

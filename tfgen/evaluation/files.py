@@ -11,7 +11,9 @@ from tfgen import faults
 from tfgen.data import folder, metadata, npz
 from tfgen.data.arrays import check_images, check_labels
 from tfgen.data.checks import check_field
+from tfgen.data.source import content_of
 from tfgen.errors import UserError, nearest
+from tfgen.runs.layout import Layout
 from tfgen.sampling.shards.formats import LABELS
 from tfgen.sampling.shards.plan import MANIFEST
 from tfgen.sampling.shards.reading import CHUNK, StoredSamples
@@ -83,7 +85,7 @@ def _from_npz(path):
 
 
 def _from_folder(path):
-    pictures, images, stored = folder.read_all(path)
+    pictures, images, stored = folder.read_all(path, outside=_written_here)
     if images is None:
         images = stored.gather(np.arange(len(stored)))["image"]
     names = [picture.path for picture in pictures]
@@ -91,6 +93,13 @@ def _from_folder(path):
     known = metadata.CAPTION in said.values and set(names) <= set(said.paths)
     captions = said.of(names)[metadata.CAPTION] if known else None
     return Samples(images, _labels(path / LABELS, names), captions)
+
+
+def _written_here(root, paths):
+    """Returns path -> reason of the picture that an evaluation has written beside the samples."""
+    ours = Layout(root)
+    there = ours.evaluation.is_file() and ours.nearest.name in paths
+    return {ours.nearest.name: "the picture of an evaluation"} if there else {}
 
 
 def _labels(path, names):
@@ -105,6 +114,12 @@ def _labels(path, names):
         raise UserError(
             f"{path}: expected columns file and label with a row for every picture ({faults.reason(error)})"
         ) from None
+
+
+def digest_asked(samples: Samples) -> str | None:
+    """Returns the sha256 of what samples were made for, labels and captions; None without any."""
+    asked = [values for values in (samples.labels, samples.captions) if values is not None]
+    return hashlib.sha256(b"".join(map(content_of, asked))).hexdigest() if asked else None
 
 
 def digest(samples: np.ndarray | StoredSamples) -> str:

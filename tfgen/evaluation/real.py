@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CHUNK = 2_000
 NUM_REAL = 10_000
+PROBED = 64  # images that tell data in files apart
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,20 +132,21 @@ class RealData:
         return {"data": self.fingerprint(split), "split": split, "count": len(examples), "extractor": extractor}
 
     def fingerprint(self, split: str | None = None) -> str:
-        """Returns the sha256 of a split's pixels, or of its provenance where they are not in memory."""
+        """Returns the sha256 of a split's pixels; of its provenance and of some pixels where they are not in memory."""
         split = split or self.split
         if split not in self._prints:
             self._prints[split] = self._fingerprint(split)
         return self._prints[split]
 
     def _fingerprint(self, split):
-        examples = self.source.splits[split]
-        if "image" not in in_memory(examples):
-            plain = json.dumps([self.source.provenance.get("sha256"), self.source.fields["image"].shape, split])
-            return hashlib.sha256(plain.encode()).hexdigest()
+        examples, rows = self.source.splits[split], np.arange(len(self.source.splits[split]))
         digest = hashlib.sha256(str(self.source.fields["image"].shape).encode())
-        for start in range(0, len(examples), CHUNK):
-            images, _ = gathered(examples, np.arange(start, min(start + CHUNK, len(examples))))
+        known = self.source.provenance.get("sha256")
+        if known and "image" not in in_memory(examples):  # to decode them all would take as long as their features
+            digest = hashlib.sha256(json.dumps([known, self.source.fields["image"].shape, split]).encode())
+            rows = np.unique(np.linspace(0, len(rows) - 1, PROBED).astype(np.int64))  # of views and parts of the same
+        for start in range(0, len(rows), CHUNK):
+            images, _ = gathered(examples, rows[start : start + CHUNK])
             digest.update(np.ascontiguousarray(images).tobytes())
         return digest.hexdigest()
 

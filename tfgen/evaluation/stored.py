@@ -14,7 +14,8 @@ from tfgen.storage.tables import read_json
 
 REMEDY = "evaluate anew with python -m tfgen.evaluate"
 # entries of a subject: what was scored (earlier versions wrote no `weights`), and how; the others are paths and records
-_WEIGHTS, _SETTINGS = ("step", "model", "sha256", "weights"), ("seed", "conditions", "conditions_file", "sampler")
+_WEIGHTS = "step", "model", "sha256", "weights"
+_SETTINGS = "seed", "conditions", "conditions_file", "sampler", "asked"
 
 
 def read_evaluation(path: pathlib.Path) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from tfgen.data import load_dataset
 from tfgen.data.source import Source
 from tfgen.errors import UserError
 from tfgen.evaluation.evaluation import Evaluation, evaluate_model, evaluate_samples
-from tfgen.evaluation.files import digest, read_samples
+from tfgen.evaluation.files import digest, digest_asked, read_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.stored import keep
 from tfgen.machine import startup
-from tfgen.runs.folder import load_run
+from tfgen.runs.folder import changed_since, load_run
 from tfgen.runs.layout import Layout
 from tfgen.runs.priors import folder_name
 from tfgen.runs.sampling import read_conditions, under_prior
@@ -55,6 +55,9 @@ def evaluate_run(
     )
     given_out, out = out, destination(out, default)
     source = run.source(dataset, data_dir, image_size)
+    own = dataset is None and image_size is None and not run.record.get("part")
+    if own and changed_since(run, source):
+        print(f"{source.name} is not what {run.folder} was trained on any more: its sha256 is another", flush=True)
     startup.start_tensorflow()
     sampler = None if prior is None else under_prior(run, prior, given=given)
     subject = {"run": run.place, "recipe": run.recipe.to_json(), **({"prior": prior} if prior else {})}
@@ -92,6 +95,8 @@ def evaluate_file(
     startup.start_tensorflow()
     found = read_samples(path, settings.num)
     subject = {"samples": str(samples), "sha256": digest(found.data)}
+    if asked := digest_asked(found):
+        subject["asked"] = asked
     evaluation = evaluate_samples(
         *found[:1], source, settings, *found[1:], subject=subject, picture=picture_beside(out, source)
     )

@@ -13,7 +13,7 @@ from tfgen.errors import UserError
 from tfgen.guarantees.subject import LeftOut, Subject, require, same
 from tfgen.networks import plain
 from tfgen.networks.calling import call
-from tfgen.sampling.conditions import turned
+from tfgen.sampling.chunks import turned
 from tfgen.training.savedmodel import export_savedmodel
 
 SIGNED = 1e-4  # outputs of a served model against the model's own, in units of their range

@@ -70,6 +70,9 @@ def project(
         starts: of each picture.
         steps: of the descent; by default 100, and none where the model encodes.
         seed: of the starts and of the noise.
+
+    Raises:
+        UserError: a number out of its range, or pictures of your own without what the model makes them under.
     """
     checked(num=num, starts=starts)
     steps = (0 if space.encodes else 100) if steps is None else steps
@@ -90,7 +93,8 @@ def project(
         "seed": seed,
         "encoder": space.encodes,
     }
-    settings["images"] = str(images) if isinstance(images, (str, os.PathLike)) else "held-out images"
+    named = isinstance(images, (str, os.PathLike))
+    settings["images"] = str(images) if named else "held-out images" if images is None else "an array"
     return Exploration(
         "project", _picture(pictures, noise, found, of_noise), values, _lines(values, len(pictures)), settings
     )
@@ -217,6 +221,12 @@ def _pictures(space, given, num):
         return batch[space.model.data_field], {name: batch[name] for name in space.model.coding_conditions}
     if isinstance(given, (str, os.PathLike)):
         given = _read(given, num, space.model.data_shape)
+    unknown = [name for name in space.model.coding_conditions if name not in space.given]
+    if unknown:
+        raise UserError(
+            f"{space.model.name} makes pictures under their {unknown[0]}, which images of your own do not say: "
+            + ("give label, of all or of each in turn" if unknown == [space.label_field] else "leave images out")
+        )
     pictures = images.like(images.as_bytes(given)[:num], tuple(space.model.data_shape))
     return pictures, space.conditions(len(pictures))
 

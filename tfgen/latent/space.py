@@ -39,6 +39,7 @@ class Space:
         model: as given.
         dim: number of dimensions of a latent.
         encodes: whether the model has an encoder.
+        given: field name -> the conditions that were asked for.
 
     Raises:
         UserError: the model has no latents, does not make images, or does not decode latents under a label; the data
@@ -55,8 +56,8 @@ class Space:
             raise UserError(f"{model.name} has no latents to explore: it turns no vector z into an image")
         self.model, self.dim = model, int(model.latent_dim)
         self.encodes = "encode" in model.endpoints()
-        self._given = model.with_label(label, None)
-        model.check_taken(self._given, samplers.latent())
+        self.given = model.with_label(label, None)
+        model.check_taken(self.given, samplers.latent())
         self._source = self._fitting(source) if isinstance(source, Source) else source
 
     @property
@@ -165,8 +166,8 @@ class Space:
         """Returns the conditions of latents start, ..., start + count - 1 by field name, {} without any."""
         model, label = self.model, self.label_field
         classes = {label} if label and model.num_classes else set()
-        examples = None if {*model.coding_conditions} <= {*self._given, *classes} else self.held_out
-        return model.conditions_for(count, self._given, examples, start, samplers.latent())
+        examples = None if {*model.coding_conditions} <= {*self.given, *classes} else self.held_out
+        return model.conditions_for(count, self.given, examples, start, samplers.latent())
 
     def decode(self, latents: np.ndarray, conditions: dict[str, np.ndarray] | None = None) -> np.ndarray:
         """Returns images uint8 [N, H, W, C] of latents [N, dim], as samples are stored.

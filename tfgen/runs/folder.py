@@ -283,6 +283,12 @@ def origin_of(recipe: Recipe, data: Mapping[str, Any]) -> Origin:
     return Origin(recipe.identity, hashlib.sha256(text.encode()).hexdigest()[:16] if digests else None)
 
 
+def changed_since(run: Run, source: Source) -> bool:
+    """Returns whether data are known to be others than those that a run began with."""
+    before, now = run.record["data"].get("sha256"), source.provenance.get("sha256")
+    return bool(before and now and before != now)
+
+
 def read_history(path: str | os.PathLike, counts: Sequence[str] = ("epoch", "step")) -> dict[str, list]:
     """Reads the columns of a history.csv, none without the file: `epoch`, `step` int, others float, NaN for blank.
 

@@ -276,6 +276,9 @@ def set_up(
     check_earlier(paths, recipe, source, resume)
     if recipe.mirror and not any(field.kind == "image" for field in source.fields.values()):
         raise UserError(f"mirror flips images, and {source.name} has none: leave it out")
+    said = [name for name, field in model.fields.items() if field.kind in ("text", "vector") and name in source.fields]
+    if recipe.mirror and said:
+        print(f"mirror flips images alone: leave it out where {' or '.join(said)} tell left from right", flush=True)
     # a checkpoint every n steps needs a call of the graph to end there
     every = math.gcd(model.steps_per_execution, recipe.checkpoint_steps or 0)
     model.steps_per_execution = recipe.steps_per_execution or every

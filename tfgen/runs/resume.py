@@ -12,7 +12,7 @@ from tfgen.distribution.launcher import LAUNCHED
 from tfgen.errors import UserError
 from tfgen.optimizers.schedules import parse_schedule, spans_all_steps
 from tfgen.recipes.recipe import Recipe
-from tfgen.runs.folder import Run, origin_of
+from tfgen.runs.folder import Run, changed_since, origin_of
 from tfgen.runs.layout import Layout
 from tfgen.storage.atomic import put_aside
 from tfgen.storage.origin import Origin, path_of, stamp_of, steps_of
@@ -115,8 +115,7 @@ def check_record(run: Run, recipe: Recipe, source: Source) -> None:
             f"{run.folder} holds a run of another recipe: {'; '.join(differences)}; choose another --workdir, or "
             "--resume=never to start anew"
         )
-    before, now = run.record["data"].get("sha256"), source.provenance.get("sha256")
-    if before and now and before != now:
+    if changed_since(run, source):
         raise UserError(
             f"the data of {source.name} have changed since {run.folder} began (their sha256 is another); choose "
             "another --workdir"

@@ -79,8 +79,9 @@ def recipe_of(draw: Draw) -> dict:
     classes: list[int] | None = None
     if label is not None:
         given = draw.given.get(label)
-        cycle = range(model.num_classes) if given is None and model.num_classes else given
-        cycle = draw.asked(0, request.num).labels if cycle is None else cycle
+        if given is None and model.num_classes and model.cycles_classes(draw.given, draw.examples, draw.sampler):
+            given = range(model.num_classes)
+        cycle = draw.asked(0, request.num).labels if given is None else given
         classes = [int(c) for c in np.atleast_1d(np.asarray(cycle))]
     captions: list[str] | None = None
     if text is not None:

@@ -8,9 +8,16 @@ import numpy as np
 
 from tfgen.data.source import Examples, content_of
 from tfgen.errors import UserError
-from tfgen.sampling.conditions import turned
 
 CHUNK = 250  # samples drawn at once
+
+
+def turned(values: np.ndarray, start: int) -> np.ndarray:
+    """Returns values [N, ...] in the order in which samples start, ..., start + N - 1 take row 0, ..., N - 1 of them.
+
+    Sample i takes number i mod N of what `sample` is given, whatever the number of the first sample.
+    """
+    return np.roll(values, start, axis=0)
 
 
 def chunks(
@@ -70,7 +77,12 @@ def conditions_digest(
 
 
 def stated_conditions(
-    model: Any, given: dict | None = None, where: str | None = None, split: str | None = None, sampler: Any = None
+    model: Any,
+    given: dict | None = None,
+    where: str | None = None,
+    split: str | None = None,
+    sampler: Any = None,
+    examples: Examples | None = None,
 ) -> dict[str, str]:
     """Returns name -> a description of the samples' values, for each condition that they have.
 
@@ -80,13 +92,14 @@ def stated_conditions(
         where: the file that they come from, or None.
         split: name of the split whose rows are the other conditions.
         sampler: of the samples, by default the model's own.
+        examples: those of the split.
     """
     stated, given = {}, given or {}
     for name in model.sampling_conditions(sampler):
         if name in given:
             number = len(np.atleast_1d(given[name]))
             stated[name] = f"{number} of {where} in turn" if where else f"{number} given, in turn"
-        elif name == model.label_field and model.num_classes:
+        elif name == model.label_field and model.num_classes and model.cycles_classes(given, examples, sampler):
             stated[name] = f"all {model.num_classes} classes in turn"
         else:
             stated[name] = f"rows of the {split} split in turn"

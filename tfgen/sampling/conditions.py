@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 Networks = dict[str, keras.Model]
 
 
-def turned(values: np.ndarray, start: int) -> np.ndarray:
-    """Returns values [N, ...] in the order in which samples start, ..., start + N - 1 take row 0, ..., N - 1 of them.
-
-    Sample i takes number i mod N of what `sample` is given, whatever the number of the first sample.
-    """
-    return np.roll(values, start, axis=0)
-
-
 class Conditioned:
     """The part of `GenerativeModel` that knows its conditions.
 
@@ -148,11 +140,19 @@ class Conditioned:
         self.check_taken(given, sampler)
         names = self.sampling_conditions(sampler)
         places = np.arange(start, start + n)
-        left = [name for name in names if name not in given]
-        # beside a source or a vector of an example its own label belongs, not any class in turn
-        cycles = examples is None or all(self.fields[name].kind == "label" for name in left)
+        cycles = self.cycles_classes(given, examples, sampler)
         rows = {name: self._condition_rows(name, given.get(name), examples, places, cycles) for name in names}
         return {name: values[places % len(values)] for name, values in rows.items()}
+
+    def cycles_classes(
+        self, given: Iterable[str] = (), examples: Examples | None = None, sampler: "Sampler | None" = None
+    ) -> bool:
+        """Returns whether labels that are not given are all classes in turn, and not those of the examples.
+
+        Beside a source or a vector of an example its own label belongs. Arguments as in `conditions_for`.
+        """
+        left = [name for name in self.sampling_conditions(sampler) if name not in given]
+        return examples is None or all(self.fields[name].kind == "label" for name in left)
 
     def check_taken(self, given: Iterable[str], sampler: "Sampler | None" = None) -> None:
         """Raises UserError if one of the names is not a condition of the model, or has no effect under the sampler."""

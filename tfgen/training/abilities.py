@@ -11,7 +11,7 @@ from tfgen.errors import UserError
 from tfgen.interpolants import Interpolant
 from tfgen.noise import Noise
 from tfgen.samplers import Latent, Sampler
-from tfgen.sampling.conditions import turned
+from tfgen.sampling.chunks import turned
 from tfgen.sampling.endpoints import BLANK, Endpoint, pictures_of
 from tfgen.sampling.sampler import Sampling
 from tfgen.training.attributes import Attributes

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfgen import domains
@@ -360,4 +359,4 @@ def split_off(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
             f"validation_split={fraction} leaves {kept} of {size} examples to train on: give a fraction of 0 to 1 "
             "with an example on both sides, or validation_data"
         )
-    return examples.select(np.arange(kept)), examples.select(np.arange(kept, size))
+    return examples.divided(kept)

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfgen.data.source import Examples
 from tfgen.domains import Count, check
 from tfgen.errors import UserError
+from tfgen.sampling.chunks import turned
 from tfgen.training.abilities import Abilities
 from tfgen.training.attributes import Attributes
 from tfgen.training.checking import check_ends
@@ -58,11 +59,13 @@ class Predicting(Abilities, Attributes):
             raise UserError("predict of a generative model takes no callbacks: leave them out")
         check("batch_size", batch_size, Count | None)
         check_ends(x, steps=steps)
-        made = []
+        made, start = [], 0
         for number, batch in enumerate(self._batches(x, _ROWS if batch_size is None else batch_size)):
             if number == steps:
                 break
-            made.append(tf.nest.map_structure(np.asarray, self._predicted(self._named(batch))))
+            part = tf.nest.map_structure(np.asarray, self._predicted(self._named(batch), start))
+            made.append(part)
+            start += len(tf.nest.flatten(part)[0])
         if not made:
             raise UserError("predict needs at least one example, got none")
         return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *made)
@@ -107,7 +110,8 @@ class Predicting(Abilities, Attributes):
         # not strict: a pair (images, labels) where labels are not used
         return dict(zip([self._source, *(name for name in self.fields if name != self._source)], values, strict=False))
 
-    def _predicted(self, fields: dict[str, Any]) -> Any:
+    def _predicted(self, fields: dict[str, Any], start: int = 0) -> Any:
+        """Returns what is predicted of a batch, whose first row has the number `start`."""
         if self._source not in fields:
             raise UserError(f"predict needs {self._source}s, got the fields {', '.join(sorted(fields)) or 'none'}")
         data = fields[self._source]
@@ -116,7 +120,9 @@ class Predicting(Abilities, Attributes):
             if self._has(ability):
                 return getattr(self, ability)(data, conditions=given)
         if self._source != self.data_field or self._has("translate"):
-            return self.translate(data, given)
+            rows = {name: turned(np.asarray(values), start) for name, values in given.items()}
+            more: dict[str, Any] = {"start": start} if start else {}  # a model from outside may know no other number
+            return self.translate(data, rows, **more)
         hint = "" if self.sampler is None else f"; sample(n) makes {self.data_field}s"
         raise UserError(f"{self.name} has nothing to predict: it cannot reconstruct, encode or translate{hint}")
 
