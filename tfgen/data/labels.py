@@ -83,7 +83,8 @@ def evenly_chosen(labels: np.ndarray, count: int, classes: int, seed: int) -> np
     random = np.random.RandomState(seed % 2**32)  # its stream is the only one that NumPy never changes
     each = np.full(classes, count // classes)
     each[random.permutation(classes)[: count % classes]] += 1
-    there = np.bincount(labels, minlength=classes)[:classes]
+    rows = [np.flatnonzero(np.asarray(labels) == number) for number in range(classes)]
+    there = np.array([len(own) for own in rows])
     lacking = np.flatnonzero(there < each)
     if len(lacking):
         number = int(lacking[there[lacking].argmin()])
@@ -93,6 +94,5 @@ def evenly_chosen(labels: np.ndarray, count: int, classes: int, seed: int) -> np
             f"{count} labelled examples of {classes} classes need {each[number]} of each, but class {number} has "
             f"{there[number]}: {remedy}"
         )
-    rows = [np.flatnonzero(np.asarray(labels) == number) for number in range(classes)]
     found = [random.permutation(own)[:wanted] for own, wanted in zip(rows, each, strict=True)]
     return np.sort(np.concatenate(found)).astype(np.int64)
