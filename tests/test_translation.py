@@ -179,7 +179,6 @@ def test_a_report_says_what_stands_below_translations(name, below):
     assert below in samples(evidence, 0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(7, 10), (10, 4)])
 def test_a_part_of_two_domains_is_a_part_of_both(counts):
     field = {"image": Field("image", (4, 4, 1))}
@@ -197,6 +196,7 @@ def test_a_part_of_two_domains_is_a_part_of_both(counts):
         Unpaired(a.select(np.arange(10) % len(a)), b.select([0])).divided(7)
 
 
+@pytest.mark.slow
 def test_two_domains_train_on_data_without_pairs(monkeypatch):
     monkeypatch.setattr(data.DATASETS, "_registered", {})
     values = {"x_train": pictures(40, (8, 8, 1)), "y_train": np.arange(40) % 2, "class_names": ["a", "b"]}

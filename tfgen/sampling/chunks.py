@@ -79,7 +79,6 @@ def conditions_digest(
 def stated_conditions(
     model: Any,
     given: dict | None = None,
-    where: str | None = None,
     split: str | None = None,
     sampler: Any = None,
     examples: Examples | None = None,
@@ -89,7 +88,6 @@ def stated_conditions(
     Args:
         model: a `GenerativeModel`.
         given: the conditions that the user gave.
-        where: the file that they come from, or None.
         split: name of the split whose rows are the other conditions.
         sampler: of the samples, by default the model's own.
         examples: those of the split.
@@ -98,7 +96,7 @@ def stated_conditions(
     for name in model.sampling_conditions(sampler):
         if name in given:
             number = len(np.atleast_1d(given[name]))
-            stated[name] = f"{number} of {where} in turn" if where else f"{number} given, in turn"
+            stated[name] = f"{number} given, in turn"
         elif name == model.label_field and model.num_classes and model.cycles_classes(given, examples, sampler):
             stated[name] = f"all {model.num_classes} classes in turn"
         else:
