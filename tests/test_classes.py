@@ -123,6 +123,17 @@ def test_a_model_without_names_says_so():
         unconditional.class_names = ["cat"]
 
 
+def test_a_model_that_learns_labels_keeps_their_names(tmp_path):
+    labels = np.arange(60) % 3
+    arrays = {"x_train": np.zeros((60, 16, 16, 1), np.uint8), "y_train": labels, "class_names": ["low", "mid", "high"]}
+    source = finish(arrays, "three_kinds")
+    model = tfgen.build_model("sgan", image_shape=(16, 16, 1), num_classes=3, labelled=6, latent_dim=2)
+    assert model.label_field is None and model.class_names is None
+    model.fit(source.splits["train"], batch_size=8, steps_per_epoch=1, epochs=1, verbose=0)
+    model.save(tmp_path / "m.keras")
+    assert keras.saving.load_model(tmp_path / "m.keras").class_names == ["low", "mid", "high"]
+
+
 def test_names_come_from_the_data_that_a_model_is_fitted_to():
     labels = np.arange(60) % 3
     images = np.repeat(labels * 100, 256).reshape(60, 16, 16, 1).astype(np.uint8)

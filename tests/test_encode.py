@@ -1,5 +1,6 @@
 """`python -m tfgen.encode`, and training without a class."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 import tfgen
+from tfgen.data import load_dataset
 from tfgen.data.labels import without_classes
 from tfgen.data.source import Field
 from tfgen.encode import COMMAND
@@ -92,6 +94,31 @@ def test_a_name_where_classes_have_none_is_said_of_the_flag(tmp_path):
     np.savez(tmp_path / "numbers.npz", x_train=np.zeros((40, *SHAPE), np.uint8), y_train=np.arange(40) % 2)
     with pytest.raises(UserError, match="^leave_out expects class numbers such as 3,5, got 'odd'"):
         without_classes(tfgen.load_dataset(f"npz:{tmp_path / 'numbers.npz'}"), "odd")
+
+
+def test_a_condition_is_the_models_number_of_a_class(tmp_path, photos):
+    """Folders number classes by the alphabet: conditions follow the names, written labels are the data's."""
+    labels = np.arange(8) % 2
+    arrays = {
+        f"{key}_{split}": value
+        for split in ("train", "test")
+        for key, value in (("x", photos(8, (16, 16, 1))), ("y", labels))
+    }
+    np.savez(tmp_path / "other.npz", **arrays, class_names=["low", "high"])
+    model = tfgen.build_model("cvae", (16, 16, 1), 3, width=4, latent_dim=2)
+    model.class_names = ["high", "middle", "low"]
+    run = types.SimpleNamespace(
+        model=model,
+        recipe=types.SimpleNamespace(leave_out=None),
+        class_names=model.class_names,
+        source=lambda name, data_dir: load_dataset(name),
+    )
+    given, _ = encoding._given(run, None, f"npz:{tmp_path / 'other.npz'}", None, "test", None)
+    np.testing.assert_array_equal(given.conditions["label"], np.where(labels == 0, 2, 0))
+    np.testing.assert_array_equal(given.more["labels"], labels)
+    run.source = lambda name, data_dir: dataclasses.replace(load_dataset(name), class_names=["low", "odd"])
+    with pytest.raises(UserError, match="the class 'odd' is none of high, middle, low"):
+        encoding._given(run, None, f"npz:{tmp_path / 'other.npz'}", None, "test", None)
 
 
 def test_data_without_labels_have_no_classes_to_leave_out(tmp_path):
@@ -221,7 +248,7 @@ def test_what_a_model_cannot_say_is_left_out():
 @pytest.mark.parametrize("flag", ["images", "dataset"])
 def test_what_a_model_lacks_is_said_before_what_its_data_lack(flag, tmp_path, monkeypatch):
     """A conditional GAN would take no pictures either, but with a data set it could say no more."""
-    run = types.SimpleNamespace(model=tfgen.build_model("cgan", (16, 16, 1), 3, width=2, latent_dim=2))
+    run = types.types.SimpleNamespace(model=tfgen.build_model("cgan", (16, 16, 1), 3, width=2, latent_dim=2))
     monkeypatch.setattr(encoding, "load_run", lambda folder: run)
     with pytest.raises(UserError, match="cgan neither encodes nor has a likelihood: there is nothing to say"):
         encoding.encode_run("run", out=tmp_path / "c.npz", **{flag: "nothing_of_this_name"})
@@ -229,6 +256,6 @@ def test_what_a_model_lacks_is_said_before_what_its_data_lack(flag, tmp_path, mo
 
 def test_pictures_are_no_data_of_a_model_of_points(tmp_path):
     model = tfgen.build_model("realnvp", fields={"point": Field("point", (2,))}, width=4)
-    run = types.SimpleNamespace(model=model)
+    run = types.types.SimpleNamespace(model=model)
     with pytest.raises(UserError, match="--images has pictures, and realnvp is a model of points: give --dataset"):
         encoding._given(run, tmp_path, None, None, "test", None)

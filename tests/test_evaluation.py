@@ -14,6 +14,7 @@ from tfgen.evaluation import Score, Settings, check_comparable, classification, 
 from tfgen.evaluation.cache import Cache
 from tfgen.evaluation.corruptions import blurred, noisy, without_a_class
 from tfgen.evaluation.files import Samples, digest_asked, read_samples
+from tfgen.evaluation.likelihoods import held_out
 from tfgen.evaluation.real import RealData, Side, chosen
 from tfgen.metrics.score import SHARE, around, mean_of, share, table
 
@@ -567,22 +568,82 @@ def test_a_conditional_model_is_asked_for_all_classes(source, extractor):
 @pytest.mark.parametrize(
     "names, told",
     [
-        (["a", "b", "c", "d"], None),
+        (list("abcd"), None),
         (None, None),
-        (["a", "c", "b", "d"], "class 1 of the model is 'b', that of quarters 'c'"),
-        (["a", "b", "c"], "class 3 of the model is 'd', that of quarters None"),
+        (list("acbd"), None),
+        (list("abcde"), None),  # the data have more classes than the model
+        (list("abce"), "the class 'd' is none of a, b, c, e"),
     ],
 )
 def test_labels_of_other_classes_are_left_out(source, extractor, names, told):
-    """The same classes in another order, as those of folders, have other numbers."""
+    """A class is its name: in another order, as those of folders, the classes are the same."""
     import tfgen
 
-    model = tfgen.build_model("cgan", image_shape=SHAPE, num_classes=4, network="dense", latent_dim=2)
+    model = tfgen.build_model("acgan", image_shape=SHAPE, num_classes=4, width=4, depth=2, latent_dim=2)
     model.class_names = list("abcd")
-    evaluation = quick(model, dataclasses.replace(source, class_names=names), metrics=None)
-    assert ("label_agreement" in evaluation.scores) == (told is None) and "fd" in evaluation.scores
-    notes = [note for note in evaluation.details.get("notes", []) if note.startswith("labels of samples are left out")]
-    assert notes == ([] if told is None else [f"labels of samples are left out: {told}"])
+    labels = dataclasses.replace(source.fields["label"], range=(0, len(names or "abcd")))
+    known = dataclasses.replace(source, class_names=names, fields={**source.fields, "label": labels})
+    evaluation = quick(model, known, metrics=None)
+    assert ("label_agreement" in evaluation.scores) == (told is None and len(names or "abcd") == extractor.classes)
+    foreign = set(names or ()) - set("abcd")
+    assert ("test_accuracy" in evaluation.scores) == (not foreign)
+    expected = [f"labels of samples are left out: {told}"] if told else []
+    if foreign:
+        expected += ["the model's own scores could not be measured: the class 'e' is none of a, b, c, d"]
+    notes = [note for note in evaluation.details.get("notes", []) if "is none of" in note]
+    assert notes == expected
+
+
+def test_classes_are_known_by_name_in_any_order(source, monkeypatch):
+    """The same pictures whose classes have other numbers give the same scores, of samples and of the model itself."""
+    import tfgen
+
+    order = np.array([2, 0, 3, 1])  # number of a class -> its new number
+    splits = {}
+    for name, part in source.splits.items():
+        values = part.to_numpy()
+        splits[name] = Arrays({"image": values["image"], "label": order[values["label"]]}, source.fields)
+    names = [list("abcd")[number] for number in np.argsort(order)]
+    other = dataclasses.replace(source, splits=splits, class_names=names)
+
+    class Decided(Means):
+        def features_and_probabilities(self, images):
+            features, probabilities = super().features_and_probabilities(images)
+            return features, probabilities + 1e-9 * np.arange(4)  # of two that are alike the same one is the first
+
+    class Reordered(Decided):
+        sha256 = "1" * 64
+
+        def features_and_probabilities(self, images):
+            features, probabilities = super().features_and_probabilities(images)
+            return features, probabilities[:, np.argsort(order)]
+
+    model = tfgen.build_model("acgan", image_shape=SHAPE, num_classes=4, width=4, depth=2, latent_dim=2, seed=3)
+    model.class_names = list("abcd")
+    found = {}
+    for key, data, extractor in (("one", source, Decided()), ("other", other, Reordered())):
+        monkeypatch.setattr("tfgen.evaluation.evaluation.load_extractor", lambda name, own=extractor: own)
+        data = dataclasses.replace(data, class_names=data.class_names or list("abcd"))
+        found[key] = quick(model, data, metrics=None).scores
+    for name in ("label_agreement", "fd_per_class", "test_accuracy"):
+        assert found["one"][name].value == pytest.approx(found["other"][name].value, rel=1e-12), name
+
+
+def test_a_likelihood_takes_the_models_number_of_a_class(source, extractor):
+    import tfgen
+
+    model = tfgen.build_model("cvae", image_shape=SHAPE, num_classes=4, latent_dim=2, network="dense", units=(8,))
+    model.class_names = list("abcd")
+    order = np.array([2, 0, 3, 1])
+    held = {}
+    for key, numbers, names in (("one", np.arange(4), "abcd"), ("other", order, "bdac")):
+        part = source.splits["test"].to_numpy()
+        arrays = Arrays({"image": part["image"], "label": numbers[part["label"]]}, source.fields)
+        data = dataclasses.replace(source, splits={"test": arrays}, class_names=list(names))
+        held[key] = held_out(model, data, Settings(), 0).fields["label"]
+    np.testing.assert_array_equal(held["one"], held["other"])
+    with pytest.raises(UserError, match="the class 'x' is none of a, b, c, d"):
+        held_out(model, dataclasses.replace(data, class_names=list("abcx")), Settings(), 0)
 
 
 def test_a_callback_evaluates_every_nth_epoch_on_the_validation_split(source, monkeypatch, capsys):

@@ -133,7 +133,7 @@ def side_by_side(name: str, data_dir: Place = None, image_size: Size = None) -> 
     half = Field("image", (height, width // 2, channels))
     names = ("source", "image") if direction == "AtoB" else ("image", "source")
     fields = {**source.fields, "source": half, "image": half}
-    made = _viewed(source, lambda batch: dict(zip(names, halves_of(batch["image"]), strict=True)), fields)
+    made = viewed(source, lambda batch: dict(zip(names, halves_of(batch["image"]), strict=True)), fields)
     return _described(made, f"side by side, {direction}")
 
 
@@ -171,7 +171,7 @@ def _degraded(name, title, degrade, shape_of, data_dir, image_size):
         raise UserError(f"{title}: expected a data set of pictures, got {name} with {held}")
     base = "source" if "source" in inner.fields else "image"
     field = Field("image", shape_of(tuple(inner.fields[base].shape)))
-    made = _viewed(inner, lambda batch: {"source": degrade(_bytes(batch[base]))}, {**inner.fields, "source": field})
+    made = viewed(inner, lambda batch: {"source": degrade(_bytes(batch[base]))}, {**inner.fields, "source": field})
     return _described(made, title)
 
 
@@ -180,7 +180,7 @@ def _described(source, title):
     return dataclasses.replace(source, scoring=None, provenance={**source.provenance, "views": views})
 
 
-def _viewed(source: Source, make: Make, fields: dict[str, Field]) -> Source:
+def viewed(source: Source, make: Make, fields: dict[str, Field]) -> Source:
     """Returns a view of every split, made at once where the data are in memory and the result fits there too."""
     done: dict[int, Arrays] = {}  # train and validation are views of one array
     splits: dict[str, Examples] = {}

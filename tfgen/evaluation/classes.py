@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tfgen import metrics
@@ -42,19 +40,6 @@ def other_classes(extractor: Extractor, source: Source, reference: Side) -> str 
     if agreement < LEAST_AGREEMENT:
         return f"{extractor.name} finds the label of {agreement:.0%} of the real images of {source.name} alone"
     return None
-
-
-def other_names(ours: Sequence[str] | None, source: Source) -> str | None:
-    """Returns why labels of a model's classes, by name, are not those of the data; None if they are, or none are known.
-
-    A label is a number: the same classes in another order, as of folders, are other classes.
-    """
-    theirs = source.class_names
-    if not ours or not theirs or list(ours) == list(theirs):
-        return None
-    pairs = enumerate(itertools.zip_longest(ours, theirs))
-    number, (mine, other) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
-    return f"class {number} of the model is {mine!r}, that of {source.name} {other!r}"
 
 
 def too_small(real: Side, fake: Side, split: str) -> str | None:

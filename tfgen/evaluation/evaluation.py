@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tfgen.data.numbering import in_classes_of, numbered
 from tfgen.data.source import Source
 from tfgen.data.unpaired import of_field
 from tfgen.errors import UserError
 from tfgen.evaluation import cheating, likelihoods
 from tfgen.evaluation.agreement import with_agreement
 from tfgen.evaluation.cache import Cache
-from tfgen.evaluation.classes import other_classes, other_names, too_small
+from tfgen.evaluation.classes import other_classes, too_small
 from tfgen.evaluation.classification import check_labelled, classification_accuracy_score
 from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
@@ -280,8 +281,13 @@ def evaluate_model(
     subject["seed"] = settings.seed
     if sampler is not None:
         subject["sampler"] = repr(sampler)
+    # conditions and a model's own scores take the model's numbers of classes, scores of samples those of the data
+    try:
+        known = in_classes_of(source, model.class_names)
+    except UserError:  # scores that need the model's classes say so
+        known = source
     if stated := stated_conditions(
-        model, conditions, split=settings.split, sampler=sampler, examples=source.splits[settings.split]
+        model, conditions, split=settings.split, sampler=sampler, examples=known.splits[settings.split]
     ):
         subject["conditions"] = stated
     evaluation = Evaluation(subject)
@@ -291,10 +297,13 @@ def evaluate_model(
     if few:
         evaluation.note(few, say)
     elif (sampler or model.sampler) is not None and asked(settings, *of_samples):
-        samples, rows = draw(model, source, count, settings, conditions, say, sampler)
+        samples, rows = draw(model, known, count, settings, conditions, say, sampler)
         labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
-        foreign = None if labels is None else other_names(model.class_names, source)
-        labels = None if foreign else labels
+        foreign = None
+        try:
+            labels = None if labels is None else numbered(labels, model.class_names, source.class_names)
+        except UserError as error:
+            labels, foreign = None, str(error)
         # of two domains, samples are compared with pictures of the one that the model makes
         field = source.fields.get(model.data_field)
         other = model.data_field != "image" and field is not None and field.kind == "image"
@@ -305,12 +314,12 @@ def evaluate_model(
         evaluation = evaluate_samples(samples, real, settings.among(of_samples), labels, captions, **how)
         if foreign:
             evaluation.note(f"labels of samples are left out: {foreign}", say)
-    held = lambda count: likelihoods.held_out(model, source, settings, count)  # noqa: E731
+    held = lambda count: likelihoods.held_out(model, known, settings, count)  # noqa: E731
     if asked(settings, *own, *model.score_names):
         say("the model's own scores on held-out examples")
     for name, (what, measure) in own.items():
         if asked(settings, name):
-            evaluation.attempt(what, functools.partial(measure, model, source, settings), say)
+            evaluation.attempt(what, functools.partial(measure, model, known, settings), say)
     # without names, as a plugin's may be, all are asked for where no others are
     if asked(settings, *model.score_names):
         evaluation.attempt("the model's own scores", lambda: model.scores(held(settings.nll_images), settings), say)

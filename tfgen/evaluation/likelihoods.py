@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfgen import metrics
+from tfgen.data.numbering import in_classes_of
 from tfgen.data.source import Source
 from tfgen.errors import UserError
 from tfgen.evaluation.real import chosen
@@ -26,7 +27,7 @@ def held_out(model: GenerativeModel, source: Source, settings: Settings, count: 
     Of domains without pairs each has as many, or all of its own: no picture is repeated.
 
     Raises:
-        UserError: the data lack a field of the model.
+        UserError: the data lack a field of the model, or have a class that is none of a conditional model's.
     """
     needed = [model.data_field, *model.conditions]
     missing = [name for name in needed if name not in source.fields]
@@ -34,6 +35,7 @@ def held_out(model: GenerativeModel, source: Source, settings: Settings, count: 
         raise UserError(
             f"{model.name} needs the field {missing[0]!r}, and {source.name} holds {', '.join(source.fields)}"
         )
+    source = in_its_classes(model, source)
     fields: dict[str, np.ndarray] = {}
     for part in source.splits[settings.split].parts():
         fields |= part.gather(chosen(len(part), count or len(part), settings.seed))
@@ -41,6 +43,15 @@ def held_out(model: GenerativeModel, source: Source, settings: Settings, count: 
     real = {"dataset": source.name, "split": settings.split, "count": len(fields[model.data_field])}
     real[shape] = list(source.fields[model.data_field].shape)
     return HeldOut(fields[model.data_field], fields, {"version": 1, "real": real}, source, settings.split)
+
+
+def in_its_classes(model: GenerativeModel, source: Source) -> Source:
+    """Returns the data whose labels are those that a model conditioned on labels takes; of others as they are.
+
+    Raises:
+        UserError: the data have a class that is none of the model's.
+    """
+    return in_classes_of(source, model.class_names) if model.label_field in model.conditions else source
 
 
 def score_reconstructions(model: GenerativeModel, held: HeldOut, settings: Settings) -> tuple[dict[str, Score], dict]:

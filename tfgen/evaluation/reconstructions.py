@@ -56,7 +56,8 @@ def reconstruction_distance(model: "GenerativeModel", source: Source, settings: 
     real = RealData(source, extractor, Cache(settings.cache, lambda line: None), settings.split, seed=settings.seed)
     reference, examples = real.reference, source.splits[settings.split]
     rows = chosen(len(examples), settings.num or len(reference), settings.seed)
-    fake = as_side(extractor, reconstructed(model, source, settings.split, rows))
+    known = likelihoods.in_its_classes(model, source)
+    fake = as_side(extractor, reconstructed(model, known, settings.split, rows))
     floor = metrics.frechet_distance(reference.features, real.training(len(fake)).features)
     protocol = {**real.protocol(), "fake": {"count": len(fake)}, "parameters": {"of": "reconstructions"}}
     if min(len(reference), len(fake)) < influences.FEWEST:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfgen.data.labels import numbers_of
+from tfgen.data.numbering import numbered
 from tfgen.data.paths import existing
 from tfgen.domains import Count
 from tfgen.errors import UserError
@@ -143,6 +144,9 @@ def _given(run, images, dataset, data_dir, split, num) -> tuple[Given, list[int]
     if missing:
         raise UserError(f"{model.name} needs the field {missing[0]!r}, and {source.name} holds {', '.join(batch)}")
     conditions = {name: batch[name] for name in model.conditions}
+    if model.label_field in conditions:
+        label = model.label_field
+        conditions[label] = numbered(conditions[label], source.class_names, model.class_names)
     more = {"labels": batch["label"]} if "label" in source.fields else {}
     # classes of other data are not those that were left out, whatever their numbers
     names, known = list(source.class_names or ()), list(run.class_names or ())

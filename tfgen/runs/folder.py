@@ -226,8 +226,7 @@ class Run:
         return self._named(self._loaded() if newer and checkpoints.restore(after=ended) is None else model)
 
     def _named(self, model):
-        if self.class_names and len(self.class_names) == model.num_classes and not model.class_names:
-            model.class_names = self.class_names  # of a run from before models kept them
+        model.take_class_names(self.class_names)  # of a run from before models kept them
         return model
 
     def _loaded(self):

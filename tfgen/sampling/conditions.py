@@ -96,24 +96,31 @@ class Conditioned:
         They come with the data of a run, or are set here, and are saved with the model.
 
         Raises:
-            UserError: when set, the model is not conditioned on a label, or has another number of classes.
+            UserError: when set, the model has no label, as condition or as target, or another number of classes.
         """
-        names = self.fields[self.label_field].names if self.label_field else None
-        return list(names) if names else None
+        field = self.fields.get(self.named_field or "")
+        return list(field.names) if field is not None and field.names else None
 
     @class_names.setter
     def class_names(self, names: Sequence[str] | None) -> None:
-        if self.label_field is None:
-            raise UserError(f"{self.name} is not conditioned on a label, and has no classes to name")
-        checked = check_class_names(self.name, names, self.num_classes or len(names or ()))
-        named = dataclasses.replace(self.fields[self.label_field], names=tuple(checked or ()))
-        self.fields = {**self.fields, self.label_field: named}
+        name = self.named_field
+        if name is None:
+            raise UserError(f"{self.name} neither takes nor learns labels, and has no classes to name")
+        field = self.fields[name]
+        checked = check_class_names(self.name, names, int(field.range[1]) if field.range else len(names or ()))
+        self.fields = {**self.fields, name: dataclasses.replace(field, names=tuple(checked or ()))}
 
-    def take_class_names(self, examples: Examples) -> None:
-        """Keeps the names of the classes of training data, where none are known."""
-        field = examples.fields().get(self.label_field or "")
-        if field is not None and field.names and not self.class_names and len(field.names) == self.num_classes:
-            self.class_names = list(field.names)
+    @property
+    def named_field(self) -> str | None:
+        """The name of the label whose classes have names: the condition, else the one label that is learnt."""
+        labels = [name for name, field in self.fields.items() if field.kind == "label"]
+        return self.label_field or (labels[0] if len(labels) == 1 else None)
+
+    def take_class_names(self, names: Sequence[str] | None) -> None:
+        """Keeps the names of the classes of training data, where none are known and their number is that of labels."""
+        own = self.fields.get(self.named_field or "")
+        if own is not None and own.range and len(names or ()) == int(own.range[1]) and not self.class_names:
+            self.class_names = names
 
     def conditions_for(
         self,

@@ -224,7 +224,8 @@ class StepIndexedFit(Doors):
         if len(examples) < needed:
             raise UserError(f"one step takes {needed} images, got only {len(examples)}; lower batch_size")
         self.check_held_out(held_out, batch_size)
-        self.take_class_names(examples)
+        named = examples.fields().get(self.named_field or "")
+        self.take_class_names(named.names if named is not None else None)
         self.prepare(examples, held_out)
         return needed
 

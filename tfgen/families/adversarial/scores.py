@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfgen.data.numbering import in_classes_of
 from tfgen.data.source import Examples
 from tfgen.metrics.score import HeldOut, Score, share
 
@@ -32,8 +33,11 @@ def accuracy_score(held_out: HeldOut, model: "Classifying", **parameters: Any) -
         held_out: whose split is classified, all of it.
         model: that classifies.
         **parameters: of the protocol.
+
+    Raises:
+        UserError: the data have a class that the model does not know.
     """
-    examples = held_out.source.splits[held_out.split]
+    examples = in_classes_of(held_out.source, model.class_names).splits[held_out.split]
     right = np.concatenate([np.argmax(model.classify(x)["logit"], 1) == labels for x, labels in batches(examples)])
     # of the whole split, whatever the number of examples of other scores
     stated = held_out.stated(**parameters)
