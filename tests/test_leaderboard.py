@@ -87,7 +87,7 @@ def test_a_board_ranks_models_and_counts_diverged_runs(world, tmp_path, capsys):
         ["gan", "2", "0", "100, 100", "4 ± 13"],
     ]
     assert "*0.5*" in text and "9 samples against 9 images of the test split of set" in text
-    assert "learning rates constant." in text
+    assert "learning rates as in each recipe, constant where its schedule spans all steps." in text
     assert "python -m tfgen.leaderboard --dataset=fashion_mnist_mini --budget=30s --seeds=2 --entries=gan,vae" in text
     record = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
     assert [row["model"] for row in record["rows"]] == ["vae", "gan"] and len(record["entries"]) == 4
@@ -98,7 +98,7 @@ def test_every_run_has_the_same_budget_data_and_a_seed_of_its_own(world, tmp_pat
     assert list(world.trained()) == ["gan-0", "vae-0", "gan-1", "vae-1"]
     for name, arguments in world.trained().items():
         model, seed = name.split("-")
-        expected = {"--max_minutes=0.5", "--set=schedule=constant", "--dataset=mnist", "--resume=never"}
+        expected = {"--max_minutes=0.5", "--dataset=mnist", "--resume=never"}
         assert expected | {f"--model={model}", f"--seed={seed}"} <= set(arguments)
 
 
@@ -332,12 +332,12 @@ def test_entries_end_at_commas_outside_of_brackets():
 @pytest.mark.parametrize(
     "text, flags",
     [
-        ("90s", ["--max_minutes=1.5", "--epochs=1000000", "--set=schedule=constant"]),
-        ("10m", ["--max_minutes=10.0", "--epochs=1000000", "--set=schedule=constant"]),
-        ("2h", ["--max_minutes=120.0", "--epochs=1000000", "--set=schedule=constant"]),
-        ("0.5m", ["--max_minutes=0.5", "--epochs=1000000", "--set=schedule=constant"]),
-        ("60cpu", ["--max_cpu_seconds=60.0", "--epochs=1000000", "--set=schedule=constant"]),
-        ("60", ["--max_cpu_seconds=60.0", "--epochs=1000000", "--set=schedule=constant"]),
+        ("90s", ["--max_minutes=1.5", "--epochs=1000000"]),
+        ("10m", ["--max_minutes=10.0", "--epochs=1000000"]),
+        ("2h", ["--max_minutes=120.0", "--epochs=1000000"]),
+        ("0.5m", ["--max_minutes=0.5", "--epochs=1000000"]),
+        ("60cpu", ["--max_cpu_seconds=60.0", "--epochs=1000000"]),
+        ("60", ["--max_cpu_seconds=60.0", "--epochs=1000000"]),
         ("2000steps", ["--steps=2000"]),
         ("2e3steps", ["--steps=2000"]),
         ("1e6images", ["--steps=15625"]),
@@ -346,15 +346,62 @@ def test_entries_end_at_commas_outside_of_brackets():
     ],
 )
 def test_a_budget_is_a_time_or_steps_or_images(text, flags):
-    budget = Budget.parse(text)
-    assert budget.flags(Recipe("gan", batch_size=64)) == flags
-    assert budget.constant_rates == ("--set=schedule=constant" in flags)
+    assert Budget.parse(text).flags(Recipe("gan", batch_size=64)) == flags
 
 
-def test_a_budget_of_steps_keeps_the_recipes_schedules(world, tmp_path):
-    board(tmp_path, "--budget=30steps")
-    assert all("--set=schedule=constant" not in arguments for arguments in world.trained().values())
-    assert "learning rates as in each recipe." in (tmp_path / "board" / "leaderboard.md").read_text()
+@pytest.mark.parametrize(
+    "schedule, budget, constant, kept",
+    [
+        ("cosine", "60cpu", False, False),  # within a time nobody knows all its steps
+        ({"name": "linear", "warmup": 0.1}, "1m", False, False),
+        ({"name": "exponential", "rate": 1.001}, "60cpu", False, True),
+        ({"name": "stages", "epochs": [1, 1], "factors": [1, 0.1]}, "1m", False, True),
+        ("cosine", "30steps", False, True),
+        ("cosine", "640images", False, True),
+        ({"name": "exponential", "rate": 1.001}, "60cpu", True, False),
+        ("cosine", "30steps", True, False),
+        ("cosine", "640images", True, False),
+    ],
+)
+def test_schedules_are_kept_where_they_can_be(schedule, budget, constant, kept):
+    flags = Budget.parse(budget).flags(Recipe("gan", batch_size=64, schedule=schedule), constant)
+    assert ("--set=schedule=constant" not in flags) == kept
+
+
+@pytest.mark.parametrize(
+    "flags, sentence",
+    [
+        (["--budget=30steps"], "as in each recipe."),
+        (["--budget=1m"], "as in each recipe, constant where its schedule spans all steps."),
+        (["--budget=1m", "--constant_rates"], "constant."),
+        (["--budget=30steps", "--constant_rates"], "constant."),
+    ],
+)
+def test_a_table_says_what_rates_its_runs_had(world, tmp_path, flags, sentence):
+    board(tmp_path, *flags)
+    text = (tmp_path / "board" / "leaderboard.md").read_text()
+    assert f"learning rates {sentence}" in text and ("--constant_rates" in text) == ("--constant_rates" in flags)
+
+
+def test_runs_of_other_rates_are_of_another_board(world, tmp_path, capsys):
+    """Before there was a choice, rates within a time were constant; what the budget replaces may change in a recipe."""
+    board(tmp_path, "--budget=1m", "--constant_rates")
+    files = sorted((tmp_path / "board").glob("*-0.json"))
+    for path in files:
+        record = json.loads(path.read_text())
+        assert "constant_rates" not in record["wanted"]
+        record["wanted"]["recipe"] |= {"epochs": 77, "schedule": {"name": "exponential", "rate": 1.5}}
+        path.write_text(json.dumps(record))
+    calls = len(world.calls)
+    assert board(tmp_path, "--budget=1m", "--constant_rates") == 0 and len(world.calls) == calls
+    capsys.readouterr()
+    assert board(tmp_path, "--budget=1m") == 2
+    assert ".json were constant: give --constant_rates, or choose another --workdir" in capsys.readouterr().err
+    record["wanted"]["recipe"]["batch_size"] = 63
+    path.write_text(json.dumps(record))
+    assert board(tmp_path, "--budget=1m", "--constant_rates") == 2
+    assert "a board of other settings" in capsys.readouterr().err
+    assert len(world.calls) == calls
 
 
 def test_a_budget_of_images_needs_a_batch_size():
@@ -410,7 +457,7 @@ def test_a_model_whose_runs_all_diverged_comes_last():
 def test_a_share_does_not_leave_0_to_1():
     row = {"model": "a", "runs": 2, "diverged": 0, "steps": 1, "run_steps": [], "from_best": {}, "from_above": {}}
     row["findings"] = []
-    head, _, line = markdown([row | dict.fromkeys(COLUMNS, (0.9, 0.3))], [], "c", True).splitlines()[:3]
+    head, _, line = markdown([row | dict.fromkeys(COLUMNS, (0.9, 0.3))], [], "c", "constant").splitlines()[:3]
     cells = dict(zip(head.split(" | "), line.split(" | ")))
     assert cells["fd"] == cells["density"] == "0.9 ± 0.3", "scores that can be larger than 1"
     assert cells["recall"] == "0.9 (0.6 to 1)"
@@ -420,7 +467,7 @@ def test_scores_that_only_some_models_have_are_columns_without_comparison():
     own = {"ssim": {**scores(0.5)["fd"], "protocol": {"pairs": 3}}, "fd_train": scores(9.0)["fd"]}
     runs = [Outcome("pairs", 0, "done", 1, scores(2.0) | own), Outcome("other", 0, "done", 1, scores(1.0))]
     rows = summary(runs)
-    head, _, first, second = (line.split(" | ") for line in markdown(rows, runs, "c", True).splitlines()[:4])
+    head, _, first, second = (line.split(" | ") for line in markdown(rows, runs, "c", "constant").splitlines()[:4])
     place = head.index("ssim |")
     assert head[-2] == "authenticity" and "fd_train" not in head
     assert (first[0], first[place], second[place]) == ("| other", "- |", "0.5 |")
@@ -435,7 +482,7 @@ def test_scores_that_only_some_models_have_are_columns_without_comparison():
 def test_large_numbers_have_all_their_whole_digits(pair, cell):
     row = {"model": "a", "runs": 2, "diverged": 0, "steps": 1, "run_steps": [], "from_best": {}, "from_above": {}}
     row["findings"] = []
-    head, _, line = markdown([row | dict.fromkeys(COLUMNS, pair)], [], "c", True).splitlines()[:3]
+    head, _, line = markdown([row | dict.fromkeys(COLUMNS, pair)], [], "c", "constant").splitlines()[:3]
     assert dict(zip(head.split(" | "), line.split(" | ")))["fd"] == cell
 
 
@@ -443,7 +490,7 @@ def test_a_board_of_points_has_their_scores_alone():
     protocol = {"dataset": "ring", "fake": {"count": 2500}}
     points = {"modes": {"value": 8.0, "low": None, "high": None, "floor": 1000.0, "protocol": protocol}}
     runs = [Outcome("gan", seed, "done", 9, points) for seed in (0, 1)]
-    lines = markdown(summary(runs), runs, "c", False).splitlines()
+    lines = markdown(summary(runs), runs, "c", "as in each recipe").splitlines()
     assert lines[0] == "| model | runs | diverged | steps | modes |"
     assert lines[2:4] == ["| gan | 2 | 0 | 9, 9 | 8 ± 0 |", "| *real images* |  |  |  | *1000* |"]
     assert "Student's t; 2500 samples; learning rates as in each recipe." in "".join(lines)
@@ -463,14 +510,14 @@ def test_the_sentence_on_the_protocol_is_of_the_score_that_says_most(names, sent
     known = {"nll": held_out, "modes": {"version": 1, "dataset": "ring", "fake": {"count": 2500}}}
     found = {name: {"value": 1.0, "floor": None, "protocol": protocol} for name, protocol in known.items()}
     runs = [Outcome("realnvp", 0, "done", 9, {name: (found | scores(2.0))[name] for name in names})]
-    assert sentence in markdown(summary(runs), runs, "c", True)
+    assert sentence in markdown(summary(runs), runs, "c", "constant")
 
 
 def test_what_stands_in_a_translations_place_has_rows_of_its_own():
     pairs = {"psnr": {**scores(20.0)["fd"], "floor": 15.0, "protocol": {"parameters": {"floor": "bicubic"}}}}
     floors = {"bicubic": {"psnr": 15.0, "fd": 25.0}, "nearest": {"psnr": 14.0, "fd": 40.0}}
     runs = [Outcome("srgan", 0, "done", 9, scores(2.0) | pairs, floors=floors)]
-    text = markdown(summary(runs), runs, "c", False).splitlines()[:6]
+    text = markdown(summary(runs), runs, "c", "as in each recipe").splitlines()[:6]
     head, *lines = ([cell.strip() for cell in line.split("|")[1:-1]] for line in text)
     column = [[line[head.index(name)] for line in lines[2:]] for name in ("model", "fd", "psnr")]
     assert column == [["*real images*", "*bicubic*", "*nearest*"], ["*0.5*", "*25*", "*40*"], ["", "*15*", "*14*"]]
@@ -491,7 +538,7 @@ def test_runs_that_are_not_done_are_named_and_an_entry_without_any_has_an_empty_
 def test_samples_that_cheat_are_named_below_the_table():
     copied = dataclasses.replace(outcome("best", 1, 1.0), findings=["5 of 9 samples are copies", "4 are repeated"])
     rows = summary([outcome("best", 0, 1.0), copied, outcome("honest", 0, 2.0)])
-    text = markdown(rows, [copied], "c", True)
+    text = markdown(rows, [copied], "c", "constant")
     said = (
         "repeat real images or each other:\n\n* best, seed 1: 5 of 9 samples are copies\n* best, seed 1: 4 are repeated"
     )
@@ -499,7 +546,7 @@ def test_samples_that_cheat_are_named_below_the_table():
     head, best, honest = csv.reader(as_csv(rows).splitlines())
     told = [dict(zip(head, line, strict=True))["findings"] for line in (best, honest)]
     assert told == ["seed 1: 5 of 9 samples are copies; seed 1: 4 are repeated", ""]
-    assert "Scores mean little" not in markdown(rows[1:], [copied], "c", True)
+    assert "Scores mean little" not in markdown(rows[1:], [copied], "c", "constant")
 
 
 def test_the_interval_is_students():
@@ -578,7 +625,7 @@ def test_rows_within_the_error_are_marked_in_all_three_files(world, tmp_path):
 
 def test_a_score_beside_the_first_rows_is_marked_too():
     runs = [outcome(model, seed, fd, recall=recall + seed / 100) for model, fd, recall in MODELS for seed in (0, 1)]
-    text = markdown(summary(runs), runs, "c", True)
+    text = markdown(summary(runs), runs, "c", "constant")
     head, _, *lines = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()[:5]]
     assert [line[head.index("recall")] for line in lines] == ["0.505 ± 0.064", "0.515 ± 0.064 ≈", "0.905 ± 0.064"]
     assert [line[head.index("from the best")] for line in lines] == [
@@ -595,7 +642,7 @@ def test_scores_that_no_run_has_are_no_columns():
     runs = [outcome(model, 0, 1.0) for model in "ab"]
     for one in runs:
         del one.scores["clipped_recall"]
-    assert "clipped_recall" not in markdown(summary(runs), runs, "c", True)
+    assert "clipped_recall" not in markdown(summary(runs), runs, "c", "constant")
 
 
 def test_records_of_earlier_boards_are_read(world, tmp_path):

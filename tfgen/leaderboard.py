@@ -34,6 +34,12 @@ COMMAND.integer("num", None, "samples per evaluation; default: as many as there 
 COMMAND.string(
     "metrics", None, "some scores only, as of tfgen.evaluate: fd,recall; mig of drawings; default: all that fit"
 )
+COMMAND.boolean(
+    "constant_rates",
+    False,
+    "learning rates stay constant; by default they follow the schedule of each recipe, under CPU seconds and time only "
+    "where it does not span all steps (exponential, stages)",
+)
 COMMAND.path("workdir", None, "folder of the runs and the table; default: runs/leaderboard-DATASET-BUDGET")
 COMMAND.multiple("plugin", "a module that registers models or data sets, repeatable")
 
@@ -47,7 +53,8 @@ def main(values: flags.FlagValues) -> None:
     from tfgen.evaluation.entries import split_entries
 
     entries = split_entries(values.entries or "")
-    options: dict[str, Any] = {name: values[name].value for name in ("seeds", "num", "workdir", "data_dir")}
+    names = ("seeds", "num", "workdir", "data_dir", "constant_rates")
+    options: dict[str, Any] = {name: values[name].value for name in names}
     options["metrics"] = [name.strip() for name in (values.metrics or "").split(",") if name.strip()] or None
     folder = Board(values.dataset, values.budget, entries=entries, plugins=values.plugin, **options).run()
     print((folder / "leaderboard.md").read_text(encoding="utf-8"), folder, sep="\n")

@@ -48,6 +48,7 @@ class Board:
         data_dir: folder of the data set.
         plugins: modules that the processes of the runs import first.
         metrics: names of the scores of every run, as of tfgen.evaluate; None: all that fit.
+        constant_rates: whether learning rates stay constant, instead of following the schedule of each recipe.
 
     Raises:
         UserError: the budget, an entry or a score is not valid.
@@ -65,8 +66,10 @@ class Board:
         data_dir: str | None = None,
         plugins: Sequence[str] = (),
         metrics: Sequence[str] | None = None,
+        constant_rates: bool = False,
     ) -> None:
         self.budget = Budget.parse(budget)
+        self.constant_rates = constant_rates
         check("seeds", seeds, Count)
         check("num", num, Count | None)
         self.dataset, self.seeds, self.num = dataset, seeds, num
@@ -82,6 +85,7 @@ class Board:
             **{n: v for n, v in given.items() if v not in (None, "")},
         }
         words = [f"--{name}={value}" for name, value in flags.items()] + [f"--plugin={name}" for name in self.plugins]
+        words += ["--constant_rates"] if constant_rates else []
         self.command = shlex.join(["python", "-m", "tfgen.leaderboard", *words])
         self.entries = read_entries(entries, dataset, data_dir, self.metrics)
         for entry in self.entries:
@@ -135,6 +139,8 @@ class Board:
         }
         # boards of earlier versions have all that fit
         wanted |= {} if self.metrics is None else {"metrics": self.metrics}
+        if self.constant_rates != self.budget.timed:  # within a time, they had constant rates
+            wanted["constant_rates"] = self.constant_rates
         return Record.read(self.folder / f"{safe(entry.name)}-{seed}", wanted)
 
     def finish(self, record: Record, entry: Entry, seed: int) -> None:
@@ -165,7 +171,7 @@ class Board:
         print(f"{entry.name}, seed {seed}: training for {self.budget}", flush=True)
         record.write("training")
         place = (f"--dataset={self.dataset}", f"--seed={seed}", f"--workdir={record.workdir}", "--resume=never")
-        flags = [*entry.flags, *place, *self.budget.flags(entry.recipe)]
+        flags = [*entry.flags, *place, *self.budget.flags(entry.recipe, self.constant_rates)]
         code, output = self.call("tfgen.run", flags, record.workdir)
         diverged = re.search(r"training stopped at step ([0-9]+)", output)
         if code and diverged:
@@ -207,8 +213,15 @@ class Board:
         contents = {"command": self.command, "rows": rows, "entries": entries}
         write_text(self.folder / "leaderboard.json", json.dumps(contents, indent=1) + "\n")
         write_text(self.folder / "leaderboard.csv", as_csv(rows, own_scores(outcomes)))
-        table = markdown(rows, outcomes, self.command, self.budget.constant_rates, missing)
+        table = markdown(rows, outcomes, self.command, self.rates, missing)
         write_text(self.folder / "leaderboard.md", table)
+
+    @property
+    def rates(self) -> str:
+        """Says what learning rates the runs have."""
+        if self.constant_rates:
+            return "constant"
+        return "as in each recipe" + (", constant where its schedule spans all steps" if self.budget.timed else "")
 
     def write_samples(self) -> None:
         """Writes leaderboard.png: a row of samples per entry, from its run with seed 0 if that has finished.

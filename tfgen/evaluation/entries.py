@@ -13,6 +13,7 @@ from tfgen.errors import UserError, nearest, shown
 from tfgen.evaluation.reconstructions import reconstruction_scores
 from tfgen.evaluation.sample_scores import check_names, sample_metrics
 from tfgen.models import MODELS, build_from_recipe
+from tfgen.optimizers.schedules import spans_all_steps
 from tfgen.recipes.recipe import Recipe, changes_from, default_recipe, load_recipe, recipe_names, rows
 
 UNBOUNDED = 1_000_000  # epochs, more than any time limit allows
@@ -56,24 +57,30 @@ class Budget:
         return cls(amount * MINUTES[unit], "minutes") if unit in MINUTES else cls(amount, unit)
 
     @property
-    def constant_rates(self) -> bool:
-        """Whether learning rates stay constant: under a time limit, the length of a schedule is unknown."""
+    def timed(self) -> bool:
+        """Whether it is a time, after which the number of steps is known only when it has passed."""
         return self.unit in ("minutes", "cpu")
 
-    def flags(self, recipe: Recipe) -> list[str]:
+    def flags(self, recipe: Recipe, constant_rates: bool = False) -> list[str]:
         """Returns the flags of tfgen.run that give a recipe this budget.
+
+        Args:
+            recipe: of the run. Within a time its learning rates are constant where its schedule spans all steps.
+            constant_rates: whether all learning rates stay constant.
 
         Raises:
             UserError: a budget of images, and a recipe whose batch size is measured only when its training begins.
         """
-        if self.constant_rates:
+        constant = constant_rates or (self.timed and spans_all_steps(recipe.schedule))
+        rates = ["--set=schedule=constant"] if constant else []
+        if self.timed:
             limit = "max_minutes" if self.unit == "minutes" else "max_cpu_seconds"
-            return [f"--{limit}={self.amount}", f"--epochs={UNBOUNDED}", "--set=schedule=constant"]
+            return [f"--{limit}={self.amount}", f"--epochs={UNBOUNDED}", *rates]
         if self.unit == "steps":
-            return [f"--steps={max(1, round(self.amount))}"]
+            return [f"--steps={max(1, round(self.amount))}", *rates]
         if isinstance(recipe.batch_size, str):  # "auto"
             raise UserError("a budget of images needs recipes with a fixed batch_size, got auto; give steps or a time")
-        return [f"--steps={max(1, int(self.amount // recipe.batch_size))}"]
+        return [f"--steps={max(1, int(self.amount // recipe.batch_size))}", *rates]
 
     def __str__(self) -> str:
         return f"{self.amount:g} {'CPU seconds' if self.unit == 'cpu' else self.unit}"

@@ -136,7 +136,7 @@ def markdown(
     rows: Sequence[dict[str, Any]],
     outcomes: Sequence[Outcome],
     command: str,
-    constant_rates: bool,
+    rates: str,
     missing: Mapping[str, Sequence[int]] | None = None,
 ) -> str:
     """Returns the table in Markdown, with its command and its protocol.
@@ -145,7 +145,7 @@ def markdown(
         rows: as `summary` returns them.
         outcomes: the runs that the rows summarise.
         command: the command that repeats the board.
-        constant_rates: whether learning rates were constant instead of those of each recipe.
+        rates: what learning rates the runs had.
         missing: entry -> seeds of its runs that are not done; an entry without any run has an empty row.
     """
     missing, own = missing or {}, own_scores(outcomes)
@@ -168,7 +168,7 @@ def markdown(
         )
     lines = [f"| {' | '.join(cells)} |" for cells in ([*columns], *table)]
     lines.insert(1, "|---" * len(columns) + "|")
-    lines += ["", *_of_findings(rows), f"`{command}`", "", _protocol(outcomes, constant_rates), ""]
+    lines += ["", *_of_findings(rows), f"`{command}`", "", _protocol(outcomes, rates), ""]
     lines += _of_missing(missing)
     lines += _of_differences(rows)
     return "\n".join(lines)
@@ -271,7 +271,7 @@ def _digits(value: float, count: int) -> str:
     return f"{value:.0f}" if "e+" in text else text
 
 
-def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
+def _protocol(outcomes: Sequence[Outcome], rates: str) -> str:
     """Returns a sentence on how the numbers were measured."""
     protocols = [score["protocol"] for one in outcomes for score in one.scores.values()]
     if not protocols:
@@ -288,7 +288,7 @@ def _protocol(outcomes: Sequence[Outcome], constant_rates: bool) -> str:
         )
     return (
         f"Steps of each run; mean over the seeds and half of its 95 % interval by Student's t; {found}; learning rates "
-        f"{'constant' if constant_rates else 'as in each recipe'}."
+        f"{rates}."
     )
 
 

@@ -15,6 +15,7 @@ from tfgen.runs.layout import Layout
 from tfgen.storage.atomic import write_text
 from tfgen.storage.tables import load_json
 
+LENGTHS = ("epochs", "steps", "max_minutes", "max_cpu_seconds")  # of a recipe, in whose place the budget is
 STAGES = ("new", "training", "trained", "done")
 
 
@@ -52,8 +53,7 @@ class Record:
     def _from_file(self) -> Record:
         try:
             saved = load_json(self.path)
-            # fields that recipes did not have then have their defaults
-            same = {**saved["wanted"], "recipe": Recipe.from_json(saved["wanted"]["recipe"]).to_json()} == self.wanted
+            same = _settings(saved["wanted"]) == _settings(self.wanted)
             stage = STAGES[STAGES.index(saved.get("stage", "done"))]
             outcome = Outcome(**saved["entry"]) if stage == "done" else None
             if outcome:
@@ -62,6 +62,13 @@ class Record:
             raise UserError(f"{self.path} is damaged ({faults.reason(error)}); remove it to repeat its run") from error
         if not same:
             folder = self.path.parent
+            constant = _has_constant_rates(saved["wanted"])
+            alike = _settings(saved["wanted"], any_rates=True) == _settings(self.wanted, any_rates=True)
+            if alike and constant != _has_constant_rates(self.wanted):
+                raise UserError(
+                    f"the learning rates of {self.path} were {'' if constant else 'not '}constant: "
+                    f"{'give' if constant else 'leave out'} --constant_rates, or choose another --workdir"
+                )
             raise UserError(f"{folder} holds a board of other settings ({self.path.name}); choose another --workdir")
         if stage == "trained" and not Layout(self.workdir).trainer.is_file():
             stage = "training"
@@ -72,3 +79,17 @@ class Record:
         self.stage, self.outcome = stage, outcome
         entry = None if outcome is None else dataclasses.asdict(outcome)
         write_text(self.path, json.dumps({"wanted": self.wanted, "stage": stage, "entry": entry}, indent=1))
+
+
+def _settings(wanted, any_rates=False):
+    """Returns what a run is made by: without what its budget replaces, whatever the recipe says of it now."""
+    recipe = Recipe.from_json(wanted["recipe"]).to_json()  # fields that recipes did not have then have their defaults
+    constant = any_rates or _has_constant_rates(wanted)
+    unused = {*LENGTHS, *(["schedule"] if constant else [])}
+    kept = {name: value for name, value in recipe.items() if name not in unused}
+    return {**wanted, "recipe": kept, "constant_rates": constant}
+
+
+def _has_constant_rates(wanted):
+    """Returns whether learning rates were constant, as all were within a time before there was a choice."""
+    return wanted.get("constant_rates", wanted["budget"]["unit"] in ("minutes", "cpu"))
