@@ -20,7 +20,8 @@ def generator(latent_dim=16):
     x = layers.Dense(7 * 7 * 32, activation="relu")(latent)
     x = layers.Reshape((7, 7, 32))(x)
     x = layers.Conv2DTranspose(16, 4, strides=2, padding="same", activation="relu")(x)
-    return keras.Model(latent, layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh")(x))
+    image = layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh", dtype="float32")(x)
+    return keras.Model(latent, image)
 
 
 def discriminator():
@@ -28,7 +29,7 @@ def discriminator():
     image = keras.Input((28, 28, 1), name="image")
     x = layers.LeakyReLU(0.2)(layers.Conv2D(16, 4, strides=2, padding="same")(image))
     x = layers.LeakyReLU(0.2)(layers.Conv2D(32, 4, strides=2, padding="same")(x))
-    return keras.Model(image, layers.Dense(1)(layers.Flatten()(x)))
+    return keras.Model(image, layers.Dense(1, dtype="float32")(layers.Flatten()(x)))
 
 
 def main(steps):

@@ -1,7 +1,10 @@
 """`tfgen.check`: models that break one promise each fail that one, with a sentence that says why."""
 
 import itertools
+import pathlib
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -258,6 +261,37 @@ def test_options_of_a_recipe_that_others_make_idle_are_left_out():
     assert [finding.passed for finding in found] == [True]
     with pytest.raises(UserError, match="'heads' has no effect with network=dense"):
         check_model("flow_matching", {"network": "dense", "heads": 2}, only=("seed",))
+
+
+REPLICAS = """
+import sys
+sys.path.insert(0, {tests!r})
+from tfgen.machine import startup
+startup.two_devices()
+import test_check
+from tfgen.guarantees import GUARANTEES, check_subject
+one = [guarantee for guarantee in GUARANTEES if guarantee.name == "replicas"]
+from keras import layers
+last = (
+    lambda: None,
+    lambda: layers.Conv2D(1, 3, padding="same", dtype="float32", kernel_initializer="ones"),
+    lambda: layers.Dropout(0.5, dtype="float32"),
+)
+for make in last:
+    build = lambda fields, seed, make=make: test_check.gan(last=make(), seed=seed)
+    subject = test_check.Subject("one", build, test_check.FIELDS, {folder!r})
+    for finding in check_subject(subject, one):
+        print("result", finding.passed, finding.reason)
+"""
+
+
+def test_replicas_of_one_model_after_another(tmp_path):
+    """Models of other sizes in one process; dropout draws other numbers on each replica, which breaks no promise."""
+    script = REPLICAS.format(tests=str(pathlib.Path(__file__).parent), folder=str(tmp_path))
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    found = [line.split(maxsplit=2)[1:] for line in output.splitlines() if line.startswith("result")]
+    assert found[:2] == [["True"], ["True"]]
+    assert found[2][0] == "None" and "draws numbers, on each replica its own" in found[2][1]
 
 
 def test_devices_in_use_stay_as_they_are():

@@ -279,6 +279,17 @@ def test_names_on_a_board_differ(world, tmp_path):
             read_entries([one, "vae", two], "fashion_mnist_mini")
 
 
+@pytest.mark.parametrize("text", [",", " ", ""])
+def test_entries_that_name_none_are_not_all_models(world, tmp_path, text, capsys):
+    assert COMMAND([f"--entries={text}", f"--workdir={tmp_path / 'board'}"]) == 2
+    assert "--entries expects names of models" in capsys.readouterr().err and not world.calls
+
+
+def test_a_change_is_given_once(world):
+    with pytest.raises(UserError, match="width in 'dcgan:width=8:width=9' is given 2 times"):
+        read_entries(["dcgan:width=8:width=9"], "fashion_mnist_mini")
+
+
 def test_a_variant_is_an_entry_with_its_changes(world, tmp_path):
     plain, hinge = read_entries(["gan", "gan:loss=hinge:batch_size=32:mirror=true"], "fashion_mnist_mini")
     assert hinge.flags == ("--model=gan", "--set=loss=hinge", "--batch_size=32", "--mirror=true")

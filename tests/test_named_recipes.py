@@ -98,6 +98,7 @@ def test_list_options_shows_the_recipes_values_and_a_line_on_each(name, capsys):
         if option != "seed":
             value = resolve(builder, recipe.options).get(option, parameter.default)
             assert shown[option].split(maxsplit=1)[1].startswith(spell(value)), shown[option]
+            assert value is parameter.empty or resolve(builder, {option: spell(value)})[option] == value, option
             assert explanations(builder)[option] in shown[option] and shown[option].endswith(")")
 
 

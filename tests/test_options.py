@@ -7,7 +7,9 @@ from typing import Literal
 
 import pytest
 
+from tfgen import augment, objectives, penalties
 from tfgen.errors import UserError
+from tfgen.recipes.conversion import Mismatch, convert, spell
 from tfgen.recipes.options import (
     Options,
     Usage,
@@ -329,3 +331,37 @@ def test_groups_behave_as_the_values_that_they_are():
         sizes.replace(height=1)
     with pytest.raises(dataclasses.FrozenInstanceError):
         sizes.width = 4
+
+
+def test_calls_within_a_call_are_objects_of_the_same_class():
+    penalty = convert("total(r1(1), lecam(weight=0.1))", penalties.Penalty)
+    assert penalty == penalties.total(penalties.r1(1.0), penalties.lecam(0.1))
+    assert spell(penalty) == "total(r1(weight=1.0, every=1), lecam(weight=0.1, decay=0.99))"
+    assert convert(spell(penalty), penalties.Penalty) == penalty
+    chained = convert("chain(mirror(), cutout(0.25))", augment.Augment)
+    assert chained == augment.chain(augment.mirror(), augment.cutout(0.25)) == convert(spell(chained), augment.Augment)
+
+
+@pytest.mark.parametrize(
+    "text", ["total()", "total(3)", "total(mirror())", "total(__import__('os'))", "total(open('x'), r1(1))", "total(r)"]
+)
+def test_calls_of_anything_else_are_refused(text):
+    with pytest.raises(Mismatch):
+        convert(text, penalties.Penalty)
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (penalties.gradient_penalty(3.0), "gradient_penalty(weight=3.0, every=1)"),
+        (penalties.r1_r2(0.5, 4), "r1_r2(weight=0.5, every=4)"),
+        (
+            penalties.total(penalties.r1(1.0), penalties.r2(2.0)),
+            "total(r1(weight=1.0, every=1), r2(weight=2.0, every=1))",
+        ),
+        (objectives.iwae(), "iwae()"),
+        (augment.diff_augment("mirror,cutout"), "chain(mirror(), cutout(fraction=0.5))"),
+    ],
+)
+def test_an_object_is_spelled_as_what_makes_it(value, text):
+    assert spell(value) == text

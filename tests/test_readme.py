@@ -594,7 +594,7 @@ def _():
     assert callable(tfgen.register_model("x")) and callable(tfgen.register_dataset("x"))
     page = (ROOT / "docs" / "your_own_model.md").read_text(encoding="utf-8")
     commands = re.findall(r"-m tfgen\.(\w+) --plugin=my_gan", page)
-    assert {"run", "sample", "evaluate", "report", "leaderboard"} <= set(commands)
+    assert {"run", "check", "sample", "evaluate", "report", "leaderboard"} <= set(commands)
 
 
 held(

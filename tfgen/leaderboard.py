@@ -6,6 +6,7 @@ from typing import Any
 from absl import flags
 
 from tfgen import cli, plugins
+from tfgen.errors import UserError, shown
 from tfgen.machine import startup
 
 COMMAND = cli.Command(
@@ -53,6 +54,11 @@ def main(values: flags.FlagValues) -> None:
     from tfgen.evaluation.entries import split_entries
 
     entries = split_entries(values.entries or "")
+    if values.entries is not None and not entries:
+        raise UserError(
+            f"--entries expects names of models, configs or recipe files, got {shown(values.entries)}; leave it out "
+            "for all models that fit"
+        )
     names = ("seeds", "num", "workdir", "data_dir", "constant_rates")
     options: dict[str, Any] = {name: values[name].value for name in names}
     options["metrics"] = [name.strip() for name in (values.metrics or "").split(",") if name.strip()] or None

@@ -3,7 +3,8 @@
     python -m tfgen.run --model=r3gan
 
 Differences from the paper (`r3gan_paper`): 12 channels at the image's size, one block per size, a tanh at the end of G,
-batches of 32, larger learning rates, a constant weight of the penalties.
+batches of 32, larger learning rates, a constant weight of the penalties. Frechet distance of 2,000 samples, one run
+each: 12.8 after 5 epochs (recall 0.31), 9.5 after 10 (recall 0.36).
 """
 
 import tfgen
@@ -13,7 +14,7 @@ def recipe():
     return tfgen.Recipe(
         model="r3gan",
         batch_size=32,
-        epochs=5,
+        epochs=10,
         schedule={"name": "exponential", "rate": 1.00015},
         options={
             "latent_dim": 64,

@@ -180,8 +180,11 @@ def safe(name: str) -> str:
 def _resolve(text: str, dataset: str) -> Entry:
     """Returns the entry of a text such as "dcgan:loss=hinge:width=32", a recipe and its changes."""
     base, *changes = re.split(r":(?=[A-Za-z_]\w*=)", text)
-    entry, given = _unchanged(base, dataset), dict(change.split("=", 1) for change in changes)
-    for name in given:
+    entry, pairs = _unchanged(base, dataset), [change.split("=", 1) for change in changes]
+    given = dict(pairs)
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            raise UserError(f"--entries: {name} in {text!r} is given {count} times; give it once")
         if name in OF_THE_BOARD:
             raise UserError(f"--entries: {name} in {text!r} is the same for all entries of a board; leave it out")
     flags = [f"--{name}={value}" if _has_flag(name) else f"--set={name}={value}" for name, value in given.items()]

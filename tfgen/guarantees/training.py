@@ -116,8 +116,16 @@ def trains_on_replicas(subject: Subject) -> None:
     devices = tf.config.list_logical_devices("CPU")
     if len(devices) < 2:
         raise LeftOut("it needs two devices: python -m tfgen.check makes them")
+    networks = subject.new().networks.values()
+    layers = [layer for network in networks for layer in network._flatten_layers()]
+    drawing = [layer.name for layer in layers if getattr(layer, "_seed_generators", ())]
+    if drawing:
+        raise LeftOut(f"the layer {drawing[0]} draws numbers, on each replica its own, as dropout does")
     start, one = _trained(subject, None)
-    _, two = _trained(subject, tf.distribute.MirroredStrategy([device.name for device in devices[:2]]))
+    # without collective operations, whose keys the strategies of one process share
+    reduction = tf.distribute.ReductionToOneDevice()
+    strategy = tf.distribute.MirroredStrategy([device.name for device in devices[:2]], reduction)
+    _, two = _trained(subject, strategy)
     moved = np.linalg.norm(one - start)
     require(moved > 0.0, "SGD changes no weight")
     off = np.linalg.norm(two - one) / moved

@@ -12,6 +12,7 @@ Arguments are literals, parsed and never evaluated.
 """
 
 import ast
+import dataclasses
 import inspect
 import re
 import sys
@@ -215,7 +216,8 @@ def _object(value: Any, cls: type, modules: Modules) -> Any:
         if positional is not None:
             raise UserError(f"{name!r} takes no arguments, got {shown(value)}; write {name}")
         return found
-    positional = positional or []
+    positional = [_nested(item, cls, modules) for item in positional or ()]
+    named = {key: _nested(item, cls, modules) for key, item in named.items()}
     try:
         # first: its error has the same words in every version of Python, that of the call has not
         inspect.signature(found).bind(*positional, **named)
@@ -233,14 +235,24 @@ def _plain_signature(function):
     return signature.replace(parameters=bare, return_annotation=signature.empty)
 
 
+class _Call(str):
+    """The text of a call among the arguments of another one: total(r1(1.0), lecam())."""
+
+
+def _nested(value: Any, cls: type, modules: Modules) -> Any:
+    return _object(str(value), cls, modules) if isinstance(value, _Call) else value
+
+
 def _argument(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call):
+        return _Call(ast.unparse(node))
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 def _parse_call(text: str) -> tuple[str, list | None, dict[str, Any]]:
     """Returns (name, positional values or None, named values) of "name" or "name(literal, key=literal)".
 
-    A word among the arguments is a text: quotes are lost in a shell.
+    A word among the arguments is a text, as quotes are lost in a shell; a call is a `_Call`.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -287,10 +299,17 @@ def _makes(value: Any, cls: type, module: types.ModuleType, own: types.ModuleTyp
 
 
 def _returned(function: types.FunctionType) -> Any:
-    """Returns the return annotation as a type, or the last part of its text where that cannot be resolved."""
+    """Returns the return annotation as a type, or the last part of its text where that cannot be resolved.
+
+    A function that returns `X | None`, as the sum of nothing is none, makes an X.
+    """
     returns = inspect.signature(function).return_annotation
+    if _is_union(typing.get_origin(returns)):
+        some = [one for one in typing.get_args(returns) if one is not types.NoneType]
+        return some[0] if len(some) == 1 else returns
     if not isinstance(returns, str):
         return returns
+    returns = returns.removesuffix(" | None")
     return vars(sys.modules[function.__module__]).get(returns, returns.split(".")[-1])
 
 
@@ -324,10 +343,59 @@ def spell(value: Any) -> str:
         return ",".join(spell(item) for item in value) or "()"
     if isinstance(value, (str, int, float)):
         return str(value)
-    choices = _choices(type(value))
-    for name, choice in choices.items():
-        if choice is value:
+    makers = _makers(value)
+    for name, maker in makers.items():
+        if maker is value:
             return name
+    calls = (_as_made_by(name, maker, value) for name, maker in makers.items())
+    return next((call for call in calls if call is not None), repr(value))
+
+
+def _makers(value: Any) -> dict[str, Any]:
+    """Returns name -> instance or factory of everything public that may be, or may return, the object `value`.
+
+    A factory of its own class comes first, one that takes any number of objects last.
+    """
+    found: dict[str, Any] = {}
+    for cls in inspect.getmro(type(value))[:-1]:
+        found = {**_choices(cls), **found}
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(value).__name__).lower()
-    is_factory = inspect.isfunction(getattr(domains.home_of(type(value)), snake, None))
-    return re.sub(r"^\w+", snake, repr(value)) if is_factory else repr(value)
+    return dict(sorted(found.items(), key=lambda item: (_is_variadic(item[1]), item[0] != snake, item[0])))
+
+
+def _is_variadic(maker):
+    return inspect.isfunction(maker) and any(
+        p.kind is p.VAR_POSITIONAL for p in inspect.signature(maker).parameters.values()
+    )
+
+
+def _as_made_by(name: str, maker: Any, value: Any) -> str | None:
+    """Returns the call `name(...)` that returns an object equal to `value`, or None where none is found.
+
+    Arguments are looked for among the fields of the object, and of the objects that it is made of.
+    """
+    if not inspect.isfunction(maker) or not dataclasses.is_dataclass(value):
+        return None
+    known: dict[str, Any] = {}
+    fields = _fields_of(value)
+    for part in (value, *next((each for each in fields.values() if isinstance(each, tuple)), ())):
+        known = {**_fields_of(part), **known}
+    try:
+        if _is_variadic(maker):
+            (parts,) = fields.values()
+            return f"{name}({', '.join(map(spell, parts))})" if maker(*parts) == value else None
+        arguments = {p: known[p] for p in inspect.signature(maker).parameters if p in known}
+        if maker(**arguments) != value:
+            return None
+    except Exception:  # any function may refuse what it was not made for
+        return None
+    return f"{name}({', '.join(f'{key}={_spelled(one)}' for key, one in arguments.items())})"
+
+
+def _fields_of(value):
+    kept = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    return {field.name: getattr(value, field.name) for field in kept if field.init}
+
+
+def _spelled(value):
+    return spell(value) if dataclasses.is_dataclass(value) else repr(value)
