@@ -309,6 +309,17 @@ def test_one_expression_its_target_and_what_it_comes_to_without_one(space):
         latent.arithmetic(space, expression="dark left - light left + light right", num=6, trials=1)
 
 
+def test_what_should_come_out_has_examples_too(space, monkeypatch):
+    rows, goal = vectors.Pool.rows, expressions.concept("dark right", NAMES, 2)
+    monkeypatch.setattr(
+        vectors.Pool, "rows", lambda self, term, real=False: rows(self, term, real=real)[: None if term != goal else 0]
+    )
+    with pytest.raises(
+        UserError, match=r"^left \+ left: 0 of 600 pictures of \w+ clearly show 'dark right', and 3 are"
+    ):
+        latent.arithmetic(space, expression="left + left", target="dark right", num=600, trials=1)
+
+
 def test_arithmetic_needs_labels():
     with pytest.raises(UserError, match="halves has no labels"):
         latent.arithmetic(latent.Space(model_of_halves(), source_of_halves(labelled=False)))

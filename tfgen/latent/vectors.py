@@ -64,7 +64,7 @@ def arithmetic(
     wanted = _wanted(judge, expression, target)
     pool = Pool(space, judge, num, codes, seed)
     if expression is not None:
-        pool.check(wanted[0][0], expression)
+        pool.check(*wanted[0], expression)
     possible = [(found, goal) for found, goal in wanted if pool.has(found, goal)]
     if not possible:
         raise UserError(
@@ -81,6 +81,10 @@ def arithmetic(
     if not expression:
         settings |= {"pairs": len(possible), "pairs_without_examples": len(wanted) - len(possible)}
     return Exploration("arithmetic", _picture(results, codes), values, lines, settings)
+
+
+def _needed(found: Sequence[Term], goal: Concept) -> list[Concept]:
+    return [term for _, term in found] + ([] if goal == Concept() else [goal])
 
 
 def _wanted(judge: Judge, expression: str | None, target: str | None) -> list[tuple[Sequence[Term], Concept]]:
@@ -155,18 +159,21 @@ class Pool:
 
     def has(self, found: Sequence[Term], goal: Concept) -> bool:
         """Whether there are enough pictures of every term, and of the goal if there is one."""
-        needed = [term for _, term in found] + ([] if goal == Concept() else [goal])
-        return all(min(len(self.rows(c)), len(self.rows(c, real=True))) >= self.codes for c in needed)
+        return all(count >= self.codes for term in _needed(found, goal) for count in self.counts(term).values())
 
-    def check(self, found: Sequence[Term], expression: str) -> None:
-        """Raises UserError if a term has too few pictures."""
-        for _, term in found:
-            for number, of in ((len(self.rows(term)), "pictures"), (len(self.rows(term, real=True)), "real images")):
+    def counts(self, term: Concept) -> dict[str, int]:
+        """Returns how many pictures of the model, and how many real images, show a concept clearly."""
+        made = f"{len(self.latents)} pictures of {self.space.model.name}"
+        return {made: len(self.rows(term)), "the real images": len(self.rows(term, real=True))}
+
+    def check(self, found: Sequence[Term], goal: Concept, expression: str) -> None:
+        """Raises UserError if a term, or what should come out, has too few pictures."""
+        for term in _needed(found, goal):
+            for of, number in self.counts(term).items():
                 if number < self.codes:
                     raise UserError(
-                        f"{expression}: {number} of {len(self.latents)} {of} of {self.space.model.name} clearly show "
-                        f"{term.text(self.judge.names)!r}, and {self.codes} are needed: give a larger num, or train "
-                        "longer"
+                        f"{expression}: {number} of {of} clearly show {term.text(self.judge.names)!r}, and "
+                        f"{self.codes} are needed: give a larger num, or train longer"
                     )
 
     def results(self, trials: Sequence[tuple[Sequence[Term], Concept]]) -> Results:
