@@ -248,7 +248,7 @@ def test_what_a_model_cannot_say_is_left_out():
 @pytest.mark.parametrize("flag", ["images", "dataset"])
 def test_what_a_model_lacks_is_said_before_what_its_data_lack(flag, tmp_path, monkeypatch):
     """A conditional GAN would take no pictures either, but with a data set it could say no more."""
-    run = types.types.SimpleNamespace(model=tfgen.build_model("cgan", (16, 16, 1), 3, width=2, latent_dim=2))
+    run = types.SimpleNamespace(model=tfgen.build_model("cgan", (16, 16, 1), 3, width=2, latent_dim=2))
     monkeypatch.setattr(encoding, "load_run", lambda folder: run)
     with pytest.raises(UserError, match="cgan neither encodes nor has a likelihood: there is nothing to say"):
         encoding.encode_run("run", out=tmp_path / "c.npz", **{flag: "nothing_of_this_name"})
@@ -256,6 +256,6 @@ def test_what_a_model_lacks_is_said_before_what_its_data_lack(flag, tmp_path, mo
 
 def test_pictures_are_no_data_of_a_model_of_points(tmp_path):
     model = tfgen.build_model("realnvp", fields={"point": Field("point", (2,))}, width=4)
-    run = types.types.SimpleNamespace(model=model)
+    run = types.SimpleNamespace(model=model)
     with pytest.raises(UserError, match="--images has pictures, and realnvp is a model of points: give --dataset"):
         encoding._given(run, tmp_path, None, None, "test", None)

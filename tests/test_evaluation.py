@@ -594,6 +594,26 @@ def test_labels_of_other_classes_are_left_out(source, extractor, names, told):
     assert notes == expected
 
 
+@pytest.mark.parametrize("asked", [{"metrics": ("fd", "label_agreement")}, {"metrics": ("fd",), "cas": True}])
+def test_a_score_that_needs_unknown_classes_and_is_asked_for_says_so(source, extractor, asked):
+    import tfgen
+
+    model = tfgen.build_model("cgan", image_shape=SHAPE, num_classes=4, network="dense", latent_dim=2)
+    model.class_names = list("abcd")
+    with pytest.raises(UserError, match="needs labels of samples: the class 'd' is none of a, b, c, x"):
+        quick(model, dataclasses.replace(source, class_names=list("abcx")), **asked)
+
+
+def test_names_of_classes_differ_in_more_than_case():
+    from tfgen.data.numbering import numbered
+
+    np.testing.assert_array_equal(numbered(np.array([1, 0, 1]), ["Cat", "dog "], ["dog", "cat"]), [0, 1, 0])
+    np.testing.assert_array_equal(numbered(np.array([0, 1]), ["cat", "Cat"], ["x", "Cat", "cat"]), [2, 1])
+    with pytest.raises(UserError, match="the class 'CAT' is none of cat, Cat"):
+        numbered(np.array([0]), ["CAT"], ["cat", "Cat"])
+    np.testing.assert_array_equal(numbered(np.array([1]), ["unknown", "cat"], ["cat"]), [0])  # no such label is there
+
+
 def test_classes_are_known_by_name_in_any_order(source, monkeypatch):
     """The same pictures whose classes have other numbers give the same scores, of samples and of the model itself."""
     import tfgen

@@ -17,11 +17,12 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 import tfgen
 from tfgen import latent, priors
+from tfgen.data.arrays import finish
 from tfgen.data.source import Arrays, Field, Source
 from tfgen.errors import UserError
 from tfgen.extractors.base import Extractor, compiled
 from tfgen.families.variational.autoencoder import Autoencoder
-from tfgen.latent import directing, exploring, expressions, vectors
+from tfgen.latent import directing, exploring, expressions, projection, vectors
 from tfgen.latent.__main__ import COMMAND
 from tfgen.latent.discriminant import Discriminant
 from tfgen.latent.expressions import Concept
@@ -325,6 +326,28 @@ def test_arithmetic_needs_labels():
         latent.arithmetic(latent.Space(model_of_halves(), source_of_halves(labelled=False)))
     with pytest.raises(UserError, match="real images are needed"):
         latent.arithmetic(latent.Space(model_of_halves()))
+
+
+def test_conditions_from_the_data_have_the_models_numbers_of_classes():
+    """The same pictures, whose classes have other numbers, under the same names."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1)).astype(np.uint8)
+    labels, order = np.arange(40) % 3, np.array([2, 0, 1])
+    model = tfgen.build_model("cvae", (16, 16, 1), 3, width=4, latent_dim=2)
+    model.class_names = ["a", "b", "c"]
+    found = []
+    for numbers, names in ((np.arange(3), "abc"), (order, "bca")):
+        arrays = {
+            f"{key}_{split}": value
+            for split in ("train", "valid", "test")
+            for key, value in (("x", images), ("y", numbers[labels]))
+        }
+        space = latent.Space(model, finish({**arrays, "class_names": list(names)}, "three"))
+        codes, given = space.known(20)
+        _, projected = projection._pictures(space, None, 10)
+        found.append([codes, given["label"], projected["label"]])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert space.as_own_classes(np.array([0, 1, 2])).tolist() == [1, 2, 0]
 
 
 # Projection.

@@ -415,6 +415,50 @@ def test_runs_of_other_rates_are_of_another_board(world, tmp_path, capsys):
     assert len(world.calls) == calls
 
 
+@pytest.mark.parametrize(
+    "budget, limit, refused",
+    [
+        ("30steps", {"max_minutes": 0.01}, "max_minutes=0.01"),
+        ("640images", {"max_cpu_seconds": 5}, "max_cpu_seconds=5.0"),
+        ("60cpu", {"max_minutes": 1.0}, "max_minutes=1.0"),
+        ("1m", {"max_cpu_seconds": 5}, "max_cpu_seconds=5.0"),
+        ("1m", {"max_minutes": 0.01}, None),  # the budget takes its place
+        ("60cpu", {"max_cpu_seconds": 5}, None),
+    ],
+)
+def test_a_recipe_has_no_limit_of_its_own(budget, limit, refused):
+    recipe = Recipe("gan", batch_size=64, **limit)
+    if refused is None:
+        assert sum(flag.startswith("--max_") for flag in Budget.parse(budget).flags(recipe)) == 1
+    else:
+        with pytest.raises(UserError, match=f"the recipe of gan has {refused}, and the budget is the same for all"):
+            Budget.parse(budget).flags(recipe)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda entry: entry.update(replicates=None),
+        lambda entry: entry.update(replicates=[]),
+        lambda entry: entry["scores"]["fd"].update(value="x"),
+        lambda entry: entry["scores"]["fd"].update(low="x"),
+        lambda entry: entry.update(floors={"x": {"fd": "a"}}),
+        lambda entry: entry.update(status="foo"),
+        lambda entry: entry.update(findings="abc"),
+    ],
+)
+def test_a_damaged_outcome_is_one_sentence(world, tmp_path, change, capsys):
+    board(tmp_path)
+    path = tmp_path / "board" / "gan-0.json"
+    record = json.loads(path.read_text())
+    change(record["entry"])
+    path.write_text(json.dumps(record))
+    capsys.readouterr()
+    assert board(tmp_path) == 2
+    error = capsys.readouterr().err
+    assert "gan-0.json is damaged" in error and "remove it to repeat its run" in error and "Traceback" not in error
+
+
 def test_a_budget_of_images_needs_a_batch_size():
     with pytest.raises(UserError, match="needs recipes with a fixed batch_size, got auto"):
         Budget.parse("1e6images").flags(Recipe("gan", batch_size="auto"))

@@ -246,6 +246,14 @@ def test_pictures_of_a_folder_are_translated_under_their_names(run, tmp_path, ca
     assert "skipped 1 of 5 files: c.png" in capsys.readouterr().out
     assert opened(out / "a.png").shape[:2] == (8, 8)
     arrays = npz.read(translate_run(run, folder, tmp_path / "out.npz"))
+    # a picture that ends in .png keeps its name, whatever stands before it in the alphabet
+    written = {"a.jpg": "a.png.png.png", "a.png": "a.png", "a.png.png": "a.png.png", "deep/b.bmp": "deep/b.png"}
+    for name, image in zip(arrays["names"].tolist(), arrays["images"], strict=True):
+        np.testing.assert_array_equal(opened(out / written[name]).reshape(image.shape), image)
+    before = (folder / "a.png").read_bytes()
+    with pytest.raises(UserError, match="would replace the pictures of --images"):
+        translate_run(run, folder / "a.jpg", folder)
+    assert (folder / "a.png").read_bytes() == before
     assert arrays["images"].shape == (4, 8, 8, 1)
     assert arrays["names"].tolist() == ["a.jpg", "a.png", "a.png.png", "deep/b.bmp"]
     one = translate_run(run, folder / "a.png", tmp_path / "one.png")

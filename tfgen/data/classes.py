@@ -49,13 +49,13 @@ def _words(text, names, asked):
         raise UserError(f"{asked} expects class numbers or names, got {text!r:.60}{_QUOTED}") from None
     if text not in names or len(words) == 1:
         return [text] if text in names else words
-    if all(_found(word, names) for word in words):
+    if all(numbers_called(word, names) for word in words):
         raise UserError(f'{asked}: {text!r} is one class, and its parts are others: give "{text}" in double quotes')
     return [text]
 
 
 def _number(word, names, asked):
-    found = _found(word, names or ())
+    found = numbers_called(word, names or ())
     if len(found) == 1:
         return found[0]
     if found:
@@ -72,7 +72,7 @@ def _number(word, names, asked):
     raise UserError(f"{asked} expects one of the classes' names, got {word!r:.60}{close}{_hint(names)}")
 
 
-def _found(word, names):
+def numbers_called(word: str, names: Sequence[str]) -> list[int]:
     """Returns the numbers of the classes called `word`: exactly, else but for blanks around it, else in any case."""
     for form in (str, str.strip, _folded):
         found = [number for number, name in enumerate(names) if form(name) == form(word)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfgen.data.classes import numbers_called
 from tfgen.data.source import Source
 from tfgen.data.views import viewed
 from tfgen.errors import UserError
@@ -13,7 +14,7 @@ from tfgen.errors import UserError
 def numbered(labels: np.ndarray, names: Sequence[str] | None, others: Sequence[str] | None) -> np.ndarray:
     """Returns the labels, int64 [N], as numbers of the same classes among `others`.
 
-    They stay as they are where names are unknown, or the same.
+    They stay as they are where names are unknown, or the same. The case of letters counts as in `class_numbers`.
 
     Args:
         labels: int64 [N], numbers of `names`.
@@ -25,11 +26,13 @@ def numbered(labels: np.ndarray, names: Sequence[str] | None, others: Sequence[s
     """
     if not names or not others or list(names) == list(others):
         return labels
-    places = {name: place for place, name in enumerate(others)}
-    lacking = [name for name in (names[number] for number in np.unique(labels)) if name not in places]
-    if lacking:
-        raise UserError(f"the class {lacking[0]!r} is none of {', '.join(others):.200}")
-    return np.array([places.get(name, -1) for name in names], np.int64)[labels]
+    places = np.full(len(names), -1)
+    for number in np.unique(labels):
+        called = numbers_called(names[number], others)
+        if len(called) != 1:
+            raise UserError(f"the class {names[number]!r} is none of {', '.join(others):.200}")
+        places[number] = called[0]
+    return places[labels]
 
 
 def in_classes_of(source: Source, names: Sequence[str] | None) -> Source:

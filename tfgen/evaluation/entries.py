@@ -69,12 +69,19 @@ class Budget:
             constant_rates: whether all learning rates stay constant.
 
         Raises:
-            UserError: a budget of images, and a recipe whose batch size is measured only when its training begins.
+            UserError: the recipe has a limit of its own; a budget of images, and a recipe whose batch size is measured
+                only when its training begins.
         """
+        limit = {"minutes": "max_minutes", "cpu": "max_cpu_seconds"}.get(self.unit)
+        for name in ("max_minutes", "max_cpu_seconds"):
+            if name != limit and getattr(recipe, name) is not None:
+                raise UserError(
+                    f"the recipe of {recipe.model} has {name}={getattr(recipe, name)}, and the budget is the same for "
+                    "all entries of a board: leave it out of the recipe"
+                )
         constant = constant_rates or (self.timed and spans_all_steps(recipe.schedule))
         rates = ["--set=schedule=constant"] if constant else []
-        if self.timed:
-            limit = "max_minutes" if self.unit == "minutes" else "max_cpu_seconds"
+        if limit is not None:
             return [f"--{limit}={self.amount}", f"--epochs={UNBOUNDED}", *rates]
         if self.unit == "steps":
             return [f"--steps={max(1, round(self.amount))}", *rates]

@@ -24,6 +24,7 @@ COLUMNS = (
     *("smallest_class", "authenticity"),
 )
 UNSHOWN = ("fd_infinity", "fd_train", "inception_score")  # of all models: the others say the same more surely
+STATUSES = ("done", "diverged")  # of a run
 WITHIN = "≈"  # marks a difference within its error
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfgen import faults
 from tfgen.errors import UserError
-from tfgen.evaluation.ranking import Outcome, floors, summary
+from tfgen.evaluation.ranking import STATUSES, Outcome, markdown, summary
 from tfgen.recipes.recipe import Recipe
 from tfgen.runs.layout import Layout
 from tfgen.storage.atomic import write_text
@@ -57,7 +57,7 @@ class Record:
             stage = STAGES[STAGES.index(saved.get("stage", "done"))]
             outcome = Outcome(**saved["entry"]) if stage == "done" else None
             if outcome:
-                summary([outcome]), floors([outcome])  # its scores are read before hours of training
+                _check(outcome)
         except faults.TEXT as error:
             raise UserError(f"{self.path} is damaged ({faults.reason(error)}); remove it to repeat its run") from error
         if not same:
@@ -79,6 +79,14 @@ class Record:
         self.stage, self.outcome = stage, outcome
         entry = None if outcome is None else dataclasses.asdict(outcome)
         write_text(self.path, json.dumps({"wanted": self.wanted, "stage": stage, "entry": entry}, indent=1))
+
+
+def _check(outcome):
+    """Makes a table of the outcome beside itself, before hours of training; raises anything where it is damaged."""
+    if outcome.status not in STATUSES or not isinstance(outcome.findings, list):
+        raise ValueError(f"status is {outcome.status!r}, findings are {outcome.findings!r:.40}")
+    both = [outcome, dataclasses.replace(outcome, model=f"{outcome.model} again")]
+    markdown(summary(both), both, "", "")
 
 
 def _settings(wanted, any_rates=False):

@@ -214,7 +214,8 @@ FAMILIES = (
     Family(conditional, ("fd_per_class",), labels=True),
 )
 SAMPLE_METRICS = tuple(name for family in FAMILIES for name in family.gives)
-BY_SETTING = {"classification_accuracy_score": "cas", "ais_nll": "ais", "bdmc_gap": "ais"}  # beside any metrics
+CAS = "classification_accuracy_score"
+BY_SETTING = {CAS: "cas", "ais_nll": "ais", "bdmc_gap": "ais"}  # beside any metrics
 
 
 def sample_metrics(source: Source) -> tuple[str, ...]:

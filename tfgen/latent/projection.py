@@ -218,7 +218,7 @@ def _pictures(space, given, num):
     if given is None:
         rows = np.random.default_rng(0).permutation(len(space.held_out))[:num]
         batch = space.held_out.gather(rows)
-        return batch[space.model.data_field], {name: batch[name] for name in space.model.coding_conditions}
+        return batch[space.model.data_field], space.conditions_of(batch)
     if isinstance(given, (str, os.PathLike)):
         given = _read(given, num, space.model.data_shape)
     unknown = [name for name in space.model.coding_conditions if name not in space.given]

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfgen import samplers
+from tfgen.data.numbering import numbered
 from tfgen.data.source import Examples, Source
 from tfgen.domains import Seed, check
 from tfgen.errors import UserError
@@ -145,8 +146,7 @@ class Space:
 
     def codes_of(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         """Returns the codes float32 [N, dim] of a batch, field name -> array [N, ...]."""
-        conditions = {name: batch[name] for name in self.model.coding_conditions}
-        codes = self.model.encode(batch[self.model.data_field], conditions=conditions)
+        codes = self.model.encode(batch[self.model.data_field], conditions=self.conditions_of(batch))
         return np.asarray(next(iter(codes.values())), np.float32)
 
     @property
@@ -167,7 +167,11 @@ class Space:
         model, label = self.model, self.label_field
         classes = {label} if label and model.num_classes else set()
         examples = None if {*model.coding_conditions} <= {*self.given, *classes} else self.held_out
-        return model.conditions_for(count, self.given, examples, start, samplers.latent())
+        found = model.conditions_for(count, self.given, examples, start, samplers.latent())
+        # labels of examples have the numbers of the data, others those of the model
+        if label is None or label in self.given or model.cycles_classes(self.given, examples, samplers.latent()):
+            return found
+        return found | {label: self.as_own_classes(found[label])}
 
     def decode(self, latents: np.ndarray, conditions: dict[str, np.ndarray] | None = None) -> np.ndarray:
         """Returns images uint8 [N, H, W, C] of latents [N, dim], as samples are stored.
@@ -193,7 +197,28 @@ class Space:
         train = self.source.splits["train"]
         rows = np.random.default_rng(seed).permutation(len(train))[:count]
         batch = train.gather(rows)
-        return self.codes(train, rows), {name: batch[name] for name in self.model.coding_conditions}
+        return self.codes(train, rows), self.conditions_of(batch)
+
+    def conditions_of(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns the conditions of examples of the data set, with the model's numbers of classes.
+
+        Args:
+            batch: field name -> array [N, ...].
+
+        Raises:
+            UserError: a class of the data is none of the model's.
+        """
+        given = {name: batch[name] for name in self.model.coding_conditions}
+        label = self.label_field
+        return given | {label: self.as_own_classes(given[label])} if label else given
+
+    def as_own_classes(self, labels: np.ndarray) -> np.ndarray:
+        """Returns labels int64 [N] of the data set as the numbers that the model gives the same classes.
+
+        Raises:
+            UserError: a class is none of the model's.
+        """
+        return numbered(labels, self.source.class_names, self.model.class_names)
 
 
 def repeated(conditions: dict[str, np.ndarray], times: int) -> dict[str, np.ndarray]:

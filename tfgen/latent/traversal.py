@@ -51,7 +51,7 @@ def traverse(space: Space, *, dimensions: int = 10, steps: int = 9, seed: int = 
     lines = [f"{names[d]}: pixels change by {effects[d]:.4f} on average" for d in order]
     if space.encodes and space.missing is None:
         batch = space.held_out.gather(np.arange(min(ENCODED, len(space.held_out))))
-        conditions = {name: batch[name] for name in space.model.coding_conditions}
+        conditions = space.conditions_of(batch)
         active = metrics.active_units(space.model, batch[space.model.data_field], conditions=conditions)
         values |= {"activity": active.variances, "active": int(active)}
         lines.append(f"{values['active']} of {space.dim} dimensions are active")

@@ -212,8 +212,10 @@ class Pool:
         given = {name: values[picked[:, -1, 0]] for name, values in self.conditions.items()}
         label = self.space.label_field
         if label is not None:
-            own = given[label]
-            given[label] = np.asarray([own[i] if g.label is None else g.label for i, g in enumerate(goals)], np.int64)
+            known = np.array([-1 if goal.label is None else goal.label for goal in goals], np.int64)
+            stated = known >= 0
+            given[label] = given[label].copy()
+            given[label][stated] = self.space.as_own_classes(known[stated])
         return given
 
     def chance(self, goals: Sequence[Concept]) -> dict[str, float]:

@@ -61,7 +61,7 @@ def translate_run(
     hole = None if covering is None else _hole(covering, shape)
     parts = read_pictures(given, names, shape)
     write = {".npz": _write_array, ".png": _write_sheet}.get(writers.kind(out), _write_files)
-    write(out, _translations(model, parts, reverse, hole, seed))
+    write(out, names, _translations(model, parts, reverse, hole, seed))
     return out
 
 
@@ -95,32 +95,44 @@ def _check(out, names, read):
     if not kind:
         writers.check_folder(out)
     here = pathlib.Path(os.path.realpath(out))
-    written = {here, *(here / f"{os.path.splitext(name)[0]}.png" for name in names)}
+    written = {here, *(here / name for name in _names_written(names).values())}
     for flag, path in read.items():
         there = pathlib.Path(os.path.realpath(path))
-        if there in written or (path.is_dir() and there.is_relative_to(here)):
+        # another picture of the folder in which the one that is translated lies
+        beside = flag == "--images" and there.parent == here and any(one.is_file() for one in written)
+        if there in written or beside or (path.is_dir() and there.is_relative_to(here)):
             raise UserError(f"--out={out} would replace the pictures of {flag}: give another path")
     check_output(out, folder=not kind)
 
 
-def _write_files(out, pairs):
-    written = set()
-    for names, _, made in pairs:
-        for name, image in zip(names, made, strict=True):
+def _names_written(names):
+    """Returns name of a picture -> name of its translation, which ends in .png; those that do already keep theirs."""
+    found = {name: name for name in names if name.endswith(".png")}
+    written = set(found)
+    for name in names:
+        if name not in found:
             path = f"{os.path.splitext(name)[0]}.png"
-            while path in written:  # of a.jpg and a.png, say
+            while path in written:  # of a.jpg beside a.png, say
                 path = f"{path}.png"
+            found[name] = path
             written.add(path)
-            pictures.save_png(out / path, image)
+    return found
 
 
-def _write_array(out, pairs):
+def _write_files(out, names, pairs):
+    written = _names_written(names)
+    for given, _, made in pairs:
+        for name, image in zip(given, made, strict=True):
+            pictures.save_png(out / written.get(name, name), image)  # those of an array have names of their own
+
+
+def _write_array(out, _, pairs):
     names, _, made = zip(*pairs, strict=True)
     with replacing(out) as partial, open(partial, "wb") as file:
         np.savez_compressed(file, images=np.concatenate(made), names=np.concatenate(names))
 
 
-def _write_sheet(out, pairs):
+def _write_sheet(out, _, pairs):
     _, sources, made = zip(*pairs, strict=True)
     sources, made = np.concatenate(sources), np.concatenate(made)
     single = made[0] if len(made) == 1 else enlarged(stacked((sources, made), COLUMNS), made.shape[1:])
