@@ -96,12 +96,14 @@ def _check(out, names, read):
         writers.check_folder(out)
     here = pathlib.Path(os.path.realpath(out))
     written = {here, *(here / name for name in _names_written(names).values())}
-    for flag, path in read.items():
-        there = pathlib.Path(os.path.realpath(path))
-        # another picture of the folder in which the one that is translated lies
-        beside = flag == "--images" and there.parent == here and any(one.is_file() for one in written)
-        if there in written or beside or (path.is_dir() and there.is_relative_to(here)):
-            raise UserError(f"--out={out} would replace the pictures of {flag}: give another path")
+    places = {flag: pathlib.Path(os.path.realpath(path)) for flag, path in read.items()}
+    replaced = [
+        f for f, there in places.items() if there in written or (read[f].is_dir() and there.is_relative_to(here))
+    ]
+    if places["--images"].parent == here and any(path.is_file() for path in written):
+        replaced.append("--images")  # others in the folder of the one that is translated
+    if replaced:
+        raise UserError(f"--out={out} would replace the pictures of {replaced[0]}: give another path")
     check_output(out, folder=not kind)
 
 
