@@ -126,7 +126,7 @@ CARDS = (
             "latent dim": "128",
             "prior": "normal",
             "loss": "wasserstein",
-            "penalty": "Interpolated(weight=10.0, every=1)",
+            "penalty": "gradient_penalty(weight=10.0, every=1)",
             "value range": "-1 to 1",
             "initialisation": "U(-0.03464, 0.03464)",
             "optimizer": "Adam 0.0001, beta_1 0, beta_2 0.9",
