@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from tfgen import interpolants
 from tfgen.errors import UserError
-from tfgen.recipes.conversion import convert, spell
+from tfgen.recipes.conversion import convert
+from tfgen.recipes.spelling import spell
 
 ALL = [interpolants.straight(), interpolants.cosine(), interpolants.cosine(0.01), interpolants.linear_betas()]
 TARGETS = ["velocity", "v", "noise", "data"]

@@ -11,9 +11,9 @@ from tfgen import models, run
 from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.evaluation.entries import read_entries
-from tfgen.recipes.conversion import spell
 from tfgen.recipes.options import Options, explanations, option_parameters, resolve, table
 from tfgen.recipes.recipe import default_recipe, load_recipe
+from tfgen.recipes.spelling import spell
 
 NAMES = ["aae", "acgan", "ae", "bigan", "cgan", "dcgan", "gan", "infogan", "projection_gan", "sgan", "vae", "vae_gan"]
 NAMES += ["began", "lsgan", "pacgan", "r3gan", "sagan", "sngan", "wgan"]

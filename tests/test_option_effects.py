@@ -21,7 +21,7 @@ from tfgen.data.source import Field
 from tfgen.errors import UserError
 from tfgen.models import common
 from tfgen.models.common import Adversarial, AdversarialOptimizer, ConvNetwork, adversarial_model, only, seeded
-from tfgen.recipes.conversion import _choices
+from tfgen.recipes.conversion import choices_of
 from tfgen.recipes.options import Options, annotation_of, option_parameters, resolve
 from tfgen.recipes.recipe import Recipe, load_recipe, recipe_names
 
@@ -111,7 +111,7 @@ def another_value(name, option):
     if kind in (int, float):
         return kind(2 * default) if default and kind(2 * default) != default else kind(1) if kind is int else 0.25
     return next(
-        n for n, choice in _choices(kind).items() if (choice if isinstance(choice, kind) else choice()) != default
+        n for n, choice in choices_of(kind).items() if (choice if isinstance(choice, kind) else choice()) != default
     )
 
 

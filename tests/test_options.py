@@ -9,7 +9,7 @@ import pytest
 
 from tfgen import augment, objectives, penalties
 from tfgen.errors import UserError
-from tfgen.recipes.conversion import Mismatch, convert, spell
+from tfgen.recipes.conversion import Mismatch, convert
 from tfgen.recipes.options import (
     Options,
     Usage,
@@ -21,6 +21,7 @@ from tfgen.recipes.options import (
     table,
     without_effect,
 )
+from tfgen.recipes.spelling import spell
 
 
 @dataclasses.dataclass(frozen=True)

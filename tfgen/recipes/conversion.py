@@ -1,4 +1,4 @@
-"""Values of options by type annotation: from plain values and text to the annotated type, and back to text.
+"""Values of options by type annotation: from plain values and text to the annotated type.
 
     int, float, bool, str                 64, 1e-3, true, text
     Literal["none", "static"]             one of the words
@@ -8,13 +8,11 @@
     a class such as priors.Prior          a name from the class's module, or from a plugin's, called where arguments
                                           are given: normal, uniform(-1, 1), bernoulli(binarize='dynamic')
 
-Arguments are literals, parsed and never evaluated.
+Arguments are literals, or calls of such names, parsed and never evaluated. `tfgen.recipes.spelling` is the way back.
 """
 
 import ast
-import dataclasses
 import inspect
-import re
 import sys
 import types
 import typing
@@ -56,7 +54,7 @@ def describe(annotation: Any, names: int = 12, modules: Modules = ()) -> str:
         count = "" if origin is list or arguments[-1] is Ellipsis else f"{len(arguments)} "
         return f"{count}{_plural(describe(arguments[0], names, modules))} separated by commas"
     if _is_object(annotation):
-        found = list(_choices(annotation, modules))
+        found = list(choices_of(annotation, modules))
         shown = ", ".join(found[:names]) + (", ..." if len(found) > names else "")
         article = "an" if annotation.__name__[0] in "AEIOU" else "a"
         return f"{article} {annotation.__name__}" + (f" ({shown})" if shown else "")
@@ -208,7 +206,7 @@ def _object(value: Any, cls: type, modules: Modules) -> Any:
     if not isinstance(value, str) or not value.strip()[:1].isidentifier():
         _refuse()
     name, positional, named = _parse_call(value)
-    choices = _choices(cls, modules)
+    choices = choices_of(cls, modules)
     if name not in choices:
         _refuse(nearest(name, choices))
     found = choices[name]
@@ -272,7 +270,7 @@ def _parse_call(text: str) -> tuple[str, list | None, dict[str, Any]]:
     )
 
 
-def _choices(cls: type, modules: Modules = ()) -> dict[str, Any]:
+def choices_of(cls: type, modules: Modules = ()) -> dict[str, Any]:
     """Returns name -> instance or factory of everything public in the class's module, in `modules` and in plugins."""
     own = domains.home_of(cls)
     found: dict[str, Any] = {}
@@ -333,69 +331,3 @@ def _plain(value: Any) -> Any:
 
 def _plural(words: str) -> str:
     return {"an integer": "integers", "a number": "numbers", "text": "texts"}.get(words, f"items, each {words},")
-
-
-def spell(value: Any) -> str:
-    """Returns a value as the user would type it: hinge, uniform(low=-1.0, high=1.0), 500,500."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return ",".join(spell(item) for item in value) or "()"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    makers = _makers(value)
-    for name, maker in makers.items():
-        if maker is value:
-            return name
-    calls = (_as_made_by(name, maker, value) for name, maker in makers.items())
-    return next((call for call in calls if call is not None), repr(value))
-
-
-def _makers(value: Any) -> dict[str, Any]:
-    """Returns name -> instance or factory of everything public that may be, or may return, the object `value`.
-
-    A factory of its own class comes first, one that takes any number of objects last.
-    """
-    found: dict[str, Any] = {}
-    for cls in inspect.getmro(type(value))[:-1]:
-        found = {**_choices(cls), **found}
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(value).__name__).lower()
-    return dict(sorted(found.items(), key=lambda item: (_is_variadic(item[1]), item[0] != snake, item[0])))
-
-
-def _is_variadic(maker):
-    return inspect.isfunction(maker) and any(
-        p.kind is p.VAR_POSITIONAL for p in inspect.signature(maker).parameters.values()
-    )
-
-
-def _as_made_by(name: str, maker: Any, value: Any) -> str | None:
-    """Returns the call `name(...)` that returns an object equal to `value`, or None where none is found.
-
-    Arguments are looked for among the fields of the object, and of the objects that it is made of.
-    """
-    if not inspect.isfunction(maker) or not dataclasses.is_dataclass(value):
-        return None
-    known: dict[str, Any] = {}
-    fields = _fields_of(value)
-    for part in (value, *next((each for each in fields.values() if isinstance(each, tuple)), ())):
-        known = {**_fields_of(part), **known}
-    try:
-        if _is_variadic(maker):
-            (parts,) = fields.values()
-            return f"{name}({', '.join(map(spell, parts))})" if maker(*parts) == value else None
-        arguments = {p: known[p] for p in inspect.signature(maker).parameters if p in known}
-        if maker(**arguments) != value:
-            return None
-    except Exception:  # any function may refuse what it was not made for
-        return None
-    return f"{name}({', '.join(f'{key}={_spelled(one)}' for key, one in arguments.items())})"
-
-
-def _fields_of(value):
-    kept = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
-    return {field.name: getattr(value, field.name) for field in kept if field.init}
-
-
-def _spelled(value):
-    return spell(value) if dataclasses.is_dataclass(value) else repr(value)

@@ -22,7 +22,8 @@ from typing import Any, ClassVar, NamedTuple, Self, get_type_hints
 
 from tfgen import domains
 from tfgen.errors import UserError, nearest, shown
-from tfgen.recipes.conversion import Mismatch, convert, describe, spell
+from tfgen.recipes.conversion import Mismatch, convert, describe
+from tfgen.recipes.spelling import spell
 
 
 class Usage:

@@ -16,9 +16,9 @@ from typing import Any
 from registry import RegistryError
 from tfgen.errors import UserError
 from tfgen.models import MODELS
-from tfgen.recipes.conversion import spell
 from tfgen.recipes.options import option_parameters, resolve
 from tfgen.recipes.recipe import OPTION, Recipe, compared, default_recipe, recipe_names
+from tfgen.recipes.spelling import spell
 
 LONGEST = 80  # bytes of the data set's name, and of the changes
 

@@ -17,7 +17,7 @@ from tfgen.families.flow import charts, inpainting, probes, rules
 from tfgen.families.flow.pairs import nearest_pairs
 from tfgen.interpolants import Interpolant, Target
 from tfgen.networks.timing import null_condition
-from tfgen.recipes.conversion import spell
+from tfgen.recipes.spelling import spell
 from tfgen.training.charts import Chart
 from tfgen.training.model import GenerativeModel
 from tfgen.training.phases import Phase
