@@ -21,8 +21,8 @@ from benchmarks.fidelity_cards import CARDS, Card
 from tfgen import likelihoods, losses, models, priors
 from tfgen.data.source import Field
 from tfgen.networks.spectral import SpectralNormalization
-from tfgen.recipes.conversion import spell
 from tfgen.recipes.recipe import Recipe, load_recipe
+from tfgen.recipes.spelling import spell
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "fidelity.md"
 SHAPE, CLASSES = (28, 28, 1), 10  # of the default recipes' data
