@@ -26,7 +26,7 @@ from tfgen.evaluation.contest import Contest
 from tfgen.evaluation.pictures import nearest_picture
 from tfgen.evaluation.real import RealData, Side, as_side, chosen
 from tfgen.evaluation.reconstructions import reconstruction_scores
-from tfgen.evaluation.sample_scores import CAPTIONS, CAS, FAMILIES, check_names, sample_metrics
+from tfgen.evaluation.sample_scores import CAPTIONS, check_names, check_needs_no_labels, sample_metrics
 from tfgen.evaluation.samples import CONTROLS, controls, score_samples
 from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.workers import side_of_shards
@@ -304,7 +304,7 @@ def evaluate_model(
             labels = None if labels is None else numbered(labels, model.class_names, source.class_names)
         except UserError as error:
             labels, foreign = None, str(error)
-            check_needs_no_labels(settings, foreign)
+            check_needs_no_labels(settings.metrics, settings.cas, foreign)
         # of two domains, samples are compared with pictures of the one that the model makes
         field = source.fields.get(model.data_field)
         other = model.data_field != "image" and field is not None and field.kind == "image"
@@ -329,14 +329,6 @@ def evaluate_model(
         annealed = lambda: likelihoods.score_annealed(model, held(settings.ais), settings)  # noqa: E731
         evaluation.attempt("the annealed likelihood", annealed, say)
     return evaluation
-
-
-def check_needs_no_labels(settings: Settings, why: str) -> None:
-    """Raises UserError where a score of labels of samples is asked for by name; `why` there are none."""
-    needing = [name for family in FAMILIES if family.labels for name in family.gives]
-    found = [name for name in needing if name in (settings.metrics or ())] + [CAS] * bool(settings.cas)
-    if found:
-        raise UserError(f"{found[0]} needs labels of samples: {why}")
 
 
 def too_few(source: Source, split: str, count: int) -> str | None:

@@ -233,3 +233,11 @@ def check_names(names: Iterable[str] | None, known: Sequence[str] = SAMPLE_METRI
                 )
             close = nearest(name, known) or f"; expected some of {', '.join(known)}"
             raise UserError(f"unknown metric {name!r}{close}")
+
+
+def check_needs_no_labels(names: Iterable[str] | None, cas: bool, why: str) -> None:
+    """Raises UserError where a score that needs labels of samples is asked for by name; `why` there are none."""
+    needing = [name for family in FAMILIES if family.labels for name in family.gives]
+    found = [name for name in names or () if name in needing] + ([CAS] if cas else [])
+    if found:
+        raise UserError(f"{found[0]} needs labels of samples: {why}")
