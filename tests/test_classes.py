@@ -149,6 +149,25 @@ def test_names_come_from_the_data_that_a_model_is_fitted_to():
     assert model.sample(2, label="middle").shape == (2, 16, 16, 1)
 
 
+def test_a_model_refuses_data_whose_classes_have_other_names():
+    labels = np.arange(60) % 3
+    arrays = {"x_train": np.zeros((60, 16, 16, 1), np.uint8), "y_train": labels}
+    model = tfgen.build_model("cgan", image_shape=(16, 16, 1), num_classes=3, network="dense", latent_dim=2)
+    data = {names: finish({**arrays, "class_names": list(names)}, "kinds").splits for names in ("abc", "ABC", "acb")}
+    once = {"batch_size": 8, "steps_per_epoch": 1, "verbose": 0}
+    model.fit(data["abc"]["train"], **once)
+    model.fit(data["ABC"]["train"], **once)
+    model.fit(finish(arrays, "kinds").splits["train"], **once)  # without names
+    for door in (model.fit, model.evaluate):
+        with pytest.raises(tfgen.UserError, match="class 1 of the data is 'c', and 'b' of cgan: .*model.class_names ="):
+            door(data["acb"]["train"])
+    with pytest.raises(tfgen.UserError, match="class 1 of the data is 'c'"):
+        model.fit(data["abc"]["train"], validation_data=data["acb"]["validation"], **once)
+    model.class_names = list("acb")
+    model.fit(data["acb"]["train"], **once)
+    assert model.class_names == list("acb")
+
+
 def test_a_split_gives_exactly_its_own_examples():
     source = tfgen.load_dataset("fashion_mnist_mini")
     whole = source.splits["train"].arrays["image"]

@@ -604,6 +604,19 @@ def test_a_score_that_needs_unknown_classes_and_is_asked_for_says_so(source, ext
         quick(model, dataclasses.replace(source, class_names=list("abcx")), **asked)
 
 
+def test_scores_that_are_asked_for_and_all_missing_are_an_error(source, extractor):
+    """The command then leaves an earlier evaluation.json as it is."""
+    import tfgen
+
+    model = tfgen.build_model("acgan", image_shape=SHAPE, num_classes=4, width=4, depth=2, latent_dim=2)
+    model.class_names = list("abcd")
+    other = dataclasses.replace(source, class_names=list("abcx"))
+    with pytest.raises(UserError, match="scores could not be measured: the class 'x' is none of a, b, c, d"):
+        quick(model, other, metrics=("test_accuracy",))
+    evaluation = quick(model, other, metrics=("fd", "test_accuracy"))
+    assert set(evaluation.scores) == {"fd"} and len(evaluation.details["notes"]) == 2
+
+
 def test_names_of_classes_differ_in_more_than_case():
     from tfgen.data.numbering import numbered
 

@@ -35,6 +35,19 @@ def numbered(labels: np.ndarray, names: Sequence[str] | None, others: Sequence[s
     return places[labels]
 
 
+def check_same_classes(name: str, given: Sequence[str] | None, own: Sequence[str] | None) -> None:
+    """Raises UserError where the classes of data are not called as those of the model `name` with the same numbers.
+
+    Names that are unknown fit all. The case of letters counts as in `class_numbers`.
+    """
+    for number, (theirs, ours) in enumerate(zip(given or (), own or (), strict=False)):
+        if number not in numbers_called(theirs, own or ()):
+            raise UserError(
+                f"class {number} of the data is {theirs!r}, and {ours!r} of {name}: number the data's classes as the "
+                "model's, or give these other names, model.class_names = [...]"
+            )
+
+
 def in_classes_of(source: Source, names: Sequence[str] | None) -> Source:
     """Returns the data with labels that are numbers of the classes `names`; as they are where names are unknown.
 

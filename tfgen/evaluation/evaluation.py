@@ -271,7 +271,8 @@ def evaluate_model(
         (the others as in `evaluate_samples`)
 
     Raises:
-        UserError: as in `evaluate_samples`; there is no such split.
+        UserError: as in `evaluate_samples`; there is no such split, or no score that was asked for by name can be
+            measured.
     """
     check_split(source, settings.split)
     own = reconstruction_scores(model, source)
@@ -328,6 +329,10 @@ def evaluate_model(
         say(f"annealed importance sampling of {settings.ais} examples")
         annealed = lambda: likelihoods.score_annealed(model, held(settings.ais), settings)  # noqa: E731
         evaluation.attempt("the annealed likelihood", annealed, say)
+    notes = evaluation.details.get("notes")
+    if settings.metrics is not None and notes and not evaluation.scores:
+        # nothing that was asked for: earlier scores are not replaced by none
+        raise UserError("; ".join(notes))
     return evaluation
 
 

@@ -12,6 +12,7 @@ from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
 from tfgen.data import from_arrays, pipeline
 from tfgen.data.checks import as_array, check_against, check_form
+from tfgen.data.numbering import check_same_classes
 from tfgen.data.source import KINDS, Arrays, Examples
 from tfgen.data.source import Source as Data
 from tfgen.distribution.replicas import ReplicatedFit
@@ -127,13 +128,15 @@ class Doors(ReplicatedFit, Attributes):
             y: the array of the second field, where `x` is an array.
 
         Raises:
-            UserError: a field is missing, or is not of the declared kind, dtype, range and shape.
+            UserError: a field is missing, is not of the declared kind, dtype, range and shape, or has classes of other
+                names.
         """
         if isinstance(x, Examples):
-            self.needed(x.fields())
+            held = self.needed(x.fields())
             self.as_batch(x.gather(np.arange(1)))
             arrays = x.arrays if isinstance(x, Arrays) else {}
             for name, field in self.fields.items():
+                check_same_classes(self.name, held[name].names, field.names)
                 if field.kind == "label" and name in arrays:
                     check_against(name, arrays[name], field)
             return x
