@@ -17,6 +17,7 @@ from tfgen.sample import COMMAND
 IMAGE = {"image": Field("image", (16, 16, 1))}
 LABELLED = {**IMAGE, "label": Field("label", range=(0, 3))}
 SMALL = {"network": "dense", "latent_dim": 2}
+NAMES = ["T-shirt", "Dress", "Bag"]
 RUNS = {
     "vae": (IMAGE, {**SMALL, "units": [8]}),
     "ae": (IMAGE, {**SMALL, "units": [8]}),
@@ -40,7 +41,7 @@ def runs(tmp_path_factory):
         keras.utils.set_random_seed(0)
         model = tfgen.build_model(name, fields=fields, **options)
         recipe = Recipe(model=name, options=options)
-        save_record(root / name, recipe, fields, class_names=["T-shirt", "Dress", "Bag"])
+        save_record(root / name, recipe, fields, class_names=NAMES)
         save_keras_files(model, root / name / "models")
     return root
 
@@ -90,6 +91,18 @@ def test_labels_are_cycled_and_saved(runs, tmp_path):
         made = arrays(tmp_path / f"{name}.npz")
         assert made["labels"].tolist() == labels and made["labels"].dtype == np.int64
         assert np.array_equal(made["images"], model.sample(5, label=labels))
+
+
+def test_classes_that_the_training_has_left_out_are_named(runs, tmp_path, capsys):
+    save_record(tmp_path / "run", Recipe(model="cgan", options=SMALL, leave_out="bag,0"), LABELLED, class_names=NAMES)
+    save_keras_files(load_once(str(runs / "cgan")).model, tmp_path / "run" / "models")
+    said = {None: "Bag, T-shirt", "dress,bag": "Bag", "dress": None}
+    for label, names in said.items():
+        flags = [f"--label={label}"] if label else []
+        assert COMMAND([f"--run={tmp_path / 'run'}", "--num=3", f"--out={tmp_path / 'a.npz'}", *flags]) == 0
+        remarks = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+        expected = f"the training has left out {names}: what is sampled for it was never learnt"
+        assert remarks == ([expected] if names else [])
 
 
 def test_a_grid_has_one_class_a_column(runs, tmp_path):

@@ -154,12 +154,25 @@ def opened(run: Run, request: Request) -> Draw:
     startup.start_tensorflow()
     model = run.model
     given = with_captions(model, request.caption, model.with_label(label, given))
+    say_left_out(run, model, given)
     sampler = sampler_of(
         model, request.sampler, request.sampling_steps, guidance=request.guidance, temperature=request.temperature
     )
     if request.prior is not None:
         sampler = under_prior(run, request.prior, request.sampler or sampler, given)
     return Draw(model, request, given, condition_examples(run, model, given, sampler), sampler)
+
+
+def say_left_out(run: Run, model: GenerativeModel, given: dict) -> None:
+    """Prints which classes are sampled that the training has left out (`--leave_out`): their label was never seen."""
+    if run.recipe.leave_out is None or model.label_field is None:
+        return
+    gone = class_numbers(run.recipe.leave_out, run.class_names, "leave_out")
+    asked = given.get(model.label_field)
+    unseen = [number for number in gone if asked is None or number in np.asarray(asked)]
+    if unseen:
+        names = ", ".join(run.class_names[number] if run.class_names else str(number) for number in unseen)
+        print(f"the training has left out {names}: what is sampled for it was never learnt", file=sys.stderr)
 
 
 def with_captions(model: GenerativeModel, captions: Sequence[str], given: dict) -> dict:
