@@ -106,3 +106,72 @@ def test_a_folder_that_takes_no_file_is_named(tmp_path, monkeypatch):
     with pytest.raises(UserError) as caught:
         check_output(tmp_path / "new" / "x.png")
     assert str(caught.value) == f"--out: cannot write to {tmp_path}: the file system is read-only"
+
+
+def refused(command, *flags, capsys):
+    assert command(list(flags)) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    return error
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_a_training_has_written_is_spared(name, tmp_path, capsys):
+    command, arguments, out, _ = COMMANDS[name]
+    shutil.copytree(HERE / "dcgan", "run")
+    os.symlink("run", "link")
+    for place in ("run/models", "link/models", "run/checkpoints/deep"):
+        error = refused(command, *arguments, "--run=run", f"--out={place}/{out}", capsys=capsys)
+        assert "of the run" in error and "give another path" in error
+    assert not list(tmp_path.rglob(out)) and not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    "name, flags, out",
+    [
+        ("walk", [], "recipe.gif"),  # its numbers are beside it, in recipe.json
+        ("latent", [], "evaluation.png"),
+        ("evaluate", [], "recipe.json"),
+        ("translate into a folder", [], ""),
+        ("sample of pictures", [], ""),
+    ],
+)
+def test_files_of_a_run_are_spared(name, flags, out, tmp_path, capsys):
+    command, arguments, *_ = COMMANDS[name]
+    shutil.copytree(HERE / "dcgan", "run")
+    (tmp_path / "run" / "evaluation.json").write_text("{}")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    error = refused(command, *arguments, *flags, "--run=run", f"--out=run/{out}", capsys=capsys)
+    assert "of the run" in error or "is the folder of a run" in error
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "name, flags, out, flag",
+    [
+        ("encode", ["--images=a.npz"], "a.npz", "--images"),
+        ("encode", ["--images=./a.npz"], "link.npz", "--images"),
+        ("encode", ["--dataset=gray(npz:a.npz)"], "a.npz", "--dataset"),
+        ("sample of a file", ["--conditions=a.npz"], "a.npz", "--conditions"),
+        ("project", ["--images=photos"], "photos/a.png", "--images"),
+        ("project", ["--images=photos/a.png"], "photos/a.png", "--images"),
+    ],
+)
+def test_what_is_read_is_not_replaced(name, flags, out, flag, tmp_path, capsys):
+    command, arguments, *_ = (latent, ["project"]) if name == "project" else COMMANDS[name]
+    np.savez("a.npz", images=np.zeros((2, 28, 28, 1), np.uint8))
+    os.symlink("a.npz", "link.npz")
+    save_png(tmp_path / "photos" / "a.png", np.zeros((28, 28, 1), np.uint8))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    error = refused(command, *arguments, *flags, f"--run={HERE / 'dcgan'}", f"--out={out}", capsys=capsys)
+    assert f"--out={out} would replace what {flag} reads: give another path" in error
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_numbers_beside_a_picture_replace_no_others(tmp_path, capsys):
+    (tmp_path / "labels.json").write_text('{"a.png": 3}')
+    (tmp_path / "walk.json").write_text('{"action": "walk"}')
+    error = refused(latent, "interpolate", f"--run={HERE / 'dcgan'}", "--out=labels.png", capsys=capsys)
+    assert "would replace labels.json by its numbers" in error
+    with pytest.raises(AssertionError, match="before the work"):  # it passes the checks
+        latent(["interpolate", f"--run={HERE / 'dcgan'}", "--out=walk.png"])

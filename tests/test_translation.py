@@ -262,6 +262,19 @@ def test_pictures_of_a_folder_are_translated_under_their_names(run, tmp_path, ca
     np.testing.assert_array_equal(npz.read(again)["images"], tfgen.load_run(run).model.translate(arrays["images"]))
 
 
+def test_a_folder_of_other_pictures_of_the_same_names_is_spared(run, tmp_path):
+    """As testB/ beside testA/: only translations are replaced by translations."""
+    for folder in ("testA", "testB"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pictures(1, (8, 8))[0]).save(tmp_path / folder / "a.png")
+    before = (tmp_path / "testB" / "a.png").read_bytes()
+    with pytest.raises(UserError, match="testB has a 'a.png' that tfgen has not written: give an empty or a new"):
+        translate_run(run, tmp_path / "testA", tmp_path / "testB")
+    assert (tmp_path / "testB" / "a.png").read_bytes() == before
+    for _ in range(2):
+        assert (translate_run(run, tmp_path / "testA", tmp_path / "new") / "a.png").is_file()
+
+
 def test_every_part_of_many_pictures_is_translated_under_its_names(run, tmp_path, monkeypatch):
     folder, given = tmp_path / "drawings", pictures(11, (8, 8))
     folder.mkdir()

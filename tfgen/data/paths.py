@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import stat
 
 from tfgen import faults
@@ -35,4 +36,10 @@ def existing(kind: str, path: str | os.PathLike[str], *, folder: bool, what: str
     raise UserError(f"{kind}: expected {what}, but {faults.shown(found)} is {is_there}")
 
 
-__all__ = ["existing", "expanded"]
+def file_of(dataset: str | None) -> pathlib.Path | None:
+    """Returns the file of a data set `npz:FILE`, or of a view of one; None of others."""
+    found = re.search(r"npz:([^(),]+)", dataset or "")
+    return pathlib.Path(found[1]).expanduser() if found else None
+
+
+__all__ = ["existing", "expanded", "file_of"]

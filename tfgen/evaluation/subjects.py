@@ -12,7 +12,7 @@ from tfgen.evaluation.settings import Settings
 from tfgen.evaluation.stored import keep
 from tfgen.machine import startup
 from tfgen.runs.folder import changed_since, load_run
-from tfgen.runs.layout import Layout
+from tfgen.runs.layout import Layout, check_spares_runs
 from tfgen.runs.priors import folder_name
 from tfgen.runs.sampling import read_conditions, under_prior
 from tfgen.storage.hashes import file_digest
@@ -120,7 +120,7 @@ def destination(out: str | os.PathLike | None, default: pathlib.Path) -> pathlib
     path = pathlib.Path(out or default)
     if out and (path.is_dir() or path.suffix != ".json"):
         raise UserError(f"--out must be FILE.json, got {path}")
-    return check_output(path)
+    return check_output(check_spares_runs(path, scores=True))
 
 
 def picture_beside(out: pathlib.Path, source: Source) -> pathlib.Path | None:

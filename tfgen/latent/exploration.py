@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from tfgen import domains
+from tfgen import domains, faults
 from tfgen.errors import UserError
 from tfgen.metrics.score import Score
+from tfgen.runs.layout import check_spares_runs
 from tfgen.storage import films, images
 from tfgen.storage.atomic import write_text
-from tfgen.storage.paths import check_output
+from tfgen.storage.paths import Read, check_output
+from tfgen.storage.tables import load_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Exploration:
             **more: further plain values for the JSON file.
         """
         out = pathlib.Path(out)
+        numbers = out.with_suffix(".json")
         if self.frames is None:
             images.save_png(out, self.picture)
         elif out.suffix == ".mp4":
@@ -61,22 +64,41 @@ class Exploration:
         else:
             images.save_gif(out, list(self.frames), max_frames=len(self.frames), hold=films.SECONDS / len(self.frames))
         text = json.dumps({**more, **self.to_json()}, indent=1, allow_nan=False)
-        write_text(out.with_suffix(".json"), text + "\n")
-        return [out, out.with_suffix(".json")]
+        write_text(numbers, text + "\n")
+        return [out, numbers]
 
 
-def checked_out(out: str | os.PathLike, suffixes: tuple[str, ...]) -> pathlib.Path:
+def checked_out(out: str | os.PathLike, suffixes: tuple[str, ...], read: Read | None = None) -> pathlib.Path:
     """Returns the path of a picture or a film.
 
+    Args:
+        out: the path.
+        suffixes: that it may have.
+        read: flag -> path that is read, or None.
+
     Raises:
-        UserError: it has another suffix, is a folder, or cannot be written, or such films cannot on this machine.
+        UserError: it has another suffix, is a folder, or cannot be written, or such films cannot on this machine; or it
+            would replace what is read or what a run has kept, or its numbers a JSON file of another origin.
     """
     out = pathlib.Path(out)
     if out.is_dir() or out.suffix not in suffixes:
         raise UserError(f"--out must be FILE{' or FILE'.join(suffixes)}, got {out}")
     if out.suffix == ".mp4" and films.encoder() is None:
         raise UserError(films.MISSING)
-    return check_output(out)
+    numbers = out.with_suffix(".json")
+    for path in (out, numbers):
+        check_output(check_spares_runs(path), read=read)
+    if numbers.exists() and not _is_own(numbers):
+        raise UserError(f"--out={out} would replace {numbers} by its numbers, which are beside it: give another path")
+    return out
+
+
+def _is_own(numbers):
+    """Returns whether a JSON file was written by `Exploration.write`."""
+    try:
+        return "action" in load_json(numbers)
+    except faults.TEXT:
+        return False
 
 
 def plain(value: Any) -> Any:

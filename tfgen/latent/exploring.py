@@ -45,7 +45,9 @@ def explore_run(
     check_action(action)
     run = load_run(folder)
     suffixes = (".gif", ".mp4") if action in FILMS else (".png",)
-    out = checked_out(out if out else run.paths.latent / f"{action}{suffixes[0]}", suffixes)
+    images = given.get("images")
+    read = {"--images": images if isinstance(images, (str, os.PathLike)) else None}
+    out = checked_out(out if out else run.paths.latent / f"{action}{suffixes[0]}", suffixes, read)
     label = class_numbers(label, run.class_names)  # a mistake is said before TensorFlow starts
     startup.start_tensorflow()
     check_settings(action, given)

@@ -10,6 +10,7 @@ from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.report.evidence import Evidence, gather
 from tfgen.runs.folder import Run, load_run
+from tfgen.runs.layout import check_spares_runs
 from tfgen.storage.atomic import write_text
 from tfgen.storage.paths import check_output, whole
 
@@ -71,7 +72,7 @@ def destination(runs: list[Run], out: str | os.PathLike | None) -> pathlib.Path:
     out = pathlib.Path(out)
     if out.is_dir() or out.suffix not in (".html", ".htm"):
         raise UserError(f"a report is written as FILE.html, got {out}")
-    return check_output(out)
+    return check_output(check_spares_runs(out))
 
 
 def named(evidences: list[Evidence]) -> list[Evidence]:

@@ -13,14 +13,15 @@ import numpy as np
 
 from tfgen.data.labels import numbers_of
 from tfgen.data.numbering import numbered
-from tfgen.data.paths import existing
+from tfgen.data.paths import existing, file_of
 from tfgen.domains import Count
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.runs.folder import Run, load_run
+from tfgen.runs.layout import check_spares_runs
 from tfgen.runs.reading import picture_names, read_pictures
 from tfgen.storage.atomic import replacing
-from tfgen.storage.paths import check_output, expanded
+from tfgen.storage.paths import Read, check_output, expanded
 
 if TYPE_CHECKING:
     from tfgen.training.model import GenerativeModel
@@ -81,7 +82,8 @@ def encode_run(
         UserError: the model neither encodes nor has a likelihood, or nothing can be read.
     """
     run = load_run(folder)
-    out = checked_out(out, run)
+    data = dataset or run.recipe.dataset
+    out = checked_out(out, run, {"--images": images, "--dataset": file_of(data)})
     startup.start_tensorflow()
     check_able(run.model)
     given, left_out = _given(run, images, dataset, data_dir, split, num)
@@ -98,16 +100,21 @@ def encode_run(
     return areas, out
 
 
-def checked_out(out: str | os.PathLike | None, run: Run) -> pathlib.Path:
+def checked_out(out: str | os.PathLike | None, run: Run, read: Read | None = None) -> pathlib.Path:
     """Returns the path of the result.
 
+    Args:
+        out: as the user has given it, or None.
+        run: whose images these are.
+        read: flag -> path that is read, or None.
+
     Raises:
-        UserError: it is no FILE.npz, or cannot be written.
+        UserError: it is no FILE.npz, cannot be written, or would replace what is read, or what a run has kept.
     """
     path = expanded("--out", out) if out else run.paths.encoded
     if path.suffix.lower() != ".npz" or path.is_dir():
         raise UserError(f"--out must be FILE.npz, got {path}")
-    return check_output(path)
+    return check_output(check_spares_runs(path), read=read)
 
 
 def check_able(model: GenerativeModel) -> None:

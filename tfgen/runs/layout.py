@@ -4,7 +4,9 @@ import dataclasses
 import os
 import pathlib
 
+from tfgen.errors import UserError
 from tfgen.storage.origin import path_of, steps_of
+from tfgen.storage.paths import whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,8 +135,37 @@ class Layout:
         """The HTML report."""
         return self.added / "report.html"
 
+    @property
+    def trained(self) -> set[str]:
+        """The names in the folder of what the training has written."""
+        files = (self.recipe, self.lock, self.history, self.diagnosis, self.findings, self.loggers)
+        return {path.name for path in (*files, self.tensorboard, self.checkpoints, self.models, self.savedmodel.parent)}
+
     def weights(self) -> list[pathlib.Path]:
         """Returns what there is of checkpoints, `.keras` files and the SavedModel."""
         found = [path_of(self.checkpoints, step) for step in steps_of(self.checkpoints)]
         found += sorted(path for path in self.models.glob("*.keras") if not path.name.startswith("."))
         return [*found, *([self.savedmodel] if os.path.lexists(self.savedmodel) else [])]
+
+
+def check_spares_runs(path: pathlib.Path, scores: bool = False) -> pathlib.Path:
+    """Returns the path to which a command writes, which is none that a run has kept.
+
+    Args:
+        path: of a file or a folder; it need not exist.
+        scores: whether the command writes evaluation.json.
+
+    Raises:
+        UserError: it is a run's folder, or lies in one, where the training, or an evaluation, has written.
+    """
+    there = whole(path)
+    for folder in (there, *there.parents):
+        run = Layout(folder)
+        if not os.path.isfile(run.recipe):  # False of names that are too long, too
+            continue
+        if folder == there:
+            raise UserError(f"--out={path} is the folder of a run: give a new folder, or one within it")
+        kept = run.trained | (set() if scores else {run.evaluation.name})
+        if (name := there.relative_to(folder).parts[0]) in kept:
+            raise UserError(f"--out={path} would change {name} of the run {folder}: give another path")
+    return path

@@ -15,11 +15,12 @@ import numpy as np
 
 from tfgen.data import npz
 from tfgen.data.classes import class_numbers
-from tfgen.data.paths import existing
+from tfgen.data.paths import existing, file_of
 from tfgen.data.source import Examples
 from tfgen.errors import UserError, nearest
 from tfgen.machine import startup
 from tfgen.runs.folder import Run, load_run
+from tfgen.runs.layout import check_spares_runs
 from tfgen.runs.priors import parsed, prior_of
 from tfgen.sampling import writers
 from tfgen.sampling.asked import NOTHING, Asked
@@ -122,7 +123,8 @@ def sample_run(folder: str | os.PathLike, request: Request, out: str | os.PathLi
     """
     run = load_run(folder)
     out = pathlib.Path(out) if out else default_name(run, request)
-    writers.check(out, request.num, run.fields[run.makes])
+    read = {"--conditions": request.conditions, "--dataset": file_of(run.recipe.dataset)}
+    writers.check(check_spares_runs(out), request.num, run.fields[run.makes], read)
     draw = opened(run, request)
     write = writers.writer_for(out, draw.model.fields[draw.model.data_field])
     samples = said(draw.chunks(0, request.num), request.num)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tfgen.domains import Count, check
 from tfgen.runs.folder import load_run
+from tfgen.runs.layout import check_spares_runs
 from tfgen.runs.sampling import Draw, Request, default_name, opened
 from tfgen.sampling import writers
 from tfgen.sampling.chunks import conditions_digest
@@ -47,7 +48,7 @@ def fill_folder(
     run = load_run(folder)
     out = pathlib.Path(out) if out else default_name(run, request, kind)
     worker, number = workers.place(worker, number)
-    writers.check_format(kind, out, run.fields[run.makes])
+    writers.check_format(kind, check_spares_runs(out), run.fields[run.makes])
     check("shards", shards, Count | None)
     plan = Plan(out, kind, request.num, -(-request.num // IMAGES_A_SHARD) if shards is None else shards)
     plan.check_folder()

@@ -11,6 +11,7 @@ from tfgen.data.paths import existing
 from tfgen.errors import UserError
 from tfgen.machine import startup
 from tfgen.runs.folder import load_run
+from tfgen.runs.layout import check_spares_runs
 from tfgen.runs.reading import picture_names, read_pictures
 from tfgen.sampling import writers
 from tfgen.sampling.grids import COLUMNS, enlarged, stacked
@@ -54,7 +55,9 @@ def translate_run(
     out = expanded("--out", out) if out else run.paths.translations
     names = picture_names(given)
     covering = None if mask is None else _existing_mask(mask)
-    _check(out, names, {"--images": given, **({} if covering is None else {"--mask": covering})})
+    _check(check_spares_runs(out), names, {"--images": given, **({} if covering is None else {"--mask": covering})})
+    if out != run.paths.translations:
+        _check_spares_pictures(out, names)
     startup.start_tensorflow()
     model = run.model
     shape = model.fields[model.translated(reverse)].shape
@@ -105,6 +108,15 @@ def _check(out, names, read):
     if replaced:
         raise UserError(f"--out={out} would replace the pictures of {replaced[0]}: give another path")
     check_output(out, folder=not kind)
+
+
+def _check_spares_pictures(out, names):
+    """Raises UserError where a folder has pictures of these names that are not of tfgen's own making."""
+    if writers.kind(out):
+        return
+    for name in _names_written(names).values():
+        if os.path.lexists(out / name) and not pictures.is_own_png(out / name):
+            raise UserError(f"--out={out} has a {name!r} that tfgen has not written: give an empty or a new folder")
 
 
 def _names_written(names):

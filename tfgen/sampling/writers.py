@@ -14,7 +14,7 @@ from tfgen.sampling.lettering import caption_rows, rows_fit
 from tfgen.sampling.shards import formats
 from tfgen.storage import images
 from tfgen.storage.atomic import replacing, write_text
-from tfgen.storage.paths import check_output
+from tfgen.storage.paths import Read, check_output
 
 MAX_GRID = 400  # pictures in one file
 MAX_COLUMNS = 20
@@ -28,13 +28,14 @@ def kind(out: pathlib.Path) -> str:
     return "" if out.is_dir() or suffix not in (".npz", ".png") else suffix
 
 
-def check(out: pathlib.Path, num: int, field: Field) -> None:
+def check(out: pathlib.Path, num: int, field: Field, read: Read | None = None) -> None:
     """Checks, before any work, that `out` can be written and does not mix two sets of images.
 
     Args:
         out: path of the output.
         num: number of samples.
         field: the field of the samples.
+        read: flag -> path that the same command reads, or None.
 
     Raises:
         UserError: it cannot; the sentence says which paths can.
@@ -45,7 +46,7 @@ def check(out: pathlib.Path, num: int, field: Field) -> None:
         raise UserError(f"a grid holds {MAX_GRID} images, got --num={num}; give --out=FILE.npz or a folder for more")
     elif not kind(out):
         _check_pictures(out, num)
-    check_output(out, folder=not kind(out))
+    check_output(out, folder=not kind(out), read=read)
 
 
 def check_folder(out: pathlib.Path) -> None:

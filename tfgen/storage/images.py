@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tfgen import domains, faults
 from tfgen.errors import UserError
 from tfgen.storage.atomic import replacing
 
 BACKGROUND = 255  # white
+ORIGIN = ("Software", "tfgen")  # the text of every PNG, by which a later command knows what it may replace
 GIF_FRAMES = 40
 GIF_SIDE = 640  # pixels
 GIF_SECONDS = 6.0
@@ -124,8 +126,19 @@ def _dots(picture, places, colour, size=3):
 
 def save_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
     """Writes one image, uint8 [H, W] or [H, W, C] with C 1, 3 or 4, as PNG, atomically."""
+    origin = PngInfo()
+    origin.add_text(*ORIGIN)
     with replacing(path) as partial:
-        _picture(image).save(partial, format="PNG")
+        _picture(image).save(partial, format="PNG", pnginfo=origin)
+
+
+def is_own_png(path: str | os.PathLike[str]) -> bool:
+    """Returns whether a file was written by `save_png`, as far as its header says."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return image.info.get(ORIGIN[0]) == ORIGIN[1]
+    except faults.PICTURE:
+        return False
 
 
 def encode_png(image: np.ndarray) -> bytes:

@@ -4,9 +4,12 @@ import os
 import pathlib
 import stat
 import tempfile
+from collections.abc import Mapping
 
 from tfgen import faults
 from tfgen.errors import UserError, shown
+
+Read = Mapping[str, str | os.PathLike[str] | None]  # flag -> what a command reads
 
 
 def expanded(kind: str, path: str | os.PathLike[str]) -> pathlib.Path:
@@ -55,8 +58,13 @@ def folder_above(kind: str, folder: pathlib.Path) -> pathlib.Path:
     raise UserError(f"{kind}: cannot use {folder}: there is no such folder")
 
 
-def check_output(path: pathlib.Path, folder: bool = False, kind: str = "--out") -> pathlib.Path:
-    """Returns a path to which a command writes, after a check, before its work, that it can.
+def check_output(
+    path: pathlib.Path,
+    folder: bool = False,
+    kind: str = "--out",
+    read: Read | None = None,
+) -> pathlib.Path:
+    """Returns a path to which a command writes, after a check, before its work, that it can and may.
 
     A file without a name is made in the deepest folder that there is: permissions do not tell of all that can be in the
     way, such as file systems that are only read, and bind not every user.
@@ -65,10 +73,16 @@ def check_output(path: pathlib.Path, folder: bool = False, kind: str = "--out") 
         path: of a file, or of a folder of files; neither need exist, nor the folders above.
         folder: whether it is a folder.
         kind: what the path is; begins the message.
+        read: flag -> the file or folder that the same command reads, or None.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written, or would replace what is read.
     """
+    # of a folder that is read, one of the files in it
+    replaced = {whole(path), whole(path.parent)} if os.path.isfile(path) else {whole(path)}
+    for flag, given in (read or {}).items():
+        if given is not None and whole(expanded(flag, given)) in replaced:
+            raise UserError(f"{kind}={path} would replace what {flag} reads: give another path")
     try:
         if not folder and stat.S_ISDIR(path.stat().st_mode):
             raise UserError(f"{kind}: {path} is a folder, expected a file")
