@@ -157,8 +157,11 @@ def test_two_domains_translate_both_ways():
     forth, back = model.translate(images), model.translate(images, reverse=True)
     assert forth.shape == back.shape == images.shape and not np.array_equal(forth, back)
     np.testing.assert_array_equal(model.predict(images), forth)
-    served = model.endpoints()["translate_back"].function(other=(images / 255).astype(np.float32))["image"]
-    np.testing.assert_allclose(served * 255, back, atol=0.51)
+    for name, made in (("translate", forth), ("translate_back", back)):
+        endpoint = model.endpoints()[name]
+        assert [spec.name for spec in endpoint.inputs] == ["source"]
+        served = endpoint.function(source=(images / 255).astype(np.float32))
+        np.testing.assert_allclose(served["image"] * 255, made, atol=0.51)
     with pytest.raises(UserError, match="cannot translate back"):
         pix2pix().translate(pictures(1, (8, 8, 1)), reverse=True)
 

@@ -173,12 +173,13 @@ class CycleTranslation(TranslationModel):
         return self.translate(made, reverse=True)
 
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
-        """Returns those of the base, and `translate_back` {other} -> {image}."""
+        """Returns those of the base, and `translate_back` {source} -> {image}."""
 
-        def translate_back(other: tf.Tensor) -> Fields:
-            return {"image": self.translated_back(other, networks)}
+        def translate_back(source: tf.Tensor) -> Fields:
+            return {"image": self.translated_back(source, networks)}
 
-        return {**super().endpoints(networks), "translate_back": Endpoint(translate_back, (self.spec("other"),))}
+        inputs = (self.source_spec(self.data_field),)
+        return {**super().endpoints(networks), "translate_back": Endpoint(translate_back, inputs)}
 
     @property
     def score_names(self) -> tuple[str, ...]:

@@ -47,16 +47,21 @@ class TranslationModel(GenerativeModel):
         return run_with_dropout((networks or {}).get(name) or self.best(name), fields, seeds)
 
     def endpoints(self, networks: Networks | None = None) -> dict[str, Endpoint]:
-        """Returns those of the base, and `translate` {source} -> {image}."""
-        inputs = tuple(map(self.spec, self.conditions))
+        """Returns those of the base, and `translate` {source} -> {image}, whatever the fields are called."""
+        field = self.translated()
+        others = [self.spec(name) for name in self.conditions if name != field]
 
-        def translate(**conditions: tf.Tensor) -> Fields:
-            seeds = tf.range(tf.shape(next(iter(conditions.values())))[0], dtype=tf.int64)  # those of `self.translate`
-            return {
-                self.data_field: samplers.translation(self.translate_dropout).draw(self, seeds, conditions, networks)
-            }
+        def translate(source: tf.Tensor, **conditions: tf.Tensor) -> Fields:
+            seeds = tf.range(tf.shape(source)[0], dtype=tf.int64)  # those of `self.translate`
+            sampler = samplers.translation(self.translate_dropout)
+            return {"image": sampler.draw(self, seeds, {field: source, **conditions}, networks)}
 
-        return {**super().endpoints(networks), "translate": Endpoint(translate, inputs)}
+        return {**super().endpoints(networks), "translate": Endpoint(translate, (self.source_spec(field), *others))}
+
+    def source_spec(self, field: str) -> tf.TensorSpec:
+        """Returns the specification of a field as the input `source` of a signature."""
+        known = self.spec(field)
+        return tf.TensorSpec(known.shape, known.dtype, name="source")
 
     def charts(self) -> tuple[Chart, ...]:
         """Returns the charts of translation."""
