@@ -291,6 +291,18 @@ def test_every_part_of_many_pictures_is_translated_under_its_names(run, tmp_path
     np.testing.assert_array_equal(arrays["images"], tfgen.load_run(run).model.translate(given[places][..., None]))
 
 
+def test_domains_in_arrays_have_lengths_of_their_own():
+    model = tfgen.build_model("cyclegan", (8, 8, 1), **TINY["cyclegan"])
+    a, b = pictures(16, (8, 8, 1)), pictures(9, (8, 8, 1))
+    model.fit({"image": a, "other": b}, batch_size=4, epochs=1, verbose=0)
+    assert int(model.step) == 4, "an epoch is one of A"
+    parts = model.as_examples({"image": a[:6], "other": b[:6]}).parts()
+    assert [list(part.fields()) for part in parts] == [["image"], ["other"]], "equal numbers make no pairs"
+    with pytest.raises(UserError, match="^other: "):
+        model.fit({"image": a, "other": b[..., :4, :]}, batch_size=4, verbose=0)
+    assert set(model.evaluate({"image": a, "other": b}, batch_size=4, verbose=0, return_dict=True)) >= {"forth_cycle"}
+
+
 @pytest.mark.parametrize("name", ["pix2pix", "srgan", "cyclegan"])
 def test_a_picture_is_translated_alike_whatever_the_number_of_the_first(name):
     fields = PAIRS if name != "cyclegan" else {"image": Field("image", (8, 8, 1))}

@@ -146,6 +146,10 @@ class Doors(ReplicatedFit, Attributes):
             x = as_array(self.data_field, x)
         given, targets = self.named(x, y)
         check_targets(given[self.data_field], targets)
+        return self.examples_of(given)
+
+    def examples_of(self, given: dict[str, Any]) -> Examples:
+        """Returns arrays by field name as checked examples, of which each has a row of every array."""
         return from_arrays(given.pop("image", None), given.pop("label", None), declared=self.fields, **given)
 
     # Batches.

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from tfgen import losses
 from tfgen.averaging import Ema
-from tfgen.data.source import Field
+from tfgen.data import from_arrays
+from tfgen.data.source import Examples, Field
+from tfgen.data.unpaired import Unpaired, renamed
 from tfgen.diagnosis.rules import Rule
 from tfgen.domains import NotNegative, Seed
 from tfgen.families.discriminating import as_loss_takes
@@ -131,6 +133,11 @@ class CycleTranslation(TranslationModel):
             logits = as_loss_takes(self.loss_functions, step, real, fake)
             terms[f"of_{target}_loss"] = 0.5 * self.loss_functions.discriminator_loss(*logits)
         return terms
+
+    def examples_of(self, given: dict[str, Any]) -> Examples:
+        """Returns the pictures of both domains, each checked, in as large a number and in an order of its own."""
+        a, b = (from_arrays(declared=self.fields, **{name: given[name]}) for name in ("image", "other"))
+        return Unpaired(a, renamed(b, {"other": "image"}))
 
     def translated_back(self, pictures: tf.Tensor, networks: Networks | None = None) -> tf.Tensor:
         """Returns pictures of B, as a data set holds them, as pictures of A, float32 in [0, 1]."""
