@@ -226,6 +226,10 @@ def test_texts_are_known_by_what_they_say():
         (lambda model: model.sample(2, conditions={"caption": []}), "caption: expected at least one value"),
         (lambda model: model.fit(examples()["image"], batch_size=8), "'caption' is missing: got image"),
         (lambda model: model.fit(examples()["image"], [3] * 16, batch_size=8), "caption: expected texts"),
+        (
+            lambda model: tfgen.build_model("caption_gan", fields={**model.fields, "caption": Field("vector")}),
+            r"takes vectors \[N, D\] as its condition, but 'caption' is one number per image: \[N, 1\]",
+        ),
         (lambda model: model_of(mismatch=1.5), r"mismatch must lie in \[0, 1\], got 1.5"),
         (lambda model: model_of(caption_at="projection", projection=0), "caption_at=projection needs a projection"),
         (lambda model: model_of(condition="label"), "needs the field 'label' of every image"),

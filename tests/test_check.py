@@ -226,6 +226,7 @@ def test_the_command_says_each_by_name_and_ends_with_1_for_a_failure(registered,
         (["--model=sound", "--only=resum"], "there is no guarantee 'resum'; did you mean 'resume'"),
         (["--model=sound", "--set=widht=3"], "no option 'widht'; did you mean 'width'"),
         (["--model=sound", "--dataset=rong"], "rong"),
+        (["--model=pix2pix", "--dataset=emoji"], "'source' is missing: got caption, image, label; edges(NAME), gray"),
     ],
 )
 def test_a_mistake_is_one_sentence(registered, monkeypatch, arguments, sentence, capsys):

@@ -29,6 +29,18 @@ _INTEGERS: tuple[tuple[Span, Span, str], ...] = (
     ((-128, 127), (-128, 127), "convert them with (x + 128.0).astype('uint8')"),
     ((0, 65535), (256, 65535), "divide by the largest value of their kind, 65535 for 16 bits"),
 )
+# field -> what data have it
+_HAVING = {
+    "label": "choose a data set with labels, or an unconditional model",
+    "caption": "captions(NAME) makes captions of named classes, a folder has them in the column `text` of metadata.csv",
+    "source": "edges(NAME), gray(NAME), small(NAME, 4), masked(NAME) make pairs, side_by_side(folder:PATH) reads them",
+    "other": "domains(NAME, A, B) takes two classes, and folder:PATH has two domains in trainA/ and trainB/",
+}
+
+
+def of_missing(field: str) -> str:
+    """Returns the hint for data without a field, after a semicolon; "" where there is none."""
+    return f"; {_HAVING[field]}" if field in _HAVING else ""
 
 
 def of_floats(low: float, high: float, whole: bool = False) -> str:

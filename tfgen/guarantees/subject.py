@@ -130,6 +130,8 @@ class Subject:
     def check_suited(self) -> None:
         """Raises UserError if the model cannot be built for the data, or does not take as few examples as there are."""
         model = self.new()
+        if self.data is not None:
+            model.needed(self.data)
         try:
             examples = self.splits(model)
         except UserError:

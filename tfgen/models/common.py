@@ -11,6 +11,7 @@ import keras
 
 from tfgen import augment as augments
 from tfgen import likelihoods, objectives
+from tfgen.data.hints import of_missing
 from tfgen.data.source import Field, Kind, data_field
 from tfgen.errors import UserError, nearest
 from tfgen.families.adversarial.model import AdversarialModel
@@ -83,7 +84,7 @@ def condition_field(
     if name not in fields:
         raise UserError(
             f"{model} needs the field {name!r} of every image, but the data set holds only {', '.join(fields)}"
-            f"{nearest(name, fields) or '; choose a data set with labels, or an unconditional model'}"
+            f"{nearest(name, fields) or of_missing(name)}"
         )
     taken = [key for key, field in fields.items() if field.kind in kinds and key != data_field(fields)]
     if name not in taken:
@@ -91,6 +92,8 @@ def condition_field(
             f"{model} takes a {' or a '.join(kinds)} as its condition, but {name!r} is of the kind "
             f"{fields[name].kind}; the data set has {', '.join(taken) or 'neither'}"
         )
+    if fields[name].kind == "vector" and not fields[name].shape:
+        raise UserError(f"{model} takes vectors [N, D] as its condition, but {name!r} is one number per image: [N, 1]")
     if fields[name].dtype == "int64" and not fields[name].range:
         raise UserError(f"{model} needs to know how many classes there are: give num_classes")
     return fields[name]

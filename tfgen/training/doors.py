@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras.src.trainers.data_adapters import get_data_adapter
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
-from tfgen.data import from_arrays, pipeline
+from tfgen.data import from_arrays, hints, pipeline
 from tfgen.data.checks import as_array, check_against, check_form
 from tfgen.data.numbering import check_same_classes
 from tfgen.data.source import KINDS, Arrays, Examples
@@ -113,8 +113,8 @@ class Doors(ReplicatedFit, Attributes):
         missing = [name for name in self.fields if name not in names]
         if missing:
             close = difflib.get_close_matches(missing[0], [name for name in names if name not in self.fields], 1)
-            rename = f"; rename {close[0]!r} to {missing[0]!r}" if close else ""
-            got = f"got {', '.join(names) or 'nothing'}{rename}"
+            hint = f"; rename {close[0]!r} to {missing[0]!r}" if close else hints.of_missing(missing[0])
+            got = f"got {', '.join(names) or 'nothing'}{hint}"
             raise UserError(
                 f"{self.name} is trained on {' and '.join(self.fields)}, but {missing[0]!r} is missing: {got}"
             )
