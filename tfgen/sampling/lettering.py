@@ -1,7 +1,10 @@
 """Sheets of samples with what was asked for: one caption per row, written to the left of its samples."""
 
+import contextlib
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -10,6 +13,8 @@ from tfgen.sampling.grids import MAX_CLASSES, enlarged
 from tfgen.storage import images
 
 LETTERS = 24  # of a line
+# of the usual systems, those with most letters first; Pillow finds them by name
+FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf", "NotoSansCJK-Regular.ttc")
 SIZE, LEADING, EDGE = 13, 16, 6  # pixels: of letters, from line to line, and beside them
 
 
@@ -46,9 +51,40 @@ def beside(texts: Sequence[str], sheet: np.ndarray) -> np.ndarray:
     return np.concatenate([_margin(texts, len(sheet), sheet.shape[-1]), sheet], axis=1)
 
 
+def lettered(texts: Sequence[str]) -> tuple[Any, list[str]]:
+    """Returns a font of Pillow, and the texts as it can write them.
+
+    Pillow's own font has the letters of ASCII alone. For others, that of `FONTS` on this machine is taken which lacks
+    the fewest; what it lacks loses its accents, and what is left are question marks.
+    """
+    letters = "".join(texts)
+    font, lacking = min(((font, _lacking(font, letters)) for font in _fonts()), key=lambda pair: len(pair[1]))
+    return font, ["".join(c if c not in lacking else _plain(font, c) for c in text) for text in texts]
+
+
+def _fonts():
+    """Yields Pillow's own font, then those of the machine."""
+    yield ImageFont.load_default(SIZE)
+    for name in FONTS:
+        with contextlib.suppress(OSError):  # it is not on this machine
+            yield ImageFont.truetype(name, SIZE)
+
+
+def _lacking(font, letters):
+    """Returns the letters, each once, that a font shows as it shows what is no letter."""
+    blank = bytes(font.getmask("\uffff"))
+    return "".join(c for c in dict.fromkeys(letters) if not c.isspace() and bytes(font.getmask(c)) == blank)
+
+
+def _plain(font, letter):
+    bare = "".join(c for c in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(c))
+    return bare if bare and not _lacking(font, bare) else "?"
+
+
 def _margin(texts, height, channels):
     """Returns the texts, each in the middle of its part of the height: uint8 [height, width, channels]."""
-    font, part = ImageFont.load_default(SIZE), height / len(texts)
+    font, texts = lettered(texts)
+    part = height / len(texts)
     most = max(1, int(part // LEADING))
     wrapped = [textwrap.wrap(text, LETTERS, max_lines=most, placeholder=" ...") or [""] for text in texts]
     width = max(int(font.getlength(line)) for lines in wrapped for line in lines) + 2 * EDGE
