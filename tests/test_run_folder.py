@@ -479,3 +479,24 @@ def test_an_evaluation_says_that_the_data_have_changed_since_the_training(folder
     finally:
         path.write_bytes(before)
     assert sentence in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dataset", ["npz:few.npz", "gray(npz:few.npz)"])
+def test_data_of_a_relative_path_are_found_from_another_folder(dataset, recipe, tmp_path, monkeypatch):
+    for name, values in (("there", 10), ("here", 20)):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "few.npz", x_train=np.full((48, 16, 16, 3), values, np.uint8))
+    monkeypatch.chdir(tmp_path / "there")
+    few = recipe.replace(dataset=dataset, steps=1)
+    if "gray" in dataset:
+        few = tfgen.Recipe(model="pix2pix", dataset=dataset, batch_size=8, steps=1, options={"width": 2})
+    run = tfgen.train(few, tmp_path / "run")
+    assert run.source().name == dataset
+    monkeypatch.chdir(tmp_path / "here")
+    assert run.source().to_numpy()["image"].max() == 20, "a folder that was moved, with all that belongs to it"
+    (tmp_path / "here" / "few.npz").unlink()
+    found = run.source()
+    assert found.name == dataset and found.to_numpy()["image"].max() == 10
+    (tmp_path / "there" / "few.npz").unlink()
+    with pytest.raises(UserError, match=f"{tmp_path}/there/few.npz is not there"):
+        run.source()

@@ -36,10 +36,15 @@ def existing(kind: str, path: str | os.PathLike[str], *, folder: bool, what: str
     raise UserError(f"{kind}: expected {what}, but {faults.shown(found)} is {is_there}")
 
 
+def within(dataset: str, base: str) -> str:
+    """Returns the name of a data set in which a relative path, if it has one, is that of the folder `base`."""
+    return re.sub(r"\b(folder|npz|idx):(?![/~])", lambda found: f"{found[0]}{base}/", dataset) if base else dataset
+
+
 def file_of(dataset: str | None) -> pathlib.Path | None:
     """Returns the file of a data set `npz:FILE`, or of a view of one; None of others."""
     found = re.search(r"npz:([^(),]+)", dataset or "")
     return pathlib.Path(found[1]).expanduser() if found else None
 
 
-__all__ = ["existing", "expanded", "file_of"]
+__all__ = ["existing", "expanded", "file_of", "within"]

@@ -18,6 +18,7 @@ import numpy as np
 from registry import UnknownName
 from tfgen import faults
 from tfgen.data.labels import without_classes
+from tfgen.data.paths import within
 from tfgen.data.source import Field, Source, as_fields, data_field
 from tfgen.errors import UserError
 from tfgen.machine.precision import using
@@ -160,15 +161,28 @@ class Run:
         """
         from tfgen.data import load_dataset
 
-        def load(name: str) -> Source:
-            folder = self.recipe.data_dir if data_dir is None else data_dir
+        def load(name: str, base: str = "") -> Source:
+            folder = data_dir
+            if folder is None and self.recipe.data_dir is not None:
+                folder = os.path.join(base, self.recipe.data_dir)
             size = self.recipe.image_size if image_size is None else image_size
-            return load_dataset(name, data_dir=folder, image_size=size)
+            return load_dataset(within(name, base), data_dir=folder, image_size=size)
+
+        def find(name: str) -> Source:
+            base = str(self.record.get("cwd") or "")
+            try:
+                return load(name)
+            except UnknownName:
+                raise
+            except UserError:
+                if not base or pathlib.Path(base) == pathlib.Path.cwd():
+                    raise
+            return dataclasses.replace(load(name, base), name=name)  # paths are those of where the training began
 
         if dataset is not None:
             return load(dataset)
         name = str(self.record.get("part") or self.recipe.dataset)
-        return without_classes(self._known("data set", name, load), self.recipe.leave_out)
+        return without_classes(self._known("data set", name, find), self.recipe.leave_out)
 
     def _known(self, kind: str, name: str, find: Callable):
         """Returns `find(name)`; the message on an unknown name points to the run's plugins."""

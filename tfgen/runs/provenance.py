@@ -30,6 +30,7 @@ def provenance(source: Source, model: GenerativeModel) -> dict[str, Any]:
             versions[name] = importlib.metadata.version(name)
     return {
         "data": {"name": source.name, **source.provenance},
+        "cwd": os.getcwd(),  # of relative paths in the recipe
         "class_names": source.class_names,
         "versions": versions,
         "git_revision": git_revision(),
