@@ -23,6 +23,7 @@ from tfgen.recipes.recipe import Recipe
 from tfgen.runs.folder import load_run, save_record
 from tfgen.sample import COMMAND
 from tfgen.sampling.lettering import caption_rows, distinct, rows_fit
+from tfgen.storage import images
 from tfgen.training.callbacks.samples import SampleGrid
 
 NOUNS = ("bag", "coat", "rain coat")
@@ -158,6 +159,12 @@ def test_agreement_is_a_score_with_the_real_pictures_floor(monkeypatch):
     # a bag's limit is higher: dark and light were chosen so that it makes no difference
     assert [wrong[name].value for name in names] == [pytest.approx(1 - 20 / 60), pytest.approx(1 - 10 / 60), 0.75]
     assert wrong["caption_agreement"].floor == 1.0
+
+
+def test_pictures_of_a_folder_are_resized_where_a_size_is_asked_for(tmp_path):
+    for name, side in (("a", 8), ("b", 12), ("c", 12)):
+        images.save_png(tmp_path / f"{name}.png", np.full((side, side, 1), 9, np.uint8))
+    assert read_samples(tmp_path, size=(6, 6)).data.shape == (3, 6, 6, 1)
 
 
 def test_texts_of_a_users_own_and_data_without_a_check_leave_the_other_scores():

@@ -224,6 +224,7 @@ def test_texts_are_known_by_what_they_say():
         (lambda model: model.sample(2, label=3), r"not conditioned on a label; give conditions=\{'caption': ...\}"),
         (lambda model: model.sample(2, conditions={"caption": [3]}), "caption: expected texts"),
         (lambda model: model.sample(2, conditions={"caption": []}), "caption: expected at least one value"),
+        (lambda model: model.sample(2, conditions={"caption": ["a", 3]}), "caption: .* one kind, got texts and 3"),
         (lambda model: model.fit(examples()["image"], batch_size=8), "'caption' is missing: got image"),
         (lambda model: model.fit(examples()["image"], [3] * 16, batch_size=8), "caption: expected texts"),
         (

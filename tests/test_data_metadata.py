@@ -136,4 +136,22 @@ def test_numbers_with_gaps_are_no_texts(tmp_path, caplog):
     (tmp_path / "metadata.csv").write_text("file_name,whole,gap,word\n" + rows)
     source = data.load_dataset(f"folder:{tmp_path}")
     assert set(source.fields) == {"image", "attributes", "word"} and source.fields["attributes"].shape == (1,)
-    assert "the column 'gap' is left out: its values are not all texts or finite numbers" in caplog.text
+    assert (
+        "the column 'gap' is left out: its values are neither all texts nor all finite numbers; that of 2.png is 'nan'"
+        in caplog.text
+    )
+
+
+def test_a_number_among_texts_is_the_one_that_is_named(tmp_path, caplog):
+    save(tmp_path, 4)
+    rows = [f'{{"file_name": "{n}.png", "text": {3 if n == 2 else chr(34) + "red" + chr(34)}}}' for n in range(4)]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
+    assert set(data.load_dataset(f"folder:{tmp_path}").fields) == {"image"}
+    assert "neither all texts nor all finite numbers; that of 2.png is 3" in caplog.text
+
+
+def test_another_separator_than_commas_is_said(tmp_path):
+    save(tmp_path, 4)
+    (tmp_path / "metadata.csv").write_text("file_name;text\n" + "".join(f"{n}.png;red\n" for n in range(4)))
+    with pytest.raises(UserError, match="got file_name;text; columns are separated by commas, not by ';'"):
+        data.load_dataset(f"folder:{tmp_path}")

@@ -12,6 +12,7 @@ from PIL import Image
 import tfgen
 from tfgen import data
 from tfgen.data import npz
+from tfgen.data.pixels import in_channels
 from tfgen.data.source import Arrays, Field
 from tfgen.data.unpaired import Unpaired
 from tfgen.diagnosis.rules import Past, Row
@@ -276,6 +277,17 @@ def test_a_folder_of_other_pictures_of_the_same_names_is_spared(run, tmp_path):
     assert (tmp_path / "testB" / "a.png").read_bytes() == before
     for _ in range(2):
         assert (translate_run(run, tmp_path / "testA", tmp_path / "new") / "a.png").is_file()
+
+
+def test_arrays_of_other_channels_are_turned_as_pictures_are(run, tmp_path):
+    colour = pictures(3, (8, 8, 3))
+    np.savez(tmp_path / "colour.npz", images=colour)
+    for number, picture in enumerate(colour):
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    made = npz.read(translate_run(run, tmp_path / "colour.npz", tmp_path / "out" / "a.npz"))["images"]
+    np.testing.assert_array_equal(npz.read(translate_run(run, tmp_path, tmp_path / "out" / "b.npz"))["images"], made)
+    gray = pictures(2, (4, 4, 1))
+    np.testing.assert_array_equal(in_channels(gray, 3)[..., 2], gray[..., 0])
 
 
 def test_every_part_of_many_pictures_is_translated_under_its_names(run, tmp_path, monkeypatch):

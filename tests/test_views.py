@@ -125,6 +125,7 @@ def test_image_size_is_that_of_the_image_before_its_view():
         ("domains(edges(pictures), shoe, a red bag)", UserError, "expected pictures of classes"),
         ("edges(domains(pictures, shoe, a red bag))", UserError, "two domains without pairs"),
         ("side_by_side(pictures)", UserError, "expected side_by_side.folder:PATH."),
+        ("side_by_side(folder:pictures, BtA)", UserError, "unknown direction 'BtA'; did you mean 'BtoA'"),
         ("edges(" * 9 + "pictures" + ")" * 9, UserError, "at most 8 views"),
     ],
 )

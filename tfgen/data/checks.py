@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from tfgen.data import hints
 from tfgen.data.rows import Rows, as_rows, blocks, converted, with_channel
 from tfgen.data.source import Field, Kind
-from tfgen.errors import UserError
+from tfgen.errors import UserError, shown
 
 Array = np.ndarray | Rows
 Span = tuple[float, float]
@@ -34,6 +34,10 @@ def as_array(name: str, values: Any) -> Array:
         shapes = sorted({np.shape(value) for value in values}, key=str)[:2] if isinstance(values, (list, tuple)) else []
         got = " and ".join(map(str, shapes)) if len(shapes) > 1 else type(values).__name__
         raise UserError(f"{name}: expected an array, examples of one shape first, got {got}") from error
+    if array.dtype.kind == "U" and array.ndim == 1 and isinstance(values, (list, tuple)):  # NumPy would write numbers
+        odd = next((value for value in values if not isinstance(value, str)), None)
+        if odd is not None:
+            raise UserError(f"{name}: expected values of one kind, got texts and {shown(odd)}")
     # TensorFlow's bfloat16, of which NumPy knows nothing
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 

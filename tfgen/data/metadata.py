@@ -104,11 +104,12 @@ def _metadata(known, found, columns, path):
             else:
                 values[name] = np.array([str(value) for value in raw], object)
         else:
-            odd = next((i for i, value in enumerate(raw) if parsed[i] is None and not _is_text(value)), None)
-            example = "" if odd is None else f"; that of {known[odd]:.80} is {raw[odd]!r:.40}"
+            blank = [row for row, value in enumerate(raw) if not _is_text(value)]
+            words = [row for row, value in enumerate(parsed) if value is None]
+            odd = min((rows for rows in (blank, words) if rows), key=len)[0]  # of the kind that most are not
             remarks.append(
-                f"{path.name}: the column {column!r:.60} is left out: its values are not all texts or finite numbers"
-                f"{example}"
+                f"{path.name}: the column {column!r:.60} is left out: its values are neither all texts nor all finite "
+                f"numbers; that of {known[odd]:.80} is {raw[odd]!r:.40}"
             )
     if numbers:
         values["attributes"] = np.array(list(numbers.values()), np.float32).T.copy()
@@ -159,6 +160,8 @@ def _name(row, path, number, prefix):
     if FILE not in row:
         close = closest(FILE, map(str, row))
         rename = f"; rename {close!r}" if close else ""
+        if len(row) == 1 and (found := next((sign for sign in ";\t|" if sign in next(iter(row))), None)):
+            rename = f"; columns are separated by commas, not by {found!r}"
         raise UserError(f"{path}:{number}: expected a column {FILE}, got {', '.join(map(str, row))!s:.80}{rename}")
     name = row[FILE]
     if not isinstance(name, str) or not name:

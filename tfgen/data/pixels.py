@@ -83,6 +83,15 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize((size[1], size[0]), Image.Resampling.LANCZOS, box=box)
 
 
+def in_channels(images: np.ndarray, channels: int) -> np.ndarray:
+    """Returns images uint8 [N, H, W, C], C 1 or 3, with `channels`, 1 or 3; gray is Pillow's."""
+    if images.shape[-1] == channels:
+        return images
+    if channels == 3:
+        return np.repeat(images, 3, axis=-1)
+    return np.stack([np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images])
+
+
 def resize_all(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Returns images uint8 [N, H, W, C] as [N, *size, C], cropped and resized as in `resize`."""
     out = empty((len(images), *size, images.shape[3]), np.uint8)

@@ -21,7 +21,7 @@ from tfgen.data.classes import class_numbers
 from tfgen.data.filters import centre_masked, edges_of, gray_of, halves_of, shrunk
 from tfgen.data.pictures import Halves
 from tfgen.data.source import MEMORY_LIMIT, Arrays, Examples, Field, Indices, Source
-from tfgen.errors import UserError, shown
+from tfgen.errors import UserError, nearest, shown
 
 Place = str | None
 Size = tuple[int, int] | None
@@ -118,6 +118,9 @@ def side_by_side(name: str, data_dir: Place = None, image_size: Size = None) -> 
     """
     inner, comma, direction = name.rpartition(",")
     known = {one.lower(): one for one in DIRECTIONS}.get(direction.strip().lower())
+    close = nearest(direction.strip(), DIRECTIONS) if comma and not known else ""
+    if close:
+        raise UserError(f"side_by_side: unknown direction {direction.strip()!r}{close}")
     inner, direction = (inner.strip(), known) if known else (name, DIRECTIONS[0])
     kind, colon, path = inner.partition(":")
     if kind.strip() != "folder" or not path.strip():

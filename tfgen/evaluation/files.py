@@ -35,7 +35,7 @@ class Samples(NamedTuple):
     captions: np.ndarray | None = None
 
 
-def read_samples(path: str | os.PathLike, num: int | None = None) -> Samples:
+def read_samples(path: str | os.PathLike, num: int | None = None, size: tuple[int, int] | None = None) -> Samples:
     """Returns the `Samples` in files.
 
     Args:
@@ -43,6 +43,7 @@ def read_samples(path: str | os.PathLike, num: int | None = None) -> Samples:
             `points` float [N, 2]; or a folder of pictures (and labels.csv: `file`, `label`; metadata.csv as data sets
             have it); or a folder of shards.
         num: number of samples to read, from the first on, or None for all.
+        size: (height, width) to which pictures of a folder are cropped and resized; None: as they are.
 
     Raises:
         UserError: the path holds no samples, or is damaged.
@@ -53,7 +54,7 @@ def read_samples(path: str | os.PathLike, num: int | None = None) -> Samples:
         if samples.dtype != np.uint8:
             return Samples(np.asarray(samples))
         return Samples(samples, samples.labels, samples.captions)
-    found = _from_folder(path) if path.is_dir() else _from_npz(path)
+    found = _from_folder(path, size) if path.is_dir() else _from_npz(path)
     asked = (None if values is None else values[:num] for values in found[1:])
     return Samples(found.data[:num], *asked)
 
@@ -84,8 +85,8 @@ def _from_npz(path):
     return Samples(images if images.dtype == np.uint8 else to_uint8(images), labels, captions)
 
 
-def _from_folder(path):
-    pictures, images, stored = folder.read_all(path, outside=_written_here)
+def _from_folder(path, size):
+    pictures, images, stored = folder.read_all(path, size, outside=_written_here)
     if images is None:
         images = stored.gather(np.arange(len(stored)))["image"]
     names = [picture.path for picture in pictures]

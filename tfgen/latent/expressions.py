@@ -48,7 +48,7 @@ def concept(text: str, names: Sequence[str], classes: int) -> Concept:
         if shade is None:
             raise UserError("an expression is a sum of classes: sneaker - sandal + dress, got an empty term")
         return Concept(None, shade)
-    numbers = class_numbers(left, names)
+    numbers = class_numbers(left, names, "expression")
     if len(numbers) != 1 or not 0 <= numbers[0] < classes:
         raise UserError(f"expected one class, a name or a number from 0 to {classes - 1}, got {left!r:.60}")
     return Concept(int(numbers[0]), shade)

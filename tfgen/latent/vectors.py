@@ -48,7 +48,7 @@ def arithmetic(
         space: of the model.
         expression: "dark bag - light bag + light dress", "sneaker - sandal + dress": classes by name or number with
             signs between blanks, after "dark" or "light" or without; None: all pairs.
-        target: what should come out, where equal concepts do not cancel to one, as in coat - pullover + T-shirt.
+        target: what should come out, where equal concepts do not cancel to one, as in coat - pullover + T-shirt/top.
         num: pictures among which the concepts are looked for.
         codes: latents in each mean; 3 in the paper.
         trials: of an expression (default 200), or of every pair (default 4).

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -338,13 +339,15 @@ def plan(recipe: Recipe, source: Source, model: GenerativeModel, total: int, pat
 
 def farewell(model: GenerativeModel, paths: Layout) -> str:
     """Returns the paths of the results and the commands that use them, as text."""
-    folder, plugins = paths.folder, "".join(f" --plugin={name}" for name in Run(paths.folder).record["plugins"])
+    run = Run(paths.folder)
+    folder, plugins = shlex.quote(str(paths.folder)), "".join(f" --plugin={name}" for name in run.record["plugins"])
+    longer = "--epochs" if run.recipe.steps is None else "--steps"
     lines = [f"samples: {paths.samples}    models: {paths.models}    SavedModel: {paths.savedmodel}"]
     if model.sampler is not None:
         lines.append(f"next: python -m tfgen.sample --run={folder}{plugins} --num=100 --out=samples.png")
     lines.append(f"how good it is: python -m tfgen.evaluate --run={folder}{plugins}")
     lines.append(f"all of it on a page: python -m tfgen.report --run={folder}{plugins}")
-    lines.append(f'in Python: tfgen.load_run("{folder}").model; to train on: the same command with more --epochs')
+    lines.append(f'in Python: tfgen.load_run("{paths.folder}").model; to train on: the same command with more {longer}')
     return "\n".join(lines)
 
 

@@ -74,8 +74,9 @@ def _read_array(path, shape):
         raise UserError(f"{path}: expected an array 'images', got {', '.join(sorted(arrays)) or 'none'}")
     images = check_images(str(path), arrays["images"])
     images = images if images.dtype == np.uint8 else to_uint8(images)
-    if not len(images) or images.shape[-1] != shape[-1]:
+    if not len(images) or (images.shape[-1] != shape[-1] and not {images.shape[-1], shape[-1]} <= {1, 3}):
         raise UserError(f"{path}: expected images [N, H, W, {shape[-1]}], got {images.shape}")
     for first in range(0, len(images), CHUNK):
-        part = pixels.resize_all(images[first : first + CHUNK], (shape[0], shape[1]))
+        part = pixels.in_channels(images[first : first + CHUNK], shape[-1])
+        part = pixels.resize_all(part, (shape[0], shape[1]))
         yield [f"{first + number:06d}.png" for number in range(len(part))], part
