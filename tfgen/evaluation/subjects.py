@@ -93,8 +93,8 @@ def evaluate_file(
     given_out, out = out, destination(out, Layout(path if path.is_dir() else path.parent).evaluation)
     source = load_dataset(dataset, data_dir=data_dir, image_size=image_size)
     startup.start_tensorflow()
-    height, width, *_ = source.fields["image"].shape if image_size is not None else (None, None)
-    found = read_samples(path, settings.num, None if height is None or width is None else (height, width))
+    shape = None if image_size is None else source.fields["image"].shape
+    found = read_samples(path, settings.num, None if shape is None else (shape[0], shape[1]))
     subject = {"samples": str(samples), "sha256": digest(found.data)}
     if asked := digest_asked(found):
         subject["asked"] = asked
