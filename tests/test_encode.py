@@ -248,7 +248,8 @@ def test_what_a_model_cannot_say_is_left_out():
 @pytest.mark.parametrize("flag", ["images", "dataset"])
 def test_what_a_model_lacks_is_said_before_what_its_data_lack(flag, tmp_path, monkeypatch):
     """A conditional GAN would take no pictures either, but with a data set it could say no more."""
-    run = types.SimpleNamespace(model=tfgen.build_model("cgan", (16, 16, 1), 3, width=2, latent_dim=2))
+    model = tfgen.build_model("cgan", (16, 16, 1), 3, width=2, latent_dim=2)
+    run = types.SimpleNamespace(model=model, recipe=tfgen.Recipe(model="cgan"))
     monkeypatch.setattr(encoding, "load_run", lambda folder: run)
     with pytest.raises(UserError, match="cgan neither encodes nor has a likelihood: there is nothing to say"):
         encoding.encode_run("run", out=tmp_path / "c.npz", **{flag: "nothing_of_this_name"})
