@@ -1,8 +1,9 @@
-"""Keras' batch norm, dropout and convolutions in cheaper operations of TensorFlow, where a network trains.
+"""Keras' normalisations, dropout and convolutions in cheaper operations of TensorFlow, where a network trains.
 
 The layers stay those of Keras, and so do their weights, files, formulas and inference; what changes is by which
 operations a training step computes them. Measured on the tutorial's DCGAN with two cores: batch norm and dropout 1.05
-times the images per second in float32; with the convolutions, 1.29 times in bfloat16 by avx512_bf16.
+times the images per second in float32; with the convolutions, 1.29 times in bfloat16 by avx512_bf16. Normalisations can
+be differentiated twice (`tfgen.networks.normalisation`).
 """
 
 import contextlib
@@ -15,6 +16,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras import layers
+
+from tfgen.networks.normalisation import group_norm, layer_norm, moments, normalised
 
 Call = Callable[..., tf.Tensor]
 
@@ -54,14 +57,14 @@ def use_fast_kernels(network: keras.Model) -> None:
 
 
 def batch_norm(layer: layers.BatchNormalization, x: tf.Tensor, training: Any = None, mask: Any = None) -> Any:
-    """Returns gamma (x - mean) / sqrt(variance + epsilon) + beta, and moves the averages, in one kernel.
+    """Returns gamma (x - mean) / sqrt(variance + epsilon) + beta, and moves the averages, in one kernel if it can.
 
     Statistics are of all axes but the last, in float32 (Ioffe and Szegedy 2015, algorithm 1).
 
     Args:
         layer: built. x: [B, ..., C]. training, mask: as in Keras.
     """
-    known = mask is None and not (layer.renorm or layer.synchronized) and layer.epsilon > LEAST_EPSILON
+    known = mask is None and not (layer.renorm or layer.synchronized)
     known = known and x.shape.rank is not None and layer.axis in (-1, x.shape.rank - 1)
     # statistics and weights in float32, as in mixed precision
     known = known and layer.variable_dtype == "float32" and x.dtype.name == layer.compute_dtype != "float64"
@@ -70,6 +73,11 @@ def batch_norm(layer: layers.BatchNormalization, x: tf.Tensor, training: Any = N
     channels = layer.moving_mean.shape[0]
     gamma = tf.ones([channels]) if layer.gamma is None else tf.convert_to_tensor(layer.gamma)
     beta = tf.zeros([channels]) if layer.beta is None else tf.convert_to_tensor(layer.beta)
+    if layer.epsilon <= LEAST_EPSILON:
+        axes, shape = list(range(x.shape.rank - 1)), [*[1] * (x.shape.rank - 1), channels]
+        mean, variance = moments(tf.cast(x, tf.float32), axes)
+        _move(layer, tf.reshape(mean, [channels]), tf.reshape(variance, [channels]))
+        return normalised(x, axes, layer.epsilon, gamma, beta, shape)
     nothing = tf.zeros([0])
     made = tf.raw_ops.FusedBatchNormV3(
         x=tf.reshape(x, [-1, 1, 1, channels]),
@@ -82,9 +90,14 @@ def batch_norm(layer: layers.BatchNormalization, x: tf.Tensor, training: Any = N
     )
     count = tf.cast(tf.size(x) // channels, tf.float32)
     biased = made.batch_variance * (count - 1.0) / count  # the kernel divides by count - 1, Keras by count
-    for average, new in ((layer.moving_mean, made.batch_mean), (layer.moving_variance, biased)):
-        average.assign(tf.convert_to_tensor(average) * layer.momentum + new * (1.0 - layer.momentum))
+    _move(layer, made.batch_mean, biased)
     return tf.reshape(made.y, tf.shape(x))
+
+
+def _move(layer, mean, variance):
+    """Moves the averages of a batch norm towards the moments of a batch."""
+    for average, new in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        average.assign(tf.convert_to_tensor(average) * layer.momentum + new * (1.0 - layer.momentum))
 
 
 def dropout(layer: layers.Dropout, x: tf.Tensor, training: Any = False) -> tf.Tensor:
@@ -224,6 +237,8 @@ def _ended(layer: Any, y: tf.Tensor) -> tf.Tensor:
 
 KERNELS: dict[type, Call] = {
     layers.BatchNormalization: batch_norm,
+    layers.LayerNormalization: layer_norm,
+    layers.GroupNormalization: group_norm,
     layers.Dropout: dropout,
     layers.Conv2D: convolution,
     layers.Conv2DTranspose: transposed,
