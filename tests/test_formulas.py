@@ -111,6 +111,12 @@ def test_the_generator_learns_from_the_chosen_samples_alone(photos):
     assert np.isfinite(list(step(model, photos).values())).all()
 
 
+@pytest.mark.parametrize("share, batch, k", [(0.6, 25, 15), (0.3, 50, 15), (0.75, 64, 48), (0.7, 11, 8), (0.01, 8, 1)])
+def test_as_many_are_chosen_as_the_share_says(share, batch, k):
+    chosen = losses.top_k(share)(tf.range(float(batch))[:, None], tf.constant(100_000, tf.int64))
+    assert chosen.numpy()[:, 0].tolist() == list(range(batch - 1, batch - 1 - k, -1))
+
+
 def deviating():
     image = keras.Input(SHAPE, name="image")
     return keras.Model(image, keras.layers.Dense(1)(keras.layers.Flatten()(networks.with_deviation(image))))

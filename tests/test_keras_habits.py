@@ -14,6 +14,7 @@ from factories import BATCH, SHAPE, ae, gan, generator, labelled_gan, vae
 import tfgen
 from tfgen import keras_names, penalties, priors
 from tfgen.errors import UserError
+from tfgen.machine.precision import using as precision
 from tfgen.optimizers.rates import complaints, has_ended
 from tfgen.training.epochs import Place, fingerprint
 
@@ -234,6 +235,10 @@ def test_optimizers_that_cannot_be_used_are_said():
     for given in "adamm", 0.1, keras.losses.MeanSquaredError():
         with pytest.raises(UserError, match="an optimizer is one of keras.optimizers, or its name such as 'adam', got"):
             second.compile(given)
+    with pytest.raises(UserError, match="losses are not scaled here: give the optimizer within"):
+        second.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()))
+    with precision("mixed_float16"), pytest.raises(UserError, match="of encoder computes in float16, for which"):
+        vae().compile()
     with pytest.raises(UserError, match="has the loss of its phases: leave loss out of compile"):
         second.compile("adam", loss="mse")
     with pytest.warns(UserWarning, match="use_ema of the optimizer .* has no effect here: .* ema=0.999"):

@@ -8,6 +8,7 @@ from keras import layers
 
 from tfgen import networks
 from tfgen.errors import UserError
+from tfgen.networks import resnet
 from tfgen.networks.copying import copy_network
 
 
@@ -108,3 +109,13 @@ def test_the_features_are_what_the_logit_is_made_of():
     parts = [layers.Dense(1)(layers.Flatten()(image)) for _ in range(2)]
     with pytest.raises(UserError, match="feature_matching needs a discriminator whose logit is a layer of one input"):
         networks.with_features(keras.Model(image, layers.Add()(parts)))
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 1), (30, 30, 1), (25, 13, 3)])
+def test_the_residual_discriminator_adds_up_all_places(shape):
+    network = resnet.resnet_discriminator(shape, width=2, depth=2)
+    pooled = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
+    scale = next(layer for layer in network.layers if isinstance(layer, keras.layers.Rescaling))
+    images = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+    maps, sums = keras.Model(network.inputs, [pooled.input, scale.output])(images)
+    np.testing.assert_allclose(sums, tf.reduce_sum(maps, axis=(1, 2)), rtol=1e-4, atol=1e-5)

@@ -333,6 +333,7 @@ CARDS = (
             "gamma": "the middle of the values that the paper shows",
             "optimizer": "the upper of the paper's two rates; betas are not stated, so Adam's own",
             "schedule": "no schedule here follows a measure of the training",
+            "balance": "k follows the samples that D has judged; theirs, those of the update of G",
             "skip connections": "none of the paper's, which it names as optional",
             "data": FACES,
         },

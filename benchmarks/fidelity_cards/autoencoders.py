@@ -116,8 +116,8 @@ CARDS = (
             "decoder": "that of `vae`: no batch normalisation, a sigmoid, since pictures of autoencoders lie in 0..1",
             "discriminator": f"DCGAN's; {LAST}",
             "features": "of the last convolution after its activation; the code takes them before",
-            "loss": "non-saturating, on samples and on reconstructions as in algorithm 1; the code: minimax, on "
-            "samples",
+            "loss": "non-saturating, on samples and on reconstructions as in algorithm 1, but with a weight of 1/2 "
+            "each, for D too; the code: minimax, on samples",
         },
     ),
 )

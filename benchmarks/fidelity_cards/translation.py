@@ -44,7 +44,6 @@ CARDS = (
             "discriminator": f"instance normalisation; {LAST}",
             "gain of normalisation": "that of Keras' layer",
             "skip connections": "of maps after their leaky ReLU; theirs after a ReLU",
-            "loss of D": "not halved, which Adam undoes",
             "jitter": JITTER,
         },
     ),

@@ -8,8 +8,8 @@ with a learning rate of 3e-4; batches of 64. Of the authors' code (andersbll/aut
 512 next to the code (paper: 2048 in the encoder); batch normalisation in the discriminator alone; the decoder has no
 convolution at full size; the discriminator begins with a halving, and has no dense layer; its features are those of the
 last convolution after the activation (code: before it); the decoder is trained by the non-saturating loss, on samples
-and on reconstructions (code: minimax, on samples); pictures are neither augmented nor are updates skipped to balance
-the two sides; no weight decay of 1e-5.
+and on reconstructions with a weight of 1/2 each, as is the discriminator (algorithm 1: 1 each; code: minimax, on
+samples); pictures are neither augmented nor are updates skipped to balance the two sides; no weight decay of 1e-5.
 """
 
 import tfgen

@@ -27,7 +27,8 @@ def classification_accuracy_score(
 
     A small convolutional network, Adam, 12 epochs, a rate that falls from 0.001 to 0 by a cosine: at a constant one the
     last steps decide about a point of accuracy. The classifier of the floor is trained on as many real images, and
-    where there are more samples than these, the first ones alone count: the two differ in their training images alone.
+    where there are more samples than these, as many of them count, chosen by the seed: the two differ in their training
+    images alone.
 
     Args:
         images: samples uint8 [N, H, W, C], in memory or in shards.
@@ -49,7 +50,8 @@ def classification_accuracy_score(
     train = source.splits["train"]
     count = min(len(images), len(train))
     real = gathered(train, chosen(len(train), count, seed))
-    fake = np.asarray(images)[:count], np.asarray(labels)[:count]
+    rows = chosen(len(images), count, seed)  # not the first ones, which may be of some classes alone
+    fake = np.asarray(images)[rows], np.asarray(labels)[rows]
     say("  training two classifiers, one on samples and one on real images")
     accuracy, ceiling = (_accuracy(x, y, *test, number, seed) for x, y in (fake, real))
     parameters = {"network": "conv 32-64, dense 128", "schedule": "cosine", "seed": seed}

@@ -72,7 +72,8 @@ def multiscale_structural_similarity(a: ArrayLike, b: ArrayLike) -> np.ndarray:
 
 def scales_of(size: tuple[int, ...]) -> int:
     """Returns the number of scales, 1 to 5, of multi-scale SSIM for images of `size` (height, width)."""
-    return max(1, sum(min(size) >= WINDOW * 2**level for level in range(len(SCALES))))
+    # halving rounds up
+    return max(1, sum(-(-min(size) // 2**level) >= WINDOW for level in range(len(SCALES))))
 
 
 def _by_chunks(a, b, measure):

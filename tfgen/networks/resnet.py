@@ -90,7 +90,8 @@ def resnet_discriminator(
         x = block_down(x, width, level < depth, level == 0, normalised=True)
         if attention and level == 0:
             x = self_attention(x, "attention")
+    places = x.shape[1] * x.shape[2]
     x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
     # the sum over all places, as in the paper: with the mean, logits of a normalised network would be tiny
-    x = layers.Rescaling(float(max(image_shape[0] * image_shape[1] // 4**depth, 1)))(x)
+    x = layers.Rescaling(float(places))(x)
     return keras.Model(image, spectral(layers.Dense(1, dtype="float32", name="logit"))(x), name="discriminator")

@@ -62,7 +62,8 @@ class Penalty(Value):
         couples: whether it depends on the batch as a whole, and not on each example by itself.
         needs_maps: whether it works on images [B, H, W, C] alone, and not on points.
         every: above 1, it has an update of its own in each step that this number divides, times the number of D's
-            updates that it stands for: lazy regularisation (Karras et al. 2020, appendix B).
+            updates that it stands for: lazy regularisation (Karras et al. 2020, appendix B, whose
+            change of Adam's rate and betas is left to the user).
     """
 
     states: ClassVar[dict[str, float]] = {}

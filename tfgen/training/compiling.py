@@ -54,10 +54,12 @@ class Compiled(Attributes):
                 convolutions, else to 1.
 
         Raises:
-            UserError: an optimizer that the model does not have or that belongs to other networks, a network that is
-                trained and frozen, or a value of `accumulate` or `stages` that does not fit the model.
+            UserError: an optimizer that the model does not have, that belongs to other networks or scales losses; a
+                network that is trained and frozen, or computes in float16; or a value of `accumulate` or `stages` that
+                does not fit the model.
         """
         given = self._named_optimizers(optimizers, kwargs)
+        _check_precision(self.networks)
         for key in _NOT_OURS:
             if kwargs.pop(key, None) is not None:
                 raise UserError(f"{self.name} has the {key} of its phases: leave {key} out of compile")
@@ -159,6 +161,8 @@ def _made(given: Given, settings: dict[str, Any], uses: Counter[int]) -> keras.o
         raise UserError(
             f"an optimizer is one of keras.optimizers, or its name such as 'adam', got {given!r:.60}"
         ) from error
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        raise UserError(f"losses are not scaled here: give the optimizer within {optimizer.name!r}, and mixed_bfloat16")
     if getattr(optimizer, "use_ema", False):
         warnings.warn(
             f"use_ema of the optimizer {optimizer.name!r} has no effect here: leave it out, and give the model "
@@ -167,6 +171,17 @@ def _made(given: Given, settings: dict[str, Any], uses: Counter[int]) -> keras.o
         )
     # the state of an optimizer is that of the variables of one
     return type(optimizer).from_config(optimizer.get_config()) if uses[id(given)] > 1 else optimizer
+
+
+def _check_precision(networks: dict[str, keras.Model]) -> None:
+    """Raises UserError where a layer that learns computes in float16, in which small gradients are 0."""
+    for name, network in networks.items():
+        for layer in network._flatten_layers():
+            if layer.compute_dtype == "float16" and layer.trainable_weights:
+                raise UserError(
+                    f"the layer {layer.name!r} of {name} computes in float16, for which losses had to be scaled: "
+                    "build it with the policy mixed_bfloat16 or float32"
+                )
 
 
 def _build(name: str, optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> None:
