@@ -117,5 +117,5 @@ def test_the_residual_discriminator_adds_up_all_places(shape):
     pooled = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
     scale = next(layer for layer in network.layers if isinstance(layer, keras.layers.Rescaling))
     images = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
-    maps, sums = keras.Model(network.inputs, [pooled.input, scale.output])(images)
+    maps, sums = keras.Model(network.input, [pooled.input, scale.output])(images)
     np.testing.assert_allclose(sums, tf.reduce_sum(maps, axis=(1, 2)), rtol=1e-4, atol=1e-5)
