@@ -241,7 +241,8 @@ def fitted(flow):
 
 def test_a_condition_that_codes_do_not_know_is_refused_under_a_prior(flow, fitted):
     sentence = "latent_flow decodes its latents without label, which has no effect: leave it out"
-    run = types.SimpleNamespace(model=flow, class_names=None)  # it has no data: the mistake is said before a fit
+    # it has no data: the mistake is said before a fit
+    run = types.SimpleNamespace(model=flow, class_names=None, recipe=tfgen.Recipe(model="latent_flow"))
     for refused in (
         lambda: opened(run, Request(label="1", prior="normal")),
         lambda: under_prior(run, "normal", given={"label": [1]}),

@@ -52,11 +52,11 @@ def translate_run(
     run = load_run(folder)
     where = expanded("--images", images)
     given = existing("--images", where, folder=where.is_dir(), what="a folder of pictures, or one picture")
-    out = expanded("--out", out) if out else run.paths.translations
+    named, out = bool(out), expanded("--out", out) if out else run.paths.translations
     names = picture_names(given)
     covering = None if mask is None else _existing_mask(mask)
     _check(check_spares_runs(out), names, {"--images": given, **({} if covering is None else {"--mask": covering})})
-    if out != run.paths.translations:
+    if named:
         _check_spares_pictures(out, names)
     startup.start_tensorflow()
     model = run.model
