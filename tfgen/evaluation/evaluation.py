@@ -298,30 +298,47 @@ def evaluate_model(
     if few:
         evaluation.note(few, say)
     elif (sampler or model.sampler) is not None and asked(settings, *of_samples):
-        samples, rows = draw(model, known, count, settings, conditions, say, sampler)
-        labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
-        foreign = None
-        try:
-            labels = None if labels is None else numbered(labels, model.class_names, source.class_names)
-        except UserError as error:
-            labels, foreign = None, str(error)
-            check_needs_no_labels(settings.metrics, settings.cas, foreign)
-        # of two domains, samples are compared with pictures of the one that the model makes
-        field = source.fields.get(model.data_field)
-        other = model.data_field != "image" and field is not None and field.kind == "image"
-        real = of_field(source, model.data_field) if other else source
-        # the source of a pair says much of its image
-        shown = () if other or set(model.sources) & set(stated) <= set(conditions or {}) else (settings.split,)
-        how: dict = {"subject": subject, "picture": picture, "shown": shown, "say": say}
-        evaluation = evaluate_samples(samples, real, settings.among(of_samples), labels, captions, **how)
-        if foreign:
-            evaluation.note(f"labels of samples are left out: {foreign}", say)
-    held = lambda count: likelihoods.held_out(model, known, settings, count)  # noqa: E731
+        how: dict = {"subject": subject, "picture": picture, "say": say}
+        made = draw(model, known, count, settings, conditions, say, sampler)
+        given = set(model.sources) & set(stated) <= set(conditions or {})
+        evaluation = _of_samples(model, source, *made, settings.among(of_samples), given, **how)
+    _add_own(evaluation, model, known, own, settings, say)
+    notes = evaluation.details.get("notes")
+    if settings.metrics is not None and notes and not evaluation.scores:
+        # nothing that was asked for: earlier scores are not replaced by none
+        raise UserError("; ".join(notes))
+    return evaluation
+
+
+def _of_samples(model, source, samples, rows, settings, given, **how):
+    """Returns the scores of samples and their conditions `rows`, of which those that a picture shows are `given`."""
+    labels, captions = rows.get(model.label_field or ""), rows.get(model.text_field or "")
+    foreign = None
+    try:
+        labels = None if labels is None else numbered(labels, model.class_names, source.class_names)
+    except UserError as error:
+        labels, foreign = None, str(error)
+        check_needs_no_labels(settings.metrics, settings.cas, foreign)
+    # of two domains, samples are compared with pictures of the one that the model makes
+    field = source.fields.get(model.data_field)
+    other = model.data_field != "image" and field is not None and field.kind == "image"
+    real = of_field(source, model.data_field) if other else source
+    # the source of a pair says much of its image
+    how["shown"] = () if other or given else (settings.split,)
+    evaluation = evaluate_samples(samples, real, settings, labels, captions, **how)
+    if foreign:
+        evaluation.note(f"labels of samples are left out: {foreign}", how["say"])
+    return evaluation
+
+
+def _add_own(evaluation, model, source, own, settings, say):
+    """Adds the model's own scores on held-out examples: `own`, name -> (what it is, its measure), and its `scores`."""
+    held = functools.partial(likelihoods.held_out, model, source, settings)
     if asked(settings, *own, *model.score_names):
         say("the model's own scores on held-out examples")
     for name, (what, measure) in own.items():
         if asked(settings, name):
-            evaluation.attempt(what, functools.partial(measure, model, known, settings), say)
+            evaluation.attempt(what, functools.partial(measure, model, source, settings), say)
     # without names, as a plugin's may be, all are asked for where no others are
     if asked(settings, *model.score_names):
         evaluation.attempt("the model's own scores", lambda: model.scores(held(settings.nll_images), settings), say)
@@ -329,11 +346,6 @@ def evaluate_model(
         say(f"annealed importance sampling of {settings.ais} examples")
         annealed = lambda: likelihoods.score_annealed(model, held(settings.ais), settings)  # noqa: E731
         evaluation.attempt("the annealed likelihood", annealed, say)
-    notes = evaluation.details.get("notes")
-    if settings.metrics is not None and notes and not evaluation.scores:
-        # nothing that was asked for: earlier scores are not replaced by none
-        raise UserError("; ".join(notes))
-    return evaluation
 
 
 def too_few(source: Source, split: str, count: int) -> str | None:
