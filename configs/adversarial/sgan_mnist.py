@@ -2,9 +2,9 @@
 
     python -m tfgen.run --model=sgan --dataset=mnist --data_dir=DIR --set=labelled=100
 
-After 8 epochs, one run: 95.8 % of the 10,000 test images (95.4 to 96.2); the same classifier trained on the 100
-labelled images alone, for as many steps, 80.2 %. Pseudo-labels are those of `sgan` for garments, and left out here, as
-are mirror images.
+After 8 epochs, three seeds: 96.8, 96.4 and 95.7 % of the 10,000 test images (each +- 0.4); the same classifier trained
+on the 100 labelled images alone, for as many steps, 79.8, 79.2 and 80.7 %. Pseudo-labels are those of `sgan` for
+garments, and left out here, as are mirror images.
 """
 
 import tfgen
